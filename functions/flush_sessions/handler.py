@@ -1,0 +1,36 @@
+"""The flush on AWS Lambda, for EventBridge's schedule and for the queue that repeats it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from functools import cache
+from typing import Any, Protocol
+
+from quiz_sessions.settings import Settings
+from quiz_sessions.wiring import Services, build_services
+
+
+class Context(Protocol):
+    """What the handler needs of Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the invocation is stopped."""
+
+
+@cache
+def runner() -> asyncio.Runner:
+    """One event loop for all invocations, so that connections outlive each."""
+    return asyncio.Runner()
+
+
+@cache
+def services() -> Services:
+    """This environment's parts, made by its first invocation."""
+    return build_services(Settings.from_environment(os.environ), pool_size=1)
+
+
+def handler(event: dict[str, Any], context: Context) -> dict[str, float]:
+    """Flush once, whatever the event says; returns what the metrics say."""
+    report = runner().run(services().flusher.run(lambda: context.get_remaining_time_in_millis() / 1000))
+    return report.metrics()

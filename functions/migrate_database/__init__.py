@@ -1,0 +1,1 @@
+"""The function that brings the database's schema up to date before traffic shifts."""

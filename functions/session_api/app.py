@@ -1,0 +1,51 @@
+"""Builds the FastAPI app: the same one on Lambda, on the local server and in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+from quiz_sessions.wiring import Services
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from . import problems
+from .middleware import RequestMiddleware
+from .routes import MAX_BODY_BYTES, build_router
+from .schemas import Conflict, InvalidInput, Problem
+
+DESCRIPTION = """Owns quiz attempts while students take them: starts them, keeps every answer, runs the clock
+on the server and hands them in. Errors are `application/problem+json` with a stable `code`."""
+
+
+class _App(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The document, with the schemas of the problems, which no route returns as its model."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            _, problem_schemas = models_json_schema(
+                [(model, "serialization") for model in (Problem, InvalidInput, Conflict)],
+                ref_template="#/components/schemas/{model}",
+            )
+            schemas = document["components"]["schemas"]
+            schemas.update(problem_schemas["$defs"])
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def create_app(services: Callable[[], Services]) -> FastAPI:
+    """The app; `services` is called with the first request that needs them, and so may connect late."""
+    app = _App(
+        title="Quiz Sessions",
+        version="0.1.0",
+        description=DESCRIPTION,
+        redoc_url=None,
+    )
+    app.include_router(build_router(services))
+    problems.install(app)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
+    app.add_middleware(RequestMiddleware, services=services)
+    return app

@@ -1,0 +1,69 @@
+"""What surrounds every request: its time and id, its log line, and the last resort for errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from quiz_sessions.manager import current_micros
+from quiz_sessions.models import Micros
+from quiz_sessions.wiring import Services
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .problems import problem
+
+
+class RequestMiddleware:
+    """Puts `at` and `request_id` on the request's state; logs what changed something or failed."""
+
+    def __init__(self, app: ASGIApp, services: Callable[[], Services]) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        event_context: dict[str, Any] = scope.get("aws.event", {}).get("requestContext", {})
+        state = scope.setdefault("state", {})
+        state["at"] = received_at(event_context)
+        state["request_id"] = event_context.get("requestId") or str(uuid4())
+        status = 0
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        except Exception as error:
+            self._services().telemetry.failed("request failed", error, request_id=state["request_id"])
+            if status:
+                raise
+            response = problem(
+                500, "internal_error", "Something went wrong on our side.", state["request_id"]
+            )
+            await response(scope, receive, note_status)
+        else:
+            # The gateway's access log has the rest.
+            if scope["method"] != "GET" or status >= 400:
+                self._services().telemetry.info(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                    request_id=state["request_id"],
+                )
+
+
+def received_at(event_context: dict[str, Any]) -> Micros:
+    """When the gateway received the request: in milliseconds in both of its payloads; else now."""
+    millis = event_context.get("timeEpoch") or event_context.get("requestTimeEpoch")
+    return millis * 1000 if isinstance(millis, int) else current_micros()

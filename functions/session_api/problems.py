@@ -1,0 +1,92 @@
+"""Errors as problem details (RFC 9457): the one place where they become HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from quiz_sessions import errors
+from quiz_sessions.models import dump_json
+from starlette.exceptions import HTTPException
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+_STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
+    errors.SessionNotFoundError: (404, "session_not_found"),
+    errors.VersionConflictError: (409, "version_conflict"),
+    errors.SessionClosedError: (409, "session_closed"),
+    errors.SessionExpiredError: (410, "session_expired"),
+    errors.ContentTooLargeError: (413, "content_too_large"),
+    errors.InvalidInputError: (422, "invalid_input"),
+    errors.IdempotencyKeyReusedError: (422, "idempotency_key_reused"),
+    errors.PoisonedError: (422, "invalid_input"),
+    errors.BusyError: (503, "session_busy"),
+    errors.DatabaseUnavailableError: (503, "store_unavailable"),
+    errors.CacheUnavailableError: (503, "store_unavailable"),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every error as a problem."""
+    app.add_exception_handler(errors.QuizSessionsError, _domain)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _framework)
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    request_id: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Response:
+    """A problem details response."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+        **(extra or {}),
+    }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS), **(headers or {})}
+    return Response(dump_json(body), status, dict(headers or {}), PROBLEM_JSON)
+
+
+async def _domain(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.QuizSessionsError)
+    if type(error) not in _STATUS_AND_CODE:
+        raise error
+    status, code = _STATUS_AND_CODE[type(error)]
+    extra: dict[str, Any] = {}
+    if isinstance(error, errors.VersionConflictError):
+        extra["current_version"] = error.session.version
+        extra["changed_questions"] = error.changed_questions
+    if isinstance(error, errors.VersionConflictError | errors.SessionClosedError):
+        extra["session"] = error.session.to_dict()
+    return problem(status, code, str(error), request.state.request_id, extra=extra)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    # Neither the input nor the context of an error goes back: they hold what was sent.
+    found = [{"location": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+    detail = "; ".join(f"{e['location']}: {e['message']}" for e in found[:3])
+    return problem(422, "invalid_input", detail, request.state.request_id, extra={"errors": found})
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {413: "content_too_large"}.get(error.status_code) or HTTPStatus(error.status_code).name.lower()
+    return problem(
+        error.status_code, code, str(error.detail), request.state.request_id, headers=error.headers
+    )

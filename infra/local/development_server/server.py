@@ -1,0 +1,171 @@
+"""Runs the API and the regular flush on a set of stores until a signal ends it."""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import uvicorn
+from migrate_database.handler import upgrade
+from quiz_sessions.flush import Flusher
+from quiz_sessions.settings import Settings
+from quiz_sessions.wiring import build_services
+from session_api.app import create_app
+from sqlalchemy.exc import OperationalError
+
+from .embedded import StartError
+from .stores import Stores
+
+# Seconds. Together they stay below the ten within which the server promises to be gone.
+_FINISH_REQUESTS = 3
+_LAST_FLUSH = 3.5
+_CLOSE_CONNECTIONS = 0.7
+_STOP_STORES = 1.0
+
+_WATCH_EVERY = 1.0
+_RETRY_EVERY = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """One run of the development server."""
+
+    def __init__(
+        self, stores: Stores, settings: Settings, listener: socket.socket, flush_every: float
+    ) -> None:
+        """`settings` name the stores; `listener` is listening already; `flush_every` is in seconds."""
+        self._stores = stores
+        self._settings = settings
+        self._listener = listener
+        self._flush_every = flush_every
+
+    async def run(self) -> None:
+        """Start, serve until SIGINT or SIGTERM, flush, stop. A second signal skips what takes time.
+
+        Raises whatever kept it from starting, with everything stopped again.
+        """
+        asked, hurried = asyncio.Event(), asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(
+                number, lambda: hurried.set() if asked.is_set() else asked.set()
+            )
+        try:
+            starting = asyncio.create_task(asyncio.to_thread(self._start))
+            await _first(starting, asyncio.create_task(asked.wait()))
+            if not asked.is_set():
+                starting.result()
+                await self._serve(asked, hurried)
+        finally:
+            await asyncio.to_thread(self._stores.stop, _STOP_STORES)
+
+    def _start(self) -> None:
+        self._stores.start(_say)
+        _say("applying migrations ...")
+        try:
+            upgrade(self._stores.database_url)
+        except OperationalError as error:
+            # The address and the reason; the driver's advice and the SQL statement add nothing here.
+            raise StartError(f"the database: {str(error).splitlines()[0]}") from error
+
+    async def _serve(self, asked: asyncio.Event, hurried: asyncio.Event) -> None:
+        services = build_services(self._settings)
+        config = uvicorn.Config(
+            create_app(lambda: services),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_FINISH_REQUESTS,
+        )
+        http = _HttpServer(config, self._announce)
+        drained = asyncio.Event()
+        serving = asyncio.create_task(http.serve(sockets=[self._listener]))
+        flushing = asyncio.create_task(_flush_until(drained, services.flusher, self._flush_every))
+        watching = asyncio.create_task(_watch(self._stores))
+        hurrying = asyncio.create_task(hurried.wait())
+
+        await _first(serving, asyncio.create_task(asked.wait()))
+        _say("stopping: finishing requests and flushing (once more to hurry) ...")
+        http.should_exit = True
+        await _first(serving, hurrying, seconds=_FINISH_REQUESTS + 0.3)
+        http.force_exit = hurried.is_set()
+        drained.set()
+        await _first(flushing, hurrying, seconds=_LAST_FLUSH)
+        if not flushing.done():
+            _log.warning("the last flush did not finish; what is buffered waits for the next start")
+        # Cancelled, not awaited: a query on a frozen server answers a cancellation only when it thaws.
+        flushing.cancel()
+        watching.cancel()
+        await _first(asyncio.create_task(services.close()), seconds=_CLOSE_CONNECTIONS)
+        if serving.done():
+            serving.result()
+
+    def _announce(self) -> None:
+        host, port = self._listener.getsockname()[:2]
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        database, cache = (_public(url) for url in (self._stores.database_url, self._stores.redis_url))
+        _say(f"ready: {address}  docs {address}/docs  database {database}  cache {cache}")
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn that leaves signals to its owner and says when it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signals: uvicorn would raise them again at its end, before the last flush."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept, then say so."""
+        await super().startup(sockets)
+        self._announce()
+
+
+async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> None:
+    """Flush regularly, and a last time when `ended` is set."""
+    last = False
+    while not last:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), every)
+        last = ended.is_set()
+        try:
+            report = await flusher.run()
+        except Exception:
+            # The next round may find the stores back.
+            _log.exception("the flush failed")
+            continue
+        if counts := {name: count for name, count in dataclasses.asdict(report).items() if count}:
+            _log.info("flush: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
+
+
+async def _watch(stores: Stores) -> None:
+    """Bring back embedded servers that end by themselves or are killed."""
+    while True:
+        revived = await asyncio.to_thread(stores.revive)
+        await asyncio.sleep(_WATCH_EVERY if revived else _RETRY_EVERY)
+
+
+async def _first(*tasks: asyncio.Task[object], seconds: float | None = None) -> None:
+    """Wait for the first of `tasks`, at most so many `seconds`, without cancelling any."""
+    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _public(url: str) -> str:
+    """`url` as it may be shown: without password and options."""
+    parts = urlsplit(url)
+    if not parts.scheme or not parts.hostname:
+        return "as given"
+    user, at, place = parts.netloc.rpartition("@")
+    return f"{parts.scheme}://{user.partition(':')[0]}{at}{place}{parts.path}"
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

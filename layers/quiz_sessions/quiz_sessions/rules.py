@@ -1,0 +1,248 @@
+"""The rules of an attempt, pure: what may be stored, what counts, what a caller sees.
+
+Nothing here reads a clock or a store; the moment is always an argument.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from .errors import ContentTooLargeError, InvalidInputError
+from .models import Attempt, Draft, Drafts, Micros, Session, Status, dump_json, to_micros
+
+MAX_ANSWER_BYTES = 64 * 1024
+MAX_SESSION_BYTES = 1024 * 1024
+MAX_ANSWERS = 512
+MAX_ID_CHARACTERS = 128
+MAX_DEPTH = 100
+MAX_INTEGER = 2**31 - 1
+MAX_INTEGER_DIGITS = 4300
+"""Python's own bound for reading an integer back (sys.set_int_max_str_digits)."""
+
+
+# What may be stored
+
+
+def session_key(session_id: str | UUID) -> UUID:
+    """The session's id as a UUID.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    if isinstance(session_id, UUID):
+        return session_id
+    try:
+        return UUID(session_id)
+    except ValueError:
+        raise InvalidInputError("A session id is a UUID.") from None
+
+
+def question_key(question_id: int | str) -> str:
+    """The key of a question in `answers`: an integer is written in decimal.
+
+    Raises:
+        InvalidInputError: it is neither an integer from 0 to 2^31-1 nor 1 to 128 characters.
+    """
+    if isinstance(question_id, int) and not isinstance(question_id, bool):
+        if not 0 <= question_id <= MAX_INTEGER:
+            raise InvalidInputError("An integer question_id is from 0 to 2147483647.")
+        return str(question_id)
+    return check_id("question_id", question_id)
+
+
+def check_id(name: str, value: object) -> str:
+    """`value` itself, when it can be an id.
+
+    Raises:
+        InvalidInputError: it is not 1 to 128 characters that PostgreSQL can store.
+    """
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_CHARACTERS:
+        raise InvalidInputError(f"{name} is a string of 1 to {MAX_ID_CHARACTERS} characters.")
+    check_text(name, value)
+    return value
+
+
+def check_count(name: str, value: int | None) -> None:
+    """Refuse a number that can't be a version or a current_question; None is none.
+
+    Raises:
+        InvalidInputError: it is not an integer from 0 to 2^31-1.
+    """
+    if value is not None and (isinstance(value, bool) or not 0 <= value <= MAX_INTEGER):
+        raise InvalidInputError(f"{name} is an integer from 0 to {MAX_INTEGER}.")
+
+
+def check_text(name: str, value: str) -> None:
+    """Refuse what neither jsonb nor UTF-8 can hold.
+
+    Raises:
+        InvalidInputError: a NUL character or a lone surrogate is in `value`.
+    """
+    if "\x00" in value:
+        raise InvalidInputError(f"{name} has a NUL character, which can't be stored.")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidInputError(f"{name} has half a surrogate pair, which is no character.")
+
+
+def check_answers(answers: Mapping[str, Any]) -> None:
+    """Refuse answers that can't be kept by value or are too large on their own.
+
+    Raises:
+        InvalidInputError: no answer, too many, or one that is no JSON value PostgreSQL can hold.
+        ContentTooLargeError: an answer is over 64 KiB as compact UTF-8 JSON.
+    """
+    if not answers:
+        raise InvalidInputError("Send at least one answer.")
+    if len(answers) > MAX_ANSWERS:
+        raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
+    for question, answer in answers.items():
+        check_id("question_id", question)
+        check_json_value(answer)
+        size = len(dump_json(answer).encode())
+        if size > MAX_ANSWER_BYTES:
+            raise ContentTooLargeError(
+                f"An answer has at most {MAX_ANSWER_BYTES} bytes; this one has {size}."
+            )
+
+
+def check_json_value(value: Any) -> None:
+    """Refuse what is no JSON value or does not survive being stored.
+
+    Raises:
+        InvalidInputError: a NUL character, a lone surrogate, a number that is not finite or too long,
+            a nesting deeper than 100, or a type that JSON does not have.
+    """
+    pending = [(value, 0)]
+    while pending:
+        item, depth = pending.pop()
+        if isinstance(item, str):
+            check_text("An answer", item)
+        elif isinstance(item, float):
+            if not math.isfinite(item):
+                raise InvalidInputError("A number in an answer is not finite.")
+        elif isinstance(item, int):
+            # bit_length first: turning an enormous integer into digits is what Python refuses.
+            if item.bit_length() > MAX_INTEGER_DIGITS * 3 and abs(item) >= 10**MAX_INTEGER_DIGITS:
+                raise InvalidInputError(f"A number in an answer has more than {MAX_INTEGER_DIGITS} digits.")
+        elif isinstance(item, list | dict):
+            if depth == MAX_DEPTH:
+                raise InvalidInputError(f"An answer is nested deeper than {MAX_DEPTH}.")
+            if isinstance(item, dict):
+                for key in item:
+                    if not isinstance(key, str):
+                        raise InvalidInputError("A key in an answer is not a string.")
+                    check_text("A key in an answer", key)
+                pending.extend((child, depth + 1) for child in item.values())
+            else:
+                pending.extend((child, depth + 1) for child in item)
+        elif item is not None:
+            raise InvalidInputError("An answer is not a JSON value.")
+
+
+def check_session_size(answers: Mapping[str, Any]) -> None:
+    """Refuse a session that would be too large with what is about to be added.
+
+    The size is that of the answers as PostgreSQL writes them, `octet_length(answers::text)`, which puts
+    a space behind each comma and colon, as `json.dumps` does.
+
+    Raises:
+        InvalidInputError: it would have more than 512 answers.
+        ContentTooLargeError: it would be over 1 MiB.
+    """
+    if len(answers) > MAX_ANSWERS:
+        raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
+    size = len(json.dumps(answers, ensure_ascii=False).encode())
+    if size > MAX_SESSION_BYTES:
+        raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+
+
+# The clock
+
+
+def time_remaining(expires_at: datetime, at: Micros) -> int:
+    """Whole seconds from `at` to `expires_at`, rounded up, never below 0."""
+    return max(0, -((at - to_micros(expires_at)) // 1_000_000))
+
+
+def is_overdue(attempt: Attempt, at: Micros) -> bool:
+    """Whether an open attempt's deadline has passed at `at`; the deadline itself is in time."""
+    return attempt.status.is_open and at > to_micros(attempt.expires_at)
+
+
+# Which answer counts
+
+
+def counts(draft: Draft, committed_at: Micros, end: Micros) -> bool:
+    """Whether a draft stands over what is committed: later than it, and not after the end."""
+    return committed_at < draft.at <= end
+
+
+def counting(attempt: Attempt, drafts: Drafts) -> dict[str, Any]:
+    """The answers of the drafts that count, by question."""
+    return {
+        question: draft.value
+        for question, draft in drafts.answers.items()
+        if counts(draft, attempt.answered_at(question), attempt.end)
+    }
+
+
+def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
+    """What a caller sees of `attempt` at `at`: its drafts over its answers, its clock at that moment.
+
+    An attempt whose deadline has passed is shown as expired, also before its row says so.
+    """
+    buffered = counting(attempt, drafts)
+    status = attempt.status
+    if is_overdue(attempt, at):
+        status = Status.EXPIRED
+    elif buffered and status is Status.STARTED:
+        status = Status.IN_PROGRESS
+    current = drafts.current_question
+    return Session(
+        id=attempt.id,
+        user_id=attempt.user_id,
+        quiz_id=attempt.quiz_id,
+        attempt_no=attempt.attempt_no,
+        status=status,
+        current_question=(
+            current.value
+            if current is not None and counts(current, attempt.current_question_at, attempt.end)
+            else attempt.current_question
+        ),
+        answers={**attempt.answers, **buffered} if buffered else attempt.answers,
+        version=attempt.version,
+        time_remaining=(
+            time_remaining(attempt.expires_at, at) if attempt.status.is_open else attempt.time_remaining
+        ),
+        started_at=attempt.started_at,
+        expires_at=attempt.expires_at,
+        last_updated=attempt.last_updated,
+        completed_at=attempt.completed_at,
+        score=attempt.score,
+        max_score=attempt.max_score,
+        durability="buffered" if buffered else "committed",
+        buffered_questions=sorted(buffered),
+    )
+
+
+def merge_drafts(older: Drafts, newer: Drafts) -> Drafts:
+    """Both together: of two drafts for one question the one with the larger `at`, `newer` on a tie."""
+    answers = dict(older.answers)
+    for question, draft in newer.answers.items():
+        known = answers.get(question)
+        if known is None or draft.at >= known.at:
+            answers[question] = draft
+    current = older.current_question
+    if newer.current_question is not None and (current is None or newer.current_question.at >= current.at):
+        current = newer.current_question
+    return Drafts(answers, current)
+
+
+def changed_since(attempt: Attempt, version: int) -> list[str]:
+    """The questions whose committed answer is younger than `version`."""
+    return sorted(question for question, meta in attempt.answer_meta.items() if meta["version"] > version)

@@ -1,0 +1,62 @@
+"""What the environment decides, read once and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one process.
+
+    Attributes:
+        database_url: libpq URL of PostgreSQL; None when the secret holds it.
+        database_secret_arn: Secrets Manager secret with the database's host, port, dbname, username
+            and password, as RDS writes it.
+        redis_url: redis:// or, with TLS, rediss://.
+        default_time_limit_seconds: how long an attempt may take.
+        session_cache_ttl_seconds: how long a session stays in the cache after its last change.
+    """
+
+    database_url: str | None
+    database_secret_arn: str | None
+    redis_url: str
+    default_time_limit_seconds: int = 1800
+    session_cache_ttl_seconds: int = 1800
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises:
+            SettingsError: one is missing or can't be used; the text says what to set.
+        """
+        database_url = environment.get("DATABASE_URL") or None
+        database_secret_arn = environment.get("DATABASE_SECRET_ARN") or None
+        if database_url is None and database_secret_arn is None:
+            raise SettingsError(
+                "Set DATABASE_URL (postgresql://user:password@host:5432/quiz) or DATABASE_SECRET_ARN; "
+                "`make run` starts a database of its own."
+            )
+        redis_url = environment.get("REDIS_URL") or "redis://127.0.0.1:6379"
+        if not redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError("REDIS_URL starts with redis://, or with rediss:// for TLS.")
+        if (mode := environment.get("AUTH_MODE") or "none") != "none":
+            raise SettingsError(f"AUTH_MODE={mode} is not supported; use none behind an authorizer.")
+        return cls(
+            database_url=database_url,
+            database_secret_arn=database_secret_arn,
+            redis_url=redis_url,
+            default_time_limit_seconds=_positive(environment, "DEFAULT_TIME_LIMIT_SECONDS", 1800),
+            session_cache_ttl_seconds=_positive(environment, "SESSION_CACHE_TTL_SECONDS", 1800),
+        )
+
+
+def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
+        raise SettingsError(f"{name} is a whole number of seconds above 0, not {text!r}.")
+    return int(text)

@@ -1,0 +1,411 @@
+"""`python -m development_server` as its users meet it: a process, its environment, its folder, signals."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import redis
+from development_server import Postgres, Valkey, ports
+
+PATIENCE_SECONDS = 60
+STOP_LIMIT_SECONDS = 10
+
+STOPPED = "T"
+ZOMBIE = "Z"
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """One line of the process table."""
+
+    pid: int
+    parent: int
+    name: str
+    state: str
+
+
+def process_table() -> dict[int, ProcessStatus]:
+    table = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                head, _, tail = (entry / "stat").read_text().rpartition(")")
+                state, parent = tail.split()[:2]
+                status = ProcessStatus(int(entry.name), int(parent), head.partition("(")[2], state)
+                table[status.pid] = status
+    return table
+
+
+def descendants(pid: int) -> list[ProcessStatus]:
+    table = process_table()
+    family = {pid}
+    while more := {status.pid for status in table.values() if status.parent in family} - family:
+        family |= more
+    return [table[member] for member in family - {pid}]
+
+
+def running(processes: Sequence[ProcessStatus]) -> list[str]:
+    table = process_table()
+    return [p.name for p in processes if p.pid in table and table[p.pid].state != ZOMBIE]
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+class ServerProcess:
+    """A development server of this test; what it prints goes to files in its folder."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], options: Sequence[str]) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        names = ("PATH", "PYTHONPATH")
+        inherited = {name: os.environ[name] for name in names if name in os.environ}
+        self.output = folder / f"output-{time.monotonic_ns()}"
+        with self.output.open("wb") as output, self.errors_file.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "development_server", *options],
+                cwd=folder,
+                # Port 0: whichever is free, the ready line tells.
+                env={**inherited, "PORT": "0", **environment},
+                stdout=output,
+                stderr=errors,
+            )
+
+    @property
+    def errors_file(self) -> Path:
+        return self.output.with_suffix(".errors")
+
+    @property
+    def errors(self) -> str:
+        return self.errors_file.read_text()
+
+    @property
+    def ready_line(self) -> str:
+        lines = [line for line in self.output.read_text().splitlines() if line.startswith("ready: ")]
+        return lines[0] if lines else ""
+
+    def until_ready(self) -> "ServerProcess":
+        eventually(lambda: bool(self.ready_line) or self.process.poll() is not None)
+        assert self.process.poll() is None, self.output.read_text() + self.errors
+        return self
+
+    def address(self, label: str) -> str:
+        found = re.search(rf"{label}:? (\S+)", self.ready_line)
+        assert found, self.ready_line
+        return found[1]
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(self.address("ready") + path, timeout=PATIENCE_SECONDS)
+
+    def ends(self) -> int:
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.ends()
+
+
+Launch = Callable[..., ServerProcess]
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launch]:
+    launched: list[ServerProcess] = []
+
+    def start(
+        *options: str, folder: str = "project", environment: Mapping[str, str] | None = None
+    ) -> ServerProcess:
+        server = ServerProcess(tmp_path / folder, environment or {}, options)
+        launched.append(server)
+        return server
+
+    yield start
+    for server in launched:
+        family = descendants(server.process.pid)
+        server.process.kill()
+        server.process.wait(PATIENCE_SECONDS)
+        for member in family:
+            # Frozen ones can't act on the death of their parent.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member.pid, signal.SIGCONT)
+        eventually(lambda family=family: not running(family))  # type: ignore[misc]
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[Postgres]:
+    with Postgres(tmp_path / "own-postgres", durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
+    with Valkey(tmp_path / "own-valkey", persist=False) as server:
+        yield server
+
+
+def start_session(server: ServerProcess) -> str:
+    reply = httpx.post(
+        server.address("ready") + "/sessions/start",
+        json={"user_id": "user1", "quiz_id": "quiz1"},
+        timeout=PATIENCE_SECONDS,
+    )
+    assert reply.status_code == 201, reply.text
+    return str(reply.json()["id"])
+
+
+def test_it_answers_once_it_says_ready(launch: Launch) -> None:
+    server = launch().until_ready()
+    assert server.get("/health").status_code == 200
+    assert httpx.get(server.address("docs"), timeout=PATIENCE_SECONDS).status_code == 200
+
+
+def test_it_says_what_it_is_doing_while_it_starts(launch: Launch) -> None:
+    lines = launch().until_ready().output.read_text().splitlines()
+    assert lines[:3] == ["starting PostgreSQL 18 ...", "starting Valkey 9 ...", "applying migrations ..."]
+    assert len(lines) == 4
+
+
+def test_it_listens_on_the_port_in_the_environment(launch: Launch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = launch(environment={"PORT": str(port)}).until_ready()
+    assert server.address("ready") == f"http://127.0.0.1:{port}"
+
+
+def test_data_survives_a_restart(launch: Launch) -> None:
+    first = launch().until_ready()
+    session = start_session(first)
+    assert first.stop() == 0
+    reply = launch().until_ready().get(f"/sessions/{session}")
+    assert reply.status_code == 200
+    assert reply.json()["user_id"] == "user1"
+
+
+def test_stores_keep_their_ports_over_a_restart(launch: Launch) -> None:
+    first = launch().until_ready()
+    first.stop()
+    second = launch().until_ready()
+    assert [second.address(name) for name in ("database", "cache")] == [
+        first.address(name) for name in ("database", "cache")
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_flushes_what_is_buffered(launch: Launch, number: signal.Signals) -> None:
+    server = launch("--flush-every", "3600").until_ready()
+    session = start_session(server)
+    reply = httpx.patch(
+        f"{server.address('ready')}/sessions/{session}/progress",
+        json={"question_id": 1, "answer": "kept", "autosave": True},
+        timeout=PATIENCE_SECONDS,
+    )
+    assert reply.json()["durability"] == "buffered"
+    assert server.stop(number) == 0
+    postgres = Postgres(server.folder / ".local" / "postgres", ports.choose())
+    with postgres, psycopg.connect(postgres.url) as connection:
+        row = connection.execute("select answers from quiz_attempts").fetchone()
+    assert row == ({"1": "kept"},)
+
+
+def test_it_flushes_regularly(launch: Launch) -> None:
+    server = launch("--flush-every", "0.2").until_ready()
+    session = start_session(server)
+    httpx.patch(
+        f"{server.address('ready')}/sessions/{session}/progress",
+        json={"question_id": 1, "answer": "kept", "autosave": True},
+        timeout=PATIENCE_SECONDS,
+    )
+    eventually(lambda: server.get(f"/sessions/{session}").json()["durability"] == "committed")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_0_and_every_process_it_started(launch: Launch, number: signal.Signals) -> None:
+    server = launch().until_ready()
+    family = descendants(server.process.pid)
+    assert {"postgres", "valkey-server"} <= {member.name for member in family}
+    assert server.stop(number) == 0
+    assert not running(family)
+
+
+def test_a_signal_while_it_starts_ends_it_with_0(launch: Launch) -> None:
+    server = launch()
+    eventually(lambda: "starting PostgreSQL" in server.output.read_text())
+    family = descendants(server.process.pid)
+    assert server.stop() == 0
+    eventually(lambda: not running(family))
+    assert not server.ready_line
+
+
+def test_a_second_signal_skips_the_wait(launch: Launch) -> None:
+    server = launch().until_ready()
+    freeze(server, "postgres")
+    server.process.send_signal(signal.SIGINT)
+    eventually(lambda: "stopping" in server.output.read_text())
+    assert server.stop(signal.SIGINT) == 0
+
+
+def freeze(server: ServerProcess, name: str) -> None:
+    members = [member.pid for member in descendants(server.process.pid) if member.name == name]
+    assert members
+    for pid in members:
+        os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: all(process_table()[pid].state == STOPPED for pid in members))
+
+
+@pytest.mark.parametrize("name", ["postgres", "valkey-server"])
+def test_it_ends_within_10_seconds_with_a_frozen_store(launch: Launch, name: str) -> None:
+    server = launch().until_ready()
+    start_session(server)
+    family = descendants(server.process.pid)
+    freeze(server, name)
+    asked = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - asked < STOP_LIMIT_SECONDS
+    assert not running(family)
+
+
+def test_it_ends_within_10_seconds_with_frozen_stores_of_others(
+    launch: Launch, own_postgres: Postgres, own_valkey: Valkey
+) -> None:
+    server = launch(environment={"DATABASE_URL": own_postgres.url, "REDIS_URL": own_valkey.url}).until_ready()
+    start_session(server)
+    own_postgres.freeze()
+    own_valkey.freeze()
+    asked = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - asked < STOP_LIMIT_SECONDS
+
+
+def test_it_ends_within_10_seconds_when_a_frozen_database_keeps_it_from_starting(
+    launch: Launch, own_postgres: Postgres
+) -> None:
+    own_postgres.freeze()
+    server = launch(environment={"DATABASE_URL": own_postgres.url})
+    eventually(lambda: "applying migrations" in server.output.read_text())
+    family = descendants(server.process.pid)
+    asked = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - asked < STOP_LIMIT_SECONDS
+    assert not running(family)
+
+
+def test_a_killed_server_leaves_nothing_running_and_starts_again(launch: Launch) -> None:
+    server = launch().until_ready()
+    session = start_session(server)
+    family = descendants(server.process.pid)
+    server.stop(signal.SIGKILL)
+    eventually(lambda: not running(family))
+    assert launch().until_ready().get(f"/sessions/{session}").status_code == 200
+
+
+def test_a_second_start_on_a_folder_says_so_in_one_line(launch: Launch) -> None:
+    first = launch().until_ready()
+    second = launch()
+    assert second.ends() == 1
+    line = f"cannot start: another development server (process {first.process.pid}) runs on .local\n"
+    assert second.errors == line
+    assert second.output.read_text() == ""
+    assert first.get("/health").status_code == 200
+
+
+def test_a_taken_port_is_told_in_one_line_before_anything_starts(launch: Launch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        server = launch(environment={"PORT": port})
+        assert server.ends() == 1
+    message = f"cannot start: port {port} on 127.0.0.1: Address already in use (PORT chooses another)\n"
+    assert server.errors == message
+    assert server.output.read_text() == ""
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "70000"])
+def test_a_port_that_is_none_is_told_in_one_line(launch: Launch, port: str) -> None:
+    server = launch(environment={"PORT": port})
+    assert server.ends() == 1
+    assert server.errors == f"cannot start: PORT is a number from 0 to 65535, not {port!r}\n"
+
+
+def test_a_wrong_setting_is_told_in_one_line(launch: Launch) -> None:
+    server = launch(environment={"SESSION_CACHE_TTL_SECONDS": "soon"})
+    assert server.ends() == 1
+    assert server.errors.count("\n") == 1
+    assert "SESSION_CACHE_TTL_SECONDS" in server.errors
+
+
+def test_a_database_out_of_reach_is_told_and_stops_the_rest(launch: Launch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = launch(environment={"DATABASE_URL": f"postgresql://quiz:secret@127.0.0.1:{port}/quiz"})
+    assert server.ends() == 1
+    assert server.errors.startswith("cannot start: ")
+    assert "Traceback" not in server.errors
+    assert "secret" not in server.errors
+
+
+def test_database_url_replaces_the_embedded_database(launch: Launch, own_postgres: Postgres) -> None:
+    server = launch(environment={"DATABASE_URL": own_postgres.url}).until_ready()
+    start_session(server)
+    names = {member.name for member in descendants(server.process.pid)}
+    assert "valkey-server" in names
+    assert "postgres" not in names
+    assert server.stop() == 0
+    with psycopg.connect(own_postgres.url) as connection:
+        assert connection.execute("select count(*) from quiz_attempts").fetchone() == (1,)
+
+
+def test_redis_url_replaces_the_embedded_cache(launch: Launch, own_valkey: Valkey) -> None:
+    server = launch(environment={"REDIS_URL": own_valkey.url}).until_ready()
+    start_session(server)
+    names = {member.name for member in descendants(server.process.pid)}
+    assert "postgres" in names
+    assert "valkey-server" not in names
+    assert server.stop() == 0
+    with redis.Redis.from_url(own_valkey.url) as client:
+        assert client.keys("session:*")
+
+
+def test_the_ready_line_shows_no_password(launch: Launch, own_postgres: Postgres) -> None:
+    url = own_postgres.url.replace("quiz@", "quiz:secret@")
+    server = launch(environment={"DATABASE_URL": url}).until_ready()
+    assert server.address("database") == own_postgres.url
+    assert "secret" not in server.output.read_text() + server.errors
+
+
+@pytest.mark.parametrize("name", ["postgres", "valkey-server"])
+def test_a_killed_store_comes_back_on_its_port(launch: Launch, name: str) -> None:
+    server = launch().until_ready()
+    before = {member.pid for member in descendants(server.process.pid) if member.name == name}
+    main_process = next(
+        member.pid
+        for member in descendants(server.process.pid)
+        if member.pid in before and member.parent == server.process.pid
+    )
+    os.kill(main_process, signal.SIGKILL)
+
+    def works() -> bool:
+        with contextlib.suppress(psycopg.Error, redis.RedisError):
+            if name == "postgres":
+                psycopg.connect(server.address("database"), connect_timeout=5).close()
+            else:
+                redis.Redis.from_url(server.address("cache"), socket_timeout=5).ping()
+            return not before & {member.pid for member in descendants(server.process.pid)}
+        return False
+
+    eventually(works)
+    assert server.get("/health").status_code == 200
+    assert server.stop() == 0
