@@ -78,10 +78,16 @@ async def _domain(request: Request, error: Exception) -> Response:
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    # Neither the input nor the context of an error goes back: they hold what was sent.
-    found = [{"location": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+    # The input of an error does not go back: it is what was sent.
+    found = [{"location": ".".join(map(str, e["loc"])), "message": _message(e)} for e in error.errors()]
     detail = "; ".join(f"{e['location']}: {e['message']}" for e in found[:3])
     return problem(422, "invalid_input", detail, request.state.request_id, extra={"errors": found})
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return f"not a JSON text: {error['ctx']['error']}"
+    return str(error["msg"])
 
 
 async def _framework(request: Request, error: Exception) -> Response:

@@ -127,9 +127,10 @@ class EmbeddedServer(ABC):
             self._release()
 
     def kill(self) -> None:
-        """SIGKILL to the server and all its children, as a crash of the machine would. `start` recovers."""
+        """SIGKILL to the server and all its children, with no chance to clean up. `start` recovers."""
         with self._control:
-            self._kill_all()
+            if self._folder_lock is not None:
+                self._kill_all()
 
     def freeze(self) -> None:
         """Stop every process of the server where it is: connections stay open, nothing answers."""

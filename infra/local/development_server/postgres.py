@@ -52,7 +52,7 @@ class Postgres(EmbeddedServer):
     def _prepare(self) -> None:
         if os.geteuid() == 0:
             self._user = self._unprivileged_user()
-            _open_tree(self._install)
+            _open_install(self._install)
             _open_path(self._install)
             _open_path(self.data_dir)
         if not self._cluster.exists():
@@ -146,10 +146,14 @@ def _open_path(folder: Path) -> None:
             step.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 
-def _open_tree(install: Path) -> None:
+def _open_install(install: Path) -> None:
     """Let the unprivileged user read PostgreSQL's own files, which a strict umask denies."""
     if (install / "bin/postgres").stat().st_mode & stat.S_IXOTH:
         return
-    for path in (install, *install.rglob("*")):
-        mode = stat.S_IMODE(path.stat().st_mode)
-        path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
+    package = install.parent
+    # The libraries that the wheel brings along lie beside the package.
+    for folder in (package.with_name(f"{package.name}.libs"), install):
+        for path in (folder, *folder.rglob("*")):
+            if path.exists():
+                mode = stat.S_IMODE(path.stat().st_mode)
+                path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))

@@ -303,7 +303,8 @@ class Database:
                     SELECT coalesce((answer_meta -> key ->> 'at')::bigint, -1) AS known_at
                 )
                 WHERE sent.at <= %(at)s
-                    AND (sent.at > known_at OR rank = 2 AND (sent.at = known_at OR %(version)s::int IS NOT NULL))
+                    AND (sent.at > known_at
+                        OR rank = 2 AND (sent.at = known_at OR %(version)s::int IS NOT NULL))
                 ORDER BY key, rank DESC
             ), merged AS (
                 SELECT current.answers || coalesce(jsonb_object_agg(key, answer)
@@ -442,7 +443,9 @@ class Database:
             ), changed AS (
                 UPDATE quiz_attempts AS attempt
                 SET status = CASE settlement
-                        WHEN 'expired' THEN 'expired' WHEN 'merged' THEN 'in_progress' ELSE attempt.status END,
+                        WHEN 'expired' THEN 'expired'
+                        WHEN 'merged' THEN 'in_progress'
+                        ELSE attempt.status END,
                     answers = attempt.answers || counted,
                     answer_meta = attempt.answer_meta || meta,
                     current_question = CASE WHEN moves THEN new_current_question

@@ -75,11 +75,15 @@ class Flusher:
         telemetry: Telemetry,
         *,
         clock: Callable[[], Micros] = current_micros,
+        batch: int = BATCH,
+        statement_bytes: int = STATEMENT_BYTES,
     ) -> None:
         self._database = database
         self._cache = cache
         self._telemetry = telemetry
         self._clock = clock
+        self._batch = batch
+        self._statement_bytes = statement_bytes
 
     async def run(self, seconds_left: Callable[[], float] = lambda: math.inf) -> FlushReport:
         """Flush until nothing is dirty, expire what is overdue, then heal the cache.
@@ -107,15 +111,15 @@ class Flusher:
         since, tied = -math.inf, 0
         while go_on():
             # Those that share the last mark and are still there come again at the head of this page.
-            page = await self._cache.dirty(since, BATCH + tied)
+            page = await self._cache.dirty(since, self._batch + tied)
             marks = {session_id: mark for session_id, mark in page if session_id not in seen}
             seen.update(marks)
             stored = dict(zip(marks, await self._cache.read_many(list(marks)), strict=True))
-            for chunk in _chunks(stored):
+            for chunk in self._chunks(stored):
                 if not go_on():
                     return
                 await self._flush_chunk(chunk, marks, report)
-            if len(page) < BATCH + tied:
+            if len(page) < self._batch + tied:
                 return
             since = page[-1][1]
             tied = sum(mark == since for _, mark in page)
@@ -189,7 +193,7 @@ class Flusher:
     async def _expire(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
         after: tuple[datetime, UUID] | None = None
         while go_on():
-            page = await self._database.overdue(self._clock(), after, BATCH)
+            page = await self._database.overdue(self._clock(), after, self._batch)
             if not page:
                 return
             after = page[-1]
@@ -202,7 +206,7 @@ class Flusher:
             # Drafts in time still count when a later run finds them.
             self._telemetry.survived("expiring without drafts", error)
             stored = [StoredDrafts()] * len(session_ids)
-        for chunk in _chunks(dict(zip(session_ids, stored, strict=True))):
+        for chunk in self._chunks(dict(zip(session_ids, stored, strict=True))):
             settled = await self._database.settle(
                 {session_id: held.drafts for session_id, held in chunk.items()}, self._clock()
             )
@@ -220,10 +224,10 @@ class Flusher:
         old row back after an eviction.
         """
         recent = await self._database.recent_revisions(HEAL_SECONDS)
-        for start in range(0, len(recent), BATCH):
+        for start in range(0, len(recent), self._batch):
             if not go_on():
                 return
-            page = recent[start : start + BATCH]
+            page = recent[start : start + self._batch]
             cached = await self._cache.revisions([session_id for session_id, _ in page])
             behind = [
                 session_id
@@ -238,6 +242,19 @@ class Flusher:
     async def _measure(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
         report.dirty_sessions, report.oldest_dirty_age_seconds = await self._cache.backlog()
 
+    def _chunks(self, stored: Mapping[UUID, StoredDrafts]) -> Iterator[dict[UUID, StoredDrafts]]:
+        chunk: dict[UUID, StoredDrafts] = {}
+        size = 0
+        for session_id, held in stored.items():
+            weight = sum(map(len, held.raw.values()))
+            if chunk and size + weight > self._statement_bytes:
+                yield chunk
+                chunk, size = {}, 0
+            chunk[session_id] = held
+            size += weight
+        if chunk:
+            yield chunk
+
 
 def _dealt_with(result: Settled, held: StoredDrafts) -> dict[bytes, bytes]:
     """The stored drafts that are merged, superseded or kept as late answers, each with its whole value."""
@@ -251,17 +268,3 @@ def _dealt_with(result: Settled, held: StoredDrafts) -> dict[bytes, bytes]:
     if current is not None and (current.at <= attempt.current_question_at or current.at > attempt.end):
         done.append(draft_field(None))
     return {name: held.raw[name] for name in done}
-
-
-def _chunks(stored: Mapping[UUID, StoredDrafts]) -> Iterator[dict[UUID, StoredDrafts]]:
-    chunk: dict[UUID, StoredDrafts] = {}
-    size = 0
-    for session_id, held in stored.items():
-        weight = sum(map(len, held.raw.values()))
-        if chunk and size + weight > STATEMENT_BYTES:
-            yield chunk
-            chunk, size = {}, 0
-        chunk[session_id] = held
-        size += weight
-    if chunk:
-        yield chunk

@@ -120,28 +120,31 @@ def check_json_value(value: Any) -> None:
     pending = [(value, 0)]
     while pending:
         item, depth = pending.pop()
-        if isinstance(item, str):
-            check_text("An answer", item)
-        elif isinstance(item, float):
-            if not math.isfinite(item):
-                raise InvalidInputError("A number in an answer is not finite.")
-        elif isinstance(item, int):
-            # bit_length first: turning an enormous integer into digits is what Python refuses.
-            if item.bit_length() > MAX_INTEGER_DIGITS * 3 and abs(item) >= 10**MAX_INTEGER_DIGITS:
-                raise InvalidInputError(f"A number in an answer has more than {MAX_INTEGER_DIGITS} digits.")
-        elif isinstance(item, list | dict):
-            if depth == MAX_DEPTH:
-                raise InvalidInputError(f"An answer is nested deeper than {MAX_DEPTH}.")
-            if isinstance(item, dict):
-                for key in item:
-                    if not isinstance(key, str):
-                        raise InvalidInputError("A key in an answer is not a string.")
-                    check_text("A key in an answer", key)
-                pending.extend((child, depth + 1) for child in item.values())
-            else:
-                pending.extend((child, depth + 1) for child in item)
-        elif item is not None:
-            raise InvalidInputError("An answer is not a JSON value.")
+        if not isinstance(item, list | dict):
+            _check_scalar(item)
+            continue
+        if depth == MAX_DEPTH:
+            raise InvalidInputError(f"An answer is nested deeper than {MAX_DEPTH}.")
+        if isinstance(item, dict):
+            for key in item:
+                if not isinstance(key, str):
+                    raise InvalidInputError("A key in an answer is not a string.")
+                check_text("A key in an answer", key)
+        pending.extend((child, depth + 1) for child in (item if isinstance(item, list) else item.values()))
+
+
+def _check_scalar(item: Any) -> None:
+    if isinstance(item, str):
+        check_text("An answer", item)
+    elif isinstance(item, float):
+        if not math.isfinite(item):
+            raise InvalidInputError("A number in an answer is not finite.")
+    elif isinstance(item, int):
+        # The length in bits first: turning an enormous integer into digits is what Python refuses.
+        if item.bit_length() > MAX_INTEGER_DIGITS * 3 and abs(item) >= 10**MAX_INTEGER_DIGITS:
+            raise InvalidInputError(f"A number in an answer has more than {MAX_INTEGER_DIGITS} digits.")
+    elif item is not None:
+        raise InvalidInputError("An answer is not a JSON value.")
 
 
 def check_session_size(answers: Mapping[str, Any]) -> None:

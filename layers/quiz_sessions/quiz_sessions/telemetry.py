@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -21,9 +22,7 @@ class Telemetry:
     """
 
     def __init__(self) -> None:
-        self._logger = Logger(service=None)
-        if self._logger.service in (None, "service_undefined"):
-            self._logger = Logger(service=SERVICE)
+        self._logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or SERVICE, location=None)
 
     def info(self, message: str, **fields: Any) -> None:
         """Log what happened."""

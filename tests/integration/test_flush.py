@@ -1,0 +1,353 @@
+"""The flush: drafts into rows, timed-out sessions to their end, stale caches healed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import redis
+
+from quiz_sessions.flush import FlushReport, Flusher
+from quiz_sessions.models import Draft, Drafts, Micros
+from quiz_sessions.wiring import Services
+from tests.builders import SECOND, START
+
+Database = psycopg.Connection[dict[str, Any]]
+LATER = START + 10 * SECOND
+END = START + 1800 * SECOND
+
+
+async def start(services: Services, user: str = "user1") -> UUID:
+    return (await services.manager.create_session(user, "quiz1", at=START)).id
+
+
+async def flush(services: Services, now: Micros = LATER, **sizes: int) -> FlushReport:
+    flusher = Flusher(services.database, services.cache, services.telemetry, clock=lambda: now, **sizes)
+    return await flusher.run()
+
+
+async def autosave(services: Services, session_id: UUID, answer: object, at: Micros = LATER) -> None:
+    await services.manager.update_answer(session_id, 0, answer, autosave=True, at=at)
+
+
+def row(database: Database, session_id: UUID) -> dict[str, Any]:
+    found = database.execute("SELECT * FROM quiz_attempts WHERE id = %s", [session_id]).fetchone()
+    assert found is not None
+    return found
+
+
+def events(database: Database, session_id: UUID) -> list[str]:
+    rows = database.execute(
+        "SELECT type FROM attempt_events WHERE attempt_id = %s ORDER BY revision", [session_id]
+    )
+    return [event["type"] for event in rows]
+
+
+def drafts_key(session_id: UUID) -> str:
+    return f"{{session:{session_id}}}:drafts"
+
+
+async def test_drafts_are_merged_and_everything_is_clean(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, {"draft": None})
+    report = await flush(services)
+    assert report.sessions_flushed == 1
+    assert report.dirty_sessions == 0
+    stored = row(database, session_id)
+    assert (stored["answers"], stored["version"], stored["status"]) == (
+        {"0": {"draft": None}},
+        0,
+        "in_progress",
+    )
+    assert stored["answer_meta"] == {"0": {"version": 0, "at": LATER}}
+    assert stored["current_question"] == 1
+    assert valkey.exists(drafts_key(session_id), "dirty:0") == 0
+
+
+async def test_a_read_after_the_flush_is_committed(services: Services) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "draft")
+    await flush(services)
+    session = await services.manager.get_session(session_id, at=LATER)
+    assert (session.durability, session.buffered_questions) == ("committed", [])
+    assert session.answers == {"0": "draft"}
+
+
+async def test_more_than_a_batch_is_flushed_in_one_run(services: Services, database: Database) -> None:
+    ids = [await start(services, f"user{i}") for i in range(30)]
+    await asyncio.gather(*(autosave(services, session_id, i) for i, session_id in enumerate(ids)))
+    report = await flush(services, batch=7)
+    assert (report.sessions_flushed, report.dirty_sessions) == (30, 0)
+    assert [row(database, session_id)["answers"]["0"] for session_id in ids] == list(range(30))
+
+
+async def test_sessions_marked_at_the_same_moment_are_all_flushed(
+    services: Services, valkey: redis.Redis
+) -> None:
+    ids = [await start(services, f"user{i}") for i in range(11)]
+    for session_id in ids:
+        await autosave(services, session_id, "A")
+    valkey.zadd("dirty:0", {str(session_id): 1000 for session_id in ids})
+    assert (await flush(services, batch=4)).sessions_flushed == 11
+
+
+async def test_large_drafts_are_split_over_statements(services: Services, database: Database) -> None:
+    ids = [await start(services, f"user{i}") for i in range(5)]
+    for session_id in ids:
+        await autosave(services, session_id, "x" * 1500)
+    assert (await flush(services, statement_bytes=2000)).sessions_flushed == 5
+
+
+async def test_a_draft_older_than_the_committed_answer_is_dropped(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "committed", at=LATER)
+    await services.cache.put_drafts(session_id, Drafts({"0": Draft("old", LATER - 1)}))
+    report = await flush(services)
+    assert report.sessions_flushed == 0
+    assert row(database, session_id)["answers"] == {"0": "committed"}
+    assert valkey.exists(drafts_key(session_id), "dirty:0") == 0
+
+
+async def test_a_draft_that_arrives_during_the_flush_stays(services: Services, valkey: redis.Redis) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "first")
+    marks = await services.cache.dirty(0, 10)
+    (stored,) = await services.cache.read_many([session_id])
+    (settled,) = await services.database.settle({session_id: stored.drafts}, LATER)
+    await autosave(services, session_id, "second", LATER + 1)
+    await services.cache.put_settled([(settled.attempt, True)], {session_id: stored.raw}, dict(marks))
+    session = await services.manager.get_session(session_id, at=LATER + 2)
+    assert (session.answers, session.buffered_questions) == ({"0": "second"}, ["0"])
+    assert valkey.zcard("dirty:0") == 1
+
+
+async def test_flushing_twice_merges_once(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "draft")
+    (stored,) = await services.cache.read_many([session_id])
+    await services.database.settle({session_id: stored.drafts}, LATER)
+    report = await flush(services)
+    assert report.dirty_sessions == 0
+    assert events(database, session_id) == ["started", "merged"]
+
+
+async def test_a_held_row_keeps_its_drafts_for_the_next_run(
+    services: Services, database: Database, stores: Any
+) -> None:
+    held, free = await start(services, "user1"), await start(services, "user2")
+    await autosave(services, held, "A")
+    await autosave(services, free, "B")
+    with psycopg.connect(stores.database_url) as other:
+        other.execute("SELECT 1 FROM quiz_attempts WHERE id = %s FOR UPDATE", [held])
+        report = await flush(services)
+    assert (report.sessions_flushed, report.dirty_sessions, report.flush_failures) == (1, 1, 0)
+    assert (await flush(services)).sessions_flushed == 1
+    assert row(database, held)["answers"] == {"0": "A"}
+
+
+async def test_nothing_is_begun_with_too_little_time(services: Services) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "A")
+    report = await services.flusher.run(lambda: 1.0)
+    assert (report.sessions_flushed, report.dirty_sessions) == (0, 1)
+
+
+async def test_the_report_tells_how_long_the_oldest_waits(services: Services, valkey: redis.Redis) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "A")
+    seconds, micros = valkey.time()  # type: ignore[misc]  # redis-py types a sync reply as maybe async
+    valkey.zadd("dirty:0", {str(session_id): seconds * 1e6 + micros - 60e6})
+    report = await services.flusher.run(lambda: 1.0)
+    assert 60 <= report.oldest_dirty_age_seconds < 70
+
+
+# Poison
+
+
+async def test_a_session_without_a_row_is_set_aside_after_five_tries(
+    services: Services, valkey: redis.Redis
+) -> None:
+    good, ghost = await start(services), uuid4()
+    await services.cache.put_drafts(ghost, Drafts({"0": Draft("lost", LATER)}))
+    await autosave(services, good, "A")
+    reports = [await flush(services) for _ in range(6)]
+    assert reports[0].sessions_flushed == 1
+    assert [report.flush_failures for report in reports] == [1, 1, 1, 1, 1, 0]
+    assert reports[-1].dirty_sessions == 0
+    assert valkey.hlen(drafts_key(ghost)) == 1
+    assert valkey.sismember("dirty:set-aside", str(ghost))
+
+
+async def test_drafts_that_the_database_refuses_hold_up_no_one_else(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    bad, good = await start(services, "user1"), await start(services, "user2")
+    await autosave(services, bad, "A")
+    await autosave(services, good, "B")
+    valkey.hset(drafts_key(bad), "q:1", json.dumps({"at": LATER, "answer": "\x00"}))
+    report = await flush(services)
+    assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
+    assert row(database, good)["answers"] == {"0": "B"}
+
+
+async def test_a_draft_that_cannot_be_read_stays_and_the_others_are_merged(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "A")
+    valkey.hset(drafts_key(session_id), "q:1", "garbage")
+    report = await flush(services)
+    assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
+    assert row(database, session_id)["answers"] == {"0": "A"}
+    assert valkey.hget(drafts_key(session_id), "q:1") == b"garbage"
+
+
+# Deadlines
+
+
+async def test_timed_out_sessions_expire_with_their_drafts(services: Services, database: Database) -> None:
+    with_draft, without = await start(services, "user1"), await start(services, "user2")
+    await autosave(services, with_draft, "A", END)
+    report = await flush(services, END + 1)
+    assert report.sessions_expired == 2
+    for session_id, answers in ((with_draft, {"0": "A"}), (without, {})):
+        stored = row(database, session_id)
+        assert (stored["status"], stored["answers"], stored["time_remaining"]) == ("expired", answers, 0)
+        assert events(database, session_id) == ["started", "expired"]
+
+
+async def test_a_session_in_time_does_not_expire(services: Services) -> None:
+    await start(services)
+    assert (await flush(services, END)).sessions_expired == 0
+
+
+async def test_more_than_a_batch_expires_in_one_run(services: Services, database: Database) -> None:
+    for i in range(10):
+        await start(services, f"user{i}")
+    assert (await flush(services, END + 1, batch=3)).sessions_expired == 10
+
+
+async def test_expiring_merges_drafts_that_lost_their_mark(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "A")
+    valkey.delete("dirty:0")
+    await flush(services, END + 1)
+    assert row(database, session_id)["answers"] == {"0": "A"}
+
+
+async def test_expiring_shows_in_the_cache(services: Services, valkey: redis.Redis) -> None:
+    session_id = await start(services)
+    await flush(services, END + 1)
+    cached = valkey.get(f"session:{session_id}")
+    assert isinstance(cached, bytes)
+    assert json.loads(cached)["status"] == "expired"
+
+
+async def test_expiring_does_not_fill_the_cache_with_history(services: Services, valkey: redis.Redis) -> None:
+    session_id = await start(services)
+    valkey.delete(f"session:{session_id}")
+    await flush(services, END + 1)
+    assert valkey.exists(f"session:{session_id}") == 0
+
+
+@pytest.mark.parametrize("ending", ["complete", "abandon"])
+async def test_a_draft_from_before_the_end_counts_after_it(
+    services: Services, database: Database, ending: str
+) -> None:
+    session_id = await start(services)
+    await getattr(services.manager, ending)(session_id, at=LATER)
+    await services.cache.put_drafts(session_id, Drafts({"0": Draft("in time", LATER)}))
+    report = await flush(services)
+    assert report.drafts_late == 1
+    assert row(database, session_id)["answers"] == {"0": "in time"}
+    assert events(database, session_id)[-1] == "late_merge"
+
+
+@pytest.mark.parametrize("ending", ["complete", "abandon"])
+async def test_a_draft_from_after_the_end_is_kept_as_a_late_answer(
+    services: Services, database: Database, valkey: redis.Redis, ending: str
+) -> None:
+    session_id = await start(services)
+    await getattr(services.manager, ending)(session_id, at=LATER)
+    await services.cache.put_drafts(session_id, Drafts({"0": Draft("too late", LATER + 1)}))
+    report = await flush(services)
+    assert (report.drafts_late, report.dirty_sessions) == (1, 0)
+    assert row(database, session_id)["answers"] == {}
+    assert events(database, session_id)[-1] == "late_answer"
+    assert valkey.exists(drafts_key(session_id)) == 0
+
+
+async def test_a_late_answer_is_recorded_once(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    await services.manager.complete(session_id, at=LATER)
+    late = Drafts({"0": Draft("too late", LATER + 1)})
+    await services.database.settle({session_id: late}, LATER + 2)
+    await services.cache.put_drafts(session_id, late)
+    report = await flush(services)
+    assert report.dirty_sessions == 0
+    assert events(database, session_id) == ["started", "completed", "late_answer"]
+
+
+async def test_drafts_from_both_sides_of_the_end_are_dealt_with_in_two_runs(
+    services: Services, database: Database
+) -> None:
+    session_id = await start(services)
+    await services.manager.complete(session_id, at=LATER)
+    await services.cache.put_drafts(
+        session_id, Drafts({"0": Draft("in time", LATER), "1": Draft("too late", LATER + 1)})
+    )
+    assert (await flush(services)).dirty_sessions == 1
+    assert (await flush(services)).dirty_sessions == 0
+    assert events(database, session_id) == ["started", "completed", "late_merge", "late_answer"]
+
+
+# The cache
+
+
+async def test_a_cached_session_that_is_behind_is_healed(services: Services, valkey: redis.Redis) -> None:
+    session_id = await start(services)
+    await services.database.write_answers(session_id, {"0": "A"}, LATER)
+    report = await flush(services)
+    assert report.caches_healed == 1
+    assert (await services.manager.get_session(session_id, at=LATER)).answers == {"0": "A"}
+
+
+async def test_healing_leaves_what_is_not_cached_alone(services: Services, valkey: redis.Redis) -> None:
+    session_id = await start(services)
+    valkey.delete(f"session:{session_id}")
+    assert (await flush(services)).caches_healed == 0
+    assert valkey.exists(f"session:{session_id}") == 0
+
+
+async def test_the_metrics_are_printed_as_one_embedded_metric_line(
+    services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "A")
+    capsys.readouterr()
+    report = await flush(services)
+    line = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    names = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert (
+        names
+        == set(report.metrics())
+        == {
+            "SessionsFlushed",
+            "SessionsExpired",
+            "DraftsLate",
+            "DirtySessions",
+            "OldestDirtyAgeSeconds",
+            "FlushFailures",
+        }
+    )
+    assert line["SessionsFlushed"] == [1.0]

@@ -1,0 +1,441 @@
+"""The data rules of a write: what is committed, what is a draft, and which answer counts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import redis
+
+from quiz_sessions.errors import (
+    SessionClosedError,
+    SessionExpiredError,
+    SessionNotFoundError,
+    VersionConflictError,
+)
+from quiz_sessions.models import Session, Status
+from quiz_sessions.wiring import Services
+from tests.builders import SECOND, START
+
+Database = psycopg.Connection[dict[str, Any]]
+LATER = START + 10 * SECOND
+END = START + 1800 * SECOND
+
+
+async def start(services: Services, user: str = "user1") -> UUID:
+    return (await services.manager.create_session(user, "quiz1", at=START)).id
+
+
+def row(database: Database, session_id: UUID) -> dict[str, Any]:
+    found = database.execute("SELECT * FROM quiz_attempts WHERE id = %s", [session_id]).fetchone()
+    assert found is not None
+    return found
+
+
+def events(database: Database, session_id: UUID) -> list[str]:
+    rows = database.execute(
+        "SELECT type FROM attempt_events WHERE attempt_id = %s ORDER BY revision", [session_id]
+    )
+    return [event["type"] for event in rows]
+
+
+# Starting
+
+
+async def test_twenty_simultaneous_starts_get_twenty_numbers(services: Services) -> None:
+    started = await asyncio.gather(*(services.manager.create_session("user1", "quiz1") for _ in range(20)))
+    assert sorted(session.attempt_no for session in started) == list(range(1, 21))
+
+
+async def test_twenty_simultaneous_starts_with_one_key_are_one_start(
+    services: Services, database: Database
+) -> None:
+    started = await asyncio.gather(
+        *(services.manager.create_session("user1", "quiz1", idempotency_key="k") for _ in range(20))
+    )
+    assert len({session.id for session in started}) == 1
+    assert sum(not session.replayed for session in started) == 1
+    assert database.execute("SELECT count(*) AS n FROM quiz_attempts").fetchone() == {"n": 1}
+
+
+async def test_a_replayed_start_shows_the_answers_given_since(services: Services) -> None:
+    first = await services.manager.create_session("user1", "quiz1", idempotency_key="k", at=START)
+    await services.manager.update_answer(first.id, 0, "A", at=LATER)
+    again = await services.manager.create_session("user1", "quiz1", idempotency_key="k", at=LATER)
+    assert again.answers == {"0": "A"}
+    assert again.replayed
+
+
+async def test_attempts_of_two_quizzes_are_numbered_apart(services: Services) -> None:
+    await services.manager.create_session("user1", "quiz1")
+    other = await services.manager.create_session("user1", "quiz2")
+    assert other.attempt_no == 1
+
+
+# Committing
+
+
+async def test_every_row_change_writes_one_event_with_its_revision(
+    services: Services, database: Database
+) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    await services.manager.complete(session_id, at=LATER + SECOND)
+    rows = database.execute("SELECT revision, version, type FROM attempt_events ORDER BY id").fetchall()
+    assert rows == [
+        {"revision": 0, "version": 0, "type": "started"},
+        {"revision": 1, "version": 1, "type": "answered"},
+        {"revision": 2, "version": 2, "type": "completed"},
+    ]
+
+
+async def test_an_event_holds_what_changed(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, {"a": None}, at=LATER)
+    event = database.execute("SELECT changes FROM attempt_events WHERE type = 'answered'").fetchone()
+    assert event is not None
+    changes: Any = event["changes"]
+    assert changes["answers"] == {"0": {"a": None}}
+    assert changes["current_question"] == 1
+
+
+async def test_a_held_up_request_does_not_undo_a_newer_answer(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "newer", at=LATER)
+    session = await services.manager.update_answer(session_id, 0, "older", at=LATER - 1)
+    assert session.answers == {"0": "newer"}
+    assert session.version == 2
+
+
+async def test_a_held_up_request_keeps_its_other_answers(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "newer", at=LATER)
+    session = await services.manager.update_answers(session_id, {"0": "older", "1": "B"}, at=LATER - 1)
+    assert session.answers == {"0": "newer", "1": "B"}
+
+
+async def test_a_held_up_request_does_not_move_the_current_question_back(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 5, "newer", at=LATER)
+    session = await services.manager.update_answer(session_id, 2, "older", at=LATER - 1)
+    assert session.current_question == 6
+
+
+async def test_repeating_a_write_without_version_is_a_new_write(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    session = await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    assert session.version == 2
+
+
+async def test_with_the_current_version_an_answer_counts_whatever_its_time(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    session = await services.manager.update_answer(session_id, 0, "B", version=1, at=LATER - 1)
+    assert session.answers == {"0": "B"}
+
+
+async def test_the_time_of_an_answer_is_never_lowered(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    await services.manager.update_answer(session_id, 0, "B", version=1, at=LATER - 1)
+    assert row(database, session_id)["answer_meta"] == {"0": {"version": 2, "at": LATER}}
+
+
+async def test_a_stale_version_names_what_has_changed(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    await services.manager.update_answers(session_id, {"1": "B", "x": "C"}, at=LATER)
+    with pytest.raises(VersionConflictError) as conflict:
+        await services.manager.update_answer(session_id, 9, "Z", version=1, at=LATER)
+    assert conflict.value.changed_questions == ["1", "x"]
+    assert conflict.value.session.version == 2
+
+
+async def test_a_repeat_whose_commit_succeeded_returns_its_result(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", version=0, at=LATER)
+    again = await services.manager.update_answer(session_id, 0, "A", version=0, at=LATER + SECOND)
+    assert again.version == 1
+    assert again.durability == "committed"
+
+
+async def test_the_same_answer_by_another_version_is_no_repeat(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    await services.manager.update_answer(session_id, 1, "B", at=LATER)
+    with pytest.raises(VersionConflictError):
+        await services.manager.update_answer(session_id, 0, "A", version=1, at=LATER)
+
+
+async def test_other_answers_at_the_next_version_are_no_repeat(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", version=0, at=LATER)
+    with pytest.raises(VersionConflictError):
+        await services.manager.update_answer(session_id, 0, "B", version=0, at=LATER)
+
+
+async def test_of_simultaneous_writes_with_one_version_one_succeeds(services: Services) -> None:
+    session_id = await start(services)
+    results = await asyncio.gather(
+        *(services.manager.update_answer(session_id, i, i, version=0) for i in range(10)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, Session) for result in results) == 1
+    assert sum(isinstance(result, VersionConflictError) for result in results) == 9
+
+
+async def test_simultaneous_writes_get_different_versions(services: Services) -> None:
+    session_id = await start(services)
+    results = await asyncio.gather(*(services.manager.update_answer(session_id, i, i) for i in range(10)))
+    assert sorted(result.version for result in results) == list(range(1, 11))
+
+
+@pytest.mark.parametrize("autosave", [False, True])
+async def test_an_unknown_session_takes_no_answer(services: Services, autosave: bool) -> None:
+    with pytest.raises(SessionNotFoundError):
+        await services.manager.update_answer(uuid4(), 0, "A", autosave=autosave)
+
+
+# Drafts
+
+
+async def test_an_autosave_leaves_version_and_row_alone(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    session = await services.manager.update_answer(session_id, 0, "A", autosave=True, at=LATER)
+    assert (session.version, session.durability, session.buffered_questions) == (0, "buffered", ["0"])
+    assert row(database, session_id)["answers"] == {}
+
+
+async def test_a_read_shows_drafts_over_answers(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "committed", at=LATER)
+    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER + 1)
+    session = await services.manager.get_session(session_id, at=LATER + 2)
+    assert session.answers == {"0": "draft"}
+    assert session.buffered_questions == ["0"]
+
+
+async def test_a_commit_beats_an_older_draft(services: Services, valkey: redis.Redis) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
+    session = await services.manager.update_answer(session_id, 0, "committed", at=LATER + 1)
+    assert session.answers == {"0": "committed"}
+    assert valkey.exists(f"{{session:{session_id}}}:drafts") == 0
+
+
+async def test_a_commit_leaves_a_newer_draft(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER + 1)
+    session = await services.manager.update_answer(session_id, 0, "committed", at=LATER)
+    assert session.answers == {"0": "draft"}
+    assert session.durability == "committed"
+    assert session.buffered_questions == ["0"]
+
+
+async def test_of_two_drafts_the_one_received_later_stays(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "newer", autosave=True, at=LATER + 1)
+    session = await services.manager.update_answer(session_id, 0, "older", autosave=True, at=LATER)
+    assert session.answers == {"0": "newer"}
+    read = await services.manager.get_session(session_id, at=LATER + 2)
+    assert read.answers == {"0": "newer"}
+
+
+async def test_an_autosave_with_a_stale_version_conflicts(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    with pytest.raises(VersionConflictError):
+        await services.manager.update_answer(session_id, 1, "B", version=0, autosave=True, at=LATER)
+
+
+async def test_an_autosave_finds_the_right_version_behind_a_stale_cache(
+    services: Services, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    stale = valkey.get(f"session:{session_id}")
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    valkey.set(f"session:{session_id}", stale)  # type: ignore[arg-type]  # redis-py types a sync reply as maybe async
+    session = await services.manager.update_answer(session_id, 1, "B", version=1, autosave=True, at=LATER)
+    assert session.version == 1
+
+
+async def test_an_autosave_works_where_the_session_is_not_cached(
+    services: Services, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    valkey.delete(f"session:{session_id}")
+    session = await services.manager.update_answer(session_id, 0, "A", autosave=True, at=LATER)
+    assert session.answers == {"0": "A"}
+
+
+async def test_an_older_row_does_not_go_over_a_newer_cached_one(services: Services) -> None:
+    session_id = await start(services)
+    (old,) = await services.database.get([session_id])
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    await services.cache.put_session(old)
+    assert (await services.manager.get_session(session_id, at=LATER)).version == 1
+
+
+async def test_a_cached_session_lives_for_half_an_hour_and_drafts_for_a_week(
+    services: Services, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", autosave=True, at=LATER)
+    assert 1790 <= int(valkey.ttl(f"session:{session_id}")) <= 1800  # type: ignore[arg-type]  # as above
+    week = 7 * 24 * 3600
+    assert week - 10 <= int(valkey.ttl(f"{{session:{session_id}}}:drafts")) <= week  # type: ignore[arg-type]  # as above
+    assert valkey.ttl("dirty:0") == -1
+
+
+async def test_a_cached_session_begins_with_its_revision(services: Services, valkey: redis.Redis) -> None:
+    session_id = await start(services)
+    cached = valkey.get(f"session:{session_id}")
+    assert isinstance(cached, bytes)
+    assert cached.startswith(b'{"revision":0,')
+
+
+# Ending
+
+
+async def test_completing_merges_drafts_and_last_answers(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
+    await services.manager.update_answer(session_id, 1, "draft", autosave=True, at=LATER)
+    session = await services.manager.complete(session_id, {"1": "last"}, at=LATER + 1)
+    assert session.status == "completed"
+    assert session.answers == {"0": "draft", "1": "last"}
+    assert row(database, session_id)["answers"] == session.answers
+    assert session.buffered_questions == []
+
+
+async def test_completing_merges_drafts_that_lost_their_mark(services: Services, valkey: redis.Redis) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
+    valkey.delete("dirty:0")
+    session = await services.manager.complete(session_id, at=LATER + 1)
+    assert session.answers == {"0": "draft"}
+
+
+async def test_completing_leaves_out_a_draft_made_after_it(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "after", autosave=True, at=LATER + 2)
+    session = await services.manager.complete(session_id, at=LATER)
+    assert session.answers == {}
+
+
+async def test_completing_again_returns_the_same_result(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    first = await services.manager.complete(session_id, {"0": "A"}, at=LATER)
+    again = await services.manager.complete(session_id, {"0": "B"}, at=LATER + SECOND)
+    assert again == first
+    assert events(database, session_id) == ["started", "completed"]
+
+
+async def test_simultaneous_completions_are_one(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    results = await asyncio.gather(*(services.manager.complete(session_id) for _ in range(10)))
+    assert len({result.completed_at for result in results}) == 1
+    assert events(database, session_id) == ["started", "completed"]
+
+
+async def test_completing_with_a_stale_version_conflicts(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    with pytest.raises(VersionConflictError):
+        await services.manager.complete(session_id, version=0, at=LATER)
+
+
+async def test_time_remaining_stands_still_once_completed(services: Services) -> None:
+    session_id = await start(services)
+    done = await services.manager.complete(session_id, at=LATER)
+    later = await services.manager.get_session(session_id, at=LATER + 100 * SECOND)
+    assert done.time_remaining == later.time_remaining == 1790
+
+
+async def test_abandoning_keeps_drafts_as_answers(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
+    session = await services.manager.abandon(session_id, at=LATER + 1)
+    assert (session.status, session.answers, session.completed_at) == ("abandoned", {"0": "draft"}, None)
+    assert row(database, session_id)["answers"] == {"0": "draft"}
+
+
+@pytest.mark.parametrize("autosave", [False, True])
+async def test_a_completed_session_takes_no_answer(services: Services, autosave: bool) -> None:
+    session_id = await start(services)
+    await services.manager.complete(session_id, at=LATER)
+    with pytest.raises(SessionClosedError):
+        await services.manager.update_answer(session_id, 0, "A", autosave=autosave, at=LATER + 1)
+
+
+# The deadline
+
+
+async def test_an_answer_at_the_deadline_is_in_time(services: Services) -> None:
+    session_id = await start(services)
+    session = await services.manager.update_answer(session_id, 0, "A", at=END)
+    assert (session.status, session.time_remaining) == ("in_progress", 0)
+
+
+@pytest.mark.parametrize("autosave", [False, True])
+async def test_an_answer_after_the_deadline_expires_the_session_at_once(
+    services: Services, database: Database, autosave: bool
+) -> None:
+    session_id = await start(services)
+    with pytest.raises(SessionExpiredError):
+        await services.manager.update_answer(session_id, 0, "late", autosave=autosave, at=END + 1)
+    stored = row(database, session_id)
+    assert (stored["status"], stored["answers"], stored["completed_at"]) == ("expired", {}, None)
+    assert events(database, session_id) == ["started", "expired", "late_answer"]
+
+
+async def test_a_late_answer_is_kept_uncounted(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    with pytest.raises(SessionExpiredError):
+        await services.manager.update_answer(session_id, 0, ["late"], at=END + 1)
+    event = database.execute(
+        "SELECT changes, revision FROM attempt_events WHERE type = 'late_answer'"
+    ).fetchone()
+    assert event == {
+        "changes": {"late_answers": {"0": {"answer": ["late"], "at": END + 1}}},
+        "revision": 2,
+    }
+    assert row(database, session_id)["revision"] == 2
+
+
+async def test_expiring_by_touch_merges_drafts(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=END)
+    session = await services.manager.get_session(session_id, at=END + 1)
+    assert (session.status, session.answers, session.time_remaining) == ("expired", {"0": "draft"}, 0)
+    assert row(database, session_id)["answers"] == {"0": "draft"}
+
+
+async def test_completing_after_the_deadline_expires_and_keeps_the_last_answers(
+    services: Services, database: Database
+) -> None:
+    session_id = await start(services)
+    with pytest.raises(SessionExpiredError):
+        await services.manager.complete(session_id, {"0": "late"}, at=END + 1)
+    assert events(database, session_id) == ["started", "expired", "late_answer"]
+
+
+async def test_an_answer_received_in_time_counts_on_a_row_that_has_expired(
+    services: Services, database: Database
+) -> None:
+    session_id = await start(services)
+    await services.manager.get_session(session_id, at=END + 1)
+    session = await services.manager.update_answer(session_id, 0, "held up", at=END)
+    assert (session.status, session.answers) == ("expired", {"0": "held up"})
+    assert events(database, session_id) == ["started", "expired", "late_merge"]
+
+
+async def test_abandoning_after_the_deadline_is_too_late(services: Services) -> None:
+    session_id = await start(services)
+    with pytest.raises(SessionExpiredError):
+        await services.manager.abandon(session_id, at=END + 1)
+    assert (await services.manager.get_session(session_id, at=END + 2)).status is Status.EXPIRED
