@@ -351,3 +351,14 @@ async def test_the_metrics_are_printed_as_one_embedded_metric_line(
         }
     )
     assert line["SessionsFlushed"] == [1.0]
+
+
+async def test_a_session_whose_drafts_are_refused_expires_without_them(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    bad, good = await start(services, "user1"), await start(services, "user2")
+    valkey.hset(drafts_key(bad), "q:1", json.dumps({"at": LATER, "answer": "\x00"}))
+    report = await flush(services, END + 1)
+    assert (report.sessions_expired, report.flush_failures) == (2, 1)
+    assert {row(database, session_id)["status"] for session_id in (bad, good)} == {"expired"}
+    assert valkey.hlen(drafts_key(bad)) == 1

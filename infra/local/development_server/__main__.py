@@ -29,6 +29,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     for chatty in ("uvicorn", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     options = _parser().parse_args(arguments)
+    # Nobody collects them here; the log says what they would.
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     try:
         _lock(options.data)
         listener = _listen(options.host, environment.get("PORT") or "8002")

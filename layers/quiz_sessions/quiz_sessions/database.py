@@ -110,7 +110,7 @@ class Database:
 
     async def ping(self) -> None:
         """Ask PostgreSQL for a sign of life, also right after a failure."""
-        await self._fetch("SELECT 1 AS one", {}, probe=True)
+        await self._fetch("SELECT 1 AS one", {}, resend={}, probe=True)
 
     # Requests
 
@@ -517,7 +517,7 @@ class Database:
         statement: str,
         parameters: dict[str, Any],
         *,
-        resend: dict[str, Any] | None = None,
+        resend: dict[str, Any],
         probe: bool = False,
     ) -> list[DictRow]:
         """Run one statement; after a lost connection once more, with `resend` over its parameters.
@@ -528,10 +528,7 @@ class Database:
         until = time.monotonic() + CALL_SECONDS
         try:
             return await self._fetch_once(statement, parameters, until, probe=probe)
-        except _LostReplyError as error:
-            if resend is None or probe:
-                self._breaker.trip()
-                raise DatabaseUnavailableError from error
+        except _LostReplyError:
             # Connections of the same age have most likely broken too.
             await self._pool.drain()
         try:
@@ -563,7 +560,8 @@ class Database:
     async def _connection(self, until: float, *, probe: bool) -> AsyncIterator[AsyncConnection[DictRow]]:
         if self._breaker.is_open and not probe:
             raise DatabaseUnavailableError
-        await self._pool.open()
+        if self._pool.closed:
+            await self._pool.open()
         patience = max(0.05, min(CONNECT_SECONDS, until - time.monotonic()))
         try:
             connection = await self._pool.getconn(timeout=patience)

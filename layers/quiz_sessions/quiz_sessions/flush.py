@@ -19,7 +19,7 @@ from .errors import (
     PoisonedError,
 )
 from .manager import current_micros
-from .models import Micros
+from .models import Drafts, Micros
 from .telemetry import Telemetry
 
 BATCH = 200
@@ -127,18 +127,7 @@ class Flusher:
     async def _flush_chunk(
         self, chunk: Mapping[UUID, StoredDrafts], marks: Mapping[UUID, float], report: FlushReport
     ) -> None:
-        now = self._clock()
-        drafts = {session_id: held.drafts for session_id, held in chunk.items()}
-        try:
-            settled = await self._database.settle(drafts, now)
-        except PoisonedError as error:
-            if len(chunk) == 1:
-                await self._fail(next(iter(chunk)), report, error)
-                return
-            # One session's data fails the statement of all: find it by taking them alone.
-            for session_id, held in chunk.items():
-                await self._flush_chunk({session_id: held}, marks, report)
-            return
+        settled = await self._settle(chunk, report)
         await self._note(settled, chunk, marks, report)
         missing = set(chunk) - {result.attempt.id for result in settled}
         if missing:
@@ -149,6 +138,23 @@ class Flusher:
         for session_id, held in chunk.items():
             if not held.readable:
                 await self._fail(session_id, report)
+
+    async def _settle(self, chunk: Mapping[UUID, StoredDrafts], report: FlushReport) -> list[Settled]:
+        drafts = {session_id: held.drafts for session_id, held in chunk.items()}
+        try:
+            return await self._database.settle(drafts, self._clock())
+        except PoisonedError as error:
+            if len(chunk) > 1:
+                # One session's data fails the statement of all: find it by taking each alone.
+                return [
+                    result
+                    for session_id, held in chunk.items()
+                    for result in await self._settle({session_id: held}, report)
+                ]
+            (session_id,) = chunk
+            await self._fail(session_id, report, error)
+            # Its time runs out all the same.
+            return await self._database.settle({session_id: Drafts()}, self._clock())
 
     async def _note(
         self,
@@ -207,11 +213,8 @@ class Flusher:
             self._telemetry.survived("expiring without drafts", error)
             stored = [StoredDrafts()] * len(session_ids)
         for chunk in self._chunks(dict(zip(session_ids, stored, strict=True))):
-            settled = await self._database.settle(
-                {session_id: held.drafts for session_id, held in chunk.items()}, self._clock()
-            )
             try:
-                await self._note(settled, chunk, {}, report)
+                await self._note(await self._settle(chunk, report), chunk, {}, report)
             except CacheUnavailableError as error:
                 self._telemetry.survived("cache not written", error)
 

@@ -44,6 +44,8 @@ class Settings:
         redis_url = environment.get("REDIS_URL") or "redis://127.0.0.1:6379"
         if not redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise SettingsError("REDIS_URL starts with redis://, or with rediss:// for TLS.")
+        if (environment.get("REDIS_CLUSTER") or "false").lower() not in ("false", "0", "no"):
+            raise SettingsError("REDIS_CLUSTER is not supported yet; use one primary with replicas.")
         if (mode := environment.get("AUTH_MODE") or "none") != "none":
             raise SettingsError(f"AUTH_MODE={mode} is not supported; use none behind an authorizer.")
         return cls(

@@ -1,0 +1,84 @@
+"""What is read from the environment, and what is said when it can't be used."""
+
+import pytest
+
+from quiz_sessions.errors import SettingsError
+from quiz_sessions.settings import Settings
+
+DATABASE = {"DATABASE_URL": "postgresql://quiz@db/quiz"}
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:quiz"
+
+
+def test_a_database_url_is_enough() -> None:
+    assert Settings.from_environment(DATABASE) == Settings(
+        database_url="postgresql://quiz@db/quiz",
+        database_secret_arn=None,
+        redis_url="redis://127.0.0.1:6379",
+        default_time_limit_seconds=1800,
+        session_cache_ttl_seconds=1800,
+    )
+
+
+def test_a_secret_takes_the_place_of_the_url() -> None:
+    settings = Settings.from_environment({"DATABASE_SECRET_ARN": SECRET})
+    assert (settings.database_url, settings.database_secret_arn) == (None, SECRET)
+
+
+def test_other_variables_are_left_alone() -> None:
+    assert Settings.from_environment({**DATABASE, "HOME": "/root"}) == Settings.from_environment(DATABASE)
+
+
+@pytest.mark.parametrize("environment", [{}, {"DATABASE_URL": "", "DATABASE_SECRET_ARN": ""}])
+def test_without_a_database_it_says_what_to_set(environment: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"Set DATABASE_URL .* or DATABASE_SECRET_ARN"):
+        Settings.from_environment(environment)
+
+
+@pytest.mark.parametrize("url", ["redis://cache:6380/1", "rediss://cache:6379", "unix:///run/valkey.sock"])
+def test_redis_url_is_taken_as_it_is(url: str) -> None:
+    assert Settings.from_environment({**DATABASE, "REDIS_URL": url}).redis_url == url
+
+
+def test_an_empty_redis_url_is_none() -> None:
+    assert Settings.from_environment({**DATABASE, "REDIS_URL": ""}).redis_url == "redis://127.0.0.1:6379"
+
+
+@pytest.mark.parametrize("url", ["cache:6379", "http://cache", "REDIS", "valkey://cache"])
+def test_another_kind_of_redis_url_is_refused_by_name(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"REDIS_URL starts with redis://.*rediss://"):
+        Settings.from_environment({**DATABASE, "REDIS_URL": url})
+
+
+@pytest.mark.parametrize("mode", ["", "none"])
+def test_auth_mode_none_is_the_default(mode: str) -> None:
+    assert Settings.from_environment({**DATABASE, "AUTH_MODE": mode}) == Settings.from_environment(DATABASE)
+
+
+def test_an_unknown_auth_mode_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match="AUTH_MODE=basic"):
+        Settings.from_environment({**DATABASE, "AUTH_MODE": "basic"})
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 1800), ("1", 1), ("60", 60), ("2147483647", 2**31 - 1)])
+def test_default_time_limit_seconds(text: str, seconds: int) -> None:
+    settings = Settings.from_environment({**DATABASE, "DEFAULT_TIME_LIMIT_SECONDS": text})
+    assert settings.default_time_limit_seconds == seconds
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 1800), ("1", 1), ("60", 60), ("2147483647", 2**31 - 1)])
+def test_session_cache_ttl_seconds(text: str, seconds: int) -> None:
+    settings = Settings.from_environment({**DATABASE, "SESSION_CACHE_TTL_SECONDS": text})
+    assert settings.session_cache_ttl_seconds == seconds
+
+
+@pytest.mark.parametrize("name", ["DEFAULT_TIME_LIMIT_SECONDS", "SESSION_CACHE_TTL_SECONDS"])
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "30m", " 30", "1_000", "٣", "²", "2147483648", "9" * 30])
+def test_what_is_no_number_of_seconds_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is a whole number of seconds above 0"):
+        Settings.from_environment({**DATABASE, name: text})
+
+
+@pytest.mark.parametrize("name", ["DEFAULT_TIME_LIMIT_SECONDS", "SESSION_CACHE_TTL_SECONDS"])
+def test_an_absurdly_long_number_is_refused_by_name(name: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment({**DATABASE, name: "9" * 5000})
