@@ -9,11 +9,11 @@ import httpx
 import psycopg
 import pytest
 import redis
-from development_server.postgres import Postgres
-from development_server.valkey import Valkey
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from development_server.postgres import Postgres
+from development_server.valkey import Valkey
 from migrate_database.handler import upgrade
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import Services, build_services
@@ -85,7 +85,9 @@ async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def database(stores: Stores) -> Iterator[psycopg.Connection[dict[str, object]]]:
     """A connection of the test's own, to look into the tables and to interfere."""
-    with psycopg.connect(stores.database_url, autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
+    with psycopg.connect(
+        stores.database_url, autocommit=True, row_factory=psycopg.rows.dict_row
+    ) as connection:
         yield connection
 
 

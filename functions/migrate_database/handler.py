@@ -9,10 +9,11 @@ from typing import Any
 import psycopg
 from alembic import command
 from alembic.config import Config
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import database_conninfo
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+
+from quiz_sessions.settings import Settings
+from quiz_sessions.wiring import database_conninfo
 
 _LOCK = 0x9812_5E55
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
-from quiz_sessions.wiring import Services
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from quiz_sessions.wiring import Services
 
 from . import problems
 from .middleware import RequestMiddleware

@@ -6,6 +6,7 @@ import os
 from functools import cache
 
 from mangum import Mangum
+
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import Services, build_services
 

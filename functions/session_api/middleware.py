@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from quiz_sessions.manager import current_micros
 from quiz_sessions.models import Micros
 from quiz_sessions.wiring import Services
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problems import problem
 

@@ -9,9 +9,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
 from quiz_sessions import errors
 from quiz_sessions.models import dump_json
-from starlette.exceptions import HTTPException
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
+
 from quiz_sessions.errors import InvalidInputError
 from quiz_sessions.models import Session, dump_json
 from quiz_sessions.wiring import Services

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
+
 from quiz_sessions.rules import MAX_ANSWERS, MAX_ID_CHARACTERS, MAX_INTEGER
 
 Id = Annotated[StrictStr, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]

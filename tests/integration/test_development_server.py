@@ -16,6 +16,7 @@ import httpx
 import psycopg
 import pytest
 import redis
+
 from development_server import Postgres, Valkey, ports
 
 PATIENCE_SECONDS = 60

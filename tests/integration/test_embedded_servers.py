@@ -15,6 +15,7 @@ from typing import LiteralString
 import psycopg
 import pytest
 import redis
+
 from development_server import FolderInUseError, Postgres, StartError, Valkey
 
 PATIENCE_SECONDS = 30

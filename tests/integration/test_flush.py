@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 
-from quiz_sessions.flush import FlushReport, Flusher
+from quiz_sessions.flush import Flusher, FlushReport
 from quiz_sessions.models import Draft, Drafts, Micros
 from quiz_sessions.wiring import Services
 from tests.builders import SECOND, START
@@ -163,7 +163,7 @@ async def test_nothing_is_begun_with_too_little_time(services: Services) -> None
 async def test_the_report_tells_how_long_the_oldest_waits(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "A")
-    seconds, micros = valkey.time()  # type: ignore[misc]  # redis-py types a sync reply as maybe async
+    seconds, micros = valkey.time()
     valkey.zadd("dirty:0", {str(session_id): seconds * 1e6 + micros - 60e6})
     report = await services.flusher.run(lambda: 1.0)
     assert 60 <= report.oldest_dirty_age_seconds < 70

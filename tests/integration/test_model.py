@@ -116,8 +116,10 @@ class Model:
             and self.version == version + 1
             and all(
                 name == CURRENT
-                or (name in self.committed and self.committed[name][0] == value)
-                and self.committed_by[name] == self.version
+                or (
+                    (name in self.committed and self.committed[name][0] == value)
+                    and self.committed_by[name] == self.version
+                )
                 for name, (value, _) in new.items()
             )
         )

@@ -285,9 +285,9 @@ async def test_a_cached_session_lives_for_half_an_hour_and_drafts_for_a_week(
 ) -> None:
     session_id = await start(services)
     await services.manager.update_answer(session_id, 0, "A", autosave=True, at=LATER)
-    assert 1790 <= int(valkey.ttl(f"session:{session_id}")) <= 1800  # type: ignore[arg-type]  # as above
+    assert 1790 <= int(valkey.ttl(f"session:{session_id}")) <= 1800
     week = 7 * 24 * 3600
-    assert week - 10 <= int(valkey.ttl(f"{{session:{session_id}}}:drafts")) <= week  # type: ignore[arg-type]  # as above
+    assert week - 10 <= int(valkey.ttl(f"{{session:{session_id}}}:drafts")) <= week
     assert valkey.ttl("dirty:0") == -1
 
 

@@ -33,8 +33,10 @@ MOMENTS = st.integers(START, END + 100 * SECOND)
 
 def fields(held: Drafts) -> dict[str | None, Draft]:
     """All drafts by field; None is the current_question."""
-    current = {} if held.current_question is None else {None: held.current_question}
-    return {**held.answers, **current}
+    found: dict[str | None, Draft] = {**held.answers}
+    if held.current_question is not None:
+        found[None] = held.current_question
+    return found
 
 
 def times(held: Drafts) -> dict[str | None, int]:
@@ -44,6 +46,10 @@ def times(held: Drafts) -> dict[str | None, int]:
 def answered(at: int) -> Attempt:
     """An attempt whose question "1" was answered at `at`."""
     return attempt(answers={"1": "committed"}, answer_meta={"1": {"version": 1, "at": at}}, version=1)
+
+
+def draft_of_1(at: int) -> Drafts:
+    return Drafts({"1": Draft("draft", at)})
 
 
 # Ids
@@ -459,13 +465,13 @@ def test_a_new_attempt_is_shown_as_it_is() -> None:
 
 
 def test_a_draft_is_shown_over_the_answer() -> None:
-    shown = rules.view(answered(START + 1), drafts(**{"1": ("draft", START + 2)}), START + 3)
+    shown = rules.view(answered(START + 1), draft_of_1(START + 2), START + 3)
     assert shown.answers == {"1": "draft"}
 
 
 @pytest.mark.parametrize("at", [START, START + 1])
 def test_a_draft_that_a_commit_superseded_is_not_shown(at: int) -> None:
-    shown = rules.view(answered(START + 1), drafts(**{"1": ("draft", at)}), START + 3)
+    shown = rules.view(answered(START + 1), draft_of_1(at), START + 3)
     assert (shown.answers, shown.durability, shown.buffered_questions) == (
         {"1": "committed"},
         "committed",
@@ -479,7 +485,7 @@ def test_answers_without_a_draft_stay() -> None:
 
 
 def test_buffered_questions_are_those_whose_draft_is_shown_in_order() -> None:
-    held = drafts(**{"b": (1, START + 2), "1": (1, START), "10": (1, START + 2), "a": (1, START + 2)})
+    held = Drafts({q: Draft(1, START + 2) for q in ("b", "10", "a")} | {"1": Draft(1, START)})
     shown = rules.view(answered(START + 1), held, START + 3)
     assert (shown.buffered_questions, shown.durability) == (["10", "a", "b"], "buffered")
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import uvicorn
+from sqlalchemy.exc import OperationalError
+
 from migrate_database.handler import upgrade
 from quiz_sessions.flush import Flusher
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import build_services
 from session_api.app import create_app
-from sqlalchemy.exc import OperationalError
 
 from .embedded import StartError
 from .stores import Stores

@@ -1,0 +1,71 @@
+"""What goes into the log and the metrics, and what must not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from quiz_sessions.errors import DatabaseUnavailableError
+from quiz_sessions.telemetry import Telemetry
+
+
+@pytest.fixture(autouse=True)
+def own_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger of this test's own: Powertools keeps one for each service, with its first stream."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", uuid4().hex)
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def broken() -> DatabaseUnavailableError:
+    try:
+        try:
+            raise ConnectionResetError("the student's answer is 42")
+        except ConnectionResetError as error:
+            raise DatabaseUnavailableError from error
+    except DatabaseUnavailableError as error:
+        return error
+
+
+def test_what_is_survived_is_logged_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    Telemetry().survived("answers buffered", broken(), session_id="s")
+    log, metric = printed(capsys)
+    assert (log["level"], log["message"], log["session_id"]) == ("WARNING", "answers buffered", "s")
+    assert log["error"] == "DatabaseUnavailableError < ConnectionResetError"
+    assert metric["ErrorsSurvived"] == [1.0]
+
+
+def test_a_failure_says_where_it_came_from_but_not_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+    Telemetry().failed("request failed", broken())
+    (log,) = printed(capsys)
+    assert "broken" in log["frames"][-1]
+    assert "42" not in json.dumps(log)
+
+
+def test_service_and_namespace_are_the_projects_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POWERTOOLS_SERVICE_NAME")
+    monkeypatch.delenv("POWERTOOLS_METRICS_NAMESPACE", raising=False)
+    Telemetry().count("BufferedWrites")
+    (metric,) = printed(capsys)
+    assert metric["service"] == "quiz-sessions"
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "QuizSessions"
+
+
+def test_service_and_namespace_can_be_set(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "exams")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Exams")
+    telemetry = Telemetry()
+    telemetry.info("started")
+    telemetry.count("BufferedWrites")
+    log, metric = printed(capsys)
+    assert log["service"] == metric["service"] == "exams"
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Exams"

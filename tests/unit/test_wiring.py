@@ -1,0 +1,60 @@
+"""Where the database's address comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+from psycopg.conninfo import conninfo_to_dict
+
+from quiz_sessions.settings import Settings
+from quiz_sessions.wiring import build_services, database_conninfo
+
+SECRET = {"host": "db.internal", "port": 6432, "dbname": "exams", "username": "quiz", "password": "p w'd"}
+
+
+@pytest.fixture
+def secret_arn(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    with mock_aws():
+        client = boto3.client("secretsmanager")
+        yield client.create_secret(Name="database", SecretString=json.dumps(SECRET))["ARN"]
+
+
+def settings(**fields: str | None) -> Settings:
+    return Settings(
+        **{"database_url": None, "database_secret_arn": None, "redis_url": "redis://127.0.0.1:1", **fields}  # type: ignore[arg-type]  # strings for the string fields only
+    )
+
+
+async def test_a_database_url_is_used_as_it_is() -> None:
+    conninfo = database_conninfo(settings(database_url="postgresql://quiz@127.0.0.1:1/quiz"))
+    assert await conninfo() == "postgresql://quiz@127.0.0.1:1/quiz"
+
+
+async def test_the_secret_holds_the_address_and_the_password(secret_arn: str) -> None:
+    conninfo = database_conninfo(settings(database_secret_arn=secret_arn))
+    assert conninfo_to_dict(await conninfo()) == {
+        "host": "db.internal",
+        "port": "6432",
+        "dbname": "exams",
+        "user": "quiz",
+        "password": "p w'd",
+    }
+
+
+async def test_the_secret_is_read_once(secret_arn: str) -> None:
+    conninfo = database_conninfo(settings(database_secret_arn=secret_arn))
+    first = await conninfo()
+    boto3.client("secretsmanager").put_secret_value(SecretId=secret_arn, SecretString="{}")
+    assert await conninfo() == first
+
+
+def test_building_opens_nothing() -> None:
+    # Sockets are off here, and so is the event loop that a connection would need.
+    build_services(settings(database_url="postgresql://quiz@127.0.0.1:1/quiz"))
