@@ -8,7 +8,6 @@ PORT ?= 8002
 BIN := .venv/bin
 LOCKS := infra/local/requirements
 
-export PYTHONDONTWRITEBYTECODE :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run test check unit lock clean
@@ -21,7 +20,7 @@ run: .venv/ready ## the service on http://127.0.0.1:8002 with its own PostgreSQL
 
 test: .venv/ready .venv-sam/ready check ## every check and every test
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
