@@ -15,6 +15,7 @@ from quiz_sessions.flush import Flusher, FlushReport
 from quiz_sessions.models import Draft, Drafts, Micros
 from quiz_sessions.wiring import Services
 from tests.builders import SECOND, START
+from tests.conftest import Stores
 
 Database = psycopg.Connection[dict[str, Any]]
 LATER = START + 10 * SECOND
@@ -97,6 +98,20 @@ async def test_sessions_marked_at_the_same_moment_are_all_flushed(
     assert (await flush(services, batch=4)).sessions_flushed == 11
 
 
+async def test_a_page_of_held_rows_with_one_mark_ends(
+    services: Services, valkey: redis.Redis, stores: Stores
+) -> None:
+    ids = [await start(services, f"user{i}") for i in range(5)]
+    for session_id in ids:
+        await autosave(services, session_id, "A")
+    valkey.zadd("dirty:0", {str(session_id): 1000 for session_id in ids})
+    with psycopg.connect(stores.database_url) as other:
+        other.execute("SELECT 1 FROM quiz_attempts FOR UPDATE")
+        async with asyncio.timeout(30):
+            report = await flush(services, batch=2)
+    assert (report.sessions_flushed, report.dirty_sessions) == (0, 5)
+
+
 async def test_large_drafts_are_split_over_statements(services: Services, database: Database) -> None:
     ids = [await start(services, f"user{i}") for i in range(5)]
     for session_id in ids:
@@ -140,7 +155,7 @@ async def test_flushing_twice_merges_once(services: Services, database: Database
 
 
 async def test_a_held_row_keeps_its_drafts_for_the_next_run(
-    services: Services, database: Database, stores: Any
+    services: Services, database: Database, stores: Stores
 ) -> None:
     held, free = await start(services, "user1"), await start(services, "user2")
     await autosave(services, held, "A")

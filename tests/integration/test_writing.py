@@ -227,6 +227,13 @@ async def test_a_commit_beats_an_older_draft(services: Services, valkey: redis.R
     assert valkey.exists(f"{{session:{session_id}}}:drafts") == 0
 
 
+async def test_a_commit_drops_a_draft_of_the_same_moment(services: Services, valkey: redis.Redis) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
+    await services.manager.update_answer(session_id, 0, "committed", at=LATER)
+    assert valkey.exists(f"{{session:{session_id}}}:drafts") == 0
+
+
 async def test_a_commit_leaves_a_newer_draft(services: Services) -> None:
     session_id = await start(services)
     await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER + 1)
