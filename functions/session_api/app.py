@@ -7,13 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from quiz_sessions.wiring import Services
 
 from . import problems
 from .middleware import RequestMiddleware
-from .routes import MAX_BODY_BYTES, build_router
+from .routes import build_router
 from .schemas import Conflict, InvalidInput, Problem
 
 DESCRIPTION = """Owns quiz attempts while students take them: starts them, keeps every answer, runs the clock
@@ -47,6 +46,5 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
     )
     app.include_router(build_router(services))
     problems.install(app)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(RequestMiddleware, services=services)
     return app

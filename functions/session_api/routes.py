@@ -28,9 +28,6 @@ from .schemas import (
 )
 from .strict_json import StrictRoute
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
-"""A session of 1 MiB, even with most of its characters escaped."""
-
 _ENTITY_TAG = re.compile(r'"(\d{1,10})"')
 
 

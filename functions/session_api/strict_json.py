@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
 
 class StrictRoute(APIRoute):
-    """A route whose JSON body is UTF-8, has no NaN or Infinity, and names no key twice."""
+    """A route whose JSON body is bounded, is UTF-8, has no NaN or Infinity, and names no key twice."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler, given a stricter request."""
@@ -23,7 +23,21 @@ class StrictRoute(APIRoute):
         return strict
 
 
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""A session of 1 MiB, even with most of its characters escaped."""
+
+
 class _StrictRequest(Request):
+    async def body(self) -> bytes:
+        if not hasattr(self, "_body"):
+            body = bytearray()
+            async for chunk in self.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise HTTPException(413, f"A request has at most {MAX_BODY_BYTES} bytes.")
+            self._body = bytes(body)
+        return self._body
+
     async def json(self) -> Any:
         return loads(await self.body())
 

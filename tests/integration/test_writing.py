@@ -308,7 +308,9 @@ async def test_a_cached_session_begins_with_its_revision(services: Services, val
 # Ending
 
 
-async def test_completing_merges_drafts_and_last_answers(services: Services, database: Database) -> None:
+async def test_completing_merges_drafts_and_last_answers(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
     session_id = await start(services)
     await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
     await services.manager.update_answer(session_id, 1, "draft", autosave=True, at=LATER)
@@ -317,6 +319,7 @@ async def test_completing_merges_drafts_and_last_answers(services: Services, dat
     assert session.answers == {"0": "draft", "1": "last"}
     assert row(database, session_id)["answers"] == session.answers
     assert session.buffered_questions == []
+    assert valkey.exists(f"{{session:{session_id}}}:drafts") == 0
 
 
 async def test_completing_merges_drafts_that_lost_their_mark(services: Services, valkey: redis.Redis) -> None:

@@ -203,12 +203,13 @@ class Database:
                     coalesce(jsonb_object_agg(key, jsonb_build_object(
                         'version', current.version + 1, 'at', greatest(%(at)s, known_at)
                     )) FILTER (WHERE counts), '{{}}') AS meta,
-                    bool_and(current.answers -> key = value AND known_version = %(version)s + 1) AS repeated
+                    bool_and(current.answers -> key = value
+                        AND known_version = %(version)s::bigint + 1) AS repeated
                 FROM current, jsonb_each(%(answers)s::jsonb), LATERAL (
                     SELECT (answer_meta -> key ->> 'at')::bigint AS known_at,
                         (answer_meta -> key ->> 'version')::int AS known_version
                 ), LATERAL (
-                    SELECT %(version)s::int IS NOT NULL OR known_at IS NULL OR known_at <= %(at)s AS counts
+                    SELECT %(version)s::bigint IS NOT NULL OR known_at IS NULL OR known_at <= %(at)s AS counts
                 )
             ), merged AS (
                 SELECT current.answers || sent.answers AS answers, answer_meta || meta AS meta
@@ -220,7 +221,7 @@ class Database:
                         WHERE attempt_id = %(id)s AND changes ->> 'write_id' = %(write_id)s
                     ) THEN 'repeated'
                     WHEN status IN ('completed', 'abandoned') THEN 'closed'
-                    WHEN version = %(version)s + 1 AND repeated THEN 'repeated'
+                    WHEN version = %(version)s::bigint + 1 AND repeated THEN 'repeated'
                     WHEN status = 'expired' OR %(at_time)s > expires_at THEN 'overdue'
                     WHEN version <> %(version)s THEN 'conflict'
                     WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > {MAX_ANSWERS}
@@ -235,7 +236,7 @@ class Database:
                     answer_meta = merged.meta,
                     current_question = CASE
                         WHEN %(current_question)s::bigint IS NOT NULL
-                            AND (%(version)s::int IS NOT NULL OR %(at)s >= attempt.current_question_at)
+                            AND (%(version)s::bigint IS NOT NULL OR %(at)s >= attempt.current_question_at)
                         THEN %(current_question)s ELSE attempt.current_question END,
                     current_question_at = CASE WHEN %(current_question)s::bigint IS NOT NULL
                         THEN greatest(%(at)s, attempt.current_question_at)
@@ -304,7 +305,7 @@ class Database:
                 )
                 WHERE sent.at <= %(at)s
                     AND (sent.at > known_at
-                        OR rank = 2 AND (sent.at = known_at OR %(version)s::int IS NOT NULL))
+                        OR rank = 2 AND (sent.at = known_at OR %(version)s::bigint IS NOT NULL))
                 ORDER BY key, rank DESC
             ), merged AS (
                 SELECT current.answers || coalesce(jsonb_object_agg(key, answer)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +25,8 @@ MAX_DEPTH = 100
 MAX_INTEGER = 2**31 - 1
 MAX_INTEGER_DIGITS = 4300
 """Python's own bound for reading an integer back (sys.set_int_max_str_digits)."""
+
+_EXPONENT = re.compile(r"[0-9]e[+-]?[0-9]")
 
 
 # What may be stored
@@ -151,7 +155,7 @@ def check_session_size(answers: Mapping[str, Any]) -> None:
     """Refuse a session that would be too large with what is about to be added.
 
     The size is that of the answers as PostgreSQL writes them, `octet_length(answers::text)`, which puts
-    a space behind each comma and colon, as `json.dumps` does.
+    a space behind each comma and colon, as `json.dumps` does, and writes exponents out in digits.
 
     Raises:
         InvalidInputError: it would have more than 512 answers.
@@ -159,9 +163,29 @@ def check_session_size(answers: Mapping[str, Any]) -> None:
     """
     if len(answers) > MAX_ANSWERS:
         raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
-    size = len(json.dumps(answers, ensure_ascii=False).encode())
+    text = json.dumps(answers, ensure_ascii=False)
+    size = len(text.encode())
+    if _EXPONENT.search(text):
+        size += sum(_written_out(number) for number in _floats(answers))
     if size > MAX_SESSION_BYTES:
         raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+
+
+def _floats(value: Any) -> Iterator[float]:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, float):
+            yield item
+        elif isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+
+
+def _written_out(number: float) -> int:
+    """How many characters longer PostgreSQL writes it than Python."""
+    return len(f"{Decimal(repr(number)):f}") - len(repr(number))
 
 
 # The clock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,6 +60,6 @@ class Settings:
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
+    if not re.fullmatch("[0-9]{1,10}", text) or not 0 < int(text) < 2**31:
         raise SettingsError(f"{name} is a whole number of seconds above 0, not {text!r}.")
     return int(text)
