@@ -43,6 +43,8 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
         version="0.1.0",
         description=DESCRIPTION,
         redoc_url=None,
+        # Each path has one spelling; a redirect would be built from the Host header.
+        redirect_slashes=False,
     )
     app.include_router(build_router(services))
     problems.install(app)

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from quiz_sessions.errors import InvalidInputError
 from quiz_sessions.models import Session, dump_json
+from quiz_sessions.rules import MAX_INTEGER
 from quiz_sessions.wiring import Services
 
 from .problems import PROBLEM_JSON
@@ -28,7 +29,7 @@ from .schemas import (
 )
 from .strict_json import StrictRoute
 
-_ENTITY_TAG = re.compile(r'"(\d{1,10})"')
+_ENTITY_TAG = re.compile(r'"([0-9]{1,20})"')
 
 
 def build_router(services: Callable[[], Services]) -> APIRouter:
@@ -160,7 +161,8 @@ def _expected_version(if_match: str | None, version: int | None) -> int | None:
         raise InvalidInputError('If-Match is the ETag of the session, such as "3", or *.')
     if version is not None and version != int(tag[1]):
         raise InvalidInputError("If-Match and version disagree; send one of them.")
-    return int(tag[1])
+    # One that no session will reach is as stale as any other.
+    return min(int(tag[1]), MAX_INTEGER)
 
 
 def _session(status: int, description: str) -> dict[int | str, dict[str, Any]]:

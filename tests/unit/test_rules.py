@@ -33,7 +33,7 @@ MOMENTS = st.integers(START, END + 100 * SECOND)
 
 def fields(held: Drafts) -> dict[str | None, Draft]:
     """All drafts by field; None is the current_question."""
-    found: dict[str | None, Draft] = {**held.answers}
+    found: dict[str | None, Draft] = dict(held.answers.items())
     if held.current_question is not None:
         found[None] = held.current_question
     return found

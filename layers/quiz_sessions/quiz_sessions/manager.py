@@ -158,7 +158,7 @@ class SessionManager:
         """
         question = rules.question_key(question_id)
         if current_question is None and isinstance(question_id, int):
-            current_question = min(question_id + 1, rules.MAX_INTEGER)
+            current_question = question_id + 1
         return await self.update_answers(
             session_id,
             {question: answer},
@@ -191,7 +191,7 @@ class SessionManager:
         key = rules.session_key(session_id)
         rules.check_answers(answers)
         rules.check_count("version", version)
-        rules.check_count("current_question", current_question)
+        rules.check_count("current_question", current_question, rules.MAX_INTEGER + 1)
         write = Write(answers, self._clock() if at is None else at, version, current_question)
         if autosave:
             return await self._autosave(key, write)

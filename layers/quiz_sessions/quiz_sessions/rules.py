@@ -71,14 +71,14 @@ def check_id(name: str, value: object) -> str:
     return value
 
 
-def check_count(name: str, value: int | None) -> None:
+def check_count(name: str, value: int | None, maximum: int = MAX_INTEGER) -> None:
     """Refuse a number that can't be a version or a current_question; None is none.
 
     Raises:
-        InvalidInputError: it is not an integer from 0 to 2^31-1.
+        InvalidInputError: it is not an integer from 0 to `maximum`.
     """
-    if value is not None and (isinstance(value, bool) or not 0 <= value <= MAX_INTEGER):
-        raise InvalidInputError(f"{name} is an integer from 0 to {MAX_INTEGER}.")
+    if value is not None and (isinstance(value, bool) or not 0 <= value <= maximum):
+        raise InvalidInputError(f"{name} is an integer from 0 to {maximum}.")
 
 
 def check_text(name: str, value: str) -> None:
