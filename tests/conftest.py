@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -48,15 +50,22 @@ class Stores:
 
 
 @pytest.fixture(scope="session")
-def running_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+def running_stores() -> Iterator[Stores]:
     """Both servers, migrated, shared by all tests: nothing may stop them."""
-    folder = tmp_path_factory.mktemp("stores")
     with (
-        Postgres(folder / "postgres", durable=False) as postgres,
-        Valkey(folder / "valkey", persist=False) as valkey,
+        tempfile.TemporaryDirectory() as folder,
+        Postgres(Path(folder, "postgres"), durable=False) as postgres,
+        Valkey(Path(folder, "valkey"), persist=False) as valkey,
     ):
         upgrade(postgres.url)
         yield Stores(postgres.url, valkey.url)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder for servers; pytest's own is closed to the user that PostgreSQL runs as."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name).resolve()
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from quiz_sessions.telemetry import Telemetry
 from quiz_sessions.wiring import Services
 
 from . import problems
@@ -36,8 +38,8 @@ class _App(FastAPI):
         return self.openapi_schema
 
 
-def create_app(services: Callable[[], Services]) -> FastAPI:
-    """The app; `services` is called with the first request that needs them, and so may connect late."""
+def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemetry] = Telemetry) -> FastAPI:
+    """The app; both are called with the first request that needs them, and so may connect late."""
     app = _App(
         title="Quiz Sessions",
         version="0.1.0",
@@ -48,5 +50,5 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
     )
     app.include_router(build_router(services))
     problems.install(app)
-    app.add_middleware(RequestMiddleware, services=services)
+    app.add_middleware(RequestMiddleware, telemetry=cache(telemetry))
     return app

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quiz_sessions.manager import current_micros
 from quiz_sessions.models import Micros
-from quiz_sessions.wiring import Services
+from quiz_sessions.telemetry import Telemetry
 
 from .problems import problem
 
@@ -19,9 +19,9 @@ from .problems import problem
 class RequestMiddleware:
     """Puts `at` and `request_id` on the request's state; logs what changed something or failed."""
 
-    def __init__(self, app: ASGIApp, services: Callable[[], Services]) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Callable[[], Telemetry]) -> None:
         self._app = app
-        self._services = services
+        self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -44,7 +44,7 @@ class RequestMiddleware:
         try:
             await self._app(scope, receive, note_status)
         except Exception as error:
-            self._services().telemetry.failed("request failed", error, request_id=state["request_id"])
+            self._telemetry().failed("request failed", error, request_id=state["request_id"])
             if status:
                 raise
             response = problem(
@@ -54,7 +54,7 @@ class RequestMiddleware:
         else:
             # The gateway's access log has the rest.
             if scope["method"] != "GET" or status >= 400:
-                self._services().telemetry.info(
+                self._telemetry().info(
                     "request",
                     method=scope["method"],
                     path=scope["path"],

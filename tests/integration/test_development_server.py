@@ -125,13 +125,13 @@ Launch = Callable[..., ServerProcess]
 
 
 @pytest.fixture
-def launch(tmp_path: Path) -> Iterator[Launch]:
+def launch(folder: Path) -> Iterator[Launch]:
     launched: list[ServerProcess] = []
 
     def start(
-        *options: str, folder: str = "project", environment: Mapping[str, str] | None = None
+        *options: str, project: str = "project", environment: Mapping[str, str] | None = None
     ) -> ServerProcess:
-        server = ServerProcess(tmp_path / folder, environment or {}, options)
+        server = ServerProcess(folder / project, environment or {}, options)
         launched.append(server)
         return server
 
@@ -148,14 +148,14 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[Postgres]:
-    with Postgres(tmp_path / "own-postgres", durable=False) as server:
+def own_postgres(folder: Path) -> Iterator[Postgres]:
+    with Postgres(folder / "own-postgres", durable=False) as server:
         yield server
 
 
 @pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
-    with Valkey(tmp_path / "own-valkey", persist=False) as server:
+def own_valkey(folder: Path) -> Iterator[Valkey]:
+    with Valkey(folder / "own-valkey", persist=False) as server:
         yield server
 
 

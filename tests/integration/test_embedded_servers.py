@@ -70,14 +70,14 @@ def run_until_disconnected(connection: psycopg.Connection, query: LiteralString)
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    with Postgres(tmp_path / "postgres", durable=False) as server:
+def postgres(folder: Path) -> Iterator[Postgres]:
+    with Postgres(folder / "postgres", durable=False) as server:
         yield server
 
 
 @pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    with Valkey(tmp_path / "valkey") as server:
+def valkey(folder: Path) -> Iterator[Valkey]:
+    with Valkey(folder / "valkey") as server:
         yield server
 
 
@@ -105,8 +105,8 @@ def test_postgres_admits_no_superuser(postgres: Postgres) -> None:
 
 
 @pytest.mark.parametrize(("durable", "setting"), [(True, "on"), (False, "off")])
-def test_postgres_syncs_to_disk_only_when_durable(tmp_path: Path, durable: bool, setting: str) -> None:
-    with Postgres(tmp_path, durable=durable) as server:
+def test_postgres_syncs_to_disk_only_when_durable(folder: Path, durable: bool, setting: str) -> None:
+    with Postgres(folder, durable=durable) as server:
         for name in ("fsync", "full_page_writes"):
             assert one(server, f"show {name}") == setting
 
@@ -217,8 +217,8 @@ def test_valkey_is_version_9_with_the_settings_the_service_relies_on(cache: "red
     assert settings["save"] == ""
 
 
-def test_valkey_limits_its_memory_as_told(tmp_path: Path) -> None:
-    with Valkey(tmp_path, maxmemory=5_000_000) as server, redis.Redis.from_url(server.url) as client:
+def test_valkey_limits_its_memory_as_told(folder: Path) -> None:
+    with Valkey(folder, maxmemory=5_000_000) as server, redis.Redis.from_url(server.url) as client:
         assert client.config_get("maxmemory") == {"maxmemory": "5000000"}
 
 
@@ -229,8 +229,8 @@ def test_valkey_keeps_what_it_acknowledged_when_killed(valkey: Valkey, cache: "r
     assert cache.get("kept") == b"7"
 
 
-def test_valkey_without_persistence_forgets(tmp_path: Path) -> None:
-    with Valkey(tmp_path, persist=False) as server, redis.Redis.from_url(server.url) as client:
+def test_valkey_without_persistence_forgets(folder: Path) -> None:
+    with Valkey(folder, persist=False) as server, redis.Redis.from_url(server.url) as client:
         client.set("lost", "7")
         server.stop()
         server.start()
@@ -243,30 +243,30 @@ def test_a_folder_has_one_owner_at_a_time(postgres: Postgres) -> None:
     assert one(postgres, "select 1") == 1
 
 
-def test_a_taken_port_fails_with_the_end_of_the_log(tmp_path: Path) -> None:
+def test_a_taken_port_fails_with_the_end_of_the_log(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StartError, match="Address already in use"):
-            Postgres(tmp_path / "postgres", port, durable=False).start()
+            Postgres(folder / "postgres", port, durable=False).start()
         with pytest.raises(StartError, match="Address already in use"):
-            Valkey(tmp_path / "valkey", port).start()
+            Valkey(folder / "valkey", port).start()
 
 
-def test_a_failed_start_frees_the_folder(tmp_path: Path) -> None:
+def test_a_failed_start_frees_the_folder(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(StartError):
-        Valkey(tmp_path, taken.getsockname()[1]).start()
-    with Valkey(tmp_path) as server:
+        Valkey(folder, taken.getsockname()[1]).start()
+    with Valkey(folder) as server:
         assert server.running
 
 
-def test_an_interrupted_first_start_is_made_good(tmp_path: Path) -> None:
-    (tmp_path / "cluster.new" / "base").mkdir(parents=True)
-    with Postgres(tmp_path, durable=False) as server:
+def test_an_interrupted_first_start_is_made_good(folder: Path) -> None:
+    (folder / "cluster.new" / "base").mkdir(parents=True)
+    with Postgres(folder, durable=False) as server:
         assert one(server, "select 1") == 1
 
 
-def test_a_server_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
-    server = Postgres(tmp_path, durable=False)
+def test_a_server_outlives_the_thread_that_started_it(folder: Path) -> None:
+    server = Postgres(folder, durable=False)
     starting = threading.Thread(target=server.start)
     starting.start()
     starting.join(PATIENCE_SECONDS)
@@ -280,8 +280,8 @@ def test_ctrl_c_at_the_terminal_does_not_reach_the_servers(postgres: Postgres, v
     assert all(os.getsid(pid) != os.getsid(0) for pid in postgres.pids() + valkey.pids())
 
 
-def test_servers_end_when_their_owner_is_killed(tmp_path: Path) -> None:
-    with owner_process(tmp_path, "time.sleep(600)") as owner:
+def test_servers_end_when_their_owner_is_killed(folder: Path) -> None:
+    with owner_process(folder, "time.sleep(600)") as owner:
         assert owner.stdout is not None
         pids = [int(pid) for pid in owner.stdout.readline().split()]
         owner.kill()
@@ -289,12 +289,12 @@ def test_servers_end_when_their_owner_is_killed(tmp_path: Path) -> None:
     eventually(lambda: not any(alive(pid) for pid in pids))
 
 
-def test_what_a_dead_owner_left_running_is_replaced(tmp_path: Path) -> None:
+def test_what_a_dead_owner_left_running_is_replaced(folder: Path) -> None:
     # A frozen server can't act on the signal that it gets when its owner dies.
-    with owner_process(tmp_path, "server.freeze(); os._exit(0)") as owner:
+    with owner_process(folder, "server.freeze(); os._exit(0)") as owner:
         assert owner.stdout is not None
         pids = [int(pid) for pid in owner.stdout.readline().split()]
     assert all(alive(pid) for pid in pids)
-    with Postgres(tmp_path, durable=False) as server:
+    with Postgres(folder, durable=False) as server:
         assert one(server, "select 1") == 1
         assert not any(alive(pid) for pid in pids)

@@ -207,22 +207,25 @@ async def test_drafts_that_the_database_refuses_hold_up_no_one_else(
     bad, good = await start(services, "user1"), await start(services, "user2")
     await autosave(services, bad, "A")
     await autosave(services, good, "B")
-    valkey.hset(drafts_key(bad), "q:1", json.dumps({"at": LATER, "answer": "\x00"}))
+    valkey.hset(drafts_key(bad), "q:\x00", json.dumps({"at": LATER, "answer": "A"}))
     report = await flush(services)
     assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
     assert row(database, good)["answers"] == {"0": "B"}
 
 
+@pytest.mark.parametrize(
+    "garbage", ["garbage", "[]", '{"at": 1}', '{"at": "1", "answer": 1}', '{"at": 1, "answer": "\\ud800"}']
+)
 async def test_a_draft_that_cannot_be_read_stays_and_the_others_are_merged(
-    services: Services, database: Database, valkey: redis.Redis
+    services: Services, database: Database, valkey: redis.Redis, garbage: str
 ) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "A")
-    valkey.hset(drafts_key(session_id), "q:1", "garbage")
+    valkey.hset(drafts_key(session_id), "q:1", garbage)
     report = await flush(services)
     assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
     assert row(database, session_id)["answers"] == {"0": "A"}
-    assert valkey.hget(drafts_key(session_id), "q:1") == b"garbage"
+    assert valkey.hget(drafts_key(session_id), "q:1") == garbage.encode()
 
 
 # Deadlines
@@ -372,7 +375,7 @@ async def test_a_session_whose_drafts_are_refused_expires_without_them(
     services: Services, database: Database, valkey: redis.Redis
 ) -> None:
     bad, good = await start(services, "user1"), await start(services, "user2")
-    valkey.hset(drafts_key(bad), "q:1", json.dumps({"at": LATER, "answer": "\x00"}))
+    valkey.hset(drafts_key(bad), "q:\x00", json.dumps({"at": LATER, "answer": "A"}))
     report = await flush(services, END + 1)
     assert (report.sessions_expired, report.flush_failures) == (2, 1)
     assert {row(database, session_id)["status"] for session_id in (bad, good)} == {"expired"}

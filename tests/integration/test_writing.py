@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from quiz_sessions.errors import (
+    InvalidInputError,
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
@@ -287,14 +288,13 @@ async def test_an_older_row_does_not_go_over_a_newer_cached_one(services: Servic
     assert (await services.manager.get_session(session_id, at=LATER)).version == 1
 
 
-async def test_a_cached_session_lives_for_half_an_hour_and_drafts_for_a_week(
+async def test_a_cached_session_lives_for_half_an_hour_and_drafts_until_they_are_flushed(
     services: Services, valkey: redis.Redis
 ) -> None:
     session_id = await start(services)
     await services.manager.update_answer(session_id, 0, "A", autosave=True, at=LATER)
     assert 1790 <= int(valkey.ttl(f"session:{session_id}")) <= 1800
-    week = 7 * 24 * 3600
-    assert week - 10 <= int(valkey.ttl(f"{{session:{session_id}}}:drafts")) <= week
+    assert valkey.ttl(f"{{session:{session_id}}}:drafts") == -1
     assert valkey.ttl("dirty:0") == -1
 
 
@@ -449,3 +449,74 @@ async def test_abandoning_after_the_deadline_is_too_late(services: Services) -> 
     with pytest.raises(SessionExpiredError):
         await services.manager.abandon(session_id, at=END + 1)
     assert (await services.manager.get_session(session_id, at=END + 2)).status is Status.EXPIRED
+
+
+# What other servers and other versions do
+
+
+async def test_a_server_in_another_time_zone_shows_the_same_times(
+    services: Services, database: Database
+) -> None:
+    database.execute("ALTER ROLE quiz SET timezone = 'America/New_York'")
+    try:
+        session_id = await start(services)
+        (attempt,) = await services.database.get([session_id])
+    finally:
+        database.execute("ALTER ROLE quiz RESET timezone")
+    assert '"started_at":"2027-01-15T08:00:00Z"' in attempt.to_json()
+    assert (await services.manager.get_session(session_id, at=LATER)).to_dict()["started_at"].endswith("00Z")
+
+
+@pytest.mark.parametrize("cached", ["garbage", "{}", '{"revision":0,"id":"1"}'])
+async def test_a_cached_session_of_another_shape_gives_way_to_the_row(
+    services: Services, valkey: redis.Redis, cached: str
+) -> None:
+    session_id = await start(services)
+    valkey.set(f"session:{session_id}", cached)
+    assert (await services.manager.get_session(session_id, at=LATER)).status is Status.STARTED
+    rewritten = valkey.get(f"session:{session_id}")
+    assert isinstance(rewritten, bytes)
+    assert rewritten.endswith(b'"ended_at":null}')
+
+
+async def test_a_stale_cached_session_refuses_no_autosave_for_its_size(
+    services: Services, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    large = {str(i): "x" * 60_000 for i in range(17)}
+    await services.manager.update_answers(session_id, large, at=LATER)
+    stale = valkey.get(f"session:{session_id}")
+    assert isinstance(stale, bytes)
+    await services.manager.update_answers(session_id, dict.fromkeys(large, ""), version=1, at=LATER)
+    valkey.set(f"session:{session_id}", stale)
+    session = await services.manager.update_answer(session_id, 99, "y" * 60_000, autosave=True, at=LATER)
+    assert session.buffered_questions == ["99"]
+
+
+# Limits where answers came both ways
+
+
+async def overfill(services: Services) -> UUID:
+    """A session with 600 answers, 300 of them committed while 300 others were drafts."""
+    session_id = await start(services)
+    await services.manager.update_answers(
+        session_id, {f"a{i}": i for i in range(300)}, autosave=True, at=LATER
+    )
+    await services.manager.update_answers(session_id, {f"b{i}": i for i in range(300)}, at=LATER)
+    return session_id
+
+
+async def test_completing_never_fails_for_drafts_that_were_accepted(services: Services) -> None:
+    session_id = await overfill(services)
+    session = await services.manager.complete(session_id, {"a0": "last"}, at=LATER + 1)
+    assert len(session.answers) == 600
+    assert session.answers["a0"] == "last"
+
+
+async def test_a_session_over_its_limit_still_takes_changes_but_no_more_answers(services: Services) -> None:
+    session_id = await overfill(services)
+    await services.flusher.run()
+    changed = await services.manager.update_answer(session_id, "a0", "changed", at=LATER + 1)
+    assert changed.answers["a0"] == "changed"
+    with pytest.raises(InvalidInputError):
+        await services.manager.update_answer(session_id, "one more", 1, at=LATER + 1)

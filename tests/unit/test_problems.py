@@ -12,6 +12,7 @@ import pytest
 
 from quiz_sessions import errors, rules
 from quiz_sessions.models import Drafts, Status
+from quiz_sessions.telemetry import Telemetry
 from quiz_sessions.wiring import Services
 from session_api.app import create_app
 from session_api.problems import problem
@@ -58,8 +59,8 @@ def ask(log: Log) -> Ask:
     """Reads a session where that raises the given error."""
 
     async def ask(error: Exception) -> httpx.Response:
-        services = cast(Services, SimpleNamespace(manager=Failing(error), telemetry=log))
-        transport = httpx.ASGITransport(create_app(lambda: services))
+        services = cast(Services, SimpleNamespace(manager=Failing(error)))
+        transport = httpx.ASGITransport(create_app(lambda: services, lambda: cast(Telemetry, log)))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             return await http.get(PATH)
 
@@ -186,3 +187,14 @@ def test_a_problem_takes_further_members_and_headers() -> None:
 def test_a_503_keeps_a_retry_after_of_its_own() -> None:
     response = problem(503, "c", "d", "r1", headers={"Retry-After": "30"})
     assert response.headers["retry-after"] == "30"
+
+
+async def test_a_missing_setting_is_a_problem_as_well(log: Log) -> None:
+    def unset() -> Services:
+        raise errors.SettingsError("Set DATABASE_URL.")
+
+    transport = httpx.ASGITransport(create_app(unset, lambda: cast(Telemetry, log)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        reply = await http.get(PATH)
+    assert (reply.status_code, reply.json()["code"]) == (500, "internal_error")
+    assert [type(error) for error in log.failures] == [errors.SettingsError]

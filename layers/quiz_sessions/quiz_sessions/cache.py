@@ -8,6 +8,7 @@ and `dirty:set-aside` (set).
 from __future__ import annotations
 
 import json
+import operator
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,27 +24,22 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from . import rules
 from .circuit import CircuitBreaker
-from .errors import CacheUnavailableError
+from .errors import CacheUnavailableError, InvalidInputError
 from .models import Attempt, Draft, Drafts, dump_json
 
 CONNECT_SECONDS = 0.2
 COMMAND_SECONDS = 0.25
 POOL_SECONDS = 0.5
 MAX_CONNECTIONS = 64
-DRAFTS_TTL_SECONDS = 7 * 24 * 3600
+SET_ASIDE_TTL_SECONDS = 7 * 24 * 3600
 DIRTY = "dirty:0"
 FAILURES = "dirty:failures"
 SET_ASIDE = "dirty:set-aside"
 
 _QUESTION = "q:"
 _CURRENT_QUESTION = "current_question"
-_UNAVAILABLE = (
-    exceptions.ConnectionError,
-    exceptions.TimeoutError,
-    exceptions.ReadOnlyError,
-    exceptions.MasterDownError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +74,9 @@ class Cache:
                 timeout=POOL_SECONDS,
                 socket_connect_timeout=CONNECT_SECONDS,
                 socket_timeout=COMMAND_SECONDS,
-                # By default redis-py retries for seconds; a request has no time for that.
-                retry=Retry(NoBackoff(), 0),
+                # By default redis-py retries for seconds; a request has no time for that. Once, and at once,
+                # for a connection that broke while this process lay frozen between two invocations.
+                retry=Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)),
                 protocol=2,
                 driver_info=None,
             )
@@ -106,7 +103,13 @@ class Cache:
             pipe.hgetall(_drafts_key(session_id))
             pipe.get(_session_key(session_id))
             raw, text = await pipe.execute()
-        return _parse(raw).drafts, None if text is None else Attempt.from_json(text)
+            try:
+                attempt = None if text is None else Attempt.from_json(text)
+            except (ValueError, KeyError, TypeError):
+                # Another version of this service wrote it; the row will take its place.
+                await self._redis.delete(_session_key(session_id))
+                attempt = None
+        return _parse(raw).drafts, attempt
 
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row unless a newer one is there."""
@@ -132,7 +135,7 @@ class Cache:
 
     async def put_drafts(self, session_id: UUID, drafts: Drafts) -> None:
         """Keep drafts, then mark the session dirty; once this returns, a flush will find them."""
-        arguments: list[str | int] = [DRAFTS_TTL_SECONDS]
+        arguments: list[str | int] = []
         for question, draft in drafts.answers.items():
             arguments += (_QUESTION + question, draft.at, _dump_draft(draft))
         if drafts.current_question is not None:
@@ -201,9 +204,10 @@ class Cache:
             return await self._redis.hincrby(FAILURES, str(session_id), 1)
 
     async def set_aside(self, session_id: UUID) -> None:
-        """Take a session out of the dirty index, with its drafts kept, until its next draft marks it."""
+        """Take a session out of the dirty index, with its drafts kept for a week."""
         async with self._pipeline() as pipe:
             pipe.sadd(SET_ASIDE, str(session_id))
+            pipe.expire(_drafts_key(session_id), SET_ASIDE_TTL_SECONDS)
             pipe.zrem(DIRTY, str(session_id))
             await pipe.execute()
 
@@ -244,12 +248,11 @@ class Cache:
             if self._unwritten:
                 await self._delete_unwritten()
             yield
-        except exceptions.OutOfMemoryError as error:
+        except exceptions.RedisError as error:
             self._unwritten.update(keys)
-            raise CacheUnavailableError from error
-        except _UNAVAILABLE as error:
-            self._unwritten.update(keys)
-            self._breaker.trip()
+            # A server that refuses a command, being out of memory or without replicas, still serves others.
+            if not isinstance(error, exceptions.ResponseError):
+                self._breaker.trip()
             raise CacheUnavailableError from error
         self._breaker.reset()
 
@@ -295,9 +298,10 @@ def _parse(raw: Mapping[bytes, bytes]) -> StoredDrafts:
     for name, value in raw.items():
         try:
             stored = json.loads(value)
-            draft = Draft(stored["answer"], stored["at"])
+            draft = Draft(stored["answer"], operator.index(stored["at"]))
+            rules.check_json_value(draft.value)
             question = name.decode()
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, InvalidInputError):
             readable = False
             continue
         if question == _CURRENT_QUESTION:

@@ -84,7 +84,7 @@ class Database:
 
     def __init__(self, conninfo: Callable[[], Awaitable[str]], pool_size: int) -> None:
         self._breaker = CircuitBreaker()
-        self._in_use = 0
+        self._last_reply = float("-inf")
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
             conninfo,
             kwargs={
@@ -193,87 +193,91 @@ class Database:
         version ahead by these very answers is a repeat. Sent again after a lost reply, the statement
         knows by `write_id` that it has been carried out.
         """
-        rows = await self._fetch(
-            f"""
-            WITH current AS (
-                SELECT {_ATTEMPT} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
-            ), sent AS (
-                SELECT coalesce(jsonb_object_agg(key, value) FILTER (WHERE counts), '{{}}') AS answers,
-                    jsonb_object_agg(key, value) FILTER (WHERE NOT counts) AS outdated,
-                    coalesce(jsonb_object_agg(key, jsonb_build_object(
-                        'version', current.version + 1, 'at', greatest(%(at)s, known_at)
-                    )) FILTER (WHERE counts), '{{}}') AS meta,
-                    bool_and(current.answers -> key = value
-                        AND known_version = %(version)s::bigint + 1) AS repeated
-                FROM current, jsonb_each(%(answers)s::jsonb), LATERAL (
-                    SELECT (answer_meta -> key ->> 'at')::bigint AS known_at,
-                        (answer_meta -> key ->> 'version')::int AS known_version
-                ), LATERAL (
-                    SELECT %(version)s::bigint IS NOT NULL OR known_at IS NULL OR known_at <= %(at)s AS counts
-                )
-            ), merged AS (
-                SELECT current.answers || sent.answers AS answers, answer_meta || meta AS meta
-                FROM current, sent
-            ), judged AS (
-                SELECT CASE
-                    WHEN %(resent)s AND EXISTS (
-                        SELECT FROM attempt_events
-                        WHERE attempt_id = %(id)s AND changes ->> 'write_id' = %(write_id)s
-                    ) THEN 'repeated'
-                    WHEN status IN ('completed', 'abandoned') THEN 'closed'
-                    WHEN version = %(version)s::bigint + 1 AND repeated THEN 'repeated'
-                    WHEN status = 'expired' OR %(at_time)s > expires_at THEN 'overdue'
-                    WHEN version <> %(version)s THEN 'conflict'
-                    WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > {MAX_ANSWERS}
-                        THEN 'too_many'
-                    WHEN octet_length(merged.answers::text) > {MAX_SESSION_BYTES} THEN 'too_large'
-                    ELSE 'written' END AS outcome
-                FROM current, sent, merged
-            ), written AS (
-                UPDATE quiz_attempts AS attempt
-                SET status = 'in_progress',
-                    answers = merged.answers,
-                    answer_meta = merged.meta,
-                    current_question = CASE
-                        WHEN %(current_question)s::bigint IS NOT NULL
-                            AND (%(version)s::bigint IS NOT NULL OR %(at)s >= attempt.current_question_at)
-                        THEN %(current_question)s ELSE attempt.current_question END,
-                    current_question_at = CASE WHEN %(current_question)s::bigint IS NOT NULL
-                        THEN greatest(%(at)s, attempt.current_question_at)
-                        ELSE attempt.current_question_at END,
-                    version = attempt.version + 1,
-                    revision = attempt.revision + 1,
-                    time_remaining = greatest(0, ceil(extract(epoch FROM expires_at - %(at_time)s))),
-                    last_updated = clock_timestamp()
-                FROM judged, merged
-                WHERE attempt.id = %(id)s AND outcome = 'written'
-                RETURNING attempt.*
-            ), event AS (
-                INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-                SELECT id, revision, version, 'answered', jsonb_strip_nulls(jsonb_build_object(
-                    'write_id', %(write_id)s::text, 'current_question', %(current_question)s::bigint
-                )) || jsonb_build_object('answers', sent.answers)
-                    || CASE WHEN outdated IS NULL THEN '{{}}'
-                        ELSE jsonb_build_object('outdated', outdated) END,
-                    %(at_time)s
-                FROM written, sent
+        statement = f"""
+        WITH current AS (
+            SELECT {_ATTEMPT} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
+        ), sent AS (
+            SELECT coalesce(jsonb_object_agg(key, value) FILTER (WHERE counts), '{{}}') AS answers,
+                jsonb_object_agg(key, value) FILTER (WHERE NOT counts) AS outdated,
+                coalesce(jsonb_object_agg(key, jsonb_build_object(
+                    'version', current.version + 1, 'at', greatest(%(at)s, known_at)
+                )) FILTER (WHERE counts), '{{}}') AS meta,
+                bool_and(current.answers -> key = value
+                    AND known_version = %(version)s::bigint + 1) AS repeated
+            FROM current, jsonb_each(%(answers)s::jsonb), LATERAL (
+                SELECT (answer_meta -> key ->> 'at')::bigint AS known_at,
+                    (answer_meta -> key ->> 'version')::int AS known_version
+            ), LATERAL (
+                SELECT %(version)s::bigint IS NOT NULL OR known_at IS NULL OR known_at <= %(at)s AS counts
             )
-            SELECT outcome, row.* FROM judged, LATERAL (
-                SELECT {_ATTEMPT} FROM written
-                UNION ALL SELECT {_ATTEMPT} FROM current WHERE outcome <> 'written'
-            ) AS row""",
-            {
-                "id": session_id,
-                "answers": dump_json(answers),
-                "at": at,
-                "at_time": from_micros(at),
-                "version": version,
-                "current_question": current_question,
-                "write_id": uuid4().hex,
-                "resent": False,
-            },
-            resend={"resent": True},
+        ), merged AS (
+            SELECT current.answers || sent.answers AS answers, answer_meta || meta AS meta
+            FROM current, sent
+        ), judged AS (
+            SELECT CASE
+                WHEN %(resent)s AND EXISTS (
+                    SELECT FROM attempt_events
+                    WHERE attempt_id = %(id)s AND changes ->> 'write_id' = %(write_id)s
+                ) THEN 'repeated'
+                WHEN status IN ('completed', 'abandoned') THEN 'closed'
+                WHEN version = %(version)s::bigint + 1 AND repeated THEN 'repeated'
+                WHEN status = 'expired' OR %(at_time)s > expires_at THEN 'overdue'
+                WHEN version <> %(version)s THEN 'conflict'
+                WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({MAX_ANSWERS},
+                    (SELECT count(*) FROM jsonb_object_keys(current.answers))) THEN 'too_many'
+                WHEN octet_length(merged.answers::text) > {MAX_SESSION_BYTES}
+                    AND octet_length(merged.answers::text) > octet_length(current.answers::text)
+                    THEN 'too_large'
+                ELSE 'written' END AS outcome
+            FROM current, sent, merged
+        ), written AS (
+            UPDATE quiz_attempts AS attempt
+            SET status = 'in_progress',
+                answers = merged.answers,
+                answer_meta = merged.meta,
+                current_question = CASE
+                    WHEN %(current_question)s::bigint IS NOT NULL
+                        AND (%(version)s::bigint IS NOT NULL OR %(at)s >= attempt.current_question_at)
+                    THEN %(current_question)s ELSE attempt.current_question END,
+                current_question_at = CASE WHEN %(current_question)s::bigint IS NOT NULL
+                    THEN greatest(%(at)s, attempt.current_question_at)
+                    ELSE attempt.current_question_at END,
+                version = attempt.version + 1,
+                revision = attempt.revision + 1,
+                time_remaining = greatest(0, ceil(extract(epoch FROM expires_at - %(at_time)s))),
+                last_updated = clock_timestamp()
+            FROM judged, merged
+            WHERE attempt.id = %(id)s AND outcome = 'written'
+            RETURNING attempt.*
+        ), event AS (
+            INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
+            SELECT id, revision, version, 'answered', jsonb_strip_nulls(jsonb_build_object(
+                'write_id', %(write_id)s::text, 'current_question', %(current_question)s::bigint
+            )) || jsonb_build_object('answers', sent.answers)
+                || CASE WHEN outdated IS NULL THEN '{{}}'
+                    ELSE jsonb_build_object('outdated', outdated) END,
+                %(at_time)s
+            FROM written, sent
         )
+        SELECT outcome, row.* FROM judged, LATERAL (
+            SELECT {_ATTEMPT} FROM written
+            UNION ALL SELECT {_ATTEMPT} FROM current WHERE outcome <> 'written'
+        ) AS row"""
+        parameters = {
+            "id": session_id,
+            "answers": dump_json(answers),
+            "at": at,
+            "at_time": from_micros(at),
+            "version": version,
+            "current_question": current_question,
+            "write_id": uuid4().hex,
+            "resent": False,
+        }
+        try:
+            rows = await self._fetch(statement, parameters, resend={"resent": True})
+        except errors.UniqueViolation:
+            # Both the statement and its repeat got through; this one waited for the other's commit.
+            rows = await self._fetch(statement, parameters | {"resent": True}, resend={})
         return _judged(rows)
 
     async def finish(
@@ -314,7 +318,12 @@ class Database:
                         'version', current.version + 1,
                         'at', greatest(counting.at, (current.answer_meta -> key ->> 'at')::bigint)
                     )) FILTER (WHERE key IS NOT NULL), '{{}}') AS meta,
-                    coalesce(jsonb_object_agg(key, answer) FILTER (WHERE key IS NOT NULL), '{{}}') AS counted
+                    coalesce(jsonb_object_agg(key, answer) FILTER (WHERE key IS NOT NULL), '{{}}') AS counted,
+                    -- What was accepted before this request, which must not fail for it.
+                    current.answers || (
+                        SELECT coalesce(jsonb_object_agg(key, value -> 'answer'), '{{}}')
+                        FROM jsonb_each(%(drafts)s::jsonb)
+                    ) AS kept
                 FROM current LEFT JOIN counting ON true
                 GROUP BY current.answers, current.answer_meta
             ), judged AS (
@@ -323,11 +332,10 @@ class Database:
                     WHEN status IN ('completed', 'abandoned') THEN 'closed'
                     WHEN status = 'expired' OR %(at_time)s > expires_at THEN 'overdue'
                     WHEN version <> %(version)s THEN 'conflict'
-                    WHEN %(answers)s::jsonb <> '{{}}'
-                        AND (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > {MAX_ANSWERS}
-                        THEN 'too_many'
-                    WHEN %(answers)s::jsonb <> '{{}}'
-                        AND octet_length(merged.answers::text) > {MAX_SESSION_BYTES} THEN 'too_large'
+                    WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({MAX_ANSWERS},
+                        (SELECT count(*) FROM jsonb_object_keys(kept))) THEN 'too_many'
+                    WHEN octet_length(merged.answers::text) > {MAX_SESSION_BYTES}
+                        AND octet_length(merged.answers::text) > octet_length(kept::text) THEN 'too_large'
                     ELSE 'written' END AS outcome
                 FROM current, merged
             ), written AS (
@@ -433,9 +441,11 @@ class Database:
                             WHERE event.attempt_id = locked.id AND event.type = 'late_answer'
                                 AND event.changes -> 'late_answers' -> key = value
                         )) AS unrecorded
-                    FROM jsonb_each(drafts), LATERAL (
+                    FROM jsonb_each(drafts)
+                    LEFT JOIN jsonb_each(answer_meta) AS known (known_key, known) ON known_key = key,
+                    LATERAL (
                         SELECT (value ->> 'at')::bigint AS draft_at,
-                            coalesce((answer_meta -> key ->> 'at')::bigint, -1) AS known_at
+                            coalesce((known ->> 'at')::bigint, -1) AS known_at
                     ), LATERAL (
                         SELECT draft_at > known_at AND draft_at <= end_at AS counts,
                             draft_at > known_at AND draft_at > end_at AS is_late
@@ -555,6 +565,7 @@ class Database:
         except errors.OperationalError as error:
             raise _LostReplyError from error
         self._breaker.reset()
+        self._last_reply = time.monotonic()
         return rows
 
     @asynccontextmanager
@@ -563,22 +574,22 @@ class Database:
             raise DatabaseUnavailableError
         if self._pool.closed:
             await self._pool.open()
-        patience = max(0.05, min(CONNECT_SECONDS, until - time.monotonic()))
+        asked = time.monotonic()
+        patience = max(0.05, min(CONNECT_SECONDS, until - asked))
         try:
             connection = await self._pool.getconn(timeout=patience)
         except PoolTimeout as error:
-            # With every connection busy the server is slow, not gone.
-            if self._in_use == 0:
-                self._breaker.trip()
+            if self._last_reply > asked:
+                # Every connection was busy, and the server answers others: it is slow, not gone.
+                raise BusyError from error
+            self._breaker.trip()
             raise DatabaseUnavailableError from error
-        self._in_use += 1
         patience = max(0.05, min(STATEMENT_SECONDS, until - time.monotonic()))
         alarm = asyncio.get_running_loop().call_later(patience, _sever, connection)
         try:
             yield connection
         finally:
             alarm.cancel()
-            self._in_use -= 1
             await self._pool.putconn(connection)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,6 +85,7 @@ class Flusher:
         self._clock = clock
         self._batch = batch
         self._statement_bytes = statement_bytes
+        self._healed_at: float | None = None
 
     async def run(self, seconds_left: Callable[[], float] = lambda: math.inf) -> FlushReport:
         """Flush until nothing is dirty, expire what is overdue, then heal the cache.
@@ -118,16 +120,20 @@ class Flusher:
             for chunk in self._chunks(stored):
                 if not go_on():
                     return
-                await self._flush_chunk(chunk, marks, report)
+                await self._flush_chunk(chunk, marks, report, go_on)
             if len(page) < self._batch + tied:
                 return
             since = page[-1][1]
             tied = sum(mark == since for _, mark in page)
 
     async def _flush_chunk(
-        self, chunk: Mapping[UUID, StoredDrafts], marks: Mapping[UUID, float], report: FlushReport
+        self,
+        chunk: Mapping[UUID, StoredDrafts],
+        marks: Mapping[UUID, float],
+        report: FlushReport,
+        go_on: Callable[[], bool],
     ) -> None:
-        settled = await self._settle(chunk, report)
+        settled = await self._settle(chunk, report, go_on)
         await self._note(settled, chunk, marks, report)
         missing = set(chunk) - {result.attempt.id for result in settled}
         if missing:
@@ -139,20 +145,25 @@ class Flusher:
             if not held.readable:
                 await self._fail(session_id, report)
 
-    async def _settle(self, chunk: Mapping[UUID, StoredDrafts], report: FlushReport) -> list[Settled]:
+    async def _settle(
+        self, chunk: Mapping[UUID, StoredDrafts], report: FlushReport, go_on: Callable[[], bool]
+    ) -> list[Settled]:
+        """Settle what can be settled: one session's data, or its size, must not hold up the others."""
         drafts = {session_id: held.drafts for session_id, held in chunk.items()}
         try:
             return await self._database.settle(drafts, self._clock())
-        except PoisonedError as error:
+        except (PoisonedError, BusyError) as error:
             if len(chunk) > 1:
-                # One session's data fails the statement of all: find it by taking each alone.
-                return [
-                    result
-                    for session_id, held in chunk.items()
-                    for result in await self._settle({session_id: held}, report)
-                ]
+                ids, settled = list(chunk), []
+                for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+                    if go_on():
+                        part = {session_id: chunk[session_id] for session_id in half}
+                        settled += await self._settle(part, report, go_on)
+                return settled
             (session_id,) = chunk
             await self._fail(session_id, report, error)
+            if isinstance(error, BusyError):
+                return []
             # Its time runs out all the same.
             return await self._database.settle({session_id: Drafts()}, self._clock())
 
@@ -177,22 +188,27 @@ class Flusher:
             report.sessions_expired += result.settlement is Settlement.EXPIRED
             if result.settlement in (Settlement.LATE_MERGE, Settlement.LATE_ANSWER):
                 report.drafts_late += len(done)
-        await self._cache.put_settled(
-            [
-                (result.attempt, bool(chunk[result.attempt.id].raw))
-                for result in settled
-                if result.settlement is not Settlement.UNCHANGED
-            ],
-            cleared,
-            acknowledged,
-        )
+        refreshed = [
+            (result.attempt, bool(chunk[result.attempt.id].raw))
+            for result in settled
+            if result.settlement is not Settlement.UNCHANGED
+        ]
+        try:
+            await self._cache.put_settled(refreshed, cleared, acknowledged)
+        except CacheUnavailableError as error:
+            # What is left there is found superseded by the next run.
+            self._telemetry.survived("cache not written", error)
 
-    async def _fail(self, session_id: UUID, report: FlushReport, error: PoisonedError | None = None) -> None:
+    async def _fail(
+        self, session_id: UUID, report: FlushReport, error: PoisonedError | BusyError | None = None
+    ) -> None:
         report.flush_failures += 1
-        tries = await self._cache.count_failure(session_id)
-        self._telemetry.failed("session not flushed", error, session_id=str(session_id), tries=tries)
-        if tries >= MAX_TRIES:
-            await self._cache.set_aside(session_id)
+        self._telemetry.failed("session not flushed", error, session_id=str(session_id))
+        try:
+            if await self._cache.count_failure(session_id) >= MAX_TRIES:
+                await self._cache.set_aside(session_id)
+        except CacheUnavailableError as unavailable:
+            self._telemetry.survived("failure not counted", unavailable, session_id=str(session_id))
 
     # Deadlines
 
@@ -203,9 +219,11 @@ class Flusher:
             if not page:
                 return
             after = page[-1]
-            await self._expire_batch([session_id for _, session_id in page], report)
+            await self._expire_batch([session_id for _, session_id in page], report, go_on)
 
-    async def _expire_batch(self, session_ids: Sequence[UUID], report: FlushReport) -> None:
+    async def _expire_batch(
+        self, session_ids: Sequence[UUID], report: FlushReport, go_on: Callable[[], bool]
+    ) -> None:
         try:
             stored = await self._cache.read_many(session_ids)
         except CacheUnavailableError as error:
@@ -213,10 +231,7 @@ class Flusher:
             self._telemetry.survived("expiring without drafts", error)
             stored = [StoredDrafts()] * len(session_ids)
         for chunk in self._chunks(dict(zip(session_ids, stored, strict=True))):
-            try:
-                await self._note(await self._settle(chunk, report), chunk, {}, report)
-            except CacheUnavailableError as error:
-                self._telemetry.survived("cache not written", error)
+            await self._note(await self._settle(chunk, report, go_on), chunk, {}, report)
 
     # The cache
 
@@ -226,7 +241,12 @@ class Flusher:
         A function may have died between its commit and its cache write, or a slow reader may have put an
         old row back after an eviction.
         """
-        recent = await self._database.recent_revisions(HEAL_SECONDS)
+        since = self._healed_at
+        now = time.monotonic()
+        # After an outage of the cache, back to the last comparison that went through.
+        recent = await self._database.recent_revisions(
+            HEAL_SECONDS if since is None else HEAL_SECONDS + math.ceil(now - since)
+        )
         for start in range(0, len(recent), self._batch):
             if not go_on():
                 return
@@ -241,6 +261,7 @@ class Flusher:
                 attempts = await self._database.get(behind)
                 await self._cache.put_settled([(attempt, False) for attempt in attempts], {}, {})
                 report.caches_healed += len(attempts)
+        self._healed_at = now
 
     async def _measure(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
         report.dirty_sessions, report.oldest_dirty_age_seconds = await self._cache.backlog()

@@ -18,6 +18,7 @@ from .errors import (
     ContentTooLargeError,
     DatabaseUnavailableError,
     InvalidInputError,
+    PoisonedError,
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
@@ -27,6 +28,13 @@ from .models import Attempt, Draft, Drafts, Micros, Session, Status
 from .telemetry import Telemetry
 
 NO_DRAFTS = Drafts()
+_REFUSALS = (
+    SessionExpiredError,
+    SessionClosedError,
+    VersionConflictError,
+    ContentTooLargeError,
+    InvalidInputError,
+)
 
 
 def current_micros() -> Micros:
@@ -136,7 +144,7 @@ class SessionManager:
         if rules.is_overdue(attempt, at):
             try:
                 attempt = await self._settle(key, drafts, at) or attempt
-            except DatabaseUnavailableError as error:
+            except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
                 self._telemetry.survived("expiry put off", error, session_id=str(key))
         return rules.view(attempt, drafts, at)
 
@@ -198,9 +206,8 @@ class SessionManager:
         try:
             return await self._commit(key, write)
         except DatabaseUnavailableError as error:
-            self._telemetry.survived("answers buffered", error, session_id=str(key))
             session = await self._buffer(key, write)
-            self._telemetry.count("BufferedWrites")
+            self._telemetry.survived("answers buffered", error, "BufferedWrites", session_id=str(key))
             return session
 
     async def complete(
@@ -259,14 +266,19 @@ class SessionManager:
 
     async def _autosave(self, key: UUID, write: Write) -> Session:
         try:
-            drafts, attempt = await self._cache.read(key)
-            if attempt is None or not self._accepts(attempt, write):
-                # The cache may be behind, and refusing an answer is PostgreSQL's to decide.
+            drafts, cached = await self._cache.read(key)
+            if cached is not None:
                 try:
-                    attempt = await self._load(key)
-                except DatabaseUnavailableError:
-                    if attempt is None:
-                        raise
+                    return await self._put_drafts(cached, drafts, write)
+                except _REFUSALS:
+                    # The cache may be behind, and refusing an answer is PostgreSQL's to decide.
+                    pass
+            try:
+                attempt = await self._load(key)
+            except DatabaseUnavailableError:
+                if cached is None:
+                    raise
+                attempt = cached
             return await self._put_drafts(attempt, drafts, write)
         except CacheUnavailableError as error:
             self._telemetry.survived("autosave committed", error, session_id=str(key))
@@ -294,13 +306,6 @@ class SessionManager:
         await self._cache.put_drafts(attempt.id, new)
         return replace(rules.view(attempt, merged, write.at), durability="buffered")
 
-    def _accepts(self, attempt: Attempt, write: Write) -> bool:
-        return (
-            attempt.status.is_open
-            and not rules.is_overdue(attempt, write.at)
-            and write.version in (None, attempt.version)
-        )
-
     async def _write_late(self, key: UUID, write: Write) -> Session:
         """Keep answers that PostgreSQL finds too late: expire the row, then judge them by their own time.
 
@@ -309,8 +314,9 @@ class SessionManager:
         """
         drafts, _ = await self._read_cache(key)
         try:
-            await self._settle(key, drafts, write.at)
-            attempt = await self._settle(key, write.as_drafts(), write.at)
+            attempt = await self._settle(key, drafts, write.at)
+            if attempt is not None:
+                attempt = await self._settle(key, write.as_drafts(), write.at)
         except DatabaseUnavailableError as error:
             self._telemetry.survived("late answers not recorded", error, session_id=str(key))
             raise SessionExpiredError from error

@@ -215,4 +215,5 @@ class Session:
 
 def iso(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC with a Z; None stays None."""
-    return None if moment is None else moment.isoformat().removesuffix("+00:00") + "Z"
+    # The server's time zone is not ours to choose.
+    return None if moment is None else moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

@@ -28,10 +28,12 @@ class Telemetry:
         """Log what happened."""
         self._logger.info(message, **fields)
 
-    def survived(self, message: str, error: BaseException, **fields: Any) -> None:
+    def survived(
+        self, message: str, error: BaseException, metric: str = "ErrorsSurvived", **fields: Any
+    ) -> None:
         """Log and count an error that did not fail the request."""
         self._logger.warning(message, error=_chain(error), **fields)
-        self.count("ErrorsSurvived")
+        self.count(metric)
 
     def failed(self, message: str, error: BaseException | None, **fields: Any) -> None:
         """Log an error with where it came from, but not its text, which may hold an answer."""

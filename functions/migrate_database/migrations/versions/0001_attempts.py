@@ -63,6 +63,10 @@ def upgrade() -> None:
         )
         """
     )
+    # A write that is sent again after a lost reply is carried out once, in whichever order the two arrive.
+    op.execute(
+        "CREATE UNIQUE INDEX attempt_events_write ON attempt_events (attempt_id, (changes ->> 'write_id'))"
+    )
     op.execute(
         """
         CREATE TABLE attempt_counters (
