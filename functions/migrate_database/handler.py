@@ -13,14 +13,14 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import database_conninfo
+from quiz_sessions.wiring import DatabaseAddress
 
 _LOCK = 0x9812_5E55
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
     """Bring the schema up to date; any failure fails the invocation, and with it the deployment."""
-    upgrade(asyncio.run(database_conninfo(Settings.from_environment(os.environ))()))
+    upgrade(asyncio.run(DatabaseAddress(Settings.from_environment(os.environ))()))
     return {"status": "migrated"}
 
 

@@ -11,7 +11,7 @@ from moto import mock_aws
 from psycopg.conninfo import conninfo_to_dict
 
 from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import build_services, database_conninfo
+from quiz_sessions.wiring import DatabaseAddress, build_services
 
 SECRET = {"host": "db.internal", "port": 6432, "dbname": "exams", "username": "quiz", "password": "p w'd"}
 
@@ -33,12 +33,12 @@ def settings(**fields: str | None) -> Settings:
 
 
 async def test_a_database_url_is_used_as_it_is() -> None:
-    conninfo = database_conninfo(settings(database_url="postgresql://quiz@127.0.0.1:1/quiz"))
+    conninfo = DatabaseAddress(settings(database_url="postgresql://quiz@127.0.0.1:1/quiz"))
     assert await conninfo() == "postgresql://quiz@127.0.0.1:1/quiz"
 
 
 async def test_the_secret_holds_the_address_and_the_password(secret_arn: str) -> None:
-    conninfo = database_conninfo(settings(database_secret_arn=secret_arn))
+    conninfo = DatabaseAddress(settings(database_secret_arn=secret_arn))
     assert conninfo_to_dict(await conninfo()) == {
         "host": "db.internal",
         "port": "6432",
@@ -48,8 +48,30 @@ async def test_the_secret_holds_the_address_and_the_password(secret_arn: str) ->
     }
 
 
+async def test_the_url_says_where_and_the_secret_as_whom(secret_arn: str) -> None:
+    url = "postgresql://proxy.internal:5432/quiz?sslmode=verify-full"
+    conninfo = DatabaseAddress(settings(database_url=url, database_secret_arn=secret_arn))
+    assert conninfo_to_dict(await conninfo()) == {
+        "host": "proxy.internal",
+        "port": "5432",
+        "dbname": "quiz",
+        "sslmode": "verify-full",
+        "user": "quiz",
+        "password": "p w'd",
+    }
+
+
+async def test_a_rotated_secret_is_read_again_after_connections_failed(secret_arn: str) -> None:
+    conninfo = DatabaseAddress(settings(database_secret_arn=secret_arn))
+    await conninfo()
+    rotated = json.dumps({**SECRET, "password": "new"})
+    boto3.client("secretsmanager").put_secret_value(SecretId=secret_arn, SecretString=rotated)
+    conninfo.forget()
+    assert conninfo_to_dict(await conninfo())["password"] == "new"
+
+
 async def test_the_secret_is_read_once(secret_arn: str) -> None:
-    conninfo = database_conninfo(settings(database_secret_arn=secret_arn))
+    conninfo = DatabaseAddress(settings(database_secret_arn=secret_arn))
     first = await conninfo()
     boto3.client("secretsmanager").put_secret_value(SecretId=secret_arn, SecretString="{}")
     assert await conninfo() == first

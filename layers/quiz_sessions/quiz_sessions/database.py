@@ -82,7 +82,10 @@ class Database:
     or takes no writes, and BusyError when others hold the row for too long.
     """
 
-    def __init__(self, conninfo: Callable[[], Awaitable[str]], pool_size: int) -> None:
+    def __init__(
+        self, conninfo: Callable[[], Awaitable[str]], pool_size: int, on_failure: Callable[[], None]
+    ) -> None:
+        """`conninfo` is asked for each connection; `on_failure` is told when connecting keeps failing."""
         self._breaker = CircuitBreaker()
         self._last_reply = float("-inf")
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
@@ -101,6 +104,7 @@ class Database:
             timeout=CONNECT_SECONDS,
             # The pool's own patience grows to seconds between tries; ours starts anew with each request.
             reconnect_timeout=2,
+            reconnect_failed=lambda _: on_failure(),
             num_workers=min(3, pool_size),
         )
 

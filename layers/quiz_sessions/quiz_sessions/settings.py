@@ -14,9 +14,9 @@ class Settings:
     """The settings of one process.
 
     Attributes:
-        database_url: libpq URL of PostgreSQL; None when the secret holds it.
-        database_secret_arn: Secrets Manager secret with the database's host, port, dbname, username
-            and password, as RDS writes it.
+        database_url: libpq URL of PostgreSQL; None when the secret holds everything.
+        database_secret_arn: Secrets Manager secret as RDS writes it; what it holds of username, password,
+            host, port and dbname completes the URL.
         redis_url: redis:// or, with TLS, rediss://.
         default_time_limit_seconds: how long an attempt may take.
         session_cache_ttl_seconds: how long a session stays in the cache after its last change.
