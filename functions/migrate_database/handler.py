@@ -19,8 +19,17 @@ _LOCK = 0x9812_5E55
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
-    """Bring the schema up to date; any failure fails the invocation, and with it the deployment."""
-    upgrade(asyncio.run(DatabaseAddress(Settings.from_environment(os.environ))()))
+    """Bring the schema up to date.
+
+    As CodeDeploy's hook it reports how that went, and traffic shifts only if it went well; invoked by hand
+    any failure fails the invocation.
+    """
+    try:
+        upgrade(asyncio.run(DatabaseAddress(Settings.from_environment(os.environ))()))
+    except Exception:
+        _report(event, "Failed")
+        raise
+    _report(event, "Succeeded")
     return {"status": "migrated"}
 
 
@@ -42,3 +51,17 @@ def upgrade(database_url: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _report(event: dict[str, Any], status: str) -> None:
+    """Tell CodeDeploy, if it is who asks (AWS CodeDeploy user guide, AppSpec 'hooks' for Lambda)."""
+    if "LifecycleEventHookExecutionId" not in event:
+        return
+    # Only a deployment needs it.
+    import boto3  # noqa: PLC0415
+
+    boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(
+        deploymentId=event["DeploymentId"],
+        lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
+        status=status,
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from uuid import uuid4
 
 import psycopg
@@ -37,6 +40,53 @@ def test_the_function_migrates_an_empty_database(
     monkeypatch.setenv("DATABASE_URL", empty_database)
     assert handler({}, None) == {"status": "migrated"}
     assert tables(empty_database) >= {"quiz_attempts", "attempt_events", "attempt_counters"}
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, str]]]:
+    """What CodeDeploy was told, at an endpoint of the test's own."""
+    told: list[dict[str, str]] = []
+
+    class CodeDeploy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), CodeDeploy) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "testing")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CODEDEPLOY", f"http://127.0.0.1:{server.server_port}")
+        yield told
+        server.shutdown()
+        thread.join()
+
+
+HOOK = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
+
+
+def test_as_a_hook_it_tells_codedeploy_that_traffic_may_shift(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch, reports: list[dict[str, str]]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database)
+    handler(HOOK, None)
+    assert reports == [{"deploymentId": "d-1", "lifecycleEventHookExecutionId": "e-1", "status": "Succeeded"}]
+
+
+def test_as_a_hook_it_stops_the_deployment_when_it_fails(
+    running_stores: Stores, monkeypatch: pytest.MonkeyPatch, reports: list[dict[str, str]]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", make_conninfo(running_stores.database_url, dbname="nowhere"))
+    with pytest.raises(OperationalError):
+        handler(HOOK, None)
+    assert [report["status"] for report in reports] == ["Failed"]
 
 
 def test_migrating_again_changes_nothing(empty_database: str) -> None:
