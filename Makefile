@@ -18,7 +18,7 @@ help: ## list the commands
 run: .venv/ready ## the service on http://127.0.0.1:8002 with its own PostgreSQL and Valkey (PORT=, DATABASE_URL=, REDIS_URL=)
 	@PORT=$(PORT) exec $(BIN)/python -m development_server
 
-test: .venv/ready .venv-sam/ready check ## every check and every test
+test: .venv/ready .venv-sam/ready .venv-localstack/ready check ## every check and every test
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/coverage combine --quiet
@@ -42,9 +42,13 @@ lock: .venv/ready ## compile the locked requirements anew
 	  --custom-compile-command "make lock" $(LOCKS)-uv.in -o $(LOCKS)-uv.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" $(LOCKS)-sam.in -o $(LOCKS)-sam.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" -c $(LOCKS)-dev.txt $(LOCKS)-lambda.in -o $(LOCKS)-lambda.txt
+	$(BIN)/uv pip compile --quiet --python-version 3.13 --exclude-newer 2026-03-05 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" $(LOCKS)-localstack.in -o $(LOCKS)-localstack.txt
 
 clean: ## remove the environments, keep the data in .local/
-	rm -rf .venv .venv-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv .venv-sam .venv-localstack .venv-lambda .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 .venv/uv: $(LOCKS)-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + " (PYTHON=... chooses another)" if sys.version_info < (3, 11) else 0)'
@@ -65,3 +69,20 @@ clean: ## remove the environments, keep the data in .local/
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-sam
 	@$(BIN)/uv pip install --quiet --python .venv-sam/bin/python --require-hashes -r $(LOCKS)-sam.txt
 	@touch $@
+
+# LocalStack wants Python 3.13, and so do the functions that it runs.
+.venv-localstack/ready: .venv/uv $(LOCKS)-localstack.txt $(LOCKS)-lambda.txt infra/local/localstack/pyproject.toml
+	@for candidate in "$(PYTHON313)" python3.13 "$$(pyenv prefix 3.13.0 2>/dev/null)/bin/python3.13"; do \
+	  if [ "$$("$$candidate" -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null)" = "3 13" ]; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$${python:-}" ]; then \
+	  echo "no LocalStack here: get Python 3.13 (pyenv install 3.13.0, or PYTHON313=path), then make .venv-localstack/ready" >&2; \
+	  [ "$${CI:-}" != true ]; exit; \
+	fi; \
+	echo "installing LocalStack in .venv-localstack ..."; \
+	$(BIN)/uv venv --quiet --allow-existing --python "$$python" .venv-localstack; \
+	$(BIN)/uv pip install --quiet --python .venv-localstack/bin/python --require-hashes -r $(LOCKS)-localstack.txt; \
+	$(BIN)/uv pip install --quiet --python .venv-localstack/bin/python --no-deps --no-build-isolation -e infra/local/localstack; \
+	$(BIN)/uv venv --quiet --allow-existing --python "$$python" .venv-lambda; \
+	$(BIN)/uv pip install --quiet --python .venv-lambda/bin/python --require-hashes -r $(LOCKS)-lambda.txt; \
+	touch $@

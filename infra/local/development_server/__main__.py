@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import ipaddress
 import logging
 import os
 import socket
@@ -35,7 +36,12 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         _lock(options.data)
         listener = _listen(options.host, environment.get("PORT") or "8002")
         stores = Stores(
-            options.data, environment.get("DATABASE_URL") or None, environment.get("REDIS_URL") or None
+            options.data,
+            environment.get("DATABASE_URL") or None,
+            environment.get("REDIS_URL") or None,
+            postgres_port=options.postgres_port,
+            valkey_port=options.valkey_port,
+            also_on=options.stores_host,
         )
         urls = {"DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
         settings = Settings.from_environment({**environment, **urls})
@@ -61,7 +67,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--flush-every", type=float, default=30.0, metavar="SECONDS", help="time between flushes (30)"
     )
+    parser.add_argument("--postgres-port", type=int, metavar="PORT", help="(as the last time, or any)")
+    parser.add_argument("--valkey-port", type=int, metavar="PORT", help="(as the last time, or any)")
+    parser.add_argument(
+        "--stores-host",
+        type=_own_address,
+        metavar="ADDRESS",
+        help="an address of this machine on which containers reach the stores too, without a password",
+    )
     return parser
+
+
+def _own_address(text: str) -> str:
+    address = ipaddress.IPv4Address(text)
+    if address.is_unspecified:
+        # The stores ask nobody for a password.
+        raise argparse.ArgumentTypeError("one address, not every one that this machine has")
+    try:
+        socket.create_server((text, 0)).close()
+    except OSError:
+        raise argparse.ArgumentTypeError(f"this machine has no address {text}") from None
+    return text
 
 
 def _lock(folder: Path) -> FolderLock:

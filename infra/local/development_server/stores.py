@@ -24,18 +24,32 @@ class Stores:
     Every method blocks; any thread may call it, also while another runs.
     """
 
-    def __init__(self, data: Path, database_url: str | None, redis_url: str | None) -> None:
-        """`data` is the folder of everything that must survive a restart. A URL replaces a server."""
+    def __init__(
+        self,
+        data: Path,
+        database_url: str | None,
+        redis_url: str | None,
+        *,
+        postgres_port: int | None = None,
+        valkey_port: int | None = None,
+        also_on: str | None = None,
+    ) -> None:
+        """`data` is the folder of everything that must survive a restart. A URL replaces a server.
+
+        Without a port it is that of the last time, or any free one. `also_on`: see EmbeddedServer.
+        """
         self._ports_file = data / "ports.json"
         ports_before = self._known_ports()
         self._owned: dict[str, EmbeddedServer] = {}
         if database_url is None:
-            port = ports.choose(ports_before.get("PostgreSQL 18"))
-            postgres = self._owned["PostgreSQL 18"] = Postgres(data / "postgres", port)
+            port = postgres_port or ports.choose(ports_before.get("PostgreSQL 18"))
+            postgres = self._owned["PostgreSQL 18"] = Postgres(data / "postgres", port, also_on=also_on)
             database_url = postgres.url
         if redis_url is None:
-            port = ports.choose(ports_before.get("Valkey 9"))
-            valkey = self._owned["Valkey 9"] = Valkey(data / "valkey", port, maxmemory=_CACHE_BYTES)
+            port = valkey_port or ports.choose(ports_before.get("Valkey 9"))
+            valkey = self._owned["Valkey 9"] = Valkey(
+                data / "valkey", port, maxmemory=_CACHE_BYTES, also_on=also_on
+            )
             redis_url = valkey.url
         self.database_url: Final = database_url
         self.redis_url: Final = redis_url

@@ -17,10 +17,16 @@ class Valkey(EmbeddedServer):
     death_signal = signal.SIGTERM
 
     def __init__(
-        self, data_dir: Path, port: int | None = None, *, persist: bool = True, maxmemory: int = 0
+        self,
+        data_dir: Path,
+        port: int | None = None,
+        *,
+        persist: bool = True,
+        maxmemory: int = 0,
+        also_on: str | None = None,
     ) -> None:
         """`persist=False`: forgets everything when it ends. `maxmemory`: limit in bytes, 0 for none."""
-        super().__init__(data_dir, port)
+        super().__init__(data_dir, port, also_on)
         self._persist = persist
         self._maxmemory = maxmemory
 
@@ -37,7 +43,9 @@ class Valkey(EmbeddedServer):
         platform_folder = f"{platform.system().lower()}-{machine}"
         settings = {
             "port": str(self.port),
-            "bind": "127.0.0.1",
+            "bind": " ".join(self._addresses),
+            # It would answer loopback alone, for it has no password.
+            "protected-mode": "no" if self._also_on else "yes",
             "dir": str(self.data_dir),
             "appendonly": "yes" if self._persist else "no",
             "appendfsync": "everysec",
