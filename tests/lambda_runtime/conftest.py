@@ -79,8 +79,15 @@ class Runtime:
 
 
 @contextmanager
-def running_runtime(handler: str, stores: Stores, folder: Path, timeout: int = 30) -> Iterator[Runtime]:
-    """The runtime of one handler, on two free ports of loopback."""
+def running_runtime(
+    handler: str,
+    stores: Stores,
+    folder: Path,
+    timeout: int = 30,
+    python: Path = Path(sys.executable),
+    pythonpath: str = "",
+) -> Iterator[Runtime]:
+    """The runtime of one handler, on two free ports of loopback; from the source tree, unless told."""
     api, front = (f"127.0.0.1:{ports.choose()}" for _ in range(2))
     environment = {
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
@@ -90,6 +97,7 @@ def running_runtime(handler: str, stores: Stores, folder: Path, timeout: int = 3
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout),
         "AWS_REGION": "eu-central-1",
+        "PYTHONPATH": pythonpath,
         "POWERTOOLS_SERVICE_NAME": "quiz-sessions",
         "POWERTOOLS_METRICS_NAMESPACE": "QuizSessions",
         "POWERTOOLS_LOG_LEVEL": "INFO",
@@ -104,7 +112,7 @@ def running_runtime(handler: str, stores: Stores, folder: Path, timeout: int = 3
                 *(f"{name}={value}" for name, value in environment.items()),
                 emulator(),
                 *("--runtime-api-address", api, "--runtime-interface-emulator-address", front),
-                *(sys.executable, "-m", "awslambdaric", handler),
+                *(python, "-m", "awslambdaric", handler),
             ],
             death_signal=signal.SIGTERM,
             folder=folder,

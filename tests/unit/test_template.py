@@ -1,0 +1,126 @@
+"""What the stack promises, read from its templates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.templates import load
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = load(ROOT / "template.yaml")
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+GLOBALS: dict[str, Any] = TEMPLATE["Globals"]["Function"]
+FUNCTIONS = {
+    name: {**GLOBALS, **resource["Properties"]}
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
+STACKS = [ROOT / "template.yaml", *(ROOT / "infra").glob("*.yaml")]
+# In a key's policy "*" means the key itself.
+WILDCARDS = {("template.yaml", "AlarmKey")}
+
+
+def statements(value: object) -> Iterator[dict[str, Any]]:
+    """Every policy statement in a template."""
+    if isinstance(value, dict):
+        if "Effect" in value:
+            yield value
+        for child in value.values():
+            yield from statements(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from statements(child)
+
+
+def test_there_are_the_three_functions() -> None:
+    assert set(FUNCTIONS) == {"SessionApiFunction", "FlushFunction", "MigrateFunction"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_a_log_group_with_retention(name: str) -> None:
+    group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
+    assert RESOURCES[group]["Properties"]["RetentionInDays"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_an_alarm_on_its_errors(name: str) -> None:
+    monitoring = load(ROOT / "infra/monitoring.yaml")["Resources"]
+    alarms = [
+        str(resource["Properties"])
+        for resource in (*RESOURCES.values(), *monitoring.values())
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    marks = {
+        "SessionApiFunction": "-session-api",
+        "FlushFunction": "-flush",
+        "MigrateFunction": "MigrateFunctionName",
+    }
+    assert any("'Errors'" in alarm and marks[name] in alarm for alarm in alarms)
+
+
+def test_failed_flushes_end_in_a_dead_letter_queue_on_every_way() -> None:
+    letters = {"Fn::GetAtt": "FlushDeadLetters.Arn"}
+    flush = FUNCTIONS["FlushFunction"]
+    assert flush["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"] == letters
+    assert flush["Events"]["EveryMinute"]["Properties"]["DeadLetterConfig"]["Arn"] == letters
+    (target,) = RESOURCES["DelayedFlushRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"]["Arn"] == letters
+    queue = RESOURCES["DelayedFlush"]["Properties"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == letters
+
+
+def test_a_failed_migration_stops_the_deployment() -> None:
+    for name in ("SessionApiFunction", "FlushFunction"):
+        assert FUNCTIONS[name]["DeploymentPreference"]["Hooks"]["PreTraffic"] == {"Ref": "MigrateFunction"}
+
+
+def test_the_flush_runs_every_30_seconds() -> None:
+    assert FUNCTIONS["FlushFunction"]["Events"]["EveryMinute"]["Properties"]["Schedule"] == "rate(1 minute)"
+    assert RESOURCES["DelayedFlushRule"]["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+    assert RESOURCES["DelayedFlush"]["Properties"]["DelaySeconds"] == 30
+
+
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.name)
+def test_no_statement_allows_everything_everywhere(path: Path) -> None:
+    for name, resource in load(path)["Resources"].items():
+        if (path.name, name) in WILDCARDS:
+            continue
+        for statement in statements(resource):
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            assert statement.get("Resource") != "*", name
+            assert not [action for action in actions if action.endswith(":*")], name
+
+
+def test_every_setting_is_in_the_environment_and_nothing_else() -> None:
+    source = (ROOT / "layers/quiz_sessions/quiz_sessions/settings.py").read_text()
+    read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
+    declared = set(GLOBALS["Environment"]["Variables"])
+    # One cache node group; the setting is there to be refused.
+    assert {name for name in declared if not name.startswith("POWERTOOLS_")} == read - {"REDIS_CLUSTER"}
+
+
+def test_data_outlives_the_stack() -> None:
+    for resource in load(ROOT / "infra/data.yaml")["Resources"].values():
+        if resource["Type"] in (
+            "AWS::RDS::DBInstance",
+            "AWS::ElastiCache::ReplicationGroup",
+            "AWS::ElastiCache::ServerlessCache",
+        ):
+            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_connections_fit_what_the_database_takes() -> None:
+    data = load(ROOT / "infra/data.yaml")["Resources"]
+    maximum = int(data["DatabaseParameterGroup"]["Properties"]["Parameters"]["max_connections"])
+    share = data["DatabaseProxyTargets"]["Properties"]["ConnectionPoolConfigurationInfo"]
+    functions = TEMPLATE["Parameters"]["ApiConcurrency"]["Default"] + sum(
+        FUNCTIONS[name]["ReservedConcurrentExecutions"]["Fn::If"][1]
+        for name in ("FlushFunction", "MigrateFunction")
+    )
+    # Each environment holds one connection.
+    assert functions <= maximum * share["MaxConnectionsPercent"] // 100
