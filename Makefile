@@ -20,7 +20,7 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: .venv/ready ## the service on http://127.0.0.1:8002 with its own PostgreSQL and Valkey (PORT=, DATABASE_URL=, REDIS_URL=)
-	@PORT=$(PORT) exec $(BIN)/python -m development_server
+	@PORT=$(PORT) exec $(BIN)/python -m development_server $(OPTIONS)
 
 test: check built ## every check and every test
 	$(BIN)/coverage erase

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -410,3 +411,37 @@ def test_a_killed_store_comes_back_on_its_port(launch: Launch, name: str) -> Non
     eventually(works)
     assert server.get("/health").status_code == 200
     assert server.stop() == 0
+
+
+def trusted_by_postgres(address: str, port: int, source: str) -> bool:
+    """Whether PostgreSQL on `address` lets `source` in, which it says first."""
+    words = b"user\0quiz\0database\0quiz\0\0"
+    with socket.create_connection((address, port), PATIENCE_SECONDS, (source, 0)) as link:
+        link.sendall(struct.pack(">ii", 8 + len(words), 3 << 16) + words)
+        return link.recv(1) == b"R"
+
+
+def test_stores_are_there_for_containers_where_it_is_asked_for(launch: Launch) -> None:
+    postgres_port, valkey_port = (ports.choose() for _ in range(2))
+    chosen = ["--postgres-port", str(postgres_port), "--valkey-port", str(valkey_port)]
+    # Every address of 127.0.0.0/8 is the machine's own: .2 stands for that of a bridge, .3 for a container.
+    server = launch(*chosen, "--stores-host", "127.0.0.2").until_ready()
+    assert server.address("database") == f"postgresql://quiz@127.0.0.1:{postgres_port}/quiz"
+    assert server.address("cache") == f"redis://127.0.0.1:{valkey_port}/0"
+    assert trusted_by_postgres("127.0.0.2", postgres_port, "127.0.0.3")
+    with redis.Redis(host="127.0.0.2", port=valkey_port) as client:
+        assert client.config_get("protected-mode") == {"protected-mode": "no"}
+    assert server.stop() == 0
+
+    launch(*chosen).until_ready()
+    assert not trusted_by_postgres("127.0.0.1", postgres_port, "127.0.0.3")
+    for port in (postgres_port, valkey_port):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port), PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1", "bridge"])
+def test_stores_are_not_opened_to_every_network(launch: Launch, address: str) -> None:
+    server = launch("--stores-host", address)
+    assert server.ends() == 2
+    assert "argument --stores-host" in server.errors
