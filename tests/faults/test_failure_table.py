@@ -500,7 +500,7 @@ async def test_a_flush_that_valkey_leaves_in_the_middle_merges_nothing_twice(
     settle = services.database.settle
 
     async def settle_then_fail(*arguments: object) -> object:
-        settled = await settle(*arguments)  # type: ignore[arg-type]
+        settled = await settle(*arguments)  # type: ignore[arg-type]  # passed on as they came
         await outage.begin("valkey")
         return settled
 

@@ -145,7 +145,7 @@ def launch(folder: Path) -> Iterator[Launch]:
             # Frozen ones can't act on the death of their parent.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(member.pid, signal.SIGCONT)
-        eventually(lambda family=family: not running(family))  # type: ignore[misc]
+        eventually(lambda family=family: not running(family))  # type: ignore[misc]  # a default mypy does not follow
 
 
 @pytest.fixture

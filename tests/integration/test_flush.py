@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -16,8 +15,8 @@ from quiz_sessions.models import Draft, Drafts, Micros
 from quiz_sessions.wiring import Services
 from tests.builders import SECOND, START
 from tests.conftest import Stores
+from tests.tables import Database, events, row
 
-Database = psycopg.Connection[dict[str, Any]]
 LATER = START + 10 * SECOND
 END = START + 1800 * SECOND
 
@@ -33,19 +32,6 @@ async def flush(services: Services, now: Micros = LATER, **sizes: int) -> FlushR
 
 async def autosave(services: Services, session_id: UUID, answer: object, at: Micros = LATER) -> None:
     await services.manager.update_answer(session_id, 0, answer, autosave=True, at=at)
-
-
-def row(database: Database, session_id: UUID) -> dict[str, Any]:
-    found = database.execute("SELECT * FROM quiz_attempts WHERE id = %s", [session_id]).fetchone()
-    assert found is not None
-    return found
-
-
-def events(database: Database, session_id: UUID) -> list[str]:
-    rows = database.execute(
-        "SELECT type FROM attempt_events WHERE attempt_id = %s ORDER BY revision", [session_id]
-    )
-    return [event["type"] for event in rows]
 
 
 def drafts_key(session_id: UUID) -> str:

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 import redis
 
@@ -20,27 +19,14 @@ from quiz_sessions.errors import (
 from quiz_sessions.models import Session, Status
 from quiz_sessions.wiring import Services
 from tests.builders import SECOND, START
+from tests.tables import Database, events, row
 
-Database = psycopg.Connection[dict[str, Any]]
 LATER = START + 10 * SECOND
 END = START + 1800 * SECOND
 
 
 async def start(services: Services, user: str = "user1") -> UUID:
     return (await services.manager.create_session(user, "quiz1", at=START)).id
-
-
-def row(database: Database, session_id: UUID) -> dict[str, Any]:
-    found = database.execute("SELECT * FROM quiz_attempts WHERE id = %s", [session_id]).fetchone()
-    assert found is not None
-    return found
-
-
-def events(database: Database, session_id: UUID) -> list[str]:
-    rows = database.execute(
-        "SELECT type FROM attempt_events WHERE attempt_id = %s ORDER BY revision", [session_id]
-    )
-    return [event["type"] for event in rows]
 
 
 # Starting

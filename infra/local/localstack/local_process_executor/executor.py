@@ -22,10 +22,10 @@ RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 PYTHON_VARIABLE = "LOCAL_PROCESS_PYTHON"
 
 
-class LocalProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
+class LocalProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack has no types
     """Starts the function as a process when LocalStack needs an environment, again after one has ended."""
 
-    def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002
+    def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002  (the base has it)
         super().__init__(id=id, function_version=function_version)
         self._environment: dict[str, str] = {}
         self._process: FunctionProcess | None = None

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from .executor import LocalProcessExecutor
 
 
-class LocalProcessExecutorPlugin(RuntimeExecutorPlugin):  # type: ignore[misc]
+class LocalProcessExecutorPlugin(RuntimeExecutorPlugin):  # type: ignore[misc]  # LocalStack has no types
     """Names the executor; imports it only when it is chosen."""
 
     name = "local-process"
 
     def load(self, *args: object, **kwargs: object) -> type[LocalProcessExecutor]:
         """The class that LocalStack makes one object of for each execution environment."""
-        from .executor import LocalProcessExecutor  # noqa: PLC0415
+        from .executor import LocalProcessExecutor  # noqa: PLC0415  (only where it is chosen)
 
         return LocalProcessExecutor

@@ -104,7 +104,7 @@ class LocalStack:
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/_localstack/health", timeout=2) as reply:  # noqa: S310
+            with urllib.request.urlopen(f"{self.url}/_localstack/health", timeout=2) as reply:  # noqa: S310  (our own server)
                 return "services" in json.load(reply)
         except OSError:
             return False
