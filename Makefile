@@ -37,6 +37,10 @@ check: .venv/ready .venv-sam/ready ## lint, format, types and templates
 
 build: .venv-sam/ready .venv-localstack/ready ## the functions and their layer, in .aws-sam/build
 	PATH="$(PYTHON313_FOLDER):$$PATH" $(SAM) build --cached
+	@# SAM publishes a version only when a function's own folder changes; so it gets a hash of all else it runs with.
+	@release=$$(find .aws-sam/build/ServiceLayer* template.yaml samconfig.toml -type f ! -name '*.pyc' -print0 \
+	  | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-64); \
+	for function in SessionApiFunction FlushFunction; do echo "$$release" > .aws-sam/build/$$function/RELEASE; done
 	@for layer in .aws-sam/build/ServiceLayer*; do \
 	  echo "unzipped with a function: $$(du -cm --apparent-size $$layer .aws-sam/build/SessionApiFunction | tail -n 1 | cut -f 1) MB ($${layer##*/})"; \
 	done

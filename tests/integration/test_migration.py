@@ -96,6 +96,17 @@ def test_migrating_again_changes_nothing(empty_database: str) -> None:
     assert tables(empty_database) == before
 
 
+def test_an_older_release_leaves_a_newer_schema_alone(empty_database: str) -> None:
+    upgrade(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'of-a-newer-release'")
+    upgrade(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (
+            "of-a-newer-release",
+        )
+
+
 def test_simultaneous_migrations_wait_for_each_other(empty_database: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(upgrade, [empty_database] * 4))

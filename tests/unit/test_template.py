@@ -111,7 +111,10 @@ def test_data_outlives_the_stack() -> None:
             "AWS::ElastiCache::ReplicationGroup",
             "AWS::ElastiCache::ServerlessCache",
         ):
-            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (
+                "RetainExceptOnCreate",
+                "Retain",
+            )
 
 
 def test_connections_fit_what_the_database_takes() -> None:
