@@ -7,6 +7,8 @@ import os
 from functools import cache
 from typing import Any, Protocol
 
+from snapshot_restore_py import register_before_snapshot
+
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import Services, build_services
 
@@ -28,6 +30,17 @@ def runner() -> asyncio.Runner:
 def services() -> Services:
     """This environment's parts, made by its first invocation."""
     return build_services(Settings.from_environment(os.environ), pool_size=1)
+
+
+def import_boto3() -> None:
+    """Import what reads the secret, which takes longer than a request may wait for its connection.
+
+    A snapshot holds the module, and neither a client nor credentials.
+    """
+    import boto3  # noqa: F401, PLC0415  (for the snapshot alone)
+
+
+register_before_snapshot(import_boto3)
 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, float]:

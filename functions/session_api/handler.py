@@ -6,6 +6,7 @@ import os
 from functools import cache
 
 from mangum import Mangum
+from snapshot_restore_py import register_before_snapshot
 
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import Services, build_services
@@ -18,6 +19,17 @@ from .problems import PROBLEM_JSON
 def services() -> Services:
     """This environment's parts, made by its first request: a snapshot holds neither settings nor sockets."""
     return build_services(Settings.from_environment(os.environ), pool_size=1)
+
+
+def import_boto3() -> None:
+    """Import what reads the secret, which takes longer than a request may wait for its connection.
+
+    A snapshot holds the module, and neither a client nor credentials.
+    """
+    import boto3  # noqa: F401, PLC0415  (for the snapshot alone)
+
+
+register_before_snapshot(import_boto3)
 
 
 handler = Mangum(
