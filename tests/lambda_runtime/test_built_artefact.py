@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -31,27 +32,26 @@ def path_of(function: str) -> str:
     return f"{BUILD / function}:{LAYER / 'python'}"
 
 
+def built(
+    handler: str, function: str, stores: Stores, folders: pytest.TempPathFactory
+) -> AbstractContextManager[Runtime]:
+    """The runtime of one function as it was built."""
+    return running_runtime(
+        handler, stores, folders.mktemp(function), python=PYTHON, pythonpath=path_of(function)
+    )
+
+
 @pytest.fixture(scope="module")
 def built_api(running_stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    with running_runtime(
-        "session_api.handler.handler",
-        running_stores,
-        tmp_path_factory.mktemp("built-api"),
-        python=PYTHON,
-        pythonpath=path_of("SessionApiFunction"),
-    ) as runtime:
+    handler = "session_api.handler.handler"
+    with built(handler, "SessionApiFunction", running_stores, tmp_path_factory) as runtime:
         yield runtime
 
 
 @pytest.fixture(scope="module")
 def built_flush(running_stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    with running_runtime(
-        "flush_sessions.handler.handler",
-        running_stores,
-        tmp_path_factory.mktemp("built-flush"),
-        python=PYTHON,
-        pythonpath=path_of("FlushFunction"),
-    ) as runtime:
+    handler = "flush_sessions.handler.handler"
+    with built(handler, "FlushFunction", running_stores, tmp_path_factory) as runtime:
         yield runtime
 
 

@@ -16,6 +16,7 @@ import pytest
 from localstack_client.session import Session
 
 from localstack_server import HOW_TO_INSTALL, LocalStack
+from tests.localstack.conftest import running_localstack
 
 ROOT = Path(__file__).parents[2]
 STACK = Path(__file__).parent / "stack"
@@ -70,16 +71,7 @@ class Witness:
 
 @pytest.fixture(scope="module")
 def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
-    with (
-        LocalStack(tmp_path_factory.mktemp("localstack")) as localstack,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in localstack.client_environment().items():
-            patch.setenv(name, value)
-        session = Session()
-        # Starts the clock of the rules while the stack is being deployed.
-        session.client("events").list_event_buses()
-        session.client("s3").create_bucket(Bucket="artefacts")
+    with running_localstack(tmp_path_factory.mktemp("localstack")) as (localstack, session):
         command: list[str | Path] = [
             SAM, "deploy", "--template-file", STACK / "template.yaml", "--stack-name", "witness",
             "--s3-bucket", "artefacts", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset",

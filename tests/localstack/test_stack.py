@@ -18,6 +18,7 @@ from localstack_client.session import Session
 
 from localstack_server import HOW_TO_INSTALL, LocalStack
 from tests.conftest import Stores
+from tests.localstack.conftest import running_localstack
 
 ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam/bin/sam"
@@ -90,16 +91,7 @@ def deployed(running_stores: Stores, tmp_path_factory: pytest.TempPathFactory) -
     assert BUILT.exists(), "run `make build` first"
     running_stores.clear()
     address = httpx.URL(running_stores.database_url)
-    with (
-        LocalStack(tmp_path_factory.mktemp("localstack")) as localstack,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in localstack.client_environment().items():
-            patch.setenv(name, value)
-        session = Session()
-        # Starts the clock of the rules while the stack is being deployed.
-        session.client("events").list_event_buses()
-        session.client("s3").create_bucket(Bucket="artefacts")
+    with running_localstack(tmp_path_factory.mktemp("localstack")) as (localstack, session):
         secret = session.client("secretsmanager").create_secret(
             Name="database", SecretString=json.dumps({"username": address.username, "password": "unused"})
         )
