@@ -54,8 +54,12 @@ def test_auth_mode_none_is_the_default(mode: str) -> None:
     assert Settings.from_environment({**DATABASE, "AUTH_MODE": mode}) == Settings.from_environment(DATABASE)
 
 
+def test_auth_mode_jwt_knows_callers_by_their_claims() -> None:
+    assert Settings.from_environment({**DATABASE, "AUTH_MODE": "jwt"}).jwt
+
+
 def test_an_unknown_auth_mode_is_refused_by_name() -> None:
-    with pytest.raises(SettingsError, match="AUTH_MODE=basic"):
+    with pytest.raises(SettingsError, match="AUTH_MODE is none or jwt, not 'basic'"):
         Settings.from_environment({**DATABASE, "AUTH_MODE": "basic"})
 
 

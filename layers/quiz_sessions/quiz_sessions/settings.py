@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import SettingsError
 
@@ -20,6 +20,11 @@ class Settings:
         redis_url: redis:// or, with TLS, rediss://.
         default_time_limit_seconds: how long an attempt may take.
         session_cache_ttl_seconds: how long a session stays in the cache after its last change.
+        jwt: whether callers are known by the claims that the gateway's authorizer has verified; otherwise
+            every caller may do everything.
+        event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
+        receipt_keys: the keys that sign receipts, as JSON; see `receipts`.
+        receipt_keys_secret_arn: Secrets Manager secret that holds them instead.
     """
 
     database_url: str | None
@@ -27,6 +32,10 @@ class Settings:
     redis_url: str
     default_time_limit_seconds: int = 1800
     session_cache_ttl_seconds: int = 1800
+    jwt: bool = False
+    event_bus_name: str | None = None
+    receipt_keys: str | None = field(default=None, repr=False)
+    receipt_keys_secret_arn: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -47,14 +56,18 @@ class Settings:
             raise SettingsError("REDIS_URL starts with redis://, or with rediss:// for TLS.")
         if (environment.get("REDIS_CLUSTER") or "false").lower() not in ("false", "0", "no"):
             raise SettingsError("REDIS_CLUSTER is not supported yet; use one primary with replicas.")
-        if (mode := environment.get("AUTH_MODE") or "none") != "none":
-            raise SettingsError(f"AUTH_MODE={mode} is not supported; use none behind an authorizer.")
+        if (mode := environment.get("AUTH_MODE") or "none") not in ("none", "jwt"):
+            raise SettingsError(f"AUTH_MODE is none or jwt, not {mode!r}.")
         return cls(
             database_url=database_url,
             database_secret_arn=database_secret_arn,
             redis_url=redis_url,
             default_time_limit_seconds=_positive(environment, "DEFAULT_TIME_LIMIT_SECONDS", 1800),
             session_cache_ttl_seconds=_positive(environment, "SESSION_CACHE_TTL_SECONDS", 1800),
+            jwt=mode == "jwt",
+            event_bus_name=environment.get("EVENT_BUS_NAME") or None,
+            receipt_keys=environment.get("RECEIPT_KEYS") or None,
+            receipt_keys_secret_arn=environment.get("RECEIPT_KEYS_SECRET_ARN") or None,
         )
 
 
