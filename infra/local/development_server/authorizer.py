@@ -1,0 +1,97 @@
+"""What the gateway's JWT authorizer does on AWS: verifies tokens and passes their claims on."""
+
+import json
+import logging
+from typing import Any
+
+import jwt
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .public_keys import Keys
+
+# /health and OPTIONS as in template.yaml. The documents ask for a token on AWS; here a browser can read them.
+_OPEN = {("GET", "/health"), ("GET", "/docs"), ("GET", "/openapi.json")}
+
+_log = logging.getLogger(__name__)
+
+
+class UnknownKeyError(jwt.InvalidTokenError):
+    """The issuer has no such key."""
+
+
+class Verifier:
+    """Checks tokens as the gateway does, to the second."""
+
+    def __init__(self, keys: Keys, issuer: str, audience: str) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+
+    async def claims(self, token: str) -> dict[str, str]:
+        """The claims of a token that is good now, as the gateway writes them.
+
+        Raises:
+            jwt.PyJWTError: it is not good; the error's class says why.
+        """
+        key = await self._keys.find(jwt.get_unverified_header(token).get("kid"))
+        if key is None:
+            raise UnknownKeyError
+        claims = jwt.decode(
+            token,
+            key.public,
+            algorithms=key.algorithms,
+            issuer=self._issuer,
+            options={"require": ["exp"], "verify_aud": False},
+        )
+        # The gateway looks at client_id where there is no aud, which the library does not.
+        audience = claims["aud"] if "aud" in claims else claims.get("client_id")
+        if self._audience not in (audience if isinstance(audience, list) else [audience]):
+            raise jwt.InvalidAudienceError
+        return {name: _text(value) for name, value in claims.items() if value is not None}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return f"[{' '.join(map(_text, value))}]"
+    return json.dumps(value)
+
+
+class Authorizer:
+    """ASGI middleware that lets in who has a good token, with its claims in the event that Mangum would pass.
+
+    The event has no timeEpoch: here the clock of the service is that of the gateway.
+    """
+
+    def __init__(self, app: ASGIApp, verifier: Verifier) -> None:
+        self._app = app
+        self._verifier = verifier
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve or refuse one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        context: dict[str, Any] = {}
+        if scope["method"] != "OPTIONS" and (scope["method"], scope["path"]) not in _OPEN:
+            try:
+                claims = await self._verifier.claims(_token(scope))
+            except jwt.PyJWTError as error:
+                # Not its text, which may quote the token.
+                _log.info("no good token: %s", type(error).__name__)
+                refusal = Response(
+                    '{"message":"Unauthorized"}', 401, {"WWW-Authenticate": "Bearer"}, "application/json"
+                )
+                await refusal(scope, receive, send)
+                return
+            context["authorizer"] = {"jwt": {"claims": claims, "scopes": None}}
+        event = {"version": "2.0", "requestContext": context}
+        await self._app({**scope, "aws.event": event}, receive, send)
+
+
+def _token(scope: Scope) -> str:
+    """What may be a token; without one, the empty string. Several headers are one with commas, as on AWS."""
+    return ",".join(Headers(scope=scope).getlist("authorization")).removeprefix("Bearer ")

@@ -1,0 +1,162 @@
+"""The keys of an issuer that publishes them over HTTP and changes them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import jwt
+import pytest
+
+from development_server import ports
+from development_server.authorizer import UnknownKeyError, Verifier
+from development_server.public_keys import Jwks, KeysError
+from tests import tokens
+
+
+class Issuer(ThreadingHTTPServer):
+    """A web server with nothing but a JWKS document, or an error where the status is one."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Page)
+        self.keys: dict[str, tokens.PrivateKey] = {"first": tokens.rsa_key()}
+        self.status = 200
+        self.reads = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/jwks.json"
+
+
+class _Page(BaseHTTPRequestHandler):
+    server: Issuer
+
+    def do_GET(self) -> None:
+        self.server.reads += 1
+        keys = [tokens.jwk(key, kid=kid) for kid, key in self.server.keys.items()]
+        self.send_response(self.server.status)
+        self.end_headers()
+        self.wfile.write(json.dumps({"keys": keys}).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with Issuer() as issuer:
+        thread = threading.Thread(target=issuer.serve_forever, args=(0.01,))
+        thread.start()
+        yield issuer
+        issuer.shutdown()
+        thread.join()
+
+
+class Clock:
+    """Stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def of_issuer(issuer: Issuer, clock: Clock) -> Verifier:
+    return Verifier(Jwks(issuer.url, clock), tokens.ISSUER, tokens.AUDIENCE)
+
+
+def of_second_key() -> str:
+    return tokens.token(key=tokens.rsa_key("second"), kid="second")
+
+
+async def test_keys_are_read_once(issuer: Issuer) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    for _ in range(3):
+        clock.seconds += 3600
+        assert await verifier.claims(tokens.token())
+    assert issuer.reads == 1
+
+
+async def test_a_new_key_is_found_with_the_first_token_that_names_it(issuer: Issuer) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    issuer.keys["second"] = tokens.rsa_key("second")
+    clock.seconds += 30
+    assert await verifier.claims(of_second_key())
+    assert await verifier.claims(tokens.token())
+    assert issuer.reads == 2
+
+
+async def test_tokens_of_a_new_key_that_come_at_once_are_all_good(issuer: Issuer) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    issuer.keys["second"] = tokens.rsa_key("second")
+    clock.seconds += 30
+    assert all(await asyncio.gather(*(verifier.claims(of_second_key()) for _ in range(5))))
+    assert issuer.reads == 2
+
+
+async def test_a_key_that_is_withdrawn_is_forgotten_with_the_next_one(issuer: Issuer) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    issuer.keys = {"second": tokens.rsa_key("second")}
+    clock.seconds += 30
+    assert await verifier.claims(of_second_key())
+    with pytest.raises(UnknownKeyError):
+        await verifier.claims(tokens.token())
+
+
+async def test_another_key_under_a_known_name_is_not_taken(issuer: Issuer) -> None:
+    verifier = of_issuer(issuer, Clock())
+    with pytest.raises(jwt.InvalidSignatureError):
+        await verifier.claims(tokens.token(key=tokens.rsa_key("second"), kid="first"))
+
+
+async def test_names_that_nobody_has_do_not_become_requests(issuer: Issuer) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    for _ in range(100):
+        clock.seconds += 1
+        with pytest.raises(UnknownKeyError):
+            await verifier.claims(tokens.token(kid=f"made-up-{clock.seconds}"))
+    assert issuer.reads == 1 + 3
+
+
+async def test_an_issuer_that_fails_leaves_the_known_keys(issuer: Issuer) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    issuer.status = 500
+    clock.seconds += 30
+    with pytest.raises(UnknownKeyError):
+        await verifier.claims(of_second_key())
+    assert await verifier.claims(tokens.token())
+
+
+async def test_an_issuer_that_is_back_is_asked_again(issuer: Issuer) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    issuer.keys["second"] = tokens.rsa_key("second")
+    issuer.status = 500
+    clock.seconds += 30
+    with pytest.raises(UnknownKeyError):
+        await verifier.claims(of_second_key())
+    issuer.status = 200
+    clock.seconds += 30
+    assert await verifier.claims(of_second_key())
+
+
+def test_an_error_of_the_issuer_is_told(issuer: Issuer) -> None:
+    issuer.status = 404
+    with pytest.raises(KeysError, match=f"the keys in {issuer.url}: .*404 Not Found"):
+        Jwks(issuer.url)
+
+
+def test_an_issuer_out_of_reach_is_told() -> None:
+    url = f"http://127.0.0.1:{ports.choose()}/jwks.json"
+    with pytest.raises(KeysError, match=f"the keys in {url}: .*Connection refused"):
+        Jwks(url)
