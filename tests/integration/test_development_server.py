@@ -19,6 +19,7 @@ import pytest
 import redis
 
 from development_server import Postgres, Valkey, ports
+from tests import tokens
 
 PATIENCE_SECONDS = 60
 STOP_LIMIT_SECONDS = 10
@@ -111,8 +112,9 @@ class ServerProcess:
         assert found, self.ready_line
         return found[1]
 
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(self.address("ready") + path, timeout=PATIENCE_SECONDS)
+    def get(self, path: str, token: str | None = None) -> httpx.Response:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return httpx.get(self.address("ready") + path, headers=headers, timeout=PATIENCE_SECONDS)
 
     def ends(self) -> int:
         return self.process.wait(PATIENCE_SECONDS)
@@ -120,6 +122,12 @@ class ServerProcess:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.ends()
+
+
+def print_token(folder: Path, *options: str) -> str:
+    """What the command for tokens prints, run in the folder of a server."""
+    command = [sys.executable, "-m", "development_server.token", *options]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
 Launch = Callable[..., ServerProcess]
@@ -445,3 +453,70 @@ def test_stores_are_not_opened_to_every_network(launch: Launch, address: str) ->
     server = launch("--stores-host", address)
     assert server.ends() == 2
     assert "argument --stores-host" in server.errors
+
+
+ANY_SESSION = "/sessions/11111111-2222-4333-8444-555555555555"
+
+
+def test_with_auth_mode_jwt_it_asks_for_a_token(launch: Launch) -> None:
+    server = launch(environment={"AUTH_MODE": "jwt"}).until_ready()
+    assert server.get("/health").status_code == 200
+    refused = server.get(ANY_SESSION)
+    assert (refused.status_code, refused.json()) == (401, {"message": "Unauthorized"})
+    token = print_token(server.folder, "--sub", "student1", "--scope", "sessions:proctor")
+    assert server.get(ANY_SESSION, token).status_code not in (401, 500)
+
+
+def test_tokens_are_good_after_a_restart(launch: Launch, folder: Path) -> None:
+    project = folder / "project"
+    project.mkdir()
+    token = print_token(project, "--sub", "student1")
+    for _ in range(2):
+        server = launch(environment={"AUTH_MODE": "jwt"}).until_ready()
+        assert server.get(ANY_SESSION, token).status_code not in (401, 500)
+        assert server.stop() == 0
+
+
+def test_tokens_of_an_issuer_are_verified_with_its_keys(launch: Launch, folder: Path) -> None:
+    jwks = tokens.write_jwks(folder / "jwks.json", first=tokens.rsa_key())
+    of_issuer = {"JWT_ISSUER": tokens.ISSUER, "JWT_AUDIENCE": tokens.AUDIENCE, "JWT_JWKS": jwks}
+    server = launch(environment={"AUTH_MODE": "jwt", **of_issuer}).until_ready()
+    assert server.get(ANY_SESSION, tokens.token()).status_code not in (401, 500)
+    of_development = print_token(server.folder, "--sub", "student1")
+    assert server.get(ANY_SESSION, of_development).status_code == 401
+
+
+def test_tokens_of_an_issuer_are_verified_with_a_pem(launch: Launch, folder: Path) -> None:
+    (folder / "key.pem").write_bytes(tokens.pem(tokens.rsa_key()))
+    of_issuer = {"JWT_ISSUER": tokens.ISSUER, "JWT_AUDIENCE": tokens.AUDIENCE}
+    pem = {"JWT_PUBLIC_KEY_FILE": str(folder / "key.pem")}
+    server = launch(environment={"AUTH_MODE": "jwt", **of_issuer, **pem}).until_ready()
+    assert server.get(ANY_SESSION, tokens.token()).status_code not in (401, 500)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"JWT_ISSUER": "i"},
+        {"JWT_JWKS": "jwks.json"},
+        {"JWT_ISSUER": "i", "JWT_AUDIENCE": "a"},
+        {"JWT_ISSUER": "i", "JWT_PUBLIC_KEY_FILE": "key.pem"},
+        {"JWT_AUDIENCE": "a", "JWT_JWKS": "jwks.json"},
+        {"JWT_ISSUER": "i", "JWT_AUDIENCE": "a", "JWT_JWKS": "j", "JWT_PUBLIC_KEY_FILE": "k"},
+    ],
+)
+def test_half_an_issuer_is_told_in_one_line(launch: Launch, environment: dict[str, str]) -> None:
+    server = launch(environment={"AUTH_MODE": "jwt", **environment})
+    assert server.ends() == 1
+    line = "cannot start: AUTH_MODE=jwt needs JWT_ISSUER, JWT_AUDIENCE and one of JWT_JWKS and JWT_PUBLIC_KEY"
+    assert server.errors.startswith(line)
+    assert server.errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["JWT_JWKS", "JWT_PUBLIC_KEY_FILE"])
+def test_keys_that_are_not_there_are_told_in_one_line(launch: Launch, name: str) -> None:
+    issuer = {"JWT_ISSUER": "i", "JWT_AUDIENCE": "a", name: "missing"}
+    server = launch(environment={"AUTH_MODE": "jwt", **issuer})
+    assert server.ends() == 1
+    assert server.errors == "cannot start: the keys in missing: No such file or directory\n"
+    assert server.output.read_text() == ""

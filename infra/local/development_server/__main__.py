@@ -13,10 +13,13 @@ from pathlib import Path
 from quiz_sessions.errors import SettingsError
 from quiz_sessions.settings import Settings
 
+from .authorizer import Verifier
 from .embedded import StartError
 from .folder_lock import FolderInUseError, FolderLock
+from .public_keys import Jwks, KeysError, PublicKeyFile
 from .server import Server
 from .stores import Stores
+from .token import AUDIENCE, ISSUER, KeyPair
 
 
 class _RefusedError(Exception):
@@ -26,8 +29,8 @@ class _RefusedError(Exception):
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run until a signal ends it; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # uvicorn's and Alembic's own progress adds nothing to the server's.
-    for chatty in ("uvicorn", "alembic"):
+    # Their own progress adds nothing to the server's.
+    for chatty in ("uvicorn", "alembic", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     options = _parser().parse_args(arguments)
     # Nobody collects them here; the log says what they would.
@@ -45,10 +48,11 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         )
         urls = {"DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
         settings = Settings.from_environment({**environment, **urls})
+        verifier = _verifier(environment, options.data) if settings.jwt else None
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
         loop = asyncio.new_event_loop()
-        loop.run_until_complete(Server(stores, settings, listener, options.flush_every).run())
-    except (_RefusedError, StartError, SettingsError, OSError) as error:
+        loop.run_until_complete(Server(stores, settings, listener, options.flush_every, verifier).run())
+    except (_RefusedError, StartError, SettingsError, KeysError, OSError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 1
     except Exception:
@@ -112,6 +116,21 @@ def _listen(host: str, port: str) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise _RefusedError(f"port {port} on {host}: {reason} (PORT chooses another)") from None
+
+
+def _verifier(environment: Mapping[str, str], data: Path) -> Verifier:
+    names = ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS", "JWT_PUBLIC_KEY_FILE")
+    issuer, audience, jwks, file = (environment.get(name) or None for name in names)
+    if not (issuer or audience or jwks or file):
+        return Verifier(Jwks(str(KeyPair(data).jwks_file)), ISSUER, AUDIENCE)
+    if issuer and audience and jwks and not file:
+        return Verifier(Jwks(jwks), issuer, audience)
+    if issuer and audience and file and not jwks:
+        return Verifier(PublicKeyFile(Path(file)), issuer, audience)
+    raise _RefusedError(
+        "AUTH_MODE=jwt needs JWT_ISSUER, JWT_AUDIENCE and one of JWT_JWKS and JWT_PUBLIC_KEY_FILE, "
+        "or none of the four for the tokens of development_server.token"
+    )
 
 
 if __name__ == "__main__":

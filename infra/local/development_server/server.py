@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from sqlalchemy.exc import OperationalError
+from starlette.types import ASGIApp
 
 from migrate_database.handler import upgrade
 from quiz_sessions.flush import Flusher
@@ -18,6 +19,7 @@ from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import build_services
 from session_api.app import create_app
 
+from .authorizer import Authorizer, Verifier
 from .embedded import StartError
 from .stores import Stores
 
@@ -37,13 +39,22 @@ class Server:
     """One run of the development server."""
 
     def __init__(
-        self, stores: Stores, settings: Settings, listener: socket.socket, flush_every: float
+        self,
+        stores: Stores,
+        settings: Settings,
+        listener: socket.socket,
+        flush_every: float,
+        verifier: Verifier | None,
     ) -> None:
-        """`settings` name the stores; `listener` is listening already; `flush_every` is in seconds."""
+        """`settings` name the stores; `listener` is listening already; `flush_every` is in seconds.
+
+        With a `verifier` requests need the tokens that the gateway asks for on AWS.
+        """
         self._stores = stores
         self._settings = settings
         self._listener = listener
         self._flush_every = flush_every
+        self._verifier = verifier
 
     async def run(self) -> None:
         """Start, serve until SIGINT or SIGTERM, flush, stop. A second signal skips what takes time.
@@ -75,8 +86,9 @@ class Server:
 
     async def _serve(self, asked: asyncio.Event, hurried: asyncio.Event) -> None:
         services = build_services(self._settings)
+        app: ASGIApp = create_app(lambda: services)
         config = uvicorn.Config(
-            create_app(lambda: services),
+            Authorizer(app, self._verifier) if self._verifier else app,
             lifespan="off",
             log_config=None,
             access_log=False,

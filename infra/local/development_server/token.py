@@ -1,0 +1,88 @@
+"""Prints a token for the development server: `python -m development_server.token --help`."""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from jwt.algorithms import RSAAlgorithm
+
+from .public_keys import KeysError
+
+ISSUER = "http://127.0.0.1/development"
+AUDIENCE = "quiz-sessions"
+
+
+class KeyPair:
+    """The key pair of a data folder, made if there is none, with its JWKS document beside it."""
+
+    def __init__(self, data: Path) -> None:
+        """Raises KeysError, OSError."""
+        folder = data / "jwt"
+        folder.mkdir(parents=True, exist_ok=True)
+        private_file = folder / "private.pem"
+        if not private_file.exists():
+            # Before it holds anything: the key must at no moment be open to others.
+            private_file.touch(mode=0o600, exist_ok=False)
+            private_file.write_bytes(_new_key())
+        try:
+            private = load_pem_private_key(private_file.read_bytes(), None)
+        except (ValueError, TypeError):
+            private = None
+        if not isinstance(private, rsa.RSAPrivateKey):
+            raise KeysError(private_file, "no private RSA key; remove the file for a new one")
+        self._private = private
+        public = private.public_key()
+        bits = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        # Of the key itself, so that a new key has a new name and the server reads the document again.
+        self._kid = hashlib.sha256(bits).hexdigest()[:16]
+        jwk = {**RSAAlgorithm.to_jwk(public, as_dict=True), "kid": self._kid, "alg": "RS256", "use": "sig"}
+        self.jwks_file = folder / "jwks.json"
+        self.jwks_file.write_text(json.dumps({"keys": [jwk]}))
+
+    def token(self, sub: str, scope: str | None, minutes: int) -> str:
+        """A token for the development server, good from now on."""
+        now = int(time.time())
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": sub, "iat": now, "exp": now + 60 * minutes}
+        if scope is not None:
+            claims["scope"] = scope
+        return jwt.encode(claims, self._private, "RS256", headers={"kid": self._kid})
+
+
+def _new_key() -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a token; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="development_server.token", description=__doc__)
+    parser.add_argument("--sub", required=True, metavar="USER", help="whose token it is")
+    parser.add_argument("--scope", metavar="SCOPES", help="what it allows, with spaces between (nothing)")
+    parser.add_argument("--minutes", type=int, default=60, help="how long it is good (60)")
+    parser.add_argument(
+        "--data", type=Path, default=Path(".local"), metavar="DIR", help="the server's folder (.local)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        print(KeyPair(options.data).token(options.sub, options.scope, options.minutes))
+    except (KeysError, OSError) as error:
+        print(f"no token: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
