@@ -44,7 +44,9 @@ class Stores:
     def clear(self) -> None:
         """Empty both."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
-            connection.execute("TRUNCATE quiz_attempts, attempt_events, attempt_counters")
+            connection.execute(
+                "TRUNCATE quiz_attempts, attempt_events, attempt_counters, quizzes, relay_lease"
+            )
         with redis.Redis.from_url(self.redis_url) as client:
             client.flushall()
 

@@ -12,9 +12,8 @@ from pydantic.json_schema import models_json_schema
 from quiz_sessions.telemetry import Telemetry
 from quiz_sessions.wiring import Services
 
-from . import problems
+from . import problems, routes, staff_routes
 from .middleware import RequestMiddleware
-from .routes import build_router
 from .schemas import Conflict, InvalidInput, Problem
 
 DESCRIPTION = """Owns quiz attempts while students take them: starts them, keeps every answer, runs the clock
@@ -48,7 +47,8 @@ def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemet
         # Each path has one spelling; a redirect would be built from the Host header.
         redirect_slashes=False,
     )
-    app.include_router(build_router(services))
+    app.include_router(routes.build_router(services))
+    app.include_router(staff_routes.build_router(services))
     problems.install(app)
     app.add_middleware(RequestMiddleware, telemetry=cache(telemetry))
     return app

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quiz_sessions.manager import current_micros
 from quiz_sessions.models import Micros
+from quiz_sessions.parts import current_micros
 from quiz_sessions.telemetry import Telemetry
 
 from .problems import problem

@@ -12,13 +12,29 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from quiz_sessions import errors
-from quiz_sessions.models import dump_json
+from quiz_sessions.models import dump_json, iso
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 
 _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
+    errors.UnauthenticatedError: (401, "unauthenticated"),
+    errors.ForbiddenError: (403, "forbidden"),
+    errors.ResultsHiddenError: (403, "results_hidden"),
     errors.SessionNotFoundError: (404, "session_not_found"),
+    errors.QuizNotFoundError: (404, "quiz_not_found"),
+    errors.AccommodationNotFoundError: (404, "accommodation_not_found"),
+    errors.LateAnswerNotFoundError: (404, "late_answer_not_found"),
+    errors.VersionNotFoundError: (404, "version_not_found"),
+    errors.AttemptsExhaustedError: (409, "attempts_exhausted"),
+    errors.ActiveAttemptError: (409, "attempt_active"),
+    errors.QuizNotOpenError: (409, "quiz_not_open"),
+    errors.QuizClosedError: (409, "quiz_closed"),
+    errors.QuizInUseError: (409, "quiz_in_use"),
+    errors.DeadlineMovedError: (409, "deadline_moved"),
+    errors.SessionOpenError: (409, "session_open"),
+    errors.SessionStateError: (409, "session_state"),
+    errors.GradedByKeyError: (409, "graded_by_key"),
     errors.VersionConflictError: (409, "version_conflict"),
     errors.SessionClosedError: (409, "session_closed"),
     errors.SessionExpiredError: (410, "session_expired"),
@@ -58,7 +74,7 @@ def problem(
         "request_id": request_id,
         **(extra or {}),
     }
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS), **(headers or {})}
     return Response(dump_json(body), status, dict(headers or {}), PROBLEM_JSON)
 
@@ -72,9 +88,18 @@ async def _domain(request: Request, error: Exception) -> Response:
     if isinstance(error, errors.VersionConflictError):
         extra["current_version"] = error.session.version
         extra["changed_questions"] = error.changed_questions
-    if isinstance(error, errors.VersionConflictError | errors.SessionClosedError):
-        extra["session"] = error.session.to_dict()
-    return problem(status, code, str(error), request.state.request_id, extra=extra)
+    match error:
+        case errors.VersionConflictError() | errors.SessionClosedError() | errors.DeadlineMovedError():
+            extra["session"] = error.session.to_dict()
+        case errors.ActiveAttemptError():
+            extra["session_id"] = error.session_id and str(error.session_id)
+        case errors.QuizNotOpenError():
+            extra["opens_at"] = iso(error.opens_at)
+        case errors.QuizClosedError():
+            extra["closes_at"] = iso(error.closes_at)
+    # RFC 9110, 11.6.1.
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    return problem(status, code, str(error), request.state.request_id, headers=headers, extra=extra)
 
 
 async def _validation(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""The endpoints: each reads its request, calls one use case and writes its reply."""
+"""The endpoints of those who take a quiz: each reads its request, calls one use case and writes its reply."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
 from quiz_sessions.errors import InvalidInputError
-from quiz_sessions.models import Session, dump_json
+from quiz_sessions.models import dump_json
 from quiz_sessions.rules import MAX_INTEGER
 from quiz_sessions.wiring import Services
 
-from .problems import PROBLEM_JSON
+from .identity import ANYONE, GRADE, PROCTOR, Caller, caller_of
+from .replies import documented, json_reply, session_reply
 from .schemas import (
     CompleteRequest,
-    Conflict,
+    DeadlineReply,
     Health,
-    InvalidInput,
-    Problem,
     ProgressRequest,
     Readiness,
-    SessionReply,
+    ResultsReply,
+    StartReply,
     StartRequest,
 )
 from .strict_json import StrictRoute
@@ -33,17 +33,22 @@ _ENTITY_TAG = re.compile(r'"([0-9]{1,20})"')
 
 
 def build_router(services: Callable[[], Services]) -> APIRouter:
-    """Every endpoint, served by what `services` returns."""
+    """Every endpoint of a session, served by what `services` returns."""
     router = APIRouter(route_class=StrictRoute)
+
+    def caller(request: Request) -> Caller:
+        return caller_of(request) if services().jwt else ANYONE
 
     @router.post(
         "/sessions/start",
         status_code=201,
         summary="Start an attempt",
         responses={
-            **_session(201, "Started"),
-            **_session(200, "Already started with this Idempotency-Key"),
-            **_problems(409, 413, 422, 503),
+            200: {
+                "model": StartReply,
+                "description": "Started before: by this Idempotency-Key, or still open",
+            },
+            **documented(201, "Started", 403, 409, 413, 422, model=StartReply),
         },
     )
     async def start(
@@ -52,23 +57,60 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
         idempotency_key: Annotated[str | None, Header(min_length=1, max_length=128)] = None,
     ) -> Response:
         session = await services().manager.create_session(
-            body.user_id, body.quiz_id, idempotency_key=idempotency_key, at=request.state.at
+            caller(request).user(body.user_id, PROCTOR),
+            body.quiz_id,
+            idempotency_key=idempotency_key,
+            at=request.state.at,
         )
-        location = {"Location": f"/sessions/{session.id}"}
-        return _reply(session, 200 if session.replayed else 201, location)
+        return session_reply(
+            services(),
+            session,
+            200 if session.replayed or session.resumed else 201,
+            {"Location": f"/sessions/{session.id}"},
+            resumed=session.resumed,
+        )
 
     @router.get(
         "/sessions/{session_id}",
-        summary="Read a session",
-        responses={**_session(200, "The session now"), **_problems(404, 422, 503)},
+        summary="Read a session, as it is or as it was at a version",
+        responses=documented(200, "The session", 404, 422),
     )
-    async def read(request: Request, session_id: UUID) -> Response:
-        return _reply(await services().manager.get_session(session_id, at=request.state.at))
+    async def read(
+        request: Request,
+        session_id: UUID,
+        at_version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
+    ) -> Response:
+        owner = caller(request).owner(PROCTOR, GRADE)
+        if at_version is None:
+            session = await services().manager.get_session(session_id, owner=owner, at=request.state.at)
+        else:
+            session = await services().records.at_version(session_id, at_version, owner=owner)
+        return session_reply(services(), session)
+
+    @router.get(
+        "/sessions/{session_id}/deadline",
+        summary="What the deadline is made of",
+        responses=documented(200, "The deadline", 404, 422, model=DeadlineReply),
+    )
+    async def deadline(request: Request, session_id: UUID) -> Response:
+        owner = caller(request).owner(PROCTOR, GRADE)
+        found = await services().manager.get_deadline(session_id, owner=owner, at=request.state.at)
+        return json_reply(found.to_dict())
+
+    @router.get(
+        "/sessions/{session_id}/results",
+        summary="The score, question by question",
+        responses=documented(200, "The results", 403, 404, 409, 422, model=ResultsReply),
+    )
+    async def results(request: Request, session_id: UUID) -> Response:
+        owner = caller(request).owner(PROCTOR, GRADE)
+        found = await services().manager.get_results(session_id, owner=owner, at=request.state.at)
+        return json_reply(found.to_dict())
 
     @router.patch(
         "/sessions/{session_id}/progress",
         summary="Keep answers",
-        responses={**_session(200, "Kept"), **_problems(404, 409, 410, 413, 422, 503)},
+        responses=documented(200, "Kept", 404, 409, 410, 413, 422),
     )
     async def progress(
         request: Request,
@@ -81,6 +123,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
             "version": _expected_version(if_match, body.version),
             "current_question": body.current_question,
             "autosave": body.autosave,
+            "owner": caller(request).owner(),
             "at": request.state.at,
         }
         if body.answers is not None:
@@ -88,12 +131,12 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
         else:
             assert body.question_id is not None
             session = await manager.update_answer(session_id, body.question_id, body.answer, **options)
-        return _reply(session)
+        return session_reply(services(), session)
 
     @router.post(
         "/sessions/{session_id}/complete",
         summary="Hand the attempt in",
-        responses={**_session(200, "Completed"), **_problems(404, 409, 410, 413, 422, 503)},
+        responses=documented(200, "Completed", 404, 409, 410, 413, 422),
     )
     async def complete(
         request: Request,
@@ -101,22 +144,27 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
         body: CompleteRequest | None = None,
         if_match: Annotated[str | None, Header()] = None,
     ) -> Response:
-        body = body or CompleteRequest()
+        body = body or CompleteRequest(expires_at=None)
         session = await services().manager.complete(
             session_id,
             body.answers,
             version=_expected_version(if_match, body.version),
+            deadline=body.expires_at,
+            owner=caller(request).owner(),
             at=request.state.at,
         )
-        return _reply(session)
+        return session_reply(services(), session)
 
     @router.post(
         "/sessions/{session_id}/abandon",
         summary="Give the attempt up",
-        responses={**_session(200, "Abandoned"), **_problems(404, 409, 410, 422, 503)},
+        responses=documented(200, "Abandoned", 404, 409, 410, 422),
     )
     async def abandon(request: Request, session_id: UUID) -> Response:
-        return _reply(await services().manager.abandon(session_id, at=request.state.at))
+        session = await services().manager.abandon(
+            session_id, owner=caller(request).owner(), at=request.state.at
+        )
+        return session_reply(services(), session)
 
     @router.get("/health", summary="Is the process alive", responses={200: {"model": Health}})
     async def health() -> Response:
@@ -139,15 +187,6 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
     return router
 
 
-def _reply(session: Session, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        dump_json(session.to_dict()),
-        status,
-        {"ETag": f'"{session.version}"', "Cache-Control": "no-store", **(headers or {})},
-        "application/json",
-    )
-
-
 def _expected_version(if_match: str | None, version: int | None) -> int | None:
     """The version that the caller insists on, from either place.
 
@@ -163,30 +202,3 @@ def _expected_version(if_match: str | None, version: int | None) -> int | None:
         raise InvalidInputError("If-Match and version disagree; send one of them.")
     # One that no session will reach is as stale as any other.
     return min(int(tag[1]), MAX_INTEGER)
-
-
-def _session(status: int, description: str) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": SessionReply, "description": description}}
-
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    models = {409: Conflict, 422: InvalidInput}
-    descriptions = {
-        404: "No such session",
-        409: "Closed, or at another version",
-        410: "Its time is over",
-        413: "Over a limit in bytes",
-        422: "To be changed as the problem says",
-        503: "Try again",
-    }
-    return {
-        status: {
-            "description": descriptions[status],
-            "content": {
-                PROBLEM_JSON: {
-                    "schema": {"$ref": f"#/components/schemas/{models.get(status, Problem).__name__}"}
-                }
-            },
-        }
-        for status in statuses
-    }

@@ -14,8 +14,9 @@ import psycopg
 import pytest
 
 from quiz_sessions.flush import FlushReport
-from quiz_sessions.manager import SessionManager, current_micros
+from quiz_sessions.manager import SessionManager
 from quiz_sessions.models import Draft, Drafts
+from quiz_sessions.parts import current_micros
 from quiz_sessions.wiring import Services, build_services
 from tests.builders import SECOND
 from tests.conftest import Stores
@@ -497,7 +498,7 @@ async def test_a_flush_that_valkey_leaves_in_the_middle_merges_nothing_twice(
 ) -> None:
     session_id = await start(before)
     await before.update_answer(session_id, 1, "A", autosave=True)
-    settle = services.database.settle
+    settle = services.parts.database.settle
 
     async def settle_then_fail(*arguments: object) -> object:
         settled = await settle(*arguments)  # type: ignore[arg-type]  # passed on as they came
@@ -505,7 +506,7 @@ async def test_a_flush_that_valkey_leaves_in_the_middle_merges_nothing_twice(
         return settled
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(services.database, "settle", settle_then_fail)
+        patch.setattr(services.parts.database, "settle", settle_then_fail)
         assert (await flush(services)).flush_failures > 0
     await outage.end("valkey")
     await flush_without_failure(services)
@@ -549,7 +550,7 @@ async def test_two_flushers_at_once_merge_every_draft_exactly_once(
     sessions = [await start(services.manager, f"user{number}") for number in range(450)]
     draft = Draft("A", current_micros())
     for session_id in sessions:
-        await services.cache.put_drafts(session_id, Drafts({"1": draft}))
+        await services.parts.cache.put_drafts(session_id, Drafts({"1": draft}))
     other = build_services(servers.stores.settings)
     both = await asyncio.gather(flush(services), flush(other))
     # What each left because the other held it.

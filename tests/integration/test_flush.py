@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import psycopg
@@ -26,7 +27,7 @@ async def start(services: Services, user: str = "user1") -> UUID:
 
 
 async def flush(services: Services, now: Micros = LATER, **sizes: int) -> FlushReport:
-    flusher = Flusher(services.database, services.cache, services.telemetry, clock=lambda: now, **sizes)
+    flusher = Flusher(replace(services.parts, clock=lambda: now), None, **sizes)
     return await flusher.run()
 
 
@@ -110,7 +111,7 @@ async def test_a_draft_older_than_the_committed_answer_is_dropped(
 ) -> None:
     session_id = await start(services)
     await services.manager.update_answer(session_id, 0, "committed", at=LATER)
-    await services.cache.put_drafts(session_id, Drafts({"0": Draft("old", LATER - 1)}))
+    await services.parts.cache.put_drafts(session_id, Drafts({"0": Draft("old", LATER - 1)}))
     report = await flush(services)
     assert report.sessions_flushed == 0
     assert row(database, session_id)["answers"] == {"0": "committed"}
@@ -120,11 +121,11 @@ async def test_a_draft_older_than_the_committed_answer_is_dropped(
 async def test_a_draft_that_arrives_during_the_flush_stays(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "first")
-    marks = await services.cache.dirty(0, 10)
-    (stored,) = await services.cache.read_many([session_id])
-    (settled,) = await services.database.settle({session_id: stored.drafts}, LATER)
+    marks = await services.parts.cache.dirty(0, 10)
+    (stored,) = await services.parts.cache.read_many([session_id])
+    (settled,) = await services.parts.database.settle({session_id: stored.drafts}, LATER)
     await autosave(services, session_id, "second", LATER + 1)
-    await services.cache.put_settled([(settled.attempt, True)], {session_id: stored.raw}, dict(marks))
+    await services.parts.cache.put_settled([(settled.attempt, True)], {session_id: stored.raw}, dict(marks))
     session = await services.manager.get_session(session_id, at=LATER + 2)
     assert (session.answers, session.buffered_questions) == ({"0": "second"}, ["0"])
     assert valkey.zcard("dirty:0") == 1
@@ -133,8 +134,8 @@ async def test_a_draft_that_arrives_during_the_flush_stays(services: Services, v
 async def test_flushing_twice_merges_once(services: Services, database: Database) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "draft")
-    (stored,) = await services.cache.read_many([session_id])
-    await services.database.settle({session_id: stored.drafts}, LATER)
+    (stored,) = await services.parts.cache.read_many([session_id])
+    await services.parts.database.settle({session_id: stored.drafts}, LATER)
     report = await flush(services)
     assert report.dirty_sessions == 0
     assert events(database, session_id) == ["started", "merged"]
@@ -177,7 +178,7 @@ async def test_a_session_without_a_row_is_set_aside_after_five_tries(
     services: Services, valkey: redis.Redis
 ) -> None:
     good, ghost = await start(services), uuid4()
-    await services.cache.put_drafts(ghost, Drafts({"0": Draft("lost", LATER)}))
+    await services.parts.cache.put_drafts(ghost, Drafts({"0": Draft("lost", LATER)}))
     await autosave(services, good, "A")
     reports = [await flush(services) for _ in range(6)]
     assert reports[0].sessions_flushed == 1
@@ -270,7 +271,7 @@ async def test_a_draft_from_before_the_end_counts_after_it(
 ) -> None:
     session_id = await start(services)
     await getattr(services.manager, ending)(session_id, at=LATER)
-    await services.cache.put_drafts(session_id, Drafts({"0": Draft("in time", LATER)}))
+    await services.parts.cache.put_drafts(session_id, Drafts({"0": Draft("in time", LATER)}))
     report = await flush(services)
     assert report.drafts_late == 1
     assert row(database, session_id)["answers"] == {"0": "in time"}
@@ -283,7 +284,7 @@ async def test_a_draft_from_after_the_end_is_kept_as_a_late_answer(
 ) -> None:
     session_id = await start(services)
     await getattr(services.manager, ending)(session_id, at=LATER)
-    await services.cache.put_drafts(session_id, Drafts({"0": Draft("too late", LATER + 1)}))
+    await services.parts.cache.put_drafts(session_id, Drafts({"0": Draft("too late", LATER + 1)}))
     report = await flush(services)
     assert (report.drafts_late, report.dirty_sessions) == (1, 0)
     assert row(database, session_id)["answers"] == {}
@@ -295,8 +296,8 @@ async def test_a_late_answer_is_recorded_once(services: Services, database: Data
     session_id = await start(services)
     await services.manager.complete(session_id, at=LATER)
     late = Drafts({"0": Draft("too late", LATER + 1)})
-    await services.database.settle({session_id: late}, LATER + 2)
-    await services.cache.put_drafts(session_id, late)
+    await services.parts.database.settle({session_id: late}, LATER + 2)
+    await services.parts.cache.put_drafts(session_id, late)
     report = await flush(services)
     assert report.dirty_sessions == 0
     assert events(database, session_id) == ["started", "completed", "late_answer"]
@@ -307,7 +308,7 @@ async def test_drafts_from_both_sides_of_the_end_are_dealt_with_in_two_runs(
 ) -> None:
     session_id = await start(services)
     await services.manager.complete(session_id, at=LATER)
-    await services.cache.put_drafts(
+    await services.parts.cache.put_drafts(
         session_id, Drafts({"0": Draft("in time", LATER), "1": Draft("too late", LATER + 1)})
     )
     assert (await flush(services)).dirty_sessions == 1
@@ -320,7 +321,7 @@ async def test_drafts_from_both_sides_of_the_end_are_dealt_with_in_two_runs(
 
 async def test_a_cached_session_that_is_behind_is_healed(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
-    await services.database.write_answers(session_id, {"0": "A"}, LATER)
+    await services.parts.database.write_answers(session_id, {"0": "A"}, LATER)
     report = await flush(services)
     assert report.caches_healed == 1
     assert (await services.manager.get_session(session_id, at=LATER)).answers == {"0": "A"}

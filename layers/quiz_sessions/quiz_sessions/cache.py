@@ -133,8 +133,12 @@ class Cache:
             *_, raw = await pipe.execute()
         return _parse(raw).drafts
 
-    async def put_drafts(self, session_id: UUID, drafts: Drafts) -> None:
-        """Keep drafts, then mark the session dirty; once this returns, a flush will find them."""
+    async def put_drafts(self, session_id: UUID, drafts: Drafts) -> int:
+        """Keep drafts, then mark the session dirty; once this returns, a flush will find them.
+
+        Returns:
+            how many sessions are dirty.
+        """
         arguments: list[str | int] = []
         for question, draft in drafts.answers.items():
             arguments += (_QUESTION + question, draft.at, _dump_draft(draft))
@@ -144,7 +148,8 @@ class Cache:
         async with self._pipeline() as pipe:
             pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
             pipe.eval(_script("mark_dirty"), 1, DIRTY, str(session_id))
-            await pipe.execute()
+            _, backlog = await pipe.execute()
+        return int(backlog)
 
     # The flush
 
@@ -155,15 +160,16 @@ class Cache:
             (page,) = await pipe.execute()
         return [(UUID(member.decode()), mark) for member, mark in page]
 
-    async def backlog(self) -> tuple[int, float]:
-        """How many sessions are dirty, and the age of the oldest mark in seconds by Valkey's clock."""
+    async def backlog(self) -> tuple[int, float, int]:
+        """How many sessions are dirty, the age of the oldest mark in seconds, and how many are set aside."""
         async with self._pipeline() as pipe:
             pipe.zcard(DIRTY)
             pipe.zrange(DIRTY, 0, 0, withscores=True)
             pipe.time()
-            count, oldest, (seconds, micros) = await pipe.execute()
+            pipe.scard(SET_ASIDE)
+            count, oldest, (seconds, micros), set_aside = await pipe.execute()
         age = seconds + micros / 1e6 - oldest[0][1] / 1e6 if oldest else 0.0
-        return count, max(0.0, age)
+        return count, max(0.0, age), set_aside
 
     async def read_many(self, session_ids: Sequence[UUID]) -> list[StoredDrafts]:
         """The drafts of several sessions in one round trip, in the order of the ids."""
@@ -210,6 +216,10 @@ class Cache:
             pipe.expire(_drafts_key(session_id), SET_ASIDE_TTL_SECONDS)
             pipe.zrem(DIRTY, str(session_id))
             await pipe.execute()
+
+    async def refresh(self, attempts: Iterable[Attempt]) -> None:
+        """Put rows over cached ones that are older; what is not cached stays so."""
+        await self.put_settled([(attempt, False) for attempt in attempts], {}, {})
 
     async def revisions(self, session_ids: Sequence[UUID]) -> list[int | None]:
         """The revision that the cache holds of each session, None where it holds none."""

@@ -6,36 +6,59 @@ and no transaction spans two round trips.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import socket
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection, errors
-from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg import errors
+from psycopg.rows import DictRow
 
-from .circuit import CircuitBreaker
-from .errors import BusyError, DatabaseUnavailableError, IdempotencyKeyReusedError, PoisonedError
 from .models import EPOCH, Attempt, Drafts, Micros, Status, dump_json, from_micros
+from .postgres import Postgres
 from .rules import MAX_ANSWERS, MAX_SESSION_BYTES
 
-CONNECT_SECONDS = 1.0
-STATEMENT_SECONDS = 2.3
-"""The server ends a statement after 2 s by itself (set by the migration); this is for one that hangs."""
-CALL_SECONDS = 3.6
-"""For a statement that is sent a second time, both together."""
+# A row of the release before quizzes has no time limit of its own.
+ATTEMPT: Final = """id, user_id, quiz_id, attempt_no, status, current_question, current_question_at, answers,
+    answer_meta, version, revision, time_remaining,
+    coalesce(time_limit_seconds, extract(epoch FROM expires_at - started_at))::integer AS time_limit_seconds,
+    accommodation_seconds, extension_seconds, closes_at, grace_seconds, started_at, expires_at, accepts_until,
+    last_updated, completed_at, ended_at, late_ms, score, max_score, needs_grading"""
 
-_ATTEMPT: Final = """id, user_id, quiz_id, attempt_no, status, current_question, current_question_at, answers,
-    answer_meta, version, revision, time_remaining, started_at, expires_at, last_updated, completed_at,
-    ended_at, score, max_score"""
+GRADABLE: Final = "EXISTS (SELECT FROM quizzes WHERE quizzes.quiz_id = attempt.quiz_id AND gradable)"
+
+
+class StartOutcome(StrEnum):
+    """What a start came to."""
+
+    CREATED = "created"
+    REPLAYED = "replayed"
+    """The attempt of this Idempotency-Key."""
+    RESUMED = "resumed"
+    ACTIVE = "active"
+    """Refused: an attempt is open."""
+    OVERDUE = "overdue"
+    """The open attempt's time is over, and its row does not say so yet."""
+    EXHAUSTED = "exhausted"
+    NOT_OPEN = "not_open"
+    QUIZ_CLOSED = "quiz_closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A start as PostgreSQL judged it.
+
+    Attributes:
+        attempt: the one that was created or found; None where there is none.
+        opens_at, closes_at: of the quiz.
+    """
+
+    outcome: StartOutcome
+    attempt: Attempt | None
+    opens_at: datetime | None
+    closes_at: datetime | None
 
 
 class Outcome(StrEnum):
@@ -47,7 +70,9 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"
     CLOSED = "closed"
     OVERDUE = "overdue"
-    """The deadline has passed, whether or not the row says so yet."""
+    """The deadline and the grace have passed, whether or not the row says so yet."""
+    EXTENDED = "extended"
+    """The deadline lies later than the caller knows."""
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
 
@@ -82,49 +107,17 @@ class Database:
     or takes no writes, and BusyError when others hold the row for too long.
     """
 
-    def __init__(
-        self, conninfo: Callable[[], Awaitable[str]], pool_size: int, on_failure: Callable[[], None]
-    ) -> None:
-        """`conninfo` is asked for each connection; `on_failure` is told when connecting keeps failing."""
-        self._breaker = CircuitBreaker()
-        self._last_reply = float("-inf")
-        self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
-            conninfo,
-            kwargs={
-                "autocommit": True,
-                "row_factory": dict_row,
-                # Named prepared statements would pin a connection of RDS Proxy.
-                "prepare_threshold": None,
-                "connect_timeout": 1,
-                "application_name": "quiz-sessions",
-            },
-            min_size=0,
-            max_size=pool_size,
-            open=False,
-            timeout=CONNECT_SECONDS,
-            # The pool's own patience grows to seconds between tries; ours starts anew with each request.
-            reconnect_timeout=2,
-            reconnect_failed=lambda _: on_failure(),
-            num_workers=min(3, pool_size),
-        )
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._pool.close(timeout=1)
-
-    async def ping(self) -> None:
-        """Ask PostgreSQL for a sign of life, also right after a failure."""
-        await self._fetch("SELECT 1 AS one", {}, resend={}, probe=True)
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
 
     # Requests
 
     async def create(
         self, user_id: str, quiz_id: str, at: Micros, time_limit: int, idempotency_key: str | None
-    ) -> tuple[Attempt, bool]:
-        """Start an attempt, or return the one that this Idempotency-Key started, with whether it was new.
+    ) -> Start:
+        """Start an attempt under the quiz's rules, or find the one that stands in its place.
 
-        Raises:
-            IdempotencyKeyReusedError: the key has started another quiz.
+        `time_limit` is for a quiz that sets none.
         """
         parameters = {
             "id": uuid4(),
@@ -134,53 +127,97 @@ class Database:
             "at": from_micros(at),
             "time_limit": time_limit,
         }
-        # Taking the number locks the user's counter for the quiz, so that simultaneous starts queue here.
+        # The quiz's row is held, so that a change of its rules comes before this start or reaches its
+        # attempt. Taking the number locks the user's counter: simultaneous starts queue here.
         statement = f"""
             WITH known AS (
-                SELECT {_ATTEMPT} FROM quiz_attempts
+                SELECT {ATTEMPT} FROM quiz_attempts
                 WHERE user_id = %(user_id)s AND idempotency_key = %(key)s OR id = %(id)s
+            ), quiz AS (
+                SELECT time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active
+                FROM quizzes WHERE quiz_id = %(quiz_id)s FOR SHARE
+            ), rule AS (
+                SELECT coalesce(time_limit_seconds, %(time_limit)s) AS time_limit_seconds,
+                    coalesce(grace_seconds, 0) AS grace_seconds, opens_at, closes_at, max_attempts,
+                    coalesce(when_active, 'new') AS when_active
+                FROM (SELECT) AS one LEFT JOIN quiz ON true
+            ), active AS (
+                SELECT {ATTEMPT} FROM quiz_attempts
+                WHERE user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND status IN ('started', 'in_progress')
+                    AND (SELECT when_active FROM rule) <> 'new'
+                ORDER BY attempt_no DESC LIMIT 1
+            ), judged AS (
+                SELECT CASE
+                    WHEN EXISTS (SELECT FROM known) THEN 'replayed'
+                    WHEN EXISTS (SELECT FROM active WHERE accepts_until < %(at)s) THEN 'overdue'
+                    WHEN EXISTS (SELECT FROM active)
+                        THEN CASE when_active WHEN 'resume' THEN 'resumed' ELSE 'active' END
+                    WHEN %(at)s < opens_at THEN 'not_open'
+                    WHEN %(at)s >= closes_at THEN 'quiz_closed'
+                    ELSE 'created' END AS outcome
+                FROM rule
             ), number AS (
                 INSERT INTO attempt_counters AS counter (user_id, quiz_id, last_attempt_no)
-                SELECT %(user_id)s, %(quiz_id)s, 1 WHERE NOT EXISTS (SELECT FROM known)
+                SELECT %(user_id)s, %(quiz_id)s, 1 FROM judged WHERE outcome = 'created'
                 ON CONFLICT (user_id, quiz_id) DO UPDATE SET last_attempt_no = counter.last_attempt_no + 1
-                RETURNING last_attempt_no
+                    WHERE counter.last_attempt_no
+                        < coalesce((SELECT max_attempts FROM rule), counter.last_attempt_no + 1)
+                RETURNING last_attempt_no, extra_seconds
             ), created AS (
                 INSERT INTO quiz_attempts (
-                    id, user_id, quiz_id, attempt_no, status, time_remaining, started_at, expires_at,
+                    id, user_id, quiz_id, attempt_no, status, time_remaining, time_limit_seconds,
+                    accommodation_seconds, closes_at, grace_seconds, started_at, expires_at, sole,
                     idempotency_key
                 )
-                SELECT %(id)s, %(user_id)s, %(quiz_id)s, last_attempt_no, 'started', %(time_limit)s, %(at)s,
-                    %(at)s + make_interval(secs => %(time_limit)s), %(key)s
-                FROM number
-                RETURNING {_ATTEMPT}
+                SELECT %(id)s, %(user_id)s, %(quiz_id)s, last_attempt_no, 'started',
+                    greatest(0, ceil(extract(epoch FROM expires_at - %(at)s))), time_limit_seconds,
+                    extra_seconds, closes_at, grace_seconds, %(at)s, expires_at,
+                    when_active <> 'new', %(key)s
+                FROM number, rule, LATERAL (
+                    SELECT least(
+                        %(at)s + make_interval(secs => time_limit_seconds + extra_seconds),
+                        closes_at
+                    ) AS expires_at
+                ) AS deadline
+                RETURNING {ATTEMPT}
             ), event AS (
                 INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-                SELECT id, revision, version, 'started',
-                    jsonb_build_object('attempt_no', attempt_no, 'expires_at', expires_at), %(at)s
+                SELECT id, revision, version, 'started', jsonb_build_object(
+                    'attempt_no', attempt_no, 'expires_at', expires_at,
+                    'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
+                    'grace_seconds', grace_seconds, 'closes_at', closes_at
+                ), %(at)s
                 FROM created
             )
-            SELECT true AS created, {_ATTEMPT} FROM created
-            UNION ALL SELECT id = %(id)s, {_ATTEMPT} FROM known"""
+            SELECT
+                CASE WHEN outcome = 'created' AND row.id IS NULL THEN 'exhausted' ELSE outcome END AS outcome,
+                rule.opens_at AS quiz_opens_at, rule.closes_at AS quiz_closes_at, row.*
+            FROM judged CROSS JOIN rule LEFT JOIN LATERAL (
+                SELECT {ATTEMPT} FROM created
+                UNION ALL SELECT {ATTEMPT} FROM known
+                UNION ALL SELECT {ATTEMPT} FROM active WHERE outcome IN ('resumed', 'active', 'overdue')
+            ) AS row ON true"""
         try:
-            rows = await self._fetch(statement, parameters, resend={})
+            rows = await self._postgres.fetch(statement, parameters)
         except errors.UniqueViolation:
-            # A start with the same key committed in between: now it is known.
-            rows = await self._fetch(statement, parameters, resend={})
+            # A start with the same key, or of the quiz's one open attempt, committed in between: now it is
+            # known.
+            rows = await self._postgres.fetch(statement, parameters)
         row = rows[0]
-        created = row.pop("created")
-        attempt = _attempt(row)
-        if attempt.quiz_id != quiz_id:
-            raise IdempotencyKeyReusedError
-        return attempt, created
+        outcome = StartOutcome(row.pop("outcome"))
+        opens_at, closes_at = row.pop("quiz_opens_at"), row.pop("quiz_closes_at")
+        if outcome is StartOutcome.REPLAYED and row["id"] == parameters["id"]:
+            # By the first sending of this very statement.
+            outcome = StartOutcome.CREATED
+        return Start(outcome, attempt_of(row) if row["id"] is not None else None, opens_at, closes_at)
 
     async def get(self, session_ids: Sequence[UUID]) -> list[Attempt]:
         """The attempts that exist, in no order."""
-        rows = await self._fetch(
-            f"SELECT {_ATTEMPT} FROM quiz_attempts WHERE id = ANY(%(ids)s)",
+        rows = await self._postgres.fetch(
+            f"SELECT {ATTEMPT} FROM quiz_attempts WHERE id = ANY(%(ids)s)",
             {"ids": list(session_ids)},
-            resend={},
         )
-        return [_attempt(row) for row in rows]
+        return [attempt_of(row) for row in rows]
 
     async def write_answers(
         self,
@@ -188,10 +225,11 @@ class Database:
         answers: Mapping[str, Any],
         at: Micros,
         *,
+        owner: str | None = None,
         version: int | None = None,
         current_question: int | None = None,
     ) -> tuple[Outcome, Attempt] | None:
-        """Commit answers; None when there is no such attempt.
+        """Commit answers; None when there is no such attempt, or it is not `owner`'s.
 
         Without a version a question keeps an answer that has a later `at`. With one, a row that is one
         version ahead by these very answers is a repeat. Sent again after a lost reply, the statement
@@ -199,7 +237,10 @@ class Database:
         """
         statement = f"""
         WITH current AS (
-            SELECT {_ATTEMPT} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
+            SELECT {ATTEMPT}, greatest(0, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000))::integer
+                AS lateness
+            FROM quiz_attempts
+            WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE
         ), sent AS (
             SELECT coalesce(jsonb_object_agg(key, value) FILTER (WHERE counts), '{{}}') AS answers,
                 jsonb_object_agg(key, value) FILTER (WHERE NOT counts) AS outdated,
@@ -225,7 +266,7 @@ class Database:
                 ) THEN 'repeated'
                 WHEN status IN ('completed', 'abandoned') THEN 'closed'
                 WHEN version = %(version)s::bigint + 1 AND repeated THEN 'repeated'
-                WHEN status = 'expired' OR %(at_time)s > expires_at THEN 'overdue'
+                WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
                 WHEN version <> %(version)s THEN 'conflict'
                 WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({MAX_ANSWERS},
                     (SELECT count(*) FROM jsonb_object_keys(current.answers))) THEN 'too_many'
@@ -248,9 +289,10 @@ class Database:
                     ELSE attempt.current_question_at END,
                 version = attempt.version + 1,
                 revision = attempt.revision + 1,
-                time_remaining = greatest(0, ceil(extract(epoch FROM expires_at - %(at_time)s))),
+                time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - %(at_time)s))),
+                late_ms = greatest(attempt.late_ms, lateness),
                 last_updated = clock_timestamp()
-            FROM judged, merged
+            FROM judged, merged, current
             WHERE attempt.id = %(id)s AND outcome = 'written'
             RETURNING attempt.*
         ), event AS (
@@ -259,16 +301,18 @@ class Database:
                 'write_id', %(write_id)s::text, 'current_question', %(current_question)s::bigint
             )) || jsonb_build_object('answers', sent.answers)
                 || CASE WHEN outdated IS NULL THEN '{{}}'
-                    ELSE jsonb_build_object('outdated', outdated) END,
+                    ELSE jsonb_build_object('outdated', outdated) END
+                || CASE WHEN lateness = 0 THEN '{{}}' ELSE jsonb_build_object('late_ms', lateness) END,
                 %(at_time)s
-            FROM written, sent
+            FROM written, sent, (SELECT lateness FROM current) AS lateness
         )
         SELECT outcome, row.* FROM judged, LATERAL (
-            SELECT {_ATTEMPT} FROM written
-            UNION ALL SELECT {_ATTEMPT} FROM current WHERE outcome <> 'written'
+            SELECT {ATTEMPT} FROM written
+            UNION ALL SELECT {ATTEMPT} FROM current WHERE outcome <> 'written'
         ) AS row"""
         parameters = {
             "id": session_id,
+            "owner": owner,
             "answers": dump_json(answers),
             "at": at,
             "at_time": from_micros(at),
@@ -278,10 +322,10 @@ class Database:
             "resent": False,
         }
         try:
-            rows = await self._fetch(statement, parameters, resend={"resent": True})
+            rows = await self._postgres.fetch(statement, parameters, resend={"resent": True})
         except errors.UniqueViolation:
             # Both the statement and its repeat got through; this one waited for the other's commit.
-            rows = await self._fetch(statement, parameters | {"resent": True}, resend={})
+            rows = await self._postgres.fetch(statement, parameters | {"resent": True})
         return _judged(rows)
 
     async def finish(
@@ -292,16 +336,20 @@ class Database:
         answers: Mapping[str, Any],
         at: Micros,
         *,
+        owner: str | None = None,
         version: int | None = None,
+        deadline: datetime | None = None,
     ) -> tuple[Outcome, Attempt] | None:
         """Complete or abandon an attempt, its drafts and then `answers` merged; None when there is none.
 
-        An attempt that already has this status is returned as it is.
+        An attempt that already has this status is returned as it is; one whose deadline has become later
+        than `deadline` is left open.
         """
-        rows = await self._fetch(
+        rows = await self._postgres.fetch(
             f"""
             WITH current AS (
-                SELECT {_ATTEMPT} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
+                SELECT {ATTEMPT} FROM quiz_attempts
+                WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE
             ), sent AS (
                 SELECT key, value -> 'answer' AS answer, (value ->> 'at')::bigint AS at, 1 AS rank
                 FROM jsonb_each(%(drafts)s::jsonb)
@@ -334,7 +382,8 @@ class Database:
                 SELECT CASE
                     WHEN status = %(status)s THEN 'repeated'
                     WHEN status IN ('completed', 'abandoned') THEN 'closed'
-                    WHEN status = 'expired' OR %(at_time)s > expires_at THEN 'overdue'
+                    WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
+                    WHEN expires_at > %(deadline)s THEN 'extended'
                     WHEN version <> %(version)s THEN 'conflict'
                     WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({MAX_ANSWERS},
                         (SELECT count(*) FROM jsonb_object_keys(kept))) THEN 'too_many'
@@ -357,23 +406,31 @@ class Database:
                     version = attempt.version + 1,
                     revision = attempt.revision + 1,
                     time_remaining = greatest(0, ceil(extract(epoch FROM expires_at - %(at_time)s))),
+                    late_ms = greatest(
+                        attempt.late_ms, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000)
+                    ),
                     last_updated = clock_timestamp(),
-                    completed_at = CASE WHEN %(status)s = 'completed' THEN %(at_time)s END,
-                    ended_at = %(at_time)s
+                    completed_at = CASE WHEN %(status)s = 'completed' THEN least(%(at_time)s, expires_at) END,
+                    ended_at = %(at_time)s,
+                    needs_grading = %(status)s = 'completed' AND {GRADABLE}
                 FROM judged, merged
                 WHERE attempt.id = %(id)s AND outcome = 'written'
                 RETURNING attempt.*
             ), event AS (
                 INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-                SELECT id, revision, version, status, jsonb_build_object('answers', counted), %(at_time)s
+                SELECT id, revision, version, status, jsonb_build_object(
+                    'answers', counted, 'current_question', current_question, 'late_ms', late_ms
+                ), %(at_time)s
                 FROM written, merged
             )
             SELECT outcome, row.* FROM judged, LATERAL (
-                SELECT {_ATTEMPT} FROM written
-                UNION ALL SELECT {_ATTEMPT} FROM current WHERE outcome <> 'written'
+                SELECT {ATTEMPT} FROM written
+                UNION ALL SELECT {ATTEMPT} FROM current WHERE outcome <> 'written'
             ) AS row""",
             {
                 "id": session_id,
+                "owner": owner,
+                "deadline": deadline,
                 "status": status.value,
                 "drafts": _dump_drafts(drafts),
                 "answers": dump_json(answers),
@@ -383,14 +440,13 @@ class Database:
                 "at_time": from_micros(at),
                 "version": version,
             },
-            resend={},
         )
         return _judged(rows)
 
     # The flush
 
     async def settle(self, drafts: Mapping[UUID, Drafts], now: Micros) -> list[Settled]:
-        """Merge drafts into their rows, and expire the rows whose deadline has passed at `now`.
+        """Merge drafts into their rows, and expire the rows whose deadline and grace have passed at `now`.
 
         A draft counts where it is later than what is committed and not after the row's end. On a row that
         has ended, drafts up to its end are a late_merge; those after it are kept as a late_answer. One
@@ -409,22 +465,22 @@ class Database:
             }
             for session_id, held in drafts.items()
         ]
-        rows = await self._fetch(
+        rows = await self._postgres.fetch(
             f"""
             WITH batch AS (
                 SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb)
                     AS batch (id uuid, drafts jsonb, current_question bigint, current_question_at bigint)
             ), locked AS (
-                SELECT {_ATTEMPT} FROM quiz_attempts WHERE id IN (SELECT id FROM batch)
+                SELECT {ATTEMPT} FROM quiz_attempts WHERE id IN (SELECT id FROM batch)
                 ORDER BY id FOR UPDATE SKIP LOCKED
             ), judged AS (
                 SELECT locked.*, batch.current_question AS new_current_question,
                     batch.current_question_at AS new_current_question_at,
-                    counted, meta, late, unrecorded,
+                    counted, meta, late, unrecorded, lateness,
                     batch.current_question_at > locked.current_question_at
                         AND batch.current_question_at <= end_at AS moves,
                     CASE
-                        WHEN is_open AND expires_at < %(now)s THEN 'expired'
+                        WHEN is_open AND accepts_until < %(now)s THEN 'expired'
                         WHEN counted <> '{{}}' OR batch.current_question_at > locked.current_question_at
                             AND batch.current_question_at <= end_at
                             THEN CASE WHEN is_open THEN 'merged' ELSE 'late_merge' END
@@ -432,7 +488,8 @@ class Database:
                         ELSE 'unchanged' END AS settlement
                 FROM locked JOIN batch USING (id), LATERAL (
                     SELECT status IN ('started', 'in_progress') AS is_open,
-                        (extract(epoch FROM coalesce(ended_at, expires_at)) * 1000000)::bigint AS end_at
+                        (extract(epoch FROM coalesce(ended_at, accepts_until)) * 1000000)::bigint AS end_at,
+                        (extract(epoch FROM expires_at) * 1000000)::bigint AS deadline
                 ), LATERAL (
                     SELECT coalesce(jsonb_object_agg(key, value -> 'answer') FILTER (WHERE counts), '{{}}')
                             AS counted,
@@ -440,6 +497,8 @@ class Database:
                             'version', version, 'at', value -> 'at'
                         )) FILTER (WHERE counts), '{{}}') AS meta,
                         array_agg(key) FILTER (WHERE is_late) AS late,
+                        coalesce(ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0), 0)::integer
+                            AS lateness,
                         jsonb_object_agg(key, value) FILTER (WHERE is_late AND NOT EXISTS (
                             SELECT FROM attempt_events AS event
                             WHERE event.attempt_id = locked.id AND event.type = 'late_answer'
@@ -472,9 +531,14 @@ class Database:
                         WHEN settlement IN ('expired', 'merged')
                         THEN greatest(0, ceil(extract(epoch FROM attempt.expires_at - %(now)s)))
                         ELSE attempt.time_remaining END,
+                    late_ms = greatest(attempt.late_ms, lateness),
                     last_updated = clock_timestamp(),
                     ended_at = CASE settlement
-                        WHEN 'expired' THEN attempt.expires_at ELSE attempt.ended_at END
+                        WHEN 'expired' THEN attempt.accepts_until ELSE attempt.ended_at END,
+                    needs_grading = attempt.needs_grading OR {GRADABLE} AND (
+                        settlement = 'expired'
+                        OR settlement = 'late_merge' AND attempt.status IN ('completed', 'expired')
+                    )
                 FROM judged
                 WHERE attempt.id = judged.id AND settlement <> 'unchanged'
                 RETURNING attempt.*
@@ -483,135 +547,49 @@ class Database:
                 SELECT id, changed.revision, changed.version, settlement, CASE settlement
                         WHEN 'late_answer' THEN jsonb_build_object('late_answers', unrecorded)
                         ELSE jsonb_build_object('answers', counted) END
+                    || CASE WHEN lateness > 0 THEN jsonb_build_object('late_ms', lateness) ELSE '{{}}' END
                     || CASE WHEN moves THEN jsonb_build_object('current_question', new_current_question)
                         ELSE '{{}}' END,
                     %(now)s
                 FROM changed JOIN judged USING (id)
             )
             SELECT settlement, late, row.* FROM judged, LATERAL (
-                SELECT {_ATTEMPT} FROM changed WHERE changed.id = judged.id
-                UNION ALL SELECT {_ATTEMPT} FROM locked
+                SELECT {ATTEMPT} FROM changed WHERE changed.id = judged.id
+                UNION ALL SELECT {ATTEMPT} FROM locked
                 WHERE locked.id = judged.id AND settlement = 'unchanged'
             ) AS row""",
             {"batch": dump_json(batch), "now": from_micros(now)},
-            resend={},
         )
         return [_settled(row) for row in rows]
 
     async def overdue(
         self, now: Micros, after: tuple[datetime, UUID] | None, limit: int
     ) -> list[tuple[datetime, UUID]]:
-        """Deadline and id of open attempts overdue at `now`, in that order, those behind `after`."""
+        """Open attempts overdue at `now`: until when they took answers, and id; those behind `after`."""
         deadline, session_id = after or (EPOCH, UUID(int=0))
-        rows = await self._fetch(
+        rows = await self._postgres.fetch(
             """
-            SELECT id, expires_at FROM quiz_attempts
-            WHERE status IN ('started', 'in_progress') AND expires_at < %(now)s
-                AND (expires_at, id) > (%(deadline)s, %(id)s)
-            ORDER BY expires_at, id LIMIT %(limit)s""",
+            SELECT id, accepts_until FROM quiz_attempts
+            WHERE status IN ('started', 'in_progress') AND accepts_until < %(now)s
+                AND (accepts_until, id) > (%(deadline)s, %(id)s)
+            ORDER BY accepts_until, id LIMIT %(limit)s""",
             {"now": from_micros(now), "deadline": deadline, "id": session_id, "limit": limit},
-            resend={},
         )
-        return [(row["expires_at"], row["id"]) for row in rows]
+        return [(row["accepts_until"], row["id"]) for row in rows]
 
     async def recent_revisions(self, seconds: int) -> list[tuple[UUID, int]]:
         """Id and revision of every attempt that was changed in the last `seconds` by the server's clock."""
-        rows = await self._fetch(
+        rows = await self._postgres.fetch(
             """
             SELECT id, revision FROM quiz_attempts
             WHERE last_updated > clock_timestamp() - make_interval(secs => %(seconds)s)""",
             {"seconds": seconds},
-            resend={},
         )
         return [(row["id"], row["revision"]) for row in rows]
 
-    # Inside
 
-    async def _fetch(
-        self,
-        statement: str,
-        parameters: dict[str, Any],
-        *,
-        resend: dict[str, Any],
-        probe: bool = False,
-    ) -> list[DictRow]:
-        """Run one statement; after a lost connection once more, with `resend` over its parameters.
-
-        The connection may have broken while this process lay frozen between two invocations, or after the
-        server had committed: sending again is right for both, as each statement knows its own repeat.
-        """
-        until = time.monotonic() + CALL_SECONDS
-        try:
-            return await self._fetch_once(statement, parameters, until, probe=probe)
-        except _LostReplyError:
-            # Connections of the same age have most likely broken too.
-            await self._pool.drain()
-        try:
-            return await self._fetch_once(statement, parameters | resend, until, probe=True)
-        except _LostReplyError as error:
-            self._breaker.trip()
-            raise DatabaseUnavailableError from error
-
-    async def _fetch_once(
-        self, statement: str, parameters: dict[str, Any], until: float, *, probe: bool
-    ) -> list[DictRow]:
-        try:
-            async with self._connection(until, probe=probe) as connection:
-                cursor = await connection.execute(statement.encode(), parameters)
-                rows = await cursor.fetchall()
-        except (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected) as error:
-            raise BusyError from error
-        except (errors.ReadOnlySqlTransaction, errors.DiskFull, errors.OutOfMemory) as error:
-            self._breaker.trip()
-            raise DatabaseUnavailableError from error
-        except (errors.DataError, errors.ProgramLimitExceeded) as error:
-            raise PoisonedError from error
-        except errors.OperationalError as error:
-            raise _LostReplyError from error
-        self._breaker.reset()
-        self._last_reply = time.monotonic()
-        return rows
-
-    @asynccontextmanager
-    async def _connection(self, until: float, *, probe: bool) -> AsyncIterator[AsyncConnection[DictRow]]:
-        if self._breaker.is_open and not probe:
-            raise DatabaseUnavailableError
-        if self._pool.closed:
-            await self._pool.open()
-        asked = time.monotonic()
-        patience = max(0.05, min(CONNECT_SECONDS, until - asked))
-        try:
-            connection = await self._pool.getconn(timeout=patience)
-        except PoolTimeout as error:
-            if self._last_reply > asked:
-                # Every connection was busy, and the server answers others: it is slow, not gone.
-                raise BusyError from error
-            self._breaker.trip()
-            raise DatabaseUnavailableError from error
-        patience = max(0.05, min(STATEMENT_SECONDS, until - time.monotonic()))
-        alarm = asyncio.get_running_loop().call_later(patience, _sever, connection)
-        try:
-            yield connection
-        finally:
-            alarm.cancel()
-            await self._pool.putconn(connection)
-
-
-class _LostReplyError(Exception):
-    """The connection broke before the reply came: the statement may or may not have been carried out."""
-
-
-def _sever(connection: AsyncConnection[DictRow]) -> None:
-    # Cancelling a query asks the server and waits for it; a frozen one answers neither. An end of file on
-    # the socket is seen at once.
-    if connection.closed:
-        return
-    with socket.socket(fileno=os.dup(connection.fileno())) as copy, suppress(OSError):
-        # An OSError says that it has broken by itself, which the query sees as well.
-        copy.shutdown(socket.SHUT_RDWR)
-
-
-def _attempt(row: DictRow) -> Attempt:
+def attempt_of(row: DictRow) -> Attempt:
+    """The attempt in a row of the `ATTEMPT` columns."""
     row["status"] = Status(row["status"])
     return Attempt(**row)
 
@@ -620,13 +598,13 @@ def _judged(rows: list[DictRow]) -> tuple[Outcome, Attempt] | None:
     if not rows:
         return None
     outcome = Outcome(rows[0].pop("outcome"))
-    return outcome, _attempt(rows[0])
+    return outcome, attempt_of(rows[0])
 
 
 def _settled(row: DictRow) -> Settled:
     settlement = Settlement(row.pop("settlement"))
     late = frozenset(row.pop("late") or ())
-    attempt = _attempt(row)
+    attempt = attempt_of(row)
     # Late drafts of a row that took another event first are for the next call.
     recorded = settlement in (Settlement.LATE_ANSWER, Settlement.UNCHANGED) and not attempt.status.is_open
     return Settled(attempt, settlement, late if recorded else frozenset())

@@ -6,7 +6,9 @@ The domain raises these and nothing else; whoever speaks to the caller (HTTP, La
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
     from .models import Session
@@ -18,6 +20,14 @@ class QuizSessionsError(Exception):
 
 class SettingsError(QuizSessionsError):
     """The environment lacks a setting or holds one that can't be used; the text says what to set."""
+
+
+class SecretUnavailableError(QuizSessionsError):
+    """Secrets Manager does not hand out a secret."""
+
+
+class EventBusUnavailableError(QuizSessionsError):
+    """EventBridge can't be reached, or takes no events."""
 
 
 class InvalidInputError(QuizSessionsError):
@@ -101,3 +111,133 @@ class PoisonedError(QuizSessionsError):
 
     def __init__(self) -> None:
         super().__init__("The database refuses this data.")
+
+
+class StartRefusedError(QuizSessionsError):
+    """The quiz's rules do not allow this start; each reason is a class of its own."""
+
+
+class QuizNotOpenError(StartRefusedError):
+    """The quiz can't be started yet.
+
+    Attributes:
+        opens_at: from when on it can.
+    """
+
+    def __init__(self, opens_at: datetime | None) -> None:
+        super().__init__("The quiz has not opened yet.")
+        self.opens_at = opens_at
+
+
+class QuizClosedError(StartRefusedError):
+    """The quiz can't be started, or an attempt at it reopened, any more.
+
+    Attributes:
+        closes_at: until when it could.
+    """
+
+    def __init__(self, closes_at: datetime | None) -> None:
+        super().__init__("The quiz has closed.")
+        self.closes_at = closes_at
+
+
+class AttemptsExhaustedError(StartRefusedError):
+    """The user has used every attempt that the quiz allows."""
+
+    def __init__(self) -> None:
+        super().__init__("The user has used every attempt that this quiz allows.")
+
+
+class ActiveAttemptError(StartRefusedError):
+    """The quiz allows one open attempt at a time, and there is one.
+
+    Attributes:
+        session_id: of the open attempt; None where it is not known.
+    """
+
+    def __init__(self, session_id: UUID | None) -> None:
+        super().__init__("An attempt at this quiz is open; hand it in first, or go on with it.")
+        self.session_id = session_id
+
+
+class DeadlineMovedError(QuizSessionsError):
+    """The session was to be handed in because its time was over, and it is not.
+
+    Attributes:
+        session: the session as it is now.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("The session has been given more time since; it goes on.")
+        self.session = session
+
+
+class SessionOpenError(QuizSessionsError):
+    """What was asked for needs a session that has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("The session is still open; this can be done once it has ended.")
+
+
+class SessionStateError(QuizSessionsError):
+    """What was asked for needs another state of the session; the text says what to do instead."""
+
+
+class QuizNotFoundError(QuizSessionsError):
+    """No quiz is registered under this id."""
+
+    def __init__(self) -> None:
+        super().__init__("No quiz is registered under this id.")
+
+
+class QuizInUseError(QuizSessionsError):
+    """Students are taking the quiz."""
+
+    def __init__(self) -> None:
+        super().__init__("Attempts at this quiz are open. Delete it when they have ended.")
+
+
+class AccommodationNotFoundError(QuizSessionsError):
+    """The user has no extra time for this quiz."""
+
+    def __init__(self) -> None:
+        super().__init__("The user has no extra time for this quiz.")
+
+
+class LateAnswerNotFoundError(QuizSessionsError):
+    """The session has no such late answer."""
+
+    def __init__(self) -> None:
+        super().__init__("The session has no late answer of this number.")
+
+
+class VersionNotFoundError(QuizSessionsError):
+    """The session has not reached this version."""
+
+    def __init__(self) -> None:
+        super().__init__("The session has no such version.")
+
+
+class GradedByKeyError(QuizSessionsError):
+    """The quiz has an answer key, which alone sets its scores."""
+
+    def __init__(self) -> None:
+        super().__init__("The quiz has an answer key. Correct the key and regrade instead.")
+
+
+class ResultsHiddenError(QuizSessionsError):
+    """The quiz does not show its results, or not yet."""
+
+    def __init__(self) -> None:
+        super().__init__("The quiz does not show its results, or not yet.")
+
+
+class UnauthenticatedError(QuizSessionsError):
+    """The request carries no verified token."""
+
+    def __init__(self) -> None:
+        super().__init__("Send a token: Authorization: Bearer …")
+
+
+class ForbiddenError(QuizSessionsError):
+    """The caller's token does not allow this; the text names the scope that would."""

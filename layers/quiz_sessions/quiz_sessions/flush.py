@@ -11,17 +11,17 @@ from uuid import UUID
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from .cache import Cache, StoredDrafts, draft_field
-from .database import Database, Settled, Settlement
+from .cache import StoredDrafts, draft_field
+from .database import Settled, Settlement
 from .errors import (
     BusyError,
     CacheUnavailableError,
     DatabaseUnavailableError,
     PoisonedError,
 )
-from .manager import current_micros
-from .models import Drafts, Micros
-from .telemetry import Telemetry
+from .events import Relay
+from .models import Drafts
+from .parts import Parts
 
 BATCH = 200
 STATEMENT_BYTES = 4 * 1024 * 1024
@@ -44,6 +44,11 @@ class FlushReport:
         oldest_dirty_age_seconds: since the last draft of the one that waits longest.
         flush_failures: sessions that could not be flushed and stores that could not be used.
         caches_healed: cached sessions that were behind their row.
+        sessions_set_aside: sessions that failed too often, and wait for a person.
+        attempts_graded: by their quiz's answer key.
+        events_published: taken by the event bus.
+        events_pending: waiting for it.
+        oldest_event_age_seconds: of the one that waits longest.
     """
 
     sessions_flushed: int = 0
@@ -53,6 +58,11 @@ class FlushReport:
     oldest_dirty_age_seconds: float = 0.0
     flush_failures: int = 0
     caches_healed: int = 0
+    sessions_set_aside: int = 0
+    attempts_graded: int = 0
+    events_published: int = 0
+    events_pending: int = 0
+    oldest_event_age_seconds: float = 0.0
 
     def metrics(self) -> dict[str, float]:
         """The same under the names of the metrics."""
@@ -63,6 +73,11 @@ class FlushReport:
             "DirtySessions": self.dirty_sessions,
             "OldestDirtyAgeSeconds": round(self.oldest_dirty_age_seconds, 3),
             "FlushFailures": self.flush_failures,
+            "SessionsSetAside": self.sessions_set_aside,
+            "AttemptsGraded": self.attempts_graded,
+            "EventsPublished": self.events_published,
+            "EventsPending": self.events_pending,
+            "OldestEventAgeSeconds": round(self.oldest_event_age_seconds, 3),
         }
 
 
@@ -71,24 +86,25 @@ class Flusher:
 
     def __init__(
         self,
-        database: Database,
-        cache: Cache,
-        telemetry: Telemetry,
+        parts: Parts,
+        relay: Relay | None = None,
         *,
-        clock: Callable[[], Micros] = current_micros,
         batch: int = BATCH,
         statement_bytes: int = STATEMENT_BYTES,
     ) -> None:
-        self._database = database
-        self._cache = cache
-        self._telemetry = telemetry
-        self._clock = clock
+        """`relay` is None where there is no event bus."""
+        self._parts = parts
+        self._database = parts.database
+        self._cache = parts.cache
+        self._telemetry = parts.telemetry
+        self._clock = parts.clock
+        self._relay = relay
         self._batch = batch
         self._statement_bytes = statement_bytes
         self._healed_at: float | None = None
 
     async def run(self, seconds_left: Callable[[], float] = lambda: math.inf) -> FlushReport:
-        """Flush until nothing is dirty, expire what is overdue, then heal the cache.
+        """Flush until nothing is dirty, expire what is overdue, grade, heal the cache, send events.
 
         Args:
             seconds_left: time until the caller is stopped; no batch is begun with too little of it.
@@ -96,13 +112,16 @@ class Flusher:
         Raises nothing for a store that is away: the report counts it, and the next run takes up the rest.
         """
         report = FlushReport()
-        for step in (self._flush, self._expire, self._heal, self._measure):
+        for step in (self._flush, self._expire, self._grade, self._heal, self._publish, self._measure):
             try:
                 await step(report, lambda: seconds_left() > RESERVE_SECONDS)
             except (DatabaseUnavailableError, CacheUnavailableError, BusyError) as error:
                 report.flush_failures += 1
                 self._telemetry.survived("flush step put off", error, step=step.__name__.removeprefix("_"))
-        self._telemetry.measure(report.metrics(), {"OldestDirtyAgeSeconds": MetricUnit.Seconds})
+        self._telemetry.measure(
+            report.metrics(),
+            {"OldestDirtyAgeSeconds": MetricUnit.Seconds, "OldestEventAgeSeconds": MetricUnit.Seconds},
+        )
         return report
 
     # Drafts
@@ -233,6 +252,29 @@ class Flusher:
         for chunk in self._chunks(dict(zip(session_ids, stored, strict=True))):
             await self._note(await self._settle(chunk, report, go_on), chunk, {}, report)
 
+    # Scores
+
+    async def _grade(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        after: UUID | None = UUID(int=0)
+        while after is not None and go_on():
+            graded, after = await self._parts.grader.grade_waiting(after, self._clock())
+            report.attempts_graded += len(graded)
+            try:
+                await self._cache.refresh(graded)
+            except CacheUnavailableError as error:
+                # The comparison below finds them.
+                self._telemetry.survived("cache not written", error)
+
+    # Events
+
+    async def _publish(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        if self._relay is not None:
+            report.events_published = await self._relay.run(go_on)
+            (
+                report.events_pending,
+                report.oldest_event_age_seconds,
+            ) = await self._parts.record_database.outbox()
+
     # The cache
 
     async def _heal(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
@@ -259,12 +301,16 @@ class Flusher:
             ]
             if behind:
                 attempts = await self._database.get(behind)
-                await self._cache.put_settled([(attempt, False) for attempt in attempts], {}, {})
+                await self._cache.refresh(attempts)
                 report.caches_healed += len(attempts)
         self._healed_at = now
 
     async def _measure(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
-        report.dirty_sessions, report.oldest_dirty_age_seconds = await self._cache.backlog()
+        (
+            report.dirty_sessions,
+            report.oldest_dirty_age_seconds,
+            report.sessions_set_aside,
+        ) = await self._cache.backlog()
 
     def _chunks(self, stored: Mapping[UUID, StoredDrafts]) -> Iterator[dict[UUID, StoredDrafts]]:
         chunk: dict[UUID, StoredDrafts] = {}

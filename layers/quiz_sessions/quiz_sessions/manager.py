@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from . import rules
-from .cache import Cache
-from .database import Database, Outcome, Settlement
+from .database import Outcome, Settlement, Start, StartOutcome
 from .errors import (
+    ActiveAttemptError,
+    AttemptsExhaustedError,
     BusyError,
     CacheUnavailableError,
     ContentTooLargeError,
     DatabaseUnavailableError,
+    DeadlineMovedError,
+    IdempotencyKeyReusedError,
     InvalidInputError,
     PoisonedError,
+    QuizClosedError,
+    QuizNotOpenError,
+    ResultsHiddenError,
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
+    SessionOpenError,
     VersionConflictError,
 )
-from .models import Attempt, Draft, Drafts, Micros, Session, Status
-from .telemetry import Telemetry
+from .models import Attempt, Deadline, Draft, Drafts, Micros, Results, Session, Status
+from .parts import Parts
 
 NO_DRAFTS = Drafts()
 _REFUSALS = (
@@ -37,11 +44,6 @@ _REFUSALS = (
 )
 
 
-def current_micros() -> Micros:
-    """This machine's clock."""
-    return time.time_ns() // 1000
-
-
 @dataclass(frozen=True, slots=True)
 class Write:
     """One request's answers.
@@ -49,12 +51,14 @@ class Write:
     Attributes:
         at: when the gateway received the request.
         version: the version that the caller knows, if it wants a conflict when there is a newer one.
+        owner: the only user whose attempt it may change; None for anyone's.
     """
 
     answers: Mapping[str, Any]
     at: Micros
     version: int | None
     current_question: int | None
+    owner: str | None = None
 
     def as_drafts(self) -> Drafts:
         """The same as drafts."""
@@ -72,37 +76,27 @@ class SessionManager:
     InvalidInputError for what can't be stored, DatabaseUnavailableError where the stores can't serve the
     request, and BusyError where others hold the session for too long.
 
+    An `owner` is the only user whose attempts the caller may see: those of others do not exist for it.
+
     `SessionManager()` builds itself from the environment.
     """
 
-    def __init__(
-        self,
-        database: Database | None = None,
-        cache: Cache | None = None,
-        telemetry: Telemetry | None = None,
-        *,
-        time_limit: int = 1800,
-        clock: Callable[[], Micros] = current_micros,
-    ) -> None:
-        if database is None or cache is None or telemetry is None:
+    def __init__(self, parts: Parts | None = None) -> None:
+        if parts is None:
             # The factory imports this module.
             from .settings import Settings  # noqa: PLC0415
             from .wiring import build_services  # noqa: PLC0415
 
-            settings = Settings.from_environment(os.environ)
-            services = build_services(settings)
-            database, cache, telemetry = services.database, services.cache, services.telemetry
-            time_limit = settings.default_time_limit_seconds
-        self._database = database
-        self._cache = cache
-        self._telemetry = telemetry
-        self._time_limit = time_limit
-        self._clock = clock
+            parts = build_services(Settings.from_environment(os.environ)).parts
+        self._parts = parts
+        self._database = parts.database
+        self._cache = parts.cache
+        self._telemetry = parts.telemetry
+        self._clock = parts.clock
 
     async def close(self) -> None:
         """Close the connections to both stores."""
-        await self._cache.close()
-        await self._database.close()
+        await self._parts.close()
 
     async def create_session(
         self,
@@ -112,41 +106,99 @@ class SessionManager:
         idempotency_key: str | None = None,
         at: Micros | None = None,
     ) -> Session:
-        """Start an attempt. With a known `idempotency_key`, the attempt that it started, `replayed`.
+        """Start an attempt under the rules of its quiz.
+
+        With a known `idempotency_key`, the attempt that it started, `replayed`; where the quiz says so, the
+        user's open attempt, `resumed`.
 
         Raises:
             IdempotencyKeyReusedError: the key has started another quiz.
+            QuizNotOpenError, QuizClosedError, AttemptsExhaustedError, ActiveAttemptError: the quiz's rules
+                do not allow it.
         """
         rules.check_id("user_id", user_id)
         rules.check_id("quiz_id", quiz_id)
         if idempotency_key is not None:
             rules.check_id("Idempotency-Key", idempotency_key)
         at = self._clock() if at is None else at
-        attempt, created = await self._database.create(
-            user_id, quiz_id, at, self._time_limit, idempotency_key
+        start = await self._start(user_id, quiz_id, at, idempotency_key)
+        if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
+            # It stands in the way of the new one until its row says that it is over.
+            drafts, _ = await self._read_cache(start.attempt.id)
+            await self._settle(start.attempt.id, drafts, at)
+            start = await self._start(user_id, quiz_id, at, idempotency_key)
+        attempt = start.attempt
+        match start.outcome:
+            case StartOutcome.EXHAUSTED:
+                raise AttemptsExhaustedError
+            case StartOutcome.NOT_OPEN:
+                raise QuizNotOpenError(start.opens_at)
+            case StartOutcome.QUIZ_CLOSED:
+                raise QuizClosedError(start.closes_at)
+            case StartOutcome.ACTIVE:
+                raise ActiveAttemptError(attempt.id if attempt else None)
+        if attempt is None or start.outcome is StartOutcome.OVERDUE:
+            raise BusyError
+        if attempt.quiz_id != quiz_id:
+            raise IdempotencyKeyReusedError
+        if start.outcome is StartOutcome.CREATED:
+            await self._cache_session(attempt)
+            return await self._receipted(rules.view(attempt, NO_DRAFTS, at), attempt, at)
+        return replace(
+            await self.get_session(attempt.id, at=at),
+            replayed=start.outcome is StartOutcome.REPLAYED,
+            resumed=start.outcome is StartOutcome.RESUMED,
         )
-        if not created:
-            return replace(await self.get_session(attempt.id, at=at), replayed=True)
-        await self._cache_session(attempt)
-        return rules.view(attempt, NO_DRAFTS, at)
 
-    async def get_session(self, session_id: str | UUID, *, at: Micros | None = None) -> Session:
+    async def _start(self, user_id: str, quiz_id: str, at: Micros, key: str | None) -> Start:
+        return await self._database.create(user_id, quiz_id, at, self._parts.time_limit_seconds, key)
+
+    async def get_session(
+        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+    ) -> Session:
         """The session with its drafts; one whose deadline has passed is marked expired.
 
         Raises:
             SessionNotFoundError: there is none.
         """
-        key = rules.session_key(session_id)
         at = self._clock() if at is None else at
-        drafts, attempt = await self._read_cache(key)
-        if attempt is None:
-            attempt = await self._load(key)
-        if rules.is_overdue(attempt, at):
-            try:
-                attempt = await self._settle(key, drafts, at) or attempt
-            except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
-                self._telemetry.survived("expiry put off", error, session_id=str(key))
+        drafts, attempt = await self._current(session_id, owner, at)
         return rules.view(attempt, drafts, at)
+
+    async def get_deadline(
+        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+    ) -> Deadline:
+        """What the session's deadline is made of.
+
+        Raises:
+            SessionNotFoundError: there is none.
+        """
+        at = self._clock() if at is None else at
+        _, attempt = await self._current(session_id, owner, at)
+        return rules.deadline(attempt, at)
+
+    async def get_results(
+        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+    ) -> Results:
+        """The score of an ended session, question by question where the quiz has an answer key.
+
+        An `owner` sees what the quiz shows, and when it shows it; anyone else everything.
+
+        Raises:
+            SessionNotFoundError: there is none.
+            SessionOpenError: it has not ended.
+            ResultsHiddenError: the quiz does not show its results, or not yet.
+        """
+        at = self._clock() if at is None else at
+        drafts, attempt = await self._current(session_id, owner, at)
+        if rules.view(attempt, drafts, at).status.is_open:
+            raise SessionOpenError
+        if owner is not None:
+            quiz = (await self._parts.exam_database.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
+            if quiz is not None and not quiz.rules.shows_results(at):
+                raise ResultsHiddenError
+        results = await self._parts.exam_database.results(attempt.id)
+        return Results(attempt.id, attempt.score, attempt.max_score, attempt.late_ms, results)
 
     async def update_answer(
         self,
@@ -157,6 +209,7 @@ class SessionManager:
         version: int | None = None,
         current_question: int | None = None,
         autosave: bool = False,
+        owner: str | None = None,
         at: Micros | None = None,
     ) -> Session:
         """Keep one answer; the current question moves behind it where it is a number.
@@ -173,6 +226,7 @@ class SessionManager:
             version=version,
             current_question=current_question,
             autosave=autosave,
+            owner=owner,
             at=at,
         )
 
@@ -184,6 +238,7 @@ class SessionManager:
         version: int | None = None,
         current_question: int | None = None,
         autosave: bool = False,
+        owner: str | None = None,
         at: Micros | None = None,
     ) -> Session:
         """Keep answers: committed, or with `autosave` (and while PostgreSQL is away) buffered.
@@ -200,15 +255,14 @@ class SessionManager:
         rules.check_answers(answers)
         rules.check_count("version", version)
         rules.check_count("current_question", current_question, rules.MAX_INTEGER + 1)
-        write = Write(answers, self._clock() if at is None else at, version, current_question)
-        if autosave:
-            return await self._autosave(key, write)
+        write = Write(answers, self._clock() if at is None else at, version, current_question, owner)
         try:
-            return await self._commit(key, write)
-        except DatabaseUnavailableError as error:
-            session = await self._buffer(key, write)
-            self._telemetry.survived("answers buffered", error, "BufferedWrites", session_id=str(key))
-            return session
+            session = await (self._autosave(key, write) if autosave else self._commit_or_buffer(key, write))
+        except (DatabaseUnavailableError, CacheUnavailableError, BusyError):
+            self._parts.load.note_write(failed=True)
+            raise
+        self._parts.load.note_write(failed=False)
+        return session
 
     async def complete(
         self,
@@ -216,31 +270,46 @@ class SessionManager:
         answers: Mapping[str, Any] | None = None,
         *,
         version: int | None = None,
+        deadline: datetime | None = None,
+        owner: str | None = None,
         at: Micros | None = None,
     ) -> Session:
         """Hand the attempt in, with its drafts and these last answers. Repeating it returns the result.
 
+        A client that does so because its time is over names the `deadline` that it knows: a session that has
+        been given more time since goes on.
+
         Raises:
-            the same as `update_answers`.
+            DeadlineMovedError: the session's deadline is later than `deadline`.
+            and the same as `update_answers`.
         """
         if answers:
             rules.check_answers(answers)
         rules.check_count("version", version)
-        return await self._finish(session_id, Status.COMPLETED, answers or {}, version, at)
+        key = rules.session_key(session_id)
+        write = Write(answers or {}, self._clock() if at is None else at, version, None, owner)
+        return await self._finish(key, Status.COMPLETED, write, deadline)
 
-    async def abandon(self, session_id: str | UUID, *, at: Micros | None = None) -> Session:
+    async def abandon(
+        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+    ) -> Session:
         """Give the attempt up; its answers stay, its drafts among them. Repeating it is no error.
 
         Raises:
             the same as `update_answers`.
         """
-        return await self._finish(session_id, Status.ABANDONED, {}, None, at)
+        key = rules.session_key(session_id)
+        write = Write({}, self._clock() if at is None else at, None, None, owner)
+        return await self._finish(key, Status.ABANDONED, write, None)
 
     async def store_states(self) -> dict[str, bool]:
         """Whether each store answers now."""
         states = {"database": True, "cache": True}
         try:
-            await self._database.ping()
+            await self._parts.postgres.ping()
+        except BusyError:
+            # It answers others.
+            pass
         except DatabaseUnavailableError:
             states["database"] = False
         try:
@@ -251,9 +320,22 @@ class SessionManager:
 
     # Writing
 
+    async def _commit_or_buffer(self, key: UUID, write: Write) -> Session:
+        try:
+            return await self._commit(key, write)
+        except DatabaseUnavailableError as error:
+            session = await self._buffer(key, write)
+            self._telemetry.survived("answers buffered", error, "BufferedWrites", session_id=str(key))
+            return session
+
     async def _commit(self, key: UUID, write: Write) -> Session:
         found = await self._database.write_answers(
-            key, write.answers, write.at, version=write.version, current_question=write.current_question
+            key,
+            write.answers,
+            write.at,
+            owner=write.owner,
+            version=write.version,
+            current_question=write.current_question,
         )
         if found is None:
             raise SessionNotFoundError
@@ -261,8 +343,8 @@ class SessionManager:
         if outcome is Outcome.OVERDUE:
             return await self._write_late(key, write)
         drafts = await self._cache_committed(attempt, write.answers)
-        self._refuse(outcome, attempt, drafts, write.at, write.version)
-        return _committed(attempt, drafts, write.at)
+        self._refuse(outcome, attempt, drafts, write)
+        return await self._committed(attempt, drafts, write.at)
 
     async def _autosave(self, key: UUID, write: Write) -> Session:
         try:
@@ -293,6 +375,7 @@ class SessionManager:
         return await self._put_drafts(attempt, drafts, write)
 
     async def _put_drafts(self, attempt: Attempt, drafts: Drafts, write: Write) -> Session:
+        _check_owner(attempt, write.owner)
         if attempt.status is Status.EXPIRED or rules.is_overdue(attempt, write.at):
             raise SessionExpiredError
         shown = rules.view(attempt, drafts, write.at)
@@ -303,7 +386,7 @@ class SessionManager:
         new = write.as_drafts()
         merged = rules.merge_drafts(drafts, new)
         rules.check_session_size({**attempt.answers, **rules.counting(attempt, merged)})
-        await self._cache.put_drafts(attempt.id, new)
+        self._parts.load.note_backlog(await self._cache.put_drafts(attempt.id, new))
         return replace(rules.view(attempt, merged, write.at), durability="buffered")
 
     async def _write_late(self, key: UUID, write: Write) -> Session:
@@ -324,39 +407,40 @@ class SessionManager:
             raise BusyError
         if write.at > attempt.end:
             raise SessionExpiredError
-        return _committed(attempt, drafts, write.at)
+        return await self._committed(attempt, drafts, write.at)
 
-    async def _finish(
-        self,
-        session_id: str | UUID,
-        status: Status,
-        answers: Mapping[str, Any],
-        version: int | None,
-        at: Micros | None,
-    ) -> Session:
-        key = rules.session_key(session_id)
-        at = self._clock() if at is None else at
+    async def _finish(self, key: UUID, status: Status, write: Write, deadline: datetime | None) -> Session:
         drafts, _ = await self._read_cache(key)
-        found = await self._database.finish(key, status, drafts, answers, at, version=version)
+        found = await self._database.finish(
+            key,
+            status,
+            drafts,
+            write.answers,
+            write.at,
+            owner=write.owner,
+            version=write.version,
+            deadline=deadline,
+        )
         if found is None:
             raise SessionNotFoundError
         outcome, attempt = found
         if outcome is Outcome.OVERDUE:
-            await self._write_late(key, Write(answers, at, None, None))
+            await self._write_late(key, replace(write, version=None))
             raise SessionExpiredError
-        rest = await self._cache_committed(attempt, {*answers, *drafts.answers})
-        self._refuse(outcome, attempt, rest, at, version)
-        return _committed(attempt, rest, at)
+        attempt = await self._graded(attempt, write.at)
+        rest = await self._cache_committed(attempt, {*write.answers, *drafts.answers})
+        self._refuse(outcome, attempt, rest, write)
+        return await self._committed(attempt, rest, write.at)
 
-    def _refuse(
-        self, outcome: Outcome, attempt: Attempt, drafts: Drafts, at: Micros, version: int | None
-    ) -> None:
-        shown = rules.view(attempt, drafts, at)
+    def _refuse(self, outcome: Outcome, attempt: Attempt, drafts: Drafts, write: Write) -> None:
+        shown = rules.view(attempt, drafts, write.at)
         match outcome:
             case Outcome.CLOSED:
                 raise SessionClosedError(shown)
             case Outcome.CONFLICT:
-                raise VersionConflictError(shown, rules.changed_since(attempt, version or 0))
+                raise VersionConflictError(shown, rules.changed_since(attempt, write.version or 0))
+            case Outcome.EXTENDED:
+                raise DeadlineMovedError(shown)
             case Outcome.TOO_MANY:
                 raise InvalidInputError(f"A session has at most {rules.MAX_ANSWERS} answers.")
             case Outcome.TOO_LARGE:
@@ -364,7 +448,29 @@ class SessionManager:
                     f"A session has at most {rules.MAX_SESSION_BYTES} bytes of answers."
                 )
 
+    async def _committed(self, attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
+        # What a write answers is about itself; buffered_questions still lists what others have pending.
+        shown = replace(rules.view(attempt, drafts, at), durability="committed")
+        return await self._receipted(shown, attempt, at)
+
+    async def _receipted(self, session: Session, attempt: Attempt, at: Micros) -> Session:
+        return replace(session, receipt=await self._parts.receipts.sign(attempt, at))
+
     # Reading
+
+    async def _current(self, session_id: str | UUID, owner: str | None, at: Micros) -> tuple[Drafts, Attempt]:
+        """The session's drafts and row; one whose time is over is expired on the way."""
+        key = rules.session_key(session_id)
+        drafts, attempt = await self._read_cache(key)
+        if attempt is None:
+            attempt = await self._load(key)
+        _check_owner(attempt, owner)
+        if rules.is_overdue(attempt, at):
+            try:
+                attempt = await self._settle(key, drafts, at) or attempt
+            except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
+                self._telemetry.survived("expiry put off", error, session_id=str(key))
+        return drafts, attempt
 
     async def _load(self, key: UUID) -> Attempt:
         attempts = await self._database.get([key])
@@ -380,8 +486,20 @@ class SessionManager:
             return None
         attempt = settled[0].attempt
         if settled[0].settlement is not Settlement.UNCHANGED:
+            attempt = await self._graded(attempt, at)
             await self._cache_committed(attempt, drafts.answers)
         return attempt
+
+    async def _graded(self, attempt: Attempt, at: Micros) -> Attempt:
+        """The attempt with its score, where it needs one; if that fails, the next flush grades it."""
+        if not attempt.needs_grading:
+            return attempt
+        try:
+            graded = await self._parts.grader.grade([attempt], at)
+        except (DatabaseUnavailableError, BusyError) as error:
+            self._telemetry.survived("grading put off", error, session_id=str(attempt.id))
+            return attempt
+        return graded[0] if graded else attempt
 
     # The cache, which never fails a request that PostgreSQL can serve
 
@@ -407,6 +525,7 @@ class SessionManager:
             return NO_DRAFTS
 
 
-def _committed(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
-    # What a write answers is about itself; buffered_questions still lists what others have pending.
-    return replace(rules.view(attempt, drafts, at), durability="committed")
+def _check_owner(attempt: Attempt, owner: str | None) -> None:
+    if owner is not None and attempt.user_id != owner:
+        # To its caller, an attempt of someone else does not exist.
+        raise SessionNotFoundError

@@ -9,13 +9,24 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from .errors import ContentTooLargeError, InvalidInputError
-from .models import Attempt, Draft, Drafts, Micros, Session, Status, dump_json, to_micros
+from .models import (
+    Attempt,
+    Deadline,
+    Draft,
+    Drafts,
+    Micros,
+    Session,
+    Status,
+    dump_json,
+    from_micros,
+    to_micros,
+)
 
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_SESSION_BYTES = 1024 * 1024
@@ -197,8 +208,57 @@ def time_remaining(expires_at: datetime, at: Micros) -> int:
 
 
 def is_overdue(attempt: Attempt, at: Micros) -> bool:
-    """Whether an open attempt's deadline has passed at `at`; the deadline itself is in time."""
-    return attempt.status.is_open and at > to_micros(attempt.expires_at)
+    """Whether an open attempt's deadline and grace have passed at `at`; their last moment is in time."""
+    return attempt.status.is_open and at > to_micros(attempt.accepts_until)
+
+
+def lateness_ms(expires_at: datetime, at: Micros) -> int:
+    """By how many milliseconds, rounded up, `at` lies after the deadline; 0 before it."""
+    return max(0, -((to_micros(expires_at) - at) // 1000))
+
+
+def deadline(attempt: Attempt, at: Micros) -> Deadline:
+    """What the deadline of `attempt` is made of, at `at`."""
+    seconds = attempt.time_limit_seconds + attempt.accommodation_seconds + attempt.extension_seconds
+    by_limit = attempt.started_at + timedelta(seconds=seconds)
+    closes_first = attempt.closes_at is not None and attempt.closes_at < by_limit
+    return Deadline(
+        session_id=attempt.id,
+        status=Status.EXPIRED if is_overdue(attempt, at) else attempt.status,
+        started_at=attempt.started_at,
+        time_limit_seconds=attempt.time_limit_seconds,
+        accommodation_seconds=attempt.accommodation_seconds,
+        extension_seconds=attempt.extension_seconds,
+        closes_at=attempt.closes_at,
+        grace_seconds=attempt.grace_seconds,
+        expires_at=attempt.expires_at,
+        accepts_until=attempt.accepts_until,
+        binding="closes_at" if closes_first else "time_limit",
+        server_time=from_micros(at),
+        time_remaining=(
+            time_remaining(attempt.expires_at, at) if attempt.status.is_open else attempt.time_remaining
+        ),
+    )
+
+
+# Load
+
+AUTOSAVE_MS = 10_000
+MAX_AUTOSAVE_MS = 60_000
+BACKLOG_UNIT = 2_000
+"""Dirty sessions for which the pause between two autosaves grows by its whole length."""
+ERROR_FACTOR = 5
+"""The pause is six times as long where every write fails."""
+
+
+def next_autosave_after_ms(backlog: int, error_rate: float, jitter: float) -> int:
+    """How long a client should wait before its next autosave, in milliseconds.
+
+    It grows with the sessions that wait for the flush and with the share of writes that failed (0 to 1). The
+    jitter (0 to 1) spreads it by a fifth to both sides, so that clients that began together come apart.
+    """
+    pause = AUTOSAVE_MS * (1 + backlog / BACKLOG_UNIT) * (1 + ERROR_FACTOR * error_rate)
+    return round(min(MAX_AUTOSAVE_MS, pause) * (0.8 + 0.4 * jitter))
 
 
 # Which answer counts
@@ -224,6 +284,7 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
     An attempt whose deadline has passed is shown as expired, also before its row says so.
     """
     buffered = counting(attempt, drafts)
+    latest = max((drafts.answers[question].at for question in buffered), default=0)
     status = attempt.status
     if is_overdue(attempt, at):
         status = Status.EXPIRED
@@ -250,6 +311,7 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
         expires_at=attempt.expires_at,
         last_updated=attempt.last_updated,
         completed_at=attempt.completed_at,
+        late_ms=max(attempt.late_ms, lateness_ms(attempt.expires_at, latest)),
         score=attempt.score,
         max_score=attempt.max_score,
         durability="buffered" if buffered else "committed",

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from .cache import Cache
 from .database import Database
+from .errors import SecretUnavailableError
+from .events import EventBus, Relay
+from .exam_database import ExamDatabase
+from .exams import ExamManager
 from .flush import Flusher
+from .grader import Grader
+from .load import Load
 from .manager import SessionManager
+from .parts import Parts
+from .postgres import Postgres
+from .receipts import Receipts
+from .record_database import RecordDatabase
+from .records import Records
 from .settings import Settings
 from .telemetry import Telemetry
 
@@ -21,18 +34,22 @@ POOL_SIZE = 10
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a process is made of."""
+    """What a process is made of.
+
+    Attributes:
+        jwt: whether callers are known by verified claims; see `Settings`.
+    """
 
     manager: SessionManager
+    exams: ExamManager
+    records: Records
     flusher: Flusher
-    telemetry: Telemetry
-    database: Database
-    cache: Cache
+    parts: Parts
+    jwt: bool
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.cache.close()
-        await self.database.close()
+        await self.parts.close()
 
 
 def build_services(settings: Settings, pool_size: int = POOL_SIZE) -> Services:
@@ -42,15 +59,39 @@ def build_services(settings: Settings, pool_size: int = POOL_SIZE) -> Services:
     """
     telemetry = Telemetry()
     address = DatabaseAddress(settings)
-    database = Database(address, pool_size, address.forget)
-    cache = Cache(settings.redis_url, settings.session_cache_ttl_seconds)
-    return Services(
-        manager=SessionManager(database, cache, telemetry, time_limit=settings.default_time_limit_seconds),
-        flusher=Flusher(database, cache, telemetry),
+    postgres = Postgres(address, pool_size, address.forget)
+    exam_database = ExamDatabase(postgres)
+    record_database = RecordDatabase(postgres)
+    parts = Parts(
+        postgres=postgres,
+        database=Database(postgres),
+        exam_database=exam_database,
+        record_database=record_database,
+        cache=Cache(settings.redis_url, settings.session_cache_ttl_seconds),
+        grader=Grader(exam_database),
+        receipts=Receipts(_receipt_keys(settings), telemetry),
+        load=Load(),
         telemetry=telemetry,
-        database=database,
-        cache=cache,
+        time_limit_seconds=settings.default_time_limit_seconds,
     )
+    bus = settings.event_bus_name
+    return Services(
+        manager=SessionManager(parts),
+        exams=ExamManager(parts),
+        records=Records(parts),
+        flusher=Flusher(parts, Relay(record_database, EventBus(bus), telemetry) if bus else None),
+        parts=parts,
+        jwt=settings.jwt,
+    )
+
+
+def _receipt_keys(settings: Settings) -> Callable[[], Awaitable[str]] | None:
+    """Where receipts get their keys from; None where there are none."""
+    if (keys := settings.receipt_keys) is not None:
+        return partial(_given, keys)
+    if (arn := settings.receipt_keys_secret_arn) is not None:
+        return partial(asyncio.to_thread, _read_secret, arn)
+    return None
 
 
 class DatabaseAddress:
@@ -69,12 +110,12 @@ class DatabaseAddress:
         """The libpq connection string.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: the secret can't be read.
+            SecretUnavailableError: the secret can't be read.
         """
         if self._secret_arn is None:
             return self._url
         if self._known is None:
-            secret = await asyncio.to_thread(_read_secret, self._secret_arn)
+            secret = json.loads(await asyncio.to_thread(_read_secret, self._secret_arn))
             self._known = make_conninfo(**(_parts(secret) | conninfo_to_dict(self._url)))
         return self._known
 
@@ -83,15 +124,24 @@ class DatabaseAddress:
         self._known = None
 
 
-def _read_secret(arn: str) -> dict[str, Any]:
+async def _given(text: str) -> str:
+    return text
+
+
+def _read_secret(arn: str) -> str:
     # boto3 takes a third of a second to import; a process without a secret never needs it.
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     # By default a call may take minutes.
     patience = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
-    client = boto3.client("secretsmanager", config=patience)
-    secret: dict[str, Any] = json.loads(client.get_secret_value(SecretId=arn)["SecretString"])
+    try:
+        secret: str = boto3.client("secretsmanager", config=patience).get_secret_value(SecretId=arn)[
+            "SecretString"
+        ]
+    except (BotoCoreError, ClientError) as error:
+        raise SecretUnavailableError("A secret can't be read.") from error
     return secret
 
 

@@ -1,0 +1,96 @@
+"""An attempt as its trail tells it: pure, and so a second opinion on what the row says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from .models import Attempt, Status
+from .record_database import AttemptEvent
+
+_STATUS_AFTER = {
+    "answered": Status.IN_PROGRESS,
+    "merged": Status.IN_PROGRESS,
+    "completed": Status.COMPLETED,
+    "expired": Status.EXPIRED,
+    "abandoned": Status.ABANDONED,
+}
+_AS_TOLD = (
+    "current_question",
+    "time_limit_seconds",
+    "accommodation_seconds",
+    "extension_seconds",
+    "grace_seconds",
+    "score",
+    "max_score",
+)
+COMPARED = (
+    "status",
+    "current_question",
+    "answers",
+    "version",
+    "revision",
+    "time_limit_seconds",
+    "accommodation_seconds",
+    "extension_seconds",
+    "grace_seconds",
+    "expires_at",
+    "completed_at",
+    "late_ms",
+    "score",
+    "max_score",
+)
+"""What of an attempt its trail tells in full."""
+
+
+def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
+    """`attempt` as it was after the last event of `trail`, which begins with the attempt's first.
+
+    Of `attempt` itself only what never changes is taken; answer_meta and time_remaining stay as they are.
+    """
+    state = replace(
+        attempt, answers={}, current_question=0, late_ms=0, completed_at=None, score=None, max_score=None
+    )
+    for event in trail:
+        changes = event.changes
+        told: dict[str, Any] = {name: changes[name] for name in _AS_TOLD if changes.get(name) is not None}
+        for name in ("expires_at", "closes_at"):
+            if name in changes:
+                told[name] = None if changes[name] is None else datetime.fromisoformat(changes[name])
+        if event.type == "started":
+            told["status"] = Status.STARTED
+        elif event.type == "reopened":
+            told |= {"status": Status(changes["status"]), "score": None, "max_score": None}
+        elif event.type in _STATUS_AFTER:
+            told["status"] = _STATUS_AFTER[event.type]
+        state = replace(
+            state,
+            **told,
+            answers={**state.answers, **changes.get("answers", {})},
+            late_ms=max(state.late_ms, changes.get("late_ms", 0)),
+            version=event.version,
+            revision=event.revision,
+            last_updated=event.at,
+        )
+        if event.type == "completed":
+            state = replace(state, completed_at=min(event.at, state.expires_at))
+    return state
+
+
+def differences(attempt: Attempt, trail: Iterable[AttemptEvent]) -> list[str]:
+    """The names of what the row of `attempt` says otherwise than its trail."""
+    told = replay(attempt, trail)
+    return [name for name in COMPARED if not _same(getattr(attempt, name), getattr(told, name))]
+
+
+def _same(one: Any, other: Any) -> bool:
+    # In Python True equals 1.
+    return bool(one == other) and repr(_sorted(one)) == repr(_sorted(other))
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
