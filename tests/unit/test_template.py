@@ -37,8 +37,13 @@ def statements(value: object) -> Iterator[dict[str, Any]]:
             yield from statements(child)
 
 
-def test_there_are_the_three_functions() -> None:
-    assert set(FUNCTIONS) == {"SessionApiFunction", "FlushFunction", "MigrateFunction"}
+def test_there_are_the_four_functions() -> None:
+    assert set(FUNCTIONS) == {
+        "SessionApiFunction",
+        "FlushFunction",
+        "MigrateFunction",
+        "RotateReceiptKeysFunction",
+    }
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -59,6 +64,7 @@ def test_a_function_has_an_alarm_on_its_errors(name: str) -> None:
         "SessionApiFunction": "-session-api",
         "FlushFunction": "-flush",
         "MigrateFunction": "MigrateFunctionName",
+        "RotateReceiptKeysFunction": "RotateReceiptKeysFunctionName",
     }
     assert any("'Errors'" in alarm and marks[name] in alarm for alarm in alarms)
 
@@ -104,9 +110,41 @@ def test_every_setting_is_in_the_environment_and_nothing_else() -> None:
     assert {name for name in declared if not name.startswith("POWERTOOLS_")} == read - {"REDIS_CLUSTER"}
 
 
+def test_only_those_who_need_the_keys_of_receipts_may_touch_them() -> None:
+    allowed = {
+        name: sorted(
+            action
+            for statement in statements(function["Policies"])
+            if "'ReceiptKeys'" in str(statement["Resource"])
+            for action in (
+                statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            )
+        )
+        for name, function in FUNCTIONS.items()
+    }
+    assert allowed == {
+        "SessionApiFunction": ["secretsmanager:GetSecretValue"],
+        "FlushFunction": [],
+        "MigrateFunction": [],
+        "RotateReceiptKeysFunction": [
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecretVersionStage",
+        ],
+    }
+
+
+def test_the_keys_of_receipts_are_made_at_once_and_replaced() -> None:
+    rotation = RESOURCES["ReceiptKeysRotation"]["Properties"]
+    assert rotation["RotateImmediatelyOnUpdate"]
+    assert rotation["RotationRules"] == {"AutomaticallyAfterDays": 90}
+
+
 def test_data_outlives_the_stack() -> None:
-    for resource in load(ROOT / "infra/data.yaml")["Resources"].values():
+    for resource in (*load(ROOT / "infra/data.yaml")["Resources"].values(), RESOURCES["ReceiptKeys"]):
         if resource["Type"] in (
+            "AWS::SecretsManager::Secret",
             "AWS::RDS::DBInstance",
             "AWS::ElastiCache::ReplicationGroup",
             "AWS::ElastiCache::ServerlessCache",
