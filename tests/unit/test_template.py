@@ -102,6 +102,19 @@ def test_no_statement_allows_everything_everywhere(path: Path) -> None:
             assert not [action for action in actions if action.endswith(":*")], name
 
 
+def test_endpoints_let_through_only_what_the_functions_ask_for() -> None:
+    allowed = {
+        name: [statement["Action"] for statement in statements(resource["Properties"].get("PolicyDocument"))]
+        for name, resource in load(ROOT / "infra/network.yaml")["Resources"].items()
+        if resource["Type"] == "AWS::EC2::VPCEndpoint"
+    }
+    assert allowed == {
+        "SecretsManagerEndpoint": ["secretsmanager:GetSecretValue"],
+        "EventsEndpoint": ["events:PutEvents"],
+        "CodeDeployEndpoint": [],
+    }
+
+
 def test_every_setting_is_in_the_environment_and_nothing_else() -> None:
     source = (ROOT / "layers/quiz_sessions/quiz_sessions/settings.py").read_text()
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
