@@ -154,6 +154,11 @@ def test_the_keys_of_receipts_are_made_at_once_and_replaced() -> None:
     assert rotation["RotationRules"] == {"AutomaticallyAfterDays": 90}
 
 
+def test_only_those_who_use_valkey_are_told_its_password() -> None:
+    assert FUNCTIONS["MigrateFunction"]["Environment"]["Variables"]["REDIS_URL"] == ""
+    assert FUNCTIONS["RotateReceiptKeysFunction"]["Environment"] == {"Ref": "AWS::NoValue"}
+
+
 def test_data_outlives_the_stack() -> None:
     for resource in (*load(ROOT / "infra/data.yaml")["Resources"].values(), RESOURCES["ReceiptKeys"]):
         if resource["Type"] in (
