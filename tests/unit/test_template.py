@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,15 @@ def test_the_keys_of_receipts_are_made_at_once_and_replaced() -> None:
     rotation = RESOURCES["ReceiptKeysRotation"]["Properties"]
     assert rotation["RotateImmediatelyOnUpdate"]
     assert rotation["RotationRules"] == {"AutomaticallyAfterDays": 90}
+
+
+def test_prod_is_not_deployed_without_tokens() -> None:
+    rule = TEMPLATE["Rules"]["ProdNeedsJwt"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "JwtIssuer"}, ""]}]}
+    deployments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    for stage in ("dev", "prod"):
+        assert f"Stage={stage}" in deployments[stage]["deploy"]["parameters"]["parameter_overrides"]
 
 
 def test_only_those_who_use_valkey_are_told_its_password() -> None:
