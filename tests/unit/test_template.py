@@ -53,6 +53,12 @@ def test_a_function_has_a_log_group_with_retention(name: str) -> None:
     assert RESOURCES[group]["Properties"]["RetentionInDays"]
 
 
+def test_lambda_takes_every_line_that_powertools_writes() -> None:
+    taken = GLOBALS["LoggingConfig"]["ApplicationLogLevel"]
+    # Above INFO it would drop metrics, which are lines without a level.
+    assert taken == GLOBALS["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == "INFO"
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_has_an_alarm_on_its_errors(name: str) -> None:
     monitoring = load(ROOT / "infra/monitoring.yaml")["Resources"]
