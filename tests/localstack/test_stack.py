@@ -150,6 +150,22 @@ def test_the_password_comes_from_secrets_manager(deployed: Deployed) -> None:
     assert deployed.invoke("FlushFunctionName")["FlushFailures"] == 0
 
 
+def test_a_rotation_makes_a_key_for_receipts(deployed: Deployed) -> None:
+    # LocalStack takes the schedule and never follows it.
+    known = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in deployed.resources}
+    functions = deployed.session.client("lambda")
+    function = functions.get_function(FunctionName=known["RotateReceiptKeysFunction"])["Configuration"]
+    secrets = deployed.session.client("secretsmanager")
+    secrets.rotate_secret(
+        SecretId=known["ReceiptKeys"],
+        RotationLambdaARN=function["FunctionArn"],
+        RotationRules={"AutomaticallyAfterDays": 90},
+    )
+    reply = secrets.get_secret_value(SecretId=known["ReceiptKeys"], VersionStage="AWSCURRENT")
+    keys = json.loads(reply["SecretString"])
+    assert list(keys["keys"]) == [keys["current"]]
+
+
 def autosaved(deployed: Deployed, user: str) -> str:
     session_id = deployed.start(user)
     body = {"question_id": 0, "answer": "draft", "autosave": True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,14 +38,25 @@ def statements(value: object) -> Iterator[dict[str, Any]]:
             yield from statements(child)
 
 
-def test_there_are_the_three_functions() -> None:
-    assert set(FUNCTIONS) == {"SessionApiFunction", "FlushFunction", "MigrateFunction"}
+def test_there_are_the_four_functions() -> None:
+    assert set(FUNCTIONS) == {
+        "SessionApiFunction",
+        "FlushFunction",
+        "MigrateFunction",
+        "RotateReceiptKeysFunction",
+    }
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_has_a_log_group_with_retention(name: str) -> None:
     group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
     assert RESOURCES[group]["Properties"]["RetentionInDays"]
+
+
+def test_lambda_takes_every_line_that_powertools_writes() -> None:
+    taken = GLOBALS["LoggingConfig"]["ApplicationLogLevel"]
+    # Above INFO it would drop metrics, which are lines without a level.
+    assert taken == GLOBALS["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == "INFO"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -59,6 +71,7 @@ def test_a_function_has_an_alarm_on_its_errors(name: str) -> None:
         "SessionApiFunction": "-session-api",
         "FlushFunction": "-flush",
         "MigrateFunction": "MigrateFunctionName",
+        "RotateReceiptKeysFunction": "RotateReceiptKeysFunctionName",
     }
     assert any("'Errors'" in alarm and marks[name] in alarm for alarm in alarms)
 
@@ -96,6 +109,19 @@ def test_no_statement_allows_everything_everywhere(path: Path) -> None:
             assert not [action for action in actions if action.endswith(":*")], name
 
 
+def test_endpoints_let_through_only_what_the_functions_ask_for() -> None:
+    allowed = {
+        name: [statement["Action"] for statement in statements(resource["Properties"].get("PolicyDocument"))]
+        for name, resource in load(ROOT / "infra/network.yaml")["Resources"].items()
+        if resource["Type"] == "AWS::EC2::VPCEndpoint"
+    }
+    assert allowed == {
+        "SecretsManagerEndpoint": ["secretsmanager:GetSecretValue"],
+        "EventsEndpoint": ["events:PutEvents"],
+        "CodeDeployEndpoint": [],
+    }
+
+
 def test_every_setting_is_in_the_environment_and_nothing_else() -> None:
     source = (ROOT / "layers/quiz_sessions/quiz_sessions/settings.py").read_text()
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
@@ -104,9 +130,55 @@ def test_every_setting_is_in_the_environment_and_nothing_else() -> None:
     assert {name for name in declared if not name.startswith("POWERTOOLS_")} == read - {"REDIS_CLUSTER"}
 
 
+def test_only_those_who_need_the_keys_of_receipts_may_touch_them() -> None:
+    allowed = {
+        name: sorted(
+            action
+            for statement in statements(function["Policies"])
+            if "'ReceiptKeys'" in str(statement["Resource"])
+            for action in (
+                statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            )
+        )
+        for name, function in FUNCTIONS.items()
+    }
+    assert allowed == {
+        "SessionApiFunction": ["secretsmanager:GetSecretValue"],
+        "FlushFunction": [],
+        "MigrateFunction": [],
+        "RotateReceiptKeysFunction": [
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecretVersionStage",
+        ],
+    }
+
+
+def test_the_keys_of_receipts_are_made_at_once_and_replaced() -> None:
+    rotation = RESOURCES["ReceiptKeysRotation"]["Properties"]
+    assert rotation["RotateImmediatelyOnUpdate"]
+    assert rotation["RotationRules"] == {"AutomaticallyAfterDays": 90}
+
+
+def test_prod_is_not_deployed_without_tokens() -> None:
+    rule = TEMPLATE["Rules"]["ProdNeedsJwt"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "JwtIssuer"}, ""]}]}
+    deployments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    for stage in ("dev", "prod"):
+        assert f"Stage={stage}" in deployments[stage]["deploy"]["parameters"]["parameter_overrides"]
+
+
+def test_only_those_who_use_valkey_are_told_its_password() -> None:
+    assert FUNCTIONS["MigrateFunction"]["Environment"]["Variables"]["REDIS_URL"] == ""
+    assert FUNCTIONS["RotateReceiptKeysFunction"]["Environment"] == {"Ref": "AWS::NoValue"}
+
+
 def test_data_outlives_the_stack() -> None:
-    for resource in load(ROOT / "infra/data.yaml")["Resources"].values():
+    for resource in (*load(ROOT / "infra/data.yaml")["Resources"].values(), RESOURCES["ReceiptKeys"]):
         if resource["Type"] in (
+            "AWS::SecretsManager::Secret",
             "AWS::RDS::DBInstance",
             "AWS::ElastiCache::ReplicationGroup",
             "AWS::ElastiCache::ServerlessCache",

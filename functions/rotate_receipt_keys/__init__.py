@@ -1,0 +1,1 @@
+"""The function that makes and replaces the keys of receipts."""
