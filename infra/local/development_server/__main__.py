@@ -17,6 +17,7 @@ from .authorizer import Verifier
 from .embedded import StartError
 from .folder_lock import FolderInUseError, FolderLock
 from .public_keys import Jwks, KeysError, PublicKeyFile
+from .receipt_keys import receipt_keys
 from .server import Server
 from .stores import Stores
 from .token import AUDIENCE, ISSUER, KeyPair
@@ -46,8 +47,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             valkey_port=options.valkey_port,
             also_on=options.stores_host,
         )
-        urls = {"DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
-        settings = Settings.from_environment({**environment, **urls})
+        given = {**environment, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
+        if not (given.get("RECEIPT_KEYS") or given.get("RECEIPT_KEYS_SECRET_ARN")):
+            given["RECEIPT_KEYS"] = receipt_keys(options.data)
+        settings = Settings.from_environment(given)
         verifier = _verifier(environment, options.data) if settings.jwt else None
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
         loop = asyncio.new_event_loop()

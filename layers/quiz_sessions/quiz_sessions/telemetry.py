@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ class Telemetry:
     """
 
     def __init__(self) -> None:
+        # Lambda's root logger stands at INFO, where the pool tells of each connection that a request takes.
+        logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
         self._logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or SERVICE, location=None)
 
     def info(self, message: str, **fields: Any) -> None:
