@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, TypeGuard
 
 from .errors import ContentTooLargeError, InvalidInputError
-from .rules import MAX_ANSWERS, MAX_SESSION_BYTES, check_id, check_session_size
+from .rules import MAX_ANSWERS, MAX_SESSION_BYTES, check_answers, check_id, check_session_size
 
 MAX_QUESTIONS = MAX_ANSWERS
 MAX_POINTS = 1_000_000
@@ -160,7 +160,7 @@ def _parse_question(fields: Any) -> Question:
 
 def _check_key(grading: Grading, key: Any) -> None:
     try:
-        pass
+        check_answers({"key": key})
     except (InvalidInputError, ContentTooLargeError) as error:
         raise type(error)(f"The key is a value that an answer can have. {error}") from None
     if grading is Grading.SET and not (isinstance(key, list) and 0 < len(key) == len(_as_set(key))):
