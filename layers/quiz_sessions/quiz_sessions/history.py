@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from .grading import canonical
 from .models import Attempt, Status
 from .record_database import AttemptEvent
 
@@ -82,15 +83,6 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
 def differences(attempt: Attempt, trail: Iterable[AttemptEvent]) -> list[str]:
     """The names of what the row of `attempt` says otherwise than its trail."""
     told = replay(attempt, trail)
-    return [name for name in COMPARED if not _same(getattr(attempt, name), getattr(told, name))]
-
-
-def _same(one: Any, other: Any) -> bool:
-    # In Python True equals 1.
-    return bool(one == other) and repr(_sorted(one)) == repr(_sorted(other))
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _sorted(value[name]) for name in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+    return [
+        name for name in COMPARED if canonical(getattr(attempt, name)) != canonical(getattr(told, name))
+    ]
