@@ -24,9 +24,14 @@ from .quizzes import Accommodation, Change, Quiz, QuizRules, ShowResults, WhenAc
 _QUIZ: Final = """quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
     when_active, show_results, questions, updated_at"""
 
+# What was late for the deadline before may not be for the new one.
+_LATE_MS: Final = """greatest(0, attempt.late_ms - floor(
+                greatest(0, extract(epoch FROM deadline - attempt.expires_at)) * 1000
+            ))"""
+
 # Brings open attempts in line with what their quiz and accommodation say now. A change never takes away time
 # that has been used: what would put a deadline into the past puts it at this moment.
-_RESCHEDULE: Final = """
+_RESCHEDULE: Final = f"""
     WITH target AS (
         SELECT id, user_id, quiz_id, started_at, expires_at, extension_seconds
         FROM quiz_attempts
@@ -51,6 +56,7 @@ _RESCHEDULE: Final = """
             grace_seconds = planned.grace_seconds,
             closes_at = nullif(planned.closes_at, 'infinity'),
             expires_at = deadline,
+            late_ms = {_LATE_MS},
             time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
             revision = attempt.revision + 1,
             last_updated = clock_timestamp()
@@ -74,7 +80,7 @@ _RESCHEDULE: Final = """
         SELECT id, revision, version, 'rescheduled', jsonb_build_object(
             'expires_at', expires_at, 'time_limit_seconds', time_limit_seconds,
             'accommodation_seconds', accommodation_seconds, 'grace_seconds', grace_seconds,
-            'closes_at', closes_at, 'by', %(by)s::text, 'reason', %(reason)s::text
+            'closes_at', closes_at, 'late_ms', late_ms, 'by', %(by)s::text, 'reason', %(reason)s::text
         ), %(at)s
         FROM changed
     )
@@ -307,15 +313,14 @@ class ExamDatabase:
 
     async def extend_quiz(self, quiz_id: str, seconds: int, change: Change) -> CohortExtension:
         """Move the deadline of every open attempt at a quiz, in one statement."""
-        rows = await self._postgres.fetch(
-            f"""
+        statement = f"""
             WITH current AS (
                 SELECT {ATTEMPT} FROM quiz_attempts
                 WHERE quiz_id = %(quiz_id)s AND status IN ('started', 'in_progress')
                 ORDER BY id FOR UPDATE
             ), judged AS (
                 SELECT attempt.id, CASE
-                    WHEN {_REPEATED} THEN 'extended already'
+                    WHEN {_REPEATED} THEN 'repeated'
                     WHEN accepts_until < %(at)s THEN 'expired'
                     ELSE 'changed' END AS outcome, {_EXTENSION}
                 FROM current AS attempt
@@ -324,6 +329,8 @@ class ExamDatabase:
                     WHEN outcome = 'changed' AND changed.expires_at = current.expires_at
                     THEN CASE WHEN changed.expires_at = changed.closes_at
                         THEN 'closes_at' ELSE 'no time left' END
+                    WHEN outcome = 'repeated'
+                    THEN CASE WHEN %(resent)s THEN 'changed' ELSE 'extended already' END
                     ELSE outcome END AS reason, id
                 FROM judged JOIN current USING (id) LEFT JOIN changed USING (id)
                 UNION ALL SELECT status, id FROM quiz_attempts
@@ -332,9 +339,18 @@ class ExamDatabase:
             SELECT reason, count(*) AS count,
                 CASE WHEN reason = 'changed'
                     THEN array_agg(id) ELSE (array_agg(id ORDER BY id))[1:1000] END AS ids
-            FROM told GROUP BY reason""",
-            {"quiz_id": quiz_id, "seconds": seconds, **_parameters(change)},
-        )
+            FROM told GROUP BY reason"""
+        parameters = {
+            "quiz_id": quiz_id,
+            "seconds": seconds,
+            "resent": False,
+            **_parameters(change),
+        }
+        try:
+            rows = await self._postgres.fetch(statement, parameters, resend={"resent": True})
+        except errors.UniqueViolation:
+            # The same extension, sent twice, committed in between: now it is known.
+            rows = await self._postgres.fetch(statement, parameters)
         found: dict[str, tuple[int, list[UUID]]] = {row["reason"]: (row["count"], row["ids"]) for row in rows}
         _, changed = found.pop("changed", (0, []))
         return CohortExtension(changed, found)
@@ -366,6 +382,7 @@ class ExamDatabase:
                 SET status = CASE WHEN version = 0 AND answers = '{{}}' THEN 'started' ELSE 'in_progress' END,
                     extension_seconds = extension,
                     expires_at = deadline,
+                    late_ms = {_LATE_MS},
                     time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
                     ended_at = NULL,
                     score = NULL,
@@ -390,7 +407,7 @@ class ExamDatabase:
                 INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
                 SELECT id, revision, version, 'reopened', jsonb_build_object(
                     'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer, 'status', status,
-                    'extension_seconds', extension_seconds, 'expires_at', expires_at,
+                    'extension_seconds', extension_seconds, 'expires_at', expires_at, 'late_ms', late_ms,
                     'by', %(by)s::text, 'reason', %(reason)s::text
                 ), %(at)s
                 FROM changed
@@ -633,10 +650,11 @@ _EXTENSION: Final = """greatest(
         )
     )::integer AS extension"""
 
-_EXTENDED: Final = """changed AS (
+_EXTENDED: Final = f"""changed AS (
         UPDATE quiz_attempts AS attempt
         SET extension_seconds = extension,
             expires_at = deadline,
+            late_ms = {_LATE_MS},
             time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
             revision = attempt.revision + 1,
             last_updated = clock_timestamp()
@@ -654,7 +672,7 @@ _EXTENDED: Final = """changed AS (
         INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
         SELECT id, revision, version, 'extended', jsonb_build_object(
             'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer,
-            'extension_seconds', extension_seconds, 'expires_at', expires_at,
+            'extension_seconds', extension_seconds, 'expires_at', expires_at, 'late_ms', late_ms,
             'by', %(by)s::text, 'reason', %(reason)s::text
         ), %(at)s
         FROM changed

@@ -18,6 +18,7 @@ _STATUS_AFTER = {
     "expired": Status.EXPIRED,
     "abandoned": Status.ABANDONED,
 }
+_MOVES_DEADLINE = ("extended", "rescheduled", "reopened")
 _AS_TOLD = (
     "current_question",
     "time_limit_seconds",
@@ -70,7 +71,11 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
             state,
             **told,
             answers={**state.answers, **changes.get("answers", {})},
-            late_ms=max(state.late_ms, changes.get("late_ms", 0)),
+            late_ms=(
+                changes.get("late_ms", 0)
+                if event.type in _MOVES_DEADLINE
+                else max(state.late_ms, changes.get("late_ms", 0))
+            ),
             version=event.version,
             revision=event.revision,
             last_updated=event.at,
@@ -83,6 +88,4 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
 def differences(attempt: Attempt, trail: Iterable[AttemptEvent]) -> list[str]:
     """The names of what the row of `attempt` says otherwise than its trail."""
     told = replay(attempt, trail)
-    return [
-        name for name in COMPARED if canonical(getattr(attempt, name)) != canonical(getattr(told, name))
-    ]
+    return [name for name in COMPARED if canonical(getattr(attempt, name)) != canonical(getattr(told, name))]
