@@ -121,7 +121,7 @@ async def test_a_draft_older_than_the_committed_answer_is_dropped(
 async def test_a_draft_that_arrives_during_the_flush_stays(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "first")
-    marks = await services.parts.cache.dirty(0, 10)
+    marks = await services.parts.cache.dirty(0, 0, 10)
     (stored,) = await services.parts.cache.read_many([session_id])
     (settled,) = await services.parts.database.settle({session_id: stored.drafts}, LATER)
     await autosave(services, session_id, "second", LATER + 1)

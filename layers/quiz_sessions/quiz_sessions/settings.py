@@ -18,6 +18,7 @@ class Settings:
         database_secret_arn: Secrets Manager secret as RDS writes it; what it holds of username, password,
             host, port and dbname completes the URL.
         redis_url: redis:// or, with TLS, rediss://.
+        redis_cluster: whether it is one node of a cluster.
         default_time_limit_seconds: how long an attempt may take.
         session_cache_ttl_seconds: how long a session stays in the cache after its last change.
         jwt: whether callers are known by the claims that the gateway's authorizer has verified; otherwise
@@ -30,6 +31,7 @@ class Settings:
     database_url: str | None
     database_secret_arn: str | None
     redis_url: str
+    redis_cluster: bool = False
     default_time_limit_seconds: int = 1800
     session_cache_ttl_seconds: int = 1800
     jwt: bool = False
@@ -54,14 +56,15 @@ class Settings:
         redis_url = environment.get("REDIS_URL") or "redis://127.0.0.1:6379"
         if not redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise SettingsError("REDIS_URL starts with redis://, or with rediss:// for TLS.")
-        if (environment.get("REDIS_CLUSTER") or "false").lower() not in ("false", "0", "no"):
-            raise SettingsError("REDIS_CLUSTER is not supported yet; use one primary with replicas.")
+        if (cluster := (environment.get("REDIS_CLUSTER") or "false").lower()) not in ("true", "false"):
+            raise SettingsError(f"REDIS_CLUSTER is true or false, not {cluster!r}.")
         if (mode := environment.get("AUTH_MODE") or "none") not in ("none", "jwt"):
             raise SettingsError(f"AUTH_MODE is none or jwt, not {mode!r}.")
         return cls(
             database_url=database_url,
             database_secret_arn=database_secret_arn,
             redis_url=redis_url,
+            redis_cluster=cluster == "true",
             default_time_limit_seconds=_positive(environment, "DEFAULT_TIME_LIMIT_SECONDS", 1800),
             session_cache_ttl_seconds=_positive(environment, "SESSION_CACHE_TTL_SECONDS", 1800),
             jwt=mode == "jwt",

@@ -67,7 +67,7 @@ def build_services(settings: Settings, pool_size: int = POOL_SIZE) -> Services:
         database=Database(postgres),
         exam_database=exam_database,
         record_database=record_database,
-        cache=Cache(settings.redis_url, settings.session_cache_ttl_seconds),
+        cache=Cache(settings.redis_url, settings.session_cache_ttl_seconds, cluster=settings.redis_cluster),
         grader=Grader(exam_database),
         receipts=Receipts(_receipt_keys(settings), telemetry),
         load=Load(),

@@ -1,0 +1,157 @@
+"""The service on a real Valkey Cluster, and the loss of one of its nodes under load."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+from redis.crc import key_slot
+
+from quiz_sessions.flush import Flusher
+from quiz_sessions.models import Draft, Drafts, Status
+from quiz_sessions.wiring import Services, build_services
+from tests.builders import SECOND, START
+from tests.cluster import ValkeyCluster, running_cluster
+from tests.conftest import Stores
+from tests.tables import Database, row
+
+LATER = START + 10 * SECOND
+STUDENTS = 24
+LOAD_SECONDS = 6.0
+FAILOVER_SECONDS = 15.0
+REPLICATION_SECONDS = 0.5
+
+
+@pytest.fixture(scope="module")
+def shared_cluster() -> Iterator[ValkeyCluster]:
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(shared_cluster: ValkeyCluster) -> ValkeyCluster:
+    """A cluster, empty."""
+    shared_cluster.clear()
+    return shared_cluster
+
+
+def build(stores: Stores, cluster: ValkeyCluster) -> Services:
+    return build_services(replace(stores.settings, redis_url=cluster.url, redis_cluster=True))
+
+
+@pytest.fixture
+async def services(stores: Stores, cluster: ValkeyCluster) -> AsyncIterator[Services]:
+    built = build(stores, cluster)
+    yield built
+    await built.close()
+
+
+def marks(cluster: ValkeyCluster) -> dict[bytes, int]:
+    """How many sessions each shard of the dirty index holds."""
+    with cluster.client() as client:
+        return {key: client.zcard(key) for key in client.scan_iter("dirty:[0-9]*")}
+
+
+def test_all_keys_of_a_session_share_a_slot() -> None:
+    session_id = uuid4()
+    keys = (f"session:{session_id}", f"{{session:{session_id}}}:drafts")
+    assert len({key_slot(key.encode()) for key in keys}) == 1
+
+
+async def test_a_session_from_start_to_completion(services: Services, database: Database) -> None:
+    manager = services.manager
+    session_id = (await manager.create_session("user1", "quiz1", at=START)).id
+    await manager.update_answer(session_id, 0, "committed", at=LATER)
+    saved = await manager.update_answer(session_id, 1, "draft", autosave=True, at=LATER + 1)
+    assert (saved.durability, saved.buffered_questions) == ("buffered", ["1"])
+    assert (await manager.get_session(session_id, at=LATER + 2)).answers == {"0": "committed", "1": "draft"}
+    done = await manager.complete(session_id, at=LATER + 3)
+    assert (done.status, done.answers) == (Status.COMPLETED, {"0": "committed", "1": "draft"})
+    assert row(database, session_id)["answers"] == done.answers
+
+
+async def test_sessions_of_all_nodes_are_flushed_and_acknowledged(
+    services: Services, cluster: ValkeyCluster, database: Database
+) -> None:
+    started = [await services.manager.create_session(f"user{n}", "quiz1", at=START) for n in range(60)]
+    for session in started:
+        await services.manager.update_answer(session.id, 0, "draft", autosave=True, at=LATER)
+    assert len({cluster.primary_of(session.id).port for session in started}) == 3
+    assert sum(marks(cluster).values()) == 60
+    assert len(marks(cluster)) > 8
+    report = await Flusher(replace(services.parts, clock=lambda: LATER + SECOND)).run()
+    assert (report.sessions_flushed, report.dirty_sessions, report.flush_failures) == (60, 0, 0)
+    assert marks(cluster) == {}
+    rows = database.execute("SELECT DISTINCT answers FROM quiz_attempts").fetchall()
+    assert rows == [{"answers": {"0": "draft"}}]
+
+
+async def test_a_mark_that_moved_since_it_was_read_stays(services: Services, cluster: ValkeyCluster) -> None:
+    cache = services.parts.cache
+    session_id = (await services.manager.create_session("user1", "quiz1", at=START)).id
+    await cache.put_drafts(session_id, Drafts({"0": Draft("A", LATER)}))
+    shard = session_id.int % len(cache.shards)
+    read = dict(await cache.dirty(shard, 0, 10))
+    await cache.put_drafts(session_id, Drafts({"0": Draft("B", LATER + 1)}))
+    await cache.put_settled([], {}, read)
+    assert sum(marks(cluster).values()) == 1
+
+
+async def test_a_session_that_is_behind_its_row_is_healed(services: Services, cluster: ValkeyCluster) -> None:
+    session_id = (await services.manager.create_session("user1", "quiz1")).id
+    (old,) = await services.parts.database.get([session_id])
+    await services.manager.update_answer(session_id, 0, "A")
+    with cluster.client() as client:
+        client.delete(f"session:{session_id}")
+    await services.parts.cache.put_session(old)
+    report = await services.flusher.run()
+    assert report.caches_healed == 1
+    assert (await services.manager.get_session(session_id)).answers == {"0": "A"}
+
+
+async def test_a_node_is_lost_under_load_and_no_acknowledged_answer_with_it(
+    stores: Stores, database: Database
+) -> None:
+    with running_cluster() as cluster:
+        services = build(stores, cluster)
+        manager = services.manager
+        sessions = [(await manager.create_session(f"user{n}", "quiz1")).id for n in range(STUDENTS)]
+        # (session, question) -> the answer acknowledged last, with when and how.
+        acknowledged: dict[tuple[UUID, str], tuple[str, float, str]] = {}
+        until = time.monotonic() + LOAD_SECONDS
+        killed_at = 0.0
+
+        async def student(number: int, session_id: UUID) -> None:
+            count = 0
+            while time.monotonic() < until:
+                question, answer = str(count % 3), f"answer {count}"
+                shown = await manager.update_answer(
+                    session_id, question, answer, autosave=(number + count) % 2 == 0
+                )
+                acknowledged[session_id, question] = answer, time.monotonic(), shown.durability
+                if shown.durability == "committed":
+                    assert (await manager.get_session(session_id)).answers[question] == answer
+                count += 1
+                await asyncio.sleep(0.05)
+
+        async def nemesis() -> None:
+            nonlocal killed_at
+            await asyncio.sleep(LOAD_SECONDS / 3)
+            killed_at = time.monotonic()
+            await asyncio.to_thread(cluster.nodes[1].kill)
+
+        await asyncio.gather(nemesis(), *(student(*each) for each in enumerate(sessions)))
+        patience = time.monotonic() + FAILOVER_SECONDS
+        while (report := await services.flusher.run()).flush_failures or report.dirty_sessions:
+            assert time.monotonic() < patience, report
+            await asyncio.sleep(0.5)
+        await services.close()
+        assert any(at > killed_at for _, at, _ in acknowledged.values())
+        for (session_id, question), (answer, at, durability) in acknowledged.items():
+            # What the node had taken in its last moment may not have reached its replica.
+            if durability == "committed" or not killed_at - REPLICATION_SECONDS < at < killed_at + 0.1:
+                assert row(database, session_id)["answers"].get(question) == answer, durability
