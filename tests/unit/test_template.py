@@ -126,8 +126,7 @@ def test_every_setting_is_in_the_environment_and_nothing_else() -> None:
     source = (ROOT / "layers/quiz_sessions/quiz_sessions/settings.py").read_text()
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
     declared = set(GLOBALS["Environment"]["Variables"])
-    # One cache node group; the setting is there to be refused.
-    assert {name for name in declared if not name.startswith("POWERTOOLS_")} == read - {"REDIS_CLUSTER"}
+    assert {name for name in declared if not name.startswith("POWERTOOLS_")} == read
 
 
 def test_only_those_who_need_the_keys_of_receipts_may_touch_them() -> None:
