@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from snapshot_restore_py import register_before_snapshot
 
+from quiz_sessions.events import FLUSH_SHARD
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import Services, build_services
 
@@ -44,6 +45,9 @@ register_before_snapshot(import_boto3)
 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, float]:
-    """Flush once, whatever the event says; returns what the metrics say."""
-    report = runner().run(services().flusher.run(lambda: context.get_remaining_time_in_millis() / 1000))
+    """Flush once; the one shard that the event is about, or all. Returns what the metrics say."""
+    shard = event["detail"]["shard"] if event.get("detail-type") == FLUSH_SHARD else None
+    report = runner().run(
+        services().flusher.run(lambda: context.get_remaining_time_in_millis() / 1000, shard)
+    )
     return report.metrics()

@@ -27,7 +27,7 @@ async def start(services: Services, user: str = "user1") -> UUID:
 
 
 async def flush(services: Services, now: Micros = LATER, **sizes: int) -> FlushReport:
-    flusher = Flusher(replace(services.parts, clock=lambda: now), None, **sizes)
+    flusher = Flusher(replace(services.parts, clock=lambda: now), None, None, **sizes)
     return await flusher.run()
 
 

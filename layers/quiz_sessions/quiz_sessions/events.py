@@ -18,6 +18,8 @@ from .record_database import RecordDatabase, Unpublished
 from .telemetry import Telemetry
 
 SOURCE = "quiz-sessions"
+FLUSH_SHARD = "flush.shard"
+"""Not for the rest of the world: it asks the flush function for one shard of the dirty index."""
 SCHEMA_VERSION = 1
 ENTRIES_A_CALL = 10
 """EventBridge takes no more (PutEvents API reference)."""
@@ -75,27 +77,41 @@ class EventBus:
             EventBusUnavailableError: the bus can't be reached or refuses the call.
         """
         entries = [
-            {
-                "EventBusName": self._name,
-                "Source": SOURCE,
-                "DetailType": _DETAIL_TYPES[event.type],
-                "Time": event.at,
-                "Detail": dump_json(detail_of(event)),
-            }
-            for event in events
+            self._entry(_DETAIL_TYPES[event.type], detail_of(event)) | {"Time": event.at} for event in events
         ]
-        reply = await asyncio.to_thread(self._put_events, entries)
-        return ["ErrorCode" not in entry for entry in reply["Entries"]]
+        return await asyncio.to_thread(self._put_events, entries)
 
-    def _put_events(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    async def ask_for_flush(self, shards: Sequence[int]) -> list[int]:
+        """Have each shard flushed by an invocation of its own; returns those that the bus has taken.
+
+        Raises:
+            EventBusUnavailableError: the bus can't be reached or refuses the call.
+        """
+        taken: list[int] = []
+        for start in range(0, len(shards), ENTRIES_A_CALL):
+            call = shards[start : start + ENTRIES_A_CALL]
+            entries = [self._entry(FLUSH_SHARD, {"shard": shard}) for shard in call]
+            accepted = await asyncio.to_thread(self._put_events, entries)
+            taken += [shard for shard, ok in zip(call, accepted, strict=True) if ok]
+        return taken
+
+    def _entry(self, detail_type: str, detail: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "EventBusName": self._name,
+            "Source": SOURCE,
+            "DetailType": detail_type,
+            "Detail": dump_json(detail),
+        }
+
+    def _put_events(self, entries: list[dict[str, Any]]) -> list[bool]:
         # The import of boto3 below has brought it.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            reply: dict[str, Any] = self._client.put_events(Entries=entries)
+            reply = self._client.put_events(Entries=entries)
         except (BotoCoreError, ClientError) as error:
             raise EventBusUnavailableError("The event bus takes no events.") from error
-        return reply
+        return ["ErrorCode" not in entry for entry in reply["Entries"]]
 
     @cached_property
     def _client(self) -> Any:

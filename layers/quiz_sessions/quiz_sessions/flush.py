@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import TypeAlias
 from uuid import UUID
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -17,9 +19,10 @@ from .errors import (
     BusyError,
     CacheUnavailableError,
     DatabaseUnavailableError,
+    EventBusUnavailableError,
     PoisonedError,
 )
-from .events import Relay
+from .events import EventBus, Relay
 from .models import Drafts
 from .parts import Parts
 
@@ -27,6 +30,8 @@ BATCH = 200
 STATEMENT_BYTES = 4 * 1024 * 1024
 """Drafts that one statement takes; it has two seconds."""
 MAX_TRIES = 5
+FAN_OUT_SESSIONS = 20_000
+"""One run flushes some thousand sessions a second; with more waiting, each shard gets a run of its own."""
 HEAL_SECONDS = 90
 RESERVE_SECONDS = 5.0
 """A batch is begun only with this much time left: one frozen store takes most of it."""
@@ -81,6 +86,9 @@ class FlushReport:
         }
 
 
+_Step: TypeAlias = Callable[[FlushReport, Callable[[], bool]], Awaitable[None]]
+
+
 class Flusher:
     """Safe to run in several processes at once: rows that another run holds are left to it."""
 
@@ -88,36 +96,53 @@ class Flusher:
         self,
         parts: Parts,
         relay: Relay | None = None,
+        bus: EventBus | None = None,
         *,
         batch: int = BATCH,
         statement_bytes: int = STATEMENT_BYTES,
+        fan_out_sessions: int = FAN_OUT_SESSIONS,
     ) -> None:
-        """`relay` is None where there is no event bus."""
+        """`relay` and `bus` are None where there is no event bus."""
         self._parts = parts
         self._database = parts.database
         self._cache = parts.cache
         self._telemetry = parts.telemetry
         self._clock = parts.clock
         self._relay = relay
+        self._bus = bus
         self._batch = batch
         self._statement_bytes = statement_bytes
+        self._fan_out_sessions = fan_out_sessions
         self._healed_at: float | None = None
 
-    async def run(self, seconds_left: Callable[[], float] = lambda: math.inf) -> FlushReport:
+    async def run(
+        self, seconds_left: Callable[[], float] = lambda: math.inf, shard: int | None = None
+    ) -> FlushReport:
         """Flush until nothing is dirty, expire what is overdue, grade, heal the cache, send events.
 
         Args:
             seconds_left: time until the caller is stopped; no batch is begun with too little of it.
+            shard: the only part of the dirty index that this run is for; it does nothing else then.
 
         Raises nothing for a store that is away: the report counts it, and the next run takes up the rest.
         """
         report = FlushReport()
-        for step in (self._flush, self._expire, self._grade, self._heal, self._publish, self._measure):
+        steps: dict[str, _Step] = {
+            "flush": self._flush,
+            "expire": self._expire,
+            "grade": self._grade,
+            "heal": self._heal,
+            "publish": self._publish,
+            "measure": self._measure,
+        }
+        if shard is not None:
+            steps = {"flush": partial(self._flush_shard, shard), "measure": self._measure}
+        for name, step in steps.items():
             try:
                 await step(report, lambda: seconds_left() > RESERVE_SECONDS)
             except (DatabaseUnavailableError, CacheUnavailableError, BusyError) as error:
                 report.flush_failures += 1
-                self._telemetry.survived("flush step put off", error, step=step.__name__.removeprefix("_"))
+                self._telemetry.survived("flush step put off", error, step=name)
         self._telemetry.measure(
             report.metrics(),
             {"OldestDirtyAgeSeconds": MetricUnit.Seconds, "OldestEventAgeSeconds": MetricUnit.Seconds},
@@ -127,8 +152,23 @@ class Flusher:
     # Drafts
 
     async def _flush(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
-        for shard in self._cache.shards:
+        for shard in await self._own_shards():
             await self._flush_shard(shard, report, go_on)
+
+    async def _own_shards(self) -> Sequence[int]:
+        """The shards that this run flushes itself: all, unless there is so much that others should help."""
+        shards = self._cache.shards
+        if self._bus is None or len(shards) == 1:
+            return shards
+        dirty, _, _ = await self._cache.backlog()
+        if dirty <= self._fan_out_sessions:
+            return shards
+        try:
+            asked = await self._bus.ask_for_flush(shards)
+        except EventBusUnavailableError as error:
+            self._telemetry.survived("flush not shared out", error)
+            return shards
+        return [shard for shard in shards if shard not in asked]
 
     async def _flush_shard(self, shard: int, report: FlushReport, go_on: Callable[[], bool]) -> None:
         # A session that gets drafts all the time would be dirty again and again: once a run is enough.

@@ -74,12 +74,12 @@ def build_services(settings: Settings, pool_size: int = POOL_SIZE) -> Services:
         telemetry=telemetry,
         time_limit_seconds=settings.default_time_limit_seconds,
     )
-    bus = settings.event_bus_name
+    bus = EventBus(settings.event_bus_name) if settings.event_bus_name else None
     return Services(
         manager=SessionManager(parts),
         exams=ExamManager(parts),
         records=Records(parts),
-        flusher=Flusher(parts, Relay(record_database, EventBus(bus), telemetry) if bus else None),
+        flusher=Flusher(parts, Relay(record_database, bus, telemetry) if bus else None, bus),
         parts=parts,
         jwt=settings.jwt,
     )
