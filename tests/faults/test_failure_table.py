@@ -325,6 +325,23 @@ async def test_no_read_is_stale_once_valkey_is_back(
     await eventually(read, lambda cached: cached.startswith(b'{"revision":2,'))
 
 
+async def test_of_many_reads_at_once_none_is_stale_once_valkey_is_back(
+    servers: Servers, api: Api, services: Services, outage: Outage
+) -> None:
+    session_id = await start(services.manager)
+    await api.answer(session_id, 1, "A")
+    await outage.begin("valkey")
+    await api.answer(session_id, 1, "B")
+    await outage.end("valkey")
+    until = asyncio.get_running_loop().time() + 2
+    while asyncio.get_running_loop().time() < until:
+        with servers.cache() as cache:
+            # Deleting what the service could not write takes its time, and reads do not.
+            cache.client_pause(100, all=False)
+        replies = await asyncio.gather(*(api.read(session_id) for _ in range(20)))
+        assert [reply.json()["answers"] for reply in replies] == [{"1": "B"}] * 20
+
+
 async def test_an_outage_of_valkey_leaves_the_keys_of_others_alone(
     before: SessionManager, servers: Servers, api: Api, services: Services, outage: Outage
 ) -> None:

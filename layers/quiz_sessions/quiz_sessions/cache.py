@@ -7,6 +7,7 @@ and `dirty:set-aside` (set).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import operator
 import re
@@ -73,6 +74,7 @@ class Cache:
         self._session_ttl = session_ttl_seconds
         self._breaker = CircuitBreaker()
         self._unwritten: set[str] = set()
+        self._deleting = asyncio.Lock()
         self._redis: Redis | RedisCluster = _connect_cluster(url) if cluster else _connect(url)
         self.shards = range(CLUSTER_SHARDS if cluster else 1)
 
@@ -262,9 +264,16 @@ class Cache:
             self._unwritten.update(keys)
             raise CacheUnavailableError
         try:
-            if self._unwritten:
-                await self._delete_unwritten()
+            if self._unwritten or self._deleting.locked():
+                # Also for those who come while another request deletes: they would read what it is about to.
+                async with self._deleting:
+                    if self._breaker.is_open and not probe:
+                        raise CacheUnavailableError
+                    await self._delete_unwritten()
             yield
+        except CacheUnavailableError:
+            self._unwritten.update(keys)
+            raise
         except exceptions.RedisError as error:
             self._unwritten.update(keys)
             # A server that refuses a command, being out of memory or without replicas, still serves others.
