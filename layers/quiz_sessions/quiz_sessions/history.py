@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -86,11 +87,9 @@ def differences(attempt: Attempt, trail: Iterable[AttemptEvent]) -> list[str]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    # In Python True equals 1.
-    return bool(one == other) and repr(_sorted(one)) == repr(_sorted(other))
+    # In Python True equals 1, and within an answer they are two things. Elsewhere 1 is 1.0.
+    return bool(one == other) and (not isinstance(one, dict) or _text(one) == _text(other))
 
 
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _sorted(value[name]) for name in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+def _text(answers: dict[str, Any]) -> str:
+    return json.dumps(answers, sort_keys=True)
