@@ -183,6 +183,7 @@ class Database:
             ), event AS (
                 INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
                 SELECT id, revision, version, 'started', jsonb_build_object(
+                    'user_id', user_id, 'quiz_id', quiz_id,
                     'attempt_no', attempt_no, 'expires_at', expires_at,
                     'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
                     'grace_seconds', grace_seconds, 'closes_at', closes_at
