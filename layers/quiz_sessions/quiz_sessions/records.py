@@ -164,7 +164,14 @@ class Records:
         return Verification(len(trail), sorted(broken), differences(attempt, trail))
 
     async def prove(self, receipt: str, answers: Mapping[str, Any] | None = None) -> Proof:
-        """Whether a receipt is genuine, and agrees with the trail and with the answers shown."""
+        """Whether a receipt is genuine, and agrees with the trail and with the answers shown.
+
+        Raises:
+            InvalidInputError: the answers can't be those of a session.
+        """
+        for question, answer in (answers or {}).items():
+            rules.check_id("question_id", question)
+            rules.check_json_value(answer)
         genuine = await self._parts.receipts.verify(receipt)
         if genuine is None:
             return Proof(None)
