@@ -86,7 +86,13 @@ _FORMAT = (
 class Receipts:
     """Signs and verifies. Without keys, or while they can't be read, there are no receipts."""
 
-    def __init__(self, read_keys: Callable[[], Awaitable[str]] | None, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        read_keys: Callable[[], Awaitable[str]] | None,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._read_keys = read_keys
         self._telemetry = telemetry
         self._keys: Keys | None = None
@@ -152,10 +158,10 @@ class Receipts:
             # A write has been committed by now, and must not fail for its receipt.
             self._telemetry.survived("receipt keys not read", error)
             self._fresh_seconds = RETRY_SECONDS
-        self._read_at = time.monotonic()
+        self._read_at = self._clock()
 
     def _is_due(self, max_age: float) -> bool:
-        return time.monotonic() - self._read_at >= min(max_age, self._fresh_seconds)
+        return self._clock() - self._read_at >= min(max_age, self._fresh_seconds)
 
 
 def answers_sha256(answers: Mapping[str, Any]) -> str:
