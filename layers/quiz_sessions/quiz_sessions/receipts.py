@@ -130,7 +130,7 @@ class Receipts:
             if key is None or not hmac.compare_digest(_encode(_mac(key, signed)), signature):
                 return None
             data = json.loads(_decode(payload))
-            return Receipt(**{**data, "session_id": UUID(data["session_id"])})
+            return Receipt(**{**data, "session_id": UUID(str(data["session_id"]))})
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
