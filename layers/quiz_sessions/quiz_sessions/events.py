@@ -7,7 +7,7 @@ docs/events.md for what each holds.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -35,18 +35,20 @@ _DETAIL_TYPES: Final = {
     "reopened": "session.reopened",
     "graded": "session.graded",
 }
-_DETAILS: Final = {
-    "session.started": ("expires_at",),
-    "session.completed": ("late_ms",),
-    "session.extended": ("expires_at",),
-    "session.reopened": ("expires_at",),
-    "session.graded": ("score", "max_score"),
+_DETAILS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "session.started": {"expires_at": None},
+    # Before there was a grace nothing could be late.
+    "session.completed": {"late_ms": 0},
+    "session.extended": {"expires_at": None},
+    "session.reopened": {"expires_at": None},
+    "session.graded": {"score": None, "max_score": None},
 }
+"""What belongs to a type, and what stands for it where an older event does not tell."""
 
 
 def detail_of(event: Unpublished) -> dict[str, Any]:
     """What the event says: which attempt, the event's place in its life, and what belongs to its type."""
-    names = _DETAILS.get(_DETAIL_TYPES[event.type], ())
+    told = _DETAILS.get(_DETAIL_TYPES[event.type], {})
     return {
         "schema_version": SCHEMA_VERSION,
         "event_id": str(event.event_id),
@@ -58,7 +60,7 @@ def detail_of(event: Unpublished) -> dict[str, Any]:
         "version": event.version,
         "at": iso(event.at),
         "hash": event.hash.hex(),
-        **{name: event.changes.get(name) for name in names},
+        **{name: event.changes.get(name, default) for name, default in told.items()},
     }
 
 
