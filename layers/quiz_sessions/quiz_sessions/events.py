@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from threading import Lock
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -64,11 +64,29 @@ def detail_of(event: Unpublished) -> dict[str, Any]:
     }
 
 
+def connect() -> Any:
+    """boto3's client, in a session of its own: the one that boto3 shares is not for several threads."""
+    # boto3 takes a third of a second to import, and requests never need it.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    patience = Config(
+        connect_timeout=1,
+        read_timeout=1.5,
+        retries={"total_max_attempts": 2},
+        max_pool_connections=CALLS_AT_ONCE,
+    )
+    return boto3.Session().client("events", config=patience)
+
+
 class EventBus:
     """An EventBridge bus. boto3 is imported with the first event."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, connect: Callable[[], Any] = connect) -> None:
         self._name = name
+        self._connect = connect
+        self._connecting = Lock()
+        self._known_client: Any = None
 
     async def put(self, events: Sequence[Unpublished]) -> list[bool]:
         """Send at most ten events; for each whether the bus has taken it.
@@ -90,7 +108,7 @@ class EventBus:
         return ["ErrorCode" not in entry for entry in reply["Entries"]]
 
     def _put_events(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
-        # The import of boto3 below has brought it.
+        # boto3 brings it.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
@@ -99,19 +117,13 @@ class EventBus:
             raise EventBusUnavailableError("The event bus takes no events.") from error
         return reply
 
-    @cached_property
+    @property
     def _client(self) -> Any:
-        # boto3 takes a third of a second to import, and requests never need it.
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-
-        patience = Config(
-            connect_timeout=1,
-            read_timeout=1.5,
-            retries={"total_max_attempts": 2},
-            max_pool_connections=CALLS_AT_ONCE,
-        )
-        return boto3.client("events", config=patience)
+        # The first calls are made at once, each in its thread.
+        with self._connecting:
+            if self._known_client is None:
+                self._known_client = self._connect()
+            return self._known_client
 
 
 class Relay:
