@@ -142,12 +142,14 @@ class Relay:
             DatabaseUnavailableError, BusyError: the outbox can't be read or marked.
         """
         published = 0
-        while go_on():
+        # With the right in hand before it reads: what another one has sent is marked by then.
+        while go_on() and await self._records.take_lease(self._holder, LEASE_SECONDS):
             waiting = await self._records.unpublished(PAGE)
             taken = await self._send(waiting, go_on)
             published += taken
             if taken < len(waiting) or len(waiting) < PAGE:
                 break
+        await self._records.give_up_lease(self._holder)
         return published
 
     async def _send(self, waiting: Sequence[Unpublished], go_on: Callable[[], bool]) -> int:
