@@ -183,6 +183,7 @@ class Database:
             ), event AS (
                 INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
                 SELECT id, revision, version, 'started', jsonb_build_object(
+                    'user_id', user_id, 'quiz_id', quiz_id,
                     'attempt_no', attempt_no, 'expires_at', expires_at,
                     'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
                     'grace_seconds', grace_seconds, 'closes_at', closes_at
@@ -298,13 +299,16 @@ class Database:
         ), event AS (
             INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
             SELECT id, revision, version, 'answered', jsonb_strip_nulls(jsonb_build_object(
-                'write_id', %(write_id)s::text, 'current_question', %(current_question)s::bigint
+                'write_id', %(write_id)s::text,
+                -- Only where it counted: the trail alone tells what the row says.
+                'current_question', CASE WHEN %(version)s::bigint IS NOT NULL OR %(at)s >= known_at
+                    THEN %(current_question)s::bigint END
             )) || jsonb_build_object('answers', sent.answers)
                 || CASE WHEN outdated IS NULL THEN '{{}}'
                     ELSE jsonb_build_object('outdated', outdated) END
                 || CASE WHEN lateness = 0 THEN '{{}}' ELSE jsonb_build_object('late_ms', lateness) END,
                 %(at_time)s
-            FROM written, sent, (SELECT lateness FROM current) AS lateness
+            FROM written, sent, (SELECT lateness, current_question_at AS known_at FROM current) AS before
         )
         SELECT outcome, row.* FROM judged, LATERAL (
             SELECT {ATTEMPT} FROM written

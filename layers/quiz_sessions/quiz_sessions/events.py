@@ -7,8 +7,8 @@ docs/events.md for what each holds.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -37,18 +37,20 @@ _DETAIL_TYPES: Final = {
     "reopened": "session.reopened",
     "graded": "session.graded",
 }
-_DETAILS: Final = {
-    "session.started": ("expires_at",),
-    "session.completed": ("late_ms",),
-    "session.extended": ("expires_at",),
-    "session.reopened": ("expires_at",),
-    "session.graded": ("score", "max_score"),
+_DETAILS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "session.started": {"expires_at": None},
+    # Before there was a grace nothing could be late.
+    "session.completed": {"late_ms": 0},
+    "session.extended": {"expires_at": None},
+    "session.reopened": {"expires_at": None},
+    "session.graded": {"score": None, "max_score": None},
 }
+"""What belongs to a type, and what stands for it where an older event does not tell."""
 
 
 def detail_of(event: Unpublished) -> dict[str, Any]:
     """What the event says: which attempt, the event's place in its life, and what belongs to its type."""
-    names = _DETAILS.get(_DETAIL_TYPES[event.type], ())
+    told = _DETAILS.get(_DETAIL_TYPES[event.type], {})
     return {
         "schema_version": SCHEMA_VERSION,
         "event_id": str(event.event_id),
@@ -60,15 +62,33 @@ def detail_of(event: Unpublished) -> dict[str, Any]:
         "version": event.version,
         "at": iso(event.at),
         "hash": event.hash.hex(),
-        **{name: event.changes.get(name) for name in names},
+        **{name: event.changes.get(name, default) for name, default in told.items()},
     }
+
+
+def connect() -> Any:
+    """boto3's client, in a session of its own: the one that boto3 shares is not for several threads."""
+    # boto3 takes a third of a second to import, and requests never need it.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    patience = Config(
+        connect_timeout=1,
+        read_timeout=1.5,
+        retries={"total_max_attempts": 2},
+        max_pool_connections=CALLS_AT_ONCE,
+    )
+    return boto3.Session().client("events", config=patience)
 
 
 class EventBus:
     """An EventBridge bus. boto3 is imported with the first event."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, connect: Callable[[], Any] = connect) -> None:
         self._name = name
+        self._connect = connect
+        self._connecting = Lock()
+        self._known_client: Any = None
 
     async def put(self, events: Sequence[Unpublished]) -> list[bool]:
         """Send at most ten events; for each whether the bus has taken it.
@@ -104,7 +124,7 @@ class EventBus:
         }
 
     def _put_events(self, entries: list[dict[str, Any]]) -> list[bool]:
-        # The import of boto3 below has brought it.
+        # boto3 brings it.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
@@ -113,19 +133,13 @@ class EventBus:
             raise EventBusUnavailableError("The event bus takes no events.") from error
         return ["ErrorCode" not in entry for entry in reply["Entries"]]
 
-    @cached_property
+    @property
     def _client(self) -> Any:
-        # boto3 takes a third of a second to import, and requests never need it.
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-
-        patience = Config(
-            connect_timeout=1,
-            read_timeout=1.5,
-            retries={"total_max_attempts": 2},
-            max_pool_connections=CALLS_AT_ONCE,
-        )
-        return boto3.client("events", config=patience)
+        # The first calls are made at once, each in its thread.
+        with self._connecting:
+            if self._known_client is None:
+                self._known_client = self._connect()
+            return self._known_client
 
 
 class Relay:
@@ -144,12 +158,14 @@ class Relay:
             DatabaseUnavailableError, BusyError: the outbox can't be read or marked.
         """
         published = 0
-        while go_on():
+        # With the right in hand before it reads: what another one has sent is marked by then.
+        while go_on() and await self._records.take_lease(self._holder, LEASE_SECONDS):
             waiting = await self._records.unpublished(PAGE)
             taken = await self._send(waiting, go_on)
             published += taken
             if taken < len(waiting) or len(waiting) < PAGE:
                 break
+        await self._records.give_up_lease(self._holder)
         return published
 
     async def _send(self, waiting: Sequence[Unpublished], go_on: Callable[[], bool]) -> int:

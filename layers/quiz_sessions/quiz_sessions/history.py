@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from .grading import canonical
@@ -20,6 +20,9 @@ _STATUS_AFTER = {
 }
 _MOVES_DEADLINE = ("extended", "rescheduled", "reopened")
 _AS_TOLD = (
+    "user_id",
+    "quiz_id",
+    "attempt_no",
     "current_question",
     "time_limit_seconds",
     "accommodation_seconds",
@@ -29,6 +32,9 @@ _AS_TOLD = (
     "max_score",
 )
 COMPARED = (
+    "user_id",
+    "quiz_id",
+    "attempt_no",
     "status",
     "current_question",
     "answers",
@@ -38,8 +44,11 @@ COMPARED = (
     "accommodation_seconds",
     "extension_seconds",
     "grace_seconds",
+    "closes_at",
+    "started_at",
     "expires_at",
     "completed_at",
+    "ended_at",
     "late_ms",
     "score",
     "max_score",
@@ -50,10 +59,20 @@ COMPARED = (
 def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
     """`attempt` as it was after the last event of `trail`, which begins with the attempt's first.
 
-    Of `attempt` itself only what never changes is taken; answer_meta and time_remaining stay as they are.
+    What the trail does not tell stays as it is in `attempt`, as answer_meta and time_remaining.
     """
     state = replace(
-        attempt, answers={}, current_question=0, late_ms=0, completed_at=None, score=None, max_score=None
+        attempt,
+        answers={},
+        current_question=0,
+        accommodation_seconds=0,
+        extension_seconds=0,
+        grace_seconds=0,
+        late_ms=0,
+        completed_at=None,
+        ended_at=None,
+        score=None,
+        max_score=None,
     )
     for event in trail:
         changes = event.changes
@@ -62,9 +81,9 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
             if name in changes:
                 told[name] = None if changes[name] is None else datetime.fromisoformat(changes[name])
         if event.type == "started":
-            told["status"] = Status.STARTED
+            told |= {"status": Status.STARTED, "started_at": event.at}
         elif event.type == "reopened":
-            told |= {"status": Status(changes["status"]), "score": None, "max_score": None}
+            told |= {"status": Status(changes["status"]), "ended_at": None, "score": None, "max_score": None}
         elif event.type in _STATUS_AFTER:
             told["status"] = _STATUS_AFTER[event.type]
         state = replace(
@@ -80,12 +99,22 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
             revision=event.revision,
             last_updated=event.at,
         )
-        if event.type == "completed":
-            state = replace(state, completed_at=min(event.at, state.expires_at))
+        state = replace(state, accepts_until=state.expires_at + timedelta(seconds=state.grace_seconds))
+        match event.type:
+            case "completed":
+                state = replace(state, completed_at=min(event.at, state.expires_at), ended_at=event.at)
+            case "abandoned":
+                state = replace(state, ended_at=event.at)
+            case "expired":
+                state = replace(state, ended_at=state.accepts_until)
     return state
 
 
 def differences(attempt: Attempt, trail: Iterable[AttemptEvent]) -> list[str]:
     """The names of what the row of `attempt` says otherwise than its trail."""
-    told = replay(attempt, trail)
+    try:
+        told = replay(attempt, trail)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+        # An event that was changed need not make sense.
+        return list(COMPARED)
     return [name for name in COMPARED if canonical(getattr(attempt, name)) != canonical(getattr(told, name))]

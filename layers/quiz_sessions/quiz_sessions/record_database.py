@@ -155,6 +155,14 @@ class RecordDatabase:
         )
         return bool(rows)
 
+    async def give_up_lease(self, holder: UUID) -> None:
+        """Leave the right to publish to whoever comes next."""
+        await self._postgres.fetch(
+            """
+            UPDATE relay_lease SET until = clock_timestamp() WHERE holder = %(holder)s RETURNING holder""",
+            {"holder": holder},
+        )
+
     async def unpublished(self, limit: int) -> list[Unpublished]:
         """The oldest events that the bus has not taken; those of one attempt in their order."""
         rows = await self._postgres.fetch(

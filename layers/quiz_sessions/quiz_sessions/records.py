@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,9 @@ from .receipts import Receipt, answers_sha256
 from .record_database import AttemptEvent
 
 MAX_PAGE = 200
+MAX_MISSING = 1000
+"""So many missing events are named."""
+_BEFORE_ALL = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +150,28 @@ class Records:
             SessionNotFoundError: there is no such session.
         """
         attempt = await self._attempt(session_id)
-        # What has been committed since the row was read is not its concern.
-        trail = [e for e in await self._database.trail(attempt.id) if e.revision <= attempt.revision]
-        broken = {event.revision for event in trail if not event.holds}
-        broken |= set(range(attempt.revision + 1)) ^ {event.revision for event in trail}
+        found = await self._database.trail(attempt.id, after=_BEFORE_ALL)
+        # An event is committed with its row: one that is ahead of the row even now is none of ours. What has
+        # been committed since the row was read first is not its concern.
+        ahead = (await self._attempt(attempt.id)).revision
+        trail = [event for event in found if event.revision <= attempt.revision]
+        known = {event.revision for event in trail}
+        missing = (revision for revision in range(attempt.revision + 1) if revision not in known)
+        broken = {event.revision for event in trail if not event.holds or event.revision < 0}
+        broken.update(event.revision for event in found if event.revision > ahead)
+        # A revision that was made up may be any number.
+        broken.update(islice(missing, MAX_MISSING))
         return Verification(len(trail), sorted(broken), differences(attempt, trail))
 
     async def prove(self, receipt: str, answers: Mapping[str, Any] | None = None) -> Proof:
-        """Whether a receipt is genuine, and agrees with the trail and with the answers shown."""
+        """Whether a receipt is genuine, and agrees with the trail and with the answers shown.
+
+        Raises:
+            InvalidInputError: the answers can't be those of a session.
+        """
+        for question, answer in (answers or {}).items():
+            rules.check_id("question_id", question)
+            rules.check_json_value(answer)
         genuine = await self._parts.receipts.verify(receipt)
         if genuine is None:
             return Proof(None)

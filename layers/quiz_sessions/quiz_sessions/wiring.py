@@ -140,7 +140,8 @@ def _read_secret(arn: str) -> str:
         secret: str = boto3.client("secretsmanager", config=patience).get_secret_value(SecretId=arn)[
             "SecretString"
         ]
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, KeyError) as error:
+        # A KeyError of a secret that is not a text.
         raise SecretUnavailableError("A secret can't be read.") from error
     return secret
 
