@@ -119,6 +119,10 @@ def _message(error: Mapping[str, Any]) -> str:
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {413: "content_too_large"}.get(error.status_code) or HTTPStatus(error.status_code).name.lower()
-    return problem(
-        error.status_code, code, str(error.detail), request.state.request_id, headers=error.headers
-    )
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # The router names the methods of the first route with this path alone.
+        path = getattr(request.scope.get("route"), "path", None)
+        documented = request.app.openapi()["paths"].get(path, {})
+        headers |= {"Allow": ", ".join(sorted(documented)).upper()} if documented else {}
+    return problem(error.status_code, code, str(error.detail), request.state.request_id, headers=headers)

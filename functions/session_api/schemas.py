@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -25,6 +27,17 @@ from quiz_sessions.rules import MAX_ANSWERS, MAX_ID_CHARACTERS, MAX_INTEGER
 Id = Annotated[StrictStr, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 Count = Annotated[StrictInt, Field(ge=0, le=MAX_INTEGER)]
 Answers = Annotated[dict[Id, Any], Field(max_length=MAX_ANSWERS)]
+
+
+def _iso(value: Any) -> Any:
+    # Pydantic would take a number, also one in a string, for seconds or milliseconds since 1970.
+    if value is not None and not (isinstance(value, str) and _DATE.match(value)):
+        raise ValueError("a date and time are text as in RFC 3339: 2027-01-15T12:00:00Z")
+    return value
+
+
+_DATE = re.compile("[0-9]{4}-")
+Moment = Annotated[AwareDatetime, BeforeValidator(_iso)]
 
 
 class _Request(BaseModel):
@@ -76,7 +89,7 @@ class CompleteRequest(_Request):
 
     answers: Answers | None = None
     version: Count | None = None
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = Field(
         None,
         description="The deadline that made the client do this; refused with 409 when there is a later one.",
     )
@@ -106,8 +119,8 @@ class QuizRequest(_Request):
 
     time_limit_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)] | None = None
     grace_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_CHANGE_SECONDS)] = 0
-    opens_at: AwareDatetime | None = None
-    closes_at: AwareDatetime | None = None
+    opens_at: Moment | None = None
+    closes_at: Moment | None = None
     max_attempts: Annotated[StrictInt, Field(ge=1, le=MAX_INTEGER)] | None = None
     when_active: WhenActive = WhenActive.NEW
     show_results: ShowResults = ShowResults.AFTER_END

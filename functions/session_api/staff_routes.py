@@ -115,7 +115,7 @@ def _add_quizzes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.post(
         "/quizzes/{quiz_id}/extend",
         summary="Move the deadline of every open attempt",
-        responses=documented(200, "Moved", 403, 422, model=CohortExtensionReply),
+        responses=documented(200, "Moved", 403, 413, 422, model=CohortExtensionReply),
     )
     async def extend_quiz(
         request: Request, quiz_id: str, body: ExtendRequest, idempotency_key: Key = None
@@ -139,7 +139,7 @@ def _add_quizzes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.post(
         "/quizzes/{quiz_id}/regrade",
         summary="Grade anew after the key was corrected",
-        responses=documented(200, "Regraded", 403, 404, 422, model=RegradeReply),
+        responses=documented(200, "Regraded", 403, 404, 413, 422, model=RegradeReply),
     )
     async def regrade(request: Request, quiz_id: str, body: ReasonRequest) -> Response:
         caller = _caller(request, services())
@@ -150,7 +150,7 @@ def _add_quizzes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.put(
         "/quizzes/{quiz_id}/accommodations/{user_id}",
         summary="Give a user extra time",
-        responses=documented(200, "Given", 403, 422, model=AccommodationReply),
+        responses=documented(200, "Given", 403, 413, 422, model=AccommodationReply),
     )
     async def put_accommodation(
         request: Request, quiz_id: str, user_id: str, body: AccommodationRequest
@@ -190,7 +190,7 @@ def _add_changes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.post(
         "/sessions/{session_id}/extend",
         summary="Move the deadline of an open session",
-        responses=documented(200, "Moved", 403, 404, 409, 422),
+        responses=documented(200, "Moved", 403, 404, 409, 413, 422),
     )
     async def extend(
         request: Request, session_id: UUID, body: ExtendRequest, idempotency_key: Key = None
@@ -210,7 +210,7 @@ def _add_changes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.post(
         "/sessions/{session_id}/reopen",
         summary="Open an expired session again",
-        responses=documented(200, "Open", 403, 404, 409, 422),
+        responses=documented(200, "Open", 403, 404, 409, 413, 422),
     )
     async def reopen(
         request: Request, session_id: UUID, body: ReopenRequest, idempotency_key: Key = None
@@ -248,7 +248,7 @@ def _add_changes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.post(
         "/sessions/{session_id}/late-answers/{event}/accept",
         summary="Let late answers count",
-        responses=documented(200, "They count", 403, 404, 422),
+        responses=documented(200, "They count", 403, 404, 413, 422),
     )
     async def accept_late_answer(
         request: Request, session_id: UUID, event: int, body: ReasonRequest
@@ -263,7 +263,7 @@ def _add_changes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.post(
         "/sessions/{session_id}/score",
         summary="Set the score where there is no answer key",
-        responses=documented(200, "Set", 403, 404, 409, 422),
+        responses=documented(200, "Set", 403, 404, 409, 413, 422),
     )
     async def set_score(request: Request, session_id: UUID, body: ScoreRequest) -> Response:
         caller = _caller(request, services())

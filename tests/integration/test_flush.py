@@ -353,6 +353,11 @@ async def test_the_metrics_are_printed_as_one_embedded_metric_line(
             "DirtySessions",
             "OldestDirtyAgeSeconds",
             "FlushFailures",
+            "SessionsSetAside",
+            "AttemptsGraded",
+            "EventsPublished",
+            "EventsPending",
+            "OldestEventAgeSeconds",
         }
     )
     assert line["SessionsFlushed"] == [1.0]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -35,11 +35,16 @@ SESSION_FIELDS = {
     "expires_at",
     "last_updated",
     "completed_at",
+    "late_ms",
     "score",
     "max_score",
     "durability",
     "buffered_questions",
+    "receipt",
+    "next_autosave_after_ms",
 }
+MOVING = {"time_remaining", "next_autosave_after_ms"}
+"""What two replies on the same session may say differently."""
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "request_id"}
 JSON_TYPE = {"Content-Type": "application/json"}
 START = {"user_id": "user1", "quiz_id": "quiz1"}
@@ -91,7 +96,9 @@ class Progress:
 async def started(http: httpx.AsyncClient, **fields: str) -> Progress:
     reply = await http.post("/sessions/start", json={**START, **fields})
     assert reply.status_code == 201, reply.text
-    return Progress(http, reply.json())
+    session = reply.json()
+    assert session.pop("resumed") is False
+    return Progress(http, session)
 
 
 @pytest.fixture
@@ -107,10 +114,14 @@ class Gateway:
     app: ASGIApp
     millis: int = EPOCH_MILLIS
     field: str = "timeEpoch"
+    subject: str | None = None
+    """Whom the token names."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        event = {"requestContext": {self.field: self.millis, "requestId": "from-the-gateway"}}
-        await self.app({**scope, "aws.event": event}, receive, send)
+        context: dict[str, Any] = {self.field: self.millis, "requestId": "from-the-gateway"}
+        if self.subject is not None:
+            context["authorizer"] = {"jwt": {"claims": {"sub": self.subject}}}
+        await self.app({**scope, "aws.event": {"requestContext": context}}, receive, send)
 
 
 @pytest.fixture
@@ -172,14 +183,26 @@ def check_problem(reply: httpx.Response, status: int, code: str, *extra: str) ->
     return body
 
 
-def check_session(reply: httpx.Response, status: int = 200) -> dict[str, Any]:
-    """That `reply` is a session, as every endpoint shows one."""
+def check_session(reply: httpx.Response, status: int = 200, more: Set[str] = frozenset()) -> dict[str, Any]:
+    """That `reply` is a session, as every endpoint shows one, with `more` members."""
     assert (reply.status_code, reply.headers["content-type"]) == (status, "application/json"), reply.text
     body: dict[str, Any] = reply.json()
-    assert set(body) == SESSION_FIELDS
+    assert set(body) == SESSION_FIELDS | more
     assert reply.headers["etag"] == f'"{body["version"]}"'
     assert reply.headers["cache-control"] == "no-store"
     return body
+
+
+def check_start(reply: httpx.Response, status: int = 201) -> dict[str, Any]:
+    """That `reply` is a session as a start shows it; returns it as others do."""
+    body = check_session(reply, status, {"resumed"})
+    assert body.pop("resumed") is False
+    return body
+
+
+def lasting(session: Mapping[str, Any]) -> dict[str, Any]:
+    """A session without what moves by itself."""
+    return {name: value for name, value in session.items() if name not in MOVING}
 
 
 def expire(store: Store, session: Progress) -> None:
@@ -207,13 +230,13 @@ def session_of(size: int) -> dict[str, Any]:
 
 
 async def test_start_replies_201_with_a_session(client: httpx.AsyncClient) -> None:
-    check_session(await client.post("/sessions/start", json=START), 201)
+    check_start(await client.post("/sessions/start", json=START))
 
 
 async def test_a_new_session_is_empty(client: httpx.AsyncClient) -> None:
     body = (await client.post("/sessions/start", json=START)).json()
-    told = {name: body[name] for name in SESSION_FIELDS - {"id", "started_at", "expires_at", "last_updated"}}
-    assert told == {
+    untold = {"id", "started_at", "expires_at", "last_updated", "next_autosave_after_ms"}
+    assert {name: body[name] for name in body if name not in untold} == {
         "user_id": "user1",
         "quiz_id": "quiz1",
         "attempt_no": 1,
@@ -223,10 +246,13 @@ async def test_a_new_session_is_empty(client: httpx.AsyncClient) -> None:
         "version": 0,
         "time_remaining": 1800,
         "completed_at": None,
+        "late_ms": 0,
         "score": None,
         "max_score": None,
         "durability": "committed",
         "buffered_questions": [],
+        "receipt": None,
+        "resumed": False,
     }
 
 
@@ -277,6 +303,19 @@ async def test_ids_of_any_characters(client: httpx.AsyncClient, store: Store, na
     assert (shown["user_id"], shown["quiz_id"]) == (name, name)
 
 
+@pytest.mark.parametrize("autosave", [False, True])
+async def test_an_open_session_says_when_to_autosave_next(session: Progress, autosave: bool) -> None:
+    for body in (session.started, await session.answer(1, "A", autosave=autosave), await session.read()):
+        # Ten seconds, a fifth more or less.
+        assert 8_000 <= body["next_autosave_after_ms"] <= 12_000
+
+
+@pytest.mark.parametrize("end", ["complete", "abandon"])
+async def test_an_ended_session_asks_for_no_autosave(session: Progress, end: str) -> None:
+    body = check_session(await session.http.post(f"{session.path}/{end}"))
+    assert body["next_autosave_after_ms"] is (await session.read())["next_autosave_after_ms"] is None
+
+
 @pytest.mark.parametrize("field", ["user_id", "quiz_id"])
 @pytest.mark.parametrize(
     "value", ["", "x" * 129, "🙂" * 129, "a\x00b", "a\ud800", 1, True, 1.0, None, [], {}]
@@ -302,6 +341,14 @@ async def test_another_start_is_refused(client: httpx.AsyncClient, store: Store,
     assert store.everything() == ([], [], {}, [])
 
 
+async def test_a_start_may_leave_its_user_to_the_token(services: Services) -> None:
+    gateway = Gateway(create_app(lambda: replace(services, jwt=True)), subject="from-the-token")
+    transport = httpx.ASGITransport(gateway, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        body = check_start(await http.post("/sessions/start", json={"quiz_id": "quiz1"}))
+    assert body["user_id"] == "from-the-token"
+
+
 # Idempotency-Key
 
 
@@ -310,13 +357,13 @@ async def start_with_key(http: httpx.AsyncClient, key: str, **fields: str) -> ht
 
 
 async def test_the_first_start_with_a_key_is_201(client: httpx.AsyncClient) -> None:
-    check_session(await start_with_key(client, "k1"), 201)
+    check_start(await start_with_key(client, "k1"))
 
 
 async def test_a_start_repeated_with_its_key_is_200_and_the_same(client: httpx.AsyncClient) -> None:
     first = await start_with_key(client, "k1")
     again = await start_with_key(client, "k1")
-    assert check_session(again, 200) | {"time_remaining": 1800} == first.json()
+    assert lasting(check_start(again, 200)) == lasting(check_start(first))
     assert again.headers["location"] == first.headers["location"]
 
 
@@ -331,7 +378,7 @@ async def test_a_repeated_start_shows_the_session_as_it_is_now(client: httpx.Asy
     session = Progress(client, (await start_with_key(client, "k1")).json())
     await session.answer(1, "A")
     await session.answer(2, "B", autosave=True)
-    again = check_session(await start_with_key(client, "k1"), 200)
+    again = check_start(await start_with_key(client, "k1"), 200)
     assert (again["answers"], again["version"]) == ({"1": "A", "2": "B"}, 1)
     assert again["buffered_questions"] == ["2"]
 
@@ -383,7 +430,7 @@ async def test_another_key_is_refused(client: httpx.AsyncClient, store: Store, k
 
 async def test_a_read_shows_the_session(session: Progress) -> None:
     body = check_session(await session.http.get(session.path))
-    assert body | {"time_remaining": 1800} == session.started
+    assert lasting(body) == lasting(session.started)
 
 
 async def test_a_read_from_the_database_shows_the_same(session: Progress, store: Store) -> None:
@@ -391,7 +438,7 @@ async def test_a_read_from_the_database_shows_the_same(session: Progress, store:
     await session.answer("x", "draft", autosave=True)
     cached = await session.read()
     store.forget_cached(session)
-    assert await session.read() | {"time_remaining": 0} == cached | {"time_remaining": 0}
+    assert lasting(await session.read()) == lasting(cached)
 
 
 async def test_a_read_stores_nothing(session: Progress, store: Store) -> None:
@@ -579,7 +626,7 @@ async def test_a_stale_version_is_a_conflict_that_tells_what_has_changed(
     reply = await session.patch(headers, question_id=2, answer="mine", autosave=autosave, **version)
     body = check_problem(reply, 409, "version_conflict", "current_version", "changed_questions", "session")
     assert (body["current_version"], body["changed_questions"]) == (3, ["1", "10", "2"])
-    assert body["session"] == await session.read() | {"time_remaining": body["session"]["time_remaining"]}
+    assert lasting(body["session"]) == lasting(await session.read())
     assert store.everything() == before
 
 
@@ -601,7 +648,7 @@ async def test_a_repeated_write_with_its_version_is_the_committed_result(
     first = check_session(await session.patch(**ONE, version=0))
     before = store.everything()
     again = check_session(await session.patch(**ONE, version=0))
-    assert again | {"time_remaining": 0} == first | {"time_remaining": 0}
+    assert lasting(again) == lasting(first)
     assert store.everything() == before
 
 
@@ -900,7 +947,7 @@ async def test_a_write_that_cannot_be_kept_is_422_and_stores_nothing(
     before = store.everything()
     check_problem(await session.send(body), 422, "invalid_input")
     assert store.everything() == before
-    assert await session.read() | {"time_remaining": 1800} == session.started
+    assert lasting(await session.read()) == lasting(session.started)
 
 
 @refused_bodies
@@ -1155,7 +1202,7 @@ async def test_completing_at_a_stale_version_is_a_conflict(
     reply = await session.http.post(f"{session.path}/complete", json=version, headers=headers)
     body = check_problem(reply, 409, "version_conflict", "current_version", "changed_questions", "session")
     assert (body["current_version"], body["changed_questions"]) == (2, ["2"])
-    assert set(body["session"]) == SESSION_FIELDS
+    assert set(body["session"]) == SESSION_FIELDS - {"next_autosave_after_ms"}
     assert store.everything() == before
 
 
@@ -1243,7 +1290,7 @@ async def test_a_closed_session_takes_no_answer(
     await session.http.post(f"{session.path}/{end}")
     before = store.everything()
     problem = check_problem(await session.patch(**body), 409, "session_closed", "session")
-    assert problem["session"] == await session.read()
+    assert lasting(problem["session"]) == lasting(await session.read())
     assert store.everything() == before
 
 
@@ -1253,7 +1300,7 @@ async def test_the_first_end_wins(session: Progress, store: Store, first: str, s
     before = store.everything()
     reply = await session.http.post(f"{session.path}/{second}")
     problem = check_problem(reply, 409, "session_closed", "session")
-    assert problem["session"] == await session.read()
+    assert lasting(problem["session"]) == lasting(await session.read())
     assert store.everything() == before
 
 
@@ -1389,9 +1436,19 @@ EVERY_SESSION_ENDPOINT: list[tuple[str, str, object]] = [
     ("GET", "/sessions/{}", None),
     ("PATCH", "/sessions/{}/progress", ONE),
     ("PATCH", "/sessions/{}/progress", {**ONE, "autosave": True}),
+    ("GET", "/sessions/{}?at_version=0", None),
+    ("GET", "/sessions/{}/deadline", None),
+    ("GET", "/sessions/{}/results", None),
     ("POST", "/sessions/{}/complete", {}),
     ("POST", "/sessions/{}/complete", {"answers": {"1": "A"}}),
     ("POST", "/sessions/{}/abandon", None),
+    ("POST", "/sessions/{}/extend", {"seconds": 60, "reason": "why"}),
+    ("POST", "/sessions/{}/reopen", {"seconds": 60, "reason": "why"}),
+    ("GET", "/sessions/{}/late-answers", None),
+    ("POST", "/sessions/{}/late-answers/2/accept", {"reason": "why"}),
+    ("POST", "/sessions/{}/score", {"score": 1.0, "max_score": 2.0, "reason": "why"}),
+    ("GET", "/sessions/{}/events", None),
+    ("GET", "/sessions/{}/verify", None),
 ]
 
 
@@ -1415,7 +1472,7 @@ async def test_an_id_that_is_no_uuid_is_422(
 # The framework's own errors
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/sessions", f"/sessions/{UNKNOWN}/nope", "/redoc"])
+@pytest.mark.parametrize("path", ["/", "/nope", "/quizzes", f"/sessions/{UNKNOWN}/nope", "/redoc"])
 async def test_an_unknown_path_is_a_404_problem(client: httpx.AsyncClient, path: str) -> None:
     check_problem(await client.get(path), 404, "not_found")
 
@@ -1428,7 +1485,13 @@ async def test_an_unknown_path_is_a_404_problem(client: httpx.AsyncClient, path:
         ("POST", f"/sessions/{UNKNOWN}/progress", {"PATCH"}),
         ("GET", f"/sessions/{UNKNOWN}/complete", {"POST"}),
         ("GET", f"/sessions/{UNKNOWN}/abandon", {"POST"}),
+        ("POST", "/sessions", {"GET"}),
+        ("GET", f"/sessions/{UNKNOWN}/extend", {"POST"}),
+        ("DELETE", f"/sessions/{UNKNOWN}/events", {"GET"}),
+        ("POST", "/quizzes/quiz1", {"GET", "PUT", "DELETE"}),
+        ("GET", "/receipts/verify", {"POST"}),
         ("POST", "/health", {"GET"}),
+        ("POST", "/docs", {"GET", "HEAD"}),
     ],
 )
 async def test_another_method_is_a_405_problem(

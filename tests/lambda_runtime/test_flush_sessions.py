@@ -24,6 +24,11 @@ METRICS = {
     "DirtySessions",
     "OldestDirtyAgeSeconds",
     "FlushFailures",
+    "SessionsSetAside",
+    "AttemptsGraded",
+    "EventsPublished",
+    "EventsPending",
+    "OldestEventAgeSeconds",
 }
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -47,13 +48,21 @@ ATTEMPTS = st.builds(
     version=st.integers(0),
     revision=st.integers(0),
     time_remaining=st.integers(0),
+    time_limit_seconds=st.integers(1),
+    accommodation_seconds=st.integers(0),
+    extension_seconds=st.integers(),
+    closes_at=st.none() | MOMENTS,
+    grace_seconds=st.integers(0),
     started_at=MOMENTS,
     expires_at=MOMENTS,
+    accepts_until=MOMENTS,
     last_updated=MOMENTS,
     completed_at=st.none() | MOMENTS,
     ended_at=st.none() | MOMENTS,
+    late_ms=st.integers(0),
     score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     max_score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    needs_grading=st.booleans(),
 )
 
 
@@ -174,8 +183,20 @@ def test_revision_stands_first_for_the_scripts(original: Attempt) -> None:
 def test_the_cached_form_is_the_session_and_what_the_api_strips() -> None:
     cached = json.loads(attempt().to_json())
     shown = rules.view(attempt(), Drafts(), START).to_dict()
-    assert set(cached) - set(shown) == {"revision", "answer_meta", "current_question_at", "ended_at"}
-    assert set(shown) - set(cached) == {"durability", "buffered_questions"}
+    assert set(cached) - set(shown) == {
+        "revision",
+        "answer_meta",
+        "current_question_at",
+        "ended_at",
+        "time_limit_seconds",
+        "accommodation_seconds",
+        "extension_seconds",
+        "closes_at",
+        "grace_seconds",
+        "accepts_until",
+        "needs_grading",
+    }
+    assert set(shown) - set(cached) == {"durability", "buffered_questions", "receipt"}
     assert {name: cached[name] for name in cached.keys() & shown.keys()} == {
         name: shown[name] for name in cached.keys() & shown.keys()
     }
@@ -191,6 +212,7 @@ def test_a_session_as_json() -> None:
             time_remaining=1710,
             completed_at=ended,
             ended_at=ended,
+            late_ms=250,
             score=1.0,
             max_score=2.0,
         ),
@@ -211,11 +233,26 @@ def test_a_session_as_json() -> None:
         "expires_at": "2027-01-15T08:30:00Z",
         "last_updated": "2027-01-15T08:00:00Z",
         "completed_at": "2027-01-15T08:01:30Z",
+        "late_ms": 250,
         "score": 1.0,
         "max_score": 2.0,
         "durability": "committed",
         "buffered_questions": [],
+        "receipt": None,
     }
+
+
+@pytest.mark.parametrize(
+    "fields", [{"receipt": "a.b.c"}, {"replayed": True}, {"resumed": True}, {"receipt": None}]
+)
+def test_two_replies_show_the_same_session_whatever_they_say_of_themselves(fields: dict[str, Any]) -> None:
+    shown = rules.view(attempt(), Drafts(), START)
+    assert replace(shown, **fields) == shown
+
+
+@pytest.mark.parametrize("receipt", [None, "a.b.c"])
+def test_a_receipt_is_shown_as_it_is(receipt: str | None) -> None:
+    assert replace(rules.view(attempt(), Drafts(), START), receipt=receipt).to_dict()["receipt"] == receipt
 
 
 # Attempts and drafts
@@ -230,8 +267,9 @@ def test_answered_at_is_before_all_time_without_an_answer() -> None:
     assert attempt().answered_at("1") == -1
 
 
-def test_an_open_attempt_ends_at_its_deadline() -> None:
-    assert attempt().end == START + 1800 * SECOND
+def test_an_open_attempt_ends_with_its_grace() -> None:
+    until = from_micros(START + 1810 * SECOND)
+    assert attempt(grace_seconds=10, accepts_until=until).end == START + 1810 * SECOND
 
 
 def test_an_ended_attempt_ended_when_it_did() -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from quiz_sessions import errors, rules
-from quiz_sessions.models import Drafts, Status
+from quiz_sessions.models import Drafts, Status, from_micros
 from quiz_sessions.telemetry import Telemetry
 from quiz_sessions.wiring import Services
 from session_api.app import create_app
@@ -20,6 +20,7 @@ from tests.builders import START, attempt
 
 SESSION = rules.view(attempt(status=Status.COMPLETED, version=4, answers={"1": "A"}), Drafts(), START)
 PATH = f"/sessions/{SESSION.id}"
+MOMENT = from_micros(START)
 
 
 @dataclass
@@ -59,7 +60,7 @@ def ask(log: Log) -> Ask:
     """Reads a session where that raises the given error."""
 
     async def ask(error: Exception) -> httpx.Response:
-        services = cast(Services, SimpleNamespace(manager=Failing(error)))
+        services = cast(Services, SimpleNamespace(manager=Failing(error), jwt=False))
         transport = httpx.ASGITransport(create_app(lambda: services, lambda: cast(Telemetry, log)))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             return await http.get(PATH)
@@ -71,10 +72,26 @@ KINDS = [
     (errors.InvalidInputError("Change this."), 422, "invalid_input"),
     (errors.ContentTooLargeError("Too large."), 413, "content_too_large"),
     (errors.IdempotencyKeyReusedError(), 422, "idempotency_key_reused"),
+    (errors.UnauthenticatedError(), 401, "unauthenticated"),
+    (errors.ForbiddenError("This needs the scope sessions:grade."), 403, "forbidden"),
+    (errors.ResultsHiddenError(), 403, "results_hidden"),
     (errors.SessionNotFoundError(), 404, "session_not_found"),
-    (errors.SessionExpiredError(), 410, "session_expired"),
+    (errors.QuizNotFoundError(), 404, "quiz_not_found"),
+    (errors.AccommodationNotFoundError(), 404, "accommodation_not_found"),
+    (errors.LateAnswerNotFoundError(), 404, "late_answer_not_found"),
+    (errors.VersionNotFoundError(), 404, "version_not_found"),
+    (errors.QuizNotOpenError(MOMENT), 409, "quiz_not_open"),
+    (errors.QuizClosedError(MOMENT), 409, "quiz_closed"),
+    (errors.QuizInUseError(), 409, "quiz_in_use"),
+    (errors.AttemptsExhaustedError(), 409, "attempts_exhausted"),
+    (errors.ActiveAttemptError(SESSION.id), 409, "attempt_active"),
+    (errors.DeadlineMovedError(SESSION), 409, "deadline_moved"),
+    (errors.SessionOpenError(), 409, "session_open"),
+    (errors.SessionStateError("Extend it instead."), 409, "session_state"),
+    (errors.GradedByKeyError(), 409, "graded_by_key"),
     (errors.SessionClosedError(SESSION), 409, "session_closed"),
     (errors.VersionConflictError(SESSION, ["1"]), 409, "version_conflict"),
+    (errors.SessionExpiredError(), 410, "session_expired"),
     (errors.BusyError(), 503, "session_busy"),
     (errors.DatabaseUnavailableError(), 503, "store_unavailable"),
     (errors.CacheUnavailableError(), 503, "store_unavailable"),
@@ -87,7 +104,15 @@ each_kind = pytest.mark.parametrize(
 
 def test_every_error_of_a_use_case_is_among_these() -> None:
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)}
-    assert kinds - {type(error) for error, *_ in KINDS} == {errors.QuizSessionsError, errors.SettingsError}
+    assert kinds - {type(error) for error, *_ in KINDS} == {
+        # Only their subclasses are raised.
+        errors.QuizSessionsError,
+        errors.StartRefusedError,
+        # No request meets these: one ends the process's first request, the others are survived.
+        errors.SettingsError,
+        errors.SecretUnavailableError,
+        errors.EventBusUnavailableError,
+    }
 
 
 @each_kind
@@ -127,10 +152,34 @@ async def test_a_version_conflict_tells_what_has_changed(ask: Ask) -> None:
     assert body["session"] == SESSION.to_dict()
 
 
-async def test_a_closed_session_is_shown(ask: Ask) -> None:
-    body = (await ask(errors.SessionClosedError(SESSION))).json()
-    assert body["session"] == SESSION.to_dict()
-    assert not {"current_version", "changed_questions"} & set(body)
+USUAL = {"type", "title", "status", "detail", "code", "request_id"}
+
+
+@pytest.mark.parametrize(
+    ("error", "members"),
+    [
+        (errors.SessionClosedError(SESSION), {"session": SESSION.to_dict()}),
+        (errors.DeadlineMovedError(SESSION), {"session": SESSION.to_dict()}),
+        (errors.ActiveAttemptError(SESSION.id), {"session_id": str(SESSION.id)}),
+        (errors.ActiveAttemptError(None), {"session_id": None}),
+        (errors.QuizNotOpenError(MOMENT), {"opens_at": "2027-01-15T08:00:00Z"}),
+        (errors.QuizClosedError(MOMENT), {"closes_at": "2027-01-15T08:00:00Z"}),
+        (errors.QuizClosedError(None), {"closes_at": None}),
+        (errors.AttemptsExhaustedError(), {}),
+        (errors.SessionOpenError(), {}),
+    ],
+)
+async def test_a_refusal_tells_what_helps_and_nothing_else(
+    ask: Ask, error: Exception, members: dict[str, Any]
+) -> None:
+    body = (await ask(error)).json()
+    assert {name: body[name] for name in set(body) - USUAL} == members
+
+
+@each_kind
+async def test_only_a_401_asks_for_a_token(ask: Ask, error: Exception, status: int, code: str) -> None:
+    reply = await ask(error)
+    assert reply.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
 
 
 @pytest.mark.parametrize(
@@ -184,8 +233,14 @@ def test_a_problem_takes_further_members_and_headers() -> None:
     assert response.headers["allow"] == "GET"
 
 
-def test_a_503_keeps_a_retry_after_of_its_own() -> None:
-    response = problem(503, "c", "d", "r1", headers={"Retry-After": "30"})
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_may_try_again_is_told_when(status: int) -> None:
+    assert int(problem(status, "c", "d", "r1").headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_retry_after_of_its_own_is_kept(status: int) -> None:
+    response = problem(status, "c", "d", "r1", headers={"Retry-After": "30"})
     assert response.headers["retry-after"] == "30"
 
 

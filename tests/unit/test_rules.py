@@ -17,6 +17,7 @@ from quiz_sessions.models import Attempt, Draft, Drafts, Status, from_micros
 from tests.builders import SECOND, START, attempt, drafts
 
 END = START + 1800 * SECOND
+GRACE_END = END + 10 * SECOND
 OPEN = [Status.STARTED, Status.IN_PROGRESS]
 CLOSED = [Status.COMPLETED, Status.EXPIRED, Status.ABANDONED]
 MEGABYTE = 1024 * 1024
@@ -341,6 +342,118 @@ def test_an_ended_attempt_is_never_overdue(status: Status) -> None:
     assert not rules.is_overdue(attempt(status=status), END + 1)
 
 
+def with_grace(**fields: Any) -> Attempt:
+    """An attempt that takes answers for ten seconds after its deadline."""
+    return attempt(grace_seconds=10, accepts_until=from_micros(GRACE_END), **fields)
+
+
+@pytest.mark.parametrize(("at", "overdue"), [(END + 1, False), (GRACE_END, False), (GRACE_END + 1, True)])
+def test_a_grace_period_puts_off_when_it_is_overdue_and_not_the_deadline(at: int, overdue: bool) -> None:
+    assert rules.is_overdue(with_grace(), at) is overdue
+    shown = rules.view(with_grace(), Drafts(), at)
+    assert (shown.status is Status.EXPIRED, shown.time_remaining) == (overdue, 0)
+
+
+@pytest.mark.parametrize(
+    ("after", "milliseconds"),
+    [(-SECOND, 0), (0, 0), (1, 1), (1000, 1), (1001, 2), (SECOND, 1000), (SECOND + 1, 1001)],
+)
+def test_lateness_is_in_milliseconds_rounded_up(after: int, milliseconds: int) -> None:
+    assert rules.lateness_ms(from_micros(END), END + after) == milliseconds
+
+
+@given(MOMENTS, MOMENTS)
+def test_who_has_time_left_is_not_late(expires: int, at: int) -> None:
+    deadline = from_micros(expires)
+    assert (rules.lateness_ms(deadline, at) == 0) == (at <= expires)
+    assert not (rules.time_remaining(deadline, at) and rules.lateness_ms(deadline, at))
+
+
+def test_a_deadline_tells_its_parts() -> None:
+    closes = from_micros(END + 3600 * SECOND)
+    row = attempt(
+        time_limit_seconds=1500,
+        accommodation_seconds=200,
+        extension_seconds=100,
+        closes_at=closes,
+        grace_seconds=10,
+        accepts_until=from_micros(GRACE_END),
+    )
+    assert rules.deadline(row, START + 500 * SECOND).to_dict() == {
+        "session_id": str(row.id),
+        "status": "started",
+        "started_at": "2027-01-15T08:00:00Z",
+        "time_limit_seconds": 1500,
+        "accommodation_seconds": 200,
+        "extension_seconds": 100,
+        "closes_at": "2027-01-15T09:30:00Z",
+        "grace_seconds": 10,
+        "expires_at": "2027-01-15T08:30:00Z",
+        "accepts_until": "2027-01-15T08:30:10Z",
+        "binding": "time_limit",
+        "server_time": "2027-01-15T08:08:20Z",
+        "time_remaining": 1300,
+    }
+
+
+@pytest.mark.parametrize(
+    ("closes", "binding"),
+    [
+        (None, "time_limit"),
+        (END + 1, "time_limit"),
+        (END, "time_limit"),
+        (END - 1, "closes_at"),
+    ],
+)
+def test_what_comes_first_makes_the_deadline(closes: int | None, binding: str) -> None:
+    row = attempt(closes_at=None if closes is None else from_micros(closes))
+    assert rules.deadline(row, START).binding == binding
+
+
+@pytest.mark.parametrize(("at", "status"), [(GRACE_END, "in_progress"), (GRACE_END + 1, "expired")])
+def test_a_deadline_says_what_a_read_says(at: int, status: str) -> None:
+    row = with_grace(status=Status.IN_PROGRESS)
+    assert rules.deadline(row, at).status == rules.view(row, Drafts(), at).status == status
+
+
+@pytest.mark.parametrize("status", CLOSED)
+def test_the_deadline_of_an_ended_attempt_stands_still(status: Status) -> None:
+    row = attempt(status=status, ended_at=from_micros(START + 10), time_remaining=42)
+    found = rules.deadline(row, END + 500 * SECOND)
+    assert (found.status, found.time_remaining) == (status, 42)
+
+
+# Load
+
+BACKLOGS = st.integers(0, 1_000_000)
+SHARES = st.floats(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("backlog", "errors", "jitter", "pause"),
+    [
+        (0, 0.0, 0.5, 10_000),
+        (0, 0.0, 0.0, 8_000),
+        (0, 0.0, 1.0, 12_000),
+        (2_000, 0.0, 0.5, 20_000),
+        (0, 1.0, 0.5, 60_000),
+        (10_000, 0.0, 0.5, 60_000),
+        (10_001, 1.0, 0.5, 60_000),
+        (10_001, 1.0, 1.0, 72_000),
+    ],
+)
+def test_the_pause_between_autosaves(backlog: int, errors: float, jitter: float, pause: int) -> None:
+    assert rules.next_autosave_after_ms(backlog, errors, jitter) == pause
+
+
+@given(BACKLOGS, SHARES, SHARES, BACKLOGS, SHARES)
+def test_more_load_never_shortens_the_pause(
+    backlog: int, errors: float, jitter: float, more: int, worse: float
+) -> None:
+    calm = rules.next_autosave_after_ms(backlog, errors, jitter)
+    assert rules.next_autosave_after_ms(backlog + more, max(errors, worse), jitter) >= calm
+
+
 # Which answer counts
 
 
@@ -370,7 +483,7 @@ def test_a_draft_at_time_0_counts_where_nothing_is_committed() -> None:
 def test_counting_is_each_draft_that_counts(held: Drafts, committed: dict[str, int], end: int) -> None:
     row = attempt(
         answer_meta={question: {"version": 1, "at": at} for question, at in committed.items()},
-        expires_at=from_micros(end),
+        accepts_until=from_micros(end),
     )
     assert rules.counting(row, held) == {
         question: draft.value
@@ -383,7 +496,7 @@ def test_counting_is_each_draft_that_counts(held: Drafts, committed: dict[str, i
 def test_more_drafts_never_make_a_question_uncounted(held: Drafts, more: Drafts, end: int) -> None:
     # Up to the end: a later one replaces the draft and is late itself.
     assume(all(draft.at <= end for draft in more.answers.values()))
-    row = attempt(expires_at=from_micros(end))
+    row = attempt(accepts_until=from_micros(end))
     assert rules.counting(row, held).keys() <= rules.counting(row, rules.merge_drafts(held, more)).keys()
 
 
@@ -582,6 +695,21 @@ def test_what_the_row_says_is_shown_unchanged() -> None:
     ):
         assert getattr(shown, name) == getattr(row, name)
     assert (shown.score, shown.max_score, shown.completed_at) == (1.5, 2.0, None)
+
+
+def test_a_draft_within_the_grace_counts_and_is_late() -> None:
+    shown = rules.view(with_grace(), drafts(a=("x", END + 2 * SECOND)), END + 3 * SECOND)
+    assert (shown.answers, shown.status, shown.late_ms) == ({"a": "x"}, Status.IN_PROGRESS, 2000)
+
+
+def test_the_latest_of_what_counts_is_what_is_late() -> None:
+    held = drafts(a=("x", END + SECOND), b=("y", END), c=("too late", GRACE_END + 1))
+    assert rules.view(with_grace(late_ms=500), held, GRACE_END).late_ms == 1000
+    assert rules.view(with_grace(late_ms=1500), held, GRACE_END).late_ms == 1500
+
+
+def test_who_is_in_time_is_not_late() -> None:
+    assert rules.view(with_grace(), drafts(a=("x", END)), GRACE_END).late_ms == 0
 
 
 # What has changed

@@ -1,20 +1,56 @@
 """What requests may look like, and the document that says so."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, NoReturn
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from quiz_sessions import rules
-from quiz_sessions.models import Drafts
+from quiz_sessions.models import Drafts, Results, from_micros
+from quiz_sessions.quizzes import Accommodation, Quiz, QuizRules
+from quiz_sessions.record_database import AttemptEvent
 from session_api.app import create_app
-from session_api.schemas import CompleteRequest, Conflict, ProgressRequest, SessionReply, StartRequest
+from session_api.schemas import (
+    AccommodationReply,
+    AccommodationRequest,
+    CompleteRequest,
+    Conflict,
+    DeadlineReply,
+    EventReply,
+    ExtendRequest,
+    ProgressRequest,
+    QuizReply,
+    QuizRequest,
+    ReasonRequest,
+    ReopenRequest,
+    ResultsReply,
+    ScoreRequest,
+    SessionReply,
+    StartRequest,
+    VerifyReceiptRequest,
+)
 from tests.builders import START, attempt
 
 ONE = {"question_id": 1, "answer": "A"}
 SEVERAL = {"answers": {"1": "A"}}
+MONTH = 31 * 24 * 3600
 NOT_COUNTS = [-1, 2**31, True, 1.0, 1.5, "1", [1], {}]
+NOT_NUMBERS: list[object] = [True, 1.0, 1.5, "1", [1], {}]
+NOT_MOMENTS = [
+    "2027-01-15T08:30:00",
+    "2027-01-15",
+    "soon",
+    "",
+    "1800000000",
+    1800000000,
+    0,
+    0.5,
+    True,
+    [],
+    {},
+]
 NOT_IDS = ["", "x" * 129, 1, True, 1.0, ["x"], {}]
 
 
@@ -37,19 +73,22 @@ def test_ids_have_1_to_128_characters(field: str, name: str) -> None:
     assert getattr(request, field) == name
 
 
-@pytest.mark.parametrize("value", [*NOT_IDS, None])
+@pytest.mark.parametrize("value", NOT_IDS)
 @pytest.mark.parametrize("field", ["user_id", "quiz_id"])
 def test_other_ids_are_refused(field: str, value: object) -> None:
     with pytest.raises(ValidationError, match=field):
         StartRequest.model_validate({"user_id": "user1", "quiz_id": "quiz1", field: value})
 
 
-@pytest.mark.parametrize("field", ["user_id", "quiz_id"])
-def test_a_start_needs_both_ids(field: str) -> None:
-    body = {"user_id": "user1", "quiz_id": "quiz1"}
-    del body[field]
-    with pytest.raises(ValidationError, match=field):
+@pytest.mark.parametrize("body", [{"user_id": "user1"}, {"user_id": "user1", "quiz_id": None}])
+def test_a_start_needs_a_quiz(body: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="quiz_id"):
         StartRequest.model_validate(body)
+
+
+@pytest.mark.parametrize("body", [{"quiz_id": "quiz1"}, {"quiz_id": "quiz1", "user_id": None}])
+def test_a_start_may_leave_its_user_to_the_token(body: dict[str, object]) -> None:
+    assert StartRequest.model_validate(body).user_id is None
 
 
 # progress
@@ -144,7 +183,19 @@ def test_autosave_is_true_or_false(value: object) -> None:
 
 def test_completing_needs_nothing() -> None:
     request = CompleteRequest.model_validate({})
-    assert (request.answers, request.version) == (None, None)
+    assert (request.answers, request.version, request.expires_at) == (None, None, None)
+
+
+@pytest.mark.parametrize("text", ["2027-01-15T08:30:00Z", "2027-01-15T09:30:00+01:00"])
+def test_completing_may_name_the_deadline_in_any_time_zone(text: str) -> None:
+    request = CompleteRequest.model_validate({"expires_at": text})
+    assert request.expires_at == attempt().expires_at
+
+
+@pytest.mark.parametrize("value", NOT_MOMENTS)
+def test_completing_at_what_is_no_moment_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError, match="expires_at"):
+        CompleteRequest.model_validate({"expires_at": value})
 
 
 @pytest.mark.parametrize("value", NOT_COUNTS)
@@ -158,6 +209,155 @@ def test_completing_with_513_answers_is_refused() -> None:
         CompleteRequest.model_validate({"answers": {str(n): n for n in range(513)}})
 
 
+# quizzes
+
+
+def test_a_quiz_demands_nothing_by_itself() -> None:
+    assert QuizRequest.model_validate({}).model_dump() == {
+        "time_limit_seconds": None,
+        "grace_seconds": 0,
+        "opens_at": None,
+        "closes_at": None,
+        "max_attempts": None,
+        "when_active": "new",
+        "show_results": "after_end",
+        "questions": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("time_limit_seconds", 1),
+        ("time_limit_seconds", MONTH),
+        ("time_limit_seconds", None),
+        ("grace_seconds", 0),
+        ("grace_seconds", MONTH),
+        ("max_attempts", 1),
+        ("max_attempts", 2**31 - 1),
+        ("max_attempts", None),
+    ],
+)
+def test_a_quiz_has_bounds_that_are_within(field: str, value: int | None) -> None:
+    assert getattr(QuizRequest.model_validate({field: value}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("time_limit_seconds", 0),
+        ("time_limit_seconds", MONTH + 1),
+        ("grace_seconds", -1),
+        ("grace_seconds", MONTH + 1),
+        ("grace_seconds", None),
+        ("max_attempts", 0),
+        ("max_attempts", 2**31),
+        *product(["time_limit_seconds", "grace_seconds", "max_attempts"], NOT_NUMBERS),
+        *product(["opens_at", "closes_at"], NOT_MOMENTS),
+        ("when_active", "later"),
+        ("when_active", None),
+        ("show_results", "always"),
+        ("questions", []),
+        ("questions", None),
+        ("questions", {"": {}}),
+        ("questions", {"x" * 129: {}}),
+        ("questions", {"1": "A"}),
+        ("questions", {str(n): {} for n in range(513)}),
+    ],
+)
+def test_another_rule_of_a_quiz_is_refused_by_name(field: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=field):
+        QuizRequest.model_validate({field: value})
+
+
+# What staff sends
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "value"),
+    [
+        (ExtendRequest, "seconds", -MONTH),
+        (ExtendRequest, "seconds", MONTH),
+        (ReopenRequest, "seconds", 1),
+        (ReopenRequest, "seconds", MONTH),
+        (AccommodationRequest, "extra_seconds", 0),
+        (AccommodationRequest, "extra_seconds", MONTH),
+    ],
+)
+def test_a_change_of_time_is_at_most_a_month(model: type[BaseModel], field: str, value: int) -> None:
+    assert getattr(model.model_validate({field: value, "reason": "why"}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "value"),
+    [
+        (ExtendRequest, "seconds", -MONTH - 1),
+        (ExtendRequest, "seconds", MONTH + 1),
+        (ReopenRequest, "seconds", 0),
+        (ReopenRequest, "seconds", MONTH + 1),
+        (AccommodationRequest, "extra_seconds", -1),
+        (AccommodationRequest, "extra_seconds", MONTH + 1),
+        *((ExtendRequest, "seconds", value) for value in [None, *NOT_NUMBERS]),
+        *((ReopenRequest, "seconds", value) for value in [None, *NOT_NUMBERS]),
+        *((AccommodationRequest, "extra_seconds", value) for value in [None, *NOT_NUMBERS]),
+    ],
+)
+def test_another_change_of_time_is_refused(model: type[BaseModel], field: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=field):
+        model.model_validate({field: value, "reason": "why"})
+
+
+STAFF: list[tuple[type[BaseModel], dict[str, object]]] = [
+    (ExtendRequest, {"seconds": 60}),
+    (ReopenRequest, {"seconds": 60}),
+    (AccommodationRequest, {"extra_seconds": 60}),
+    (ReasonRequest, {}),
+    (ScoreRequest, {"score": 1.0, "max_score": 2.0}),
+]
+
+
+@pytest.mark.parametrize("reason", ["x", "x" * 1000, "🙂" * 1000])
+@pytest.mark.parametrize(("model", "body"), STAFF)
+def test_a_reason_has_1_to_1000_characters(
+    model: type[BaseModel], body: dict[str, object], reason: str
+) -> None:
+    assert model.model_validate({**body, "reason": reason}).model_dump()["reason"] == reason
+
+
+@pytest.mark.parametrize("more", [{}, *({"reason": value} for value in ("", "x" * 1001, None, 1, ["x"]))])
+@pytest.mark.parametrize(("model", "body"), STAFF)
+def test_without_a_reason_nothing_changes(
+    model: type[BaseModel], body: dict[str, object], more: dict[str, object]
+) -> None:
+    with pytest.raises(ValidationError, match="reason"):
+        model.model_validate({**body, **more})
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 1, 2.5, 1e300])
+@pytest.mark.parametrize("field", ["score", "max_score"])
+def test_a_score_is_a_number_from_0_on(field: str, value: float) -> None:
+    body = {"score": 1.0, "max_score": 1.0, "reason": "why", field: value}
+    assert getattr(ScoreRequest.model_validate(body), field) == value
+
+
+@pytest.mark.parametrize("value", [-1, -0.001, float("nan"), float("inf"), True, "1", None, [1]])
+@pytest.mark.parametrize("field", ["score", "max_score"])
+def test_another_score_is_refused(field: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=field):
+        ScoreRequest.model_validate({"score": 1.0, "max_score": 1.0, "reason": "why", field: value})
+
+
+def test_a_receipt_has_at_most_2048_characters() -> None:
+    request = VerifyReceiptRequest.model_validate({"receipt": "x" * 2048})
+    assert (len(request.receipt), request.answers) == (2048, None)
+
+
+@pytest.mark.parametrize("value", ["x" * 2049, None, 1, ["a.b.c"]])
+def test_another_receipt_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError, match="receipt"):
+        VerifyReceiptRequest.model_validate({"receipt": value})
+
+
 # all
 
 
@@ -168,23 +368,46 @@ def test_completing_with_513_answers_is_refused() -> None:
         (ProgressRequest, ONE),
         (ProgressRequest, SEVERAL),
         (CompleteRequest, {}),
+        (QuizRequest, {}),
+        (VerifyReceiptRequest, {"receipt": "a.b.c"}),
+        *((model, {**body, "reason": "why"}) for model, body in STAFF),
     ],
 )
-def test_an_unknown_field_is_refused(
-    model: type[StartRequest | ProgressRequest | CompleteRequest], body: dict[str, object]
-) -> None:
+def test_an_unknown_field_is_refused(model: type[BaseModel], body: dict[str, object]) -> None:
     model.model_validate(body)
     with pytest.raises(ValidationError, match="surprise"):
         model.model_validate({**body, "surprise": 1})
 
 
-def test_what_a_session_shows_is_what_is_documented() -> None:
-    assert list(rules.view(attempt(), Drafts(), START).to_dict()) == list(SessionReply.model_fields)
+QUIZ = Quiz("quiz1", 1, QuizRules(), from_micros(START))
+ACCOMMODATION = Accommodation("user1", "quiz1", 600, "why", None, from_micros(START))
+EVENT = AttemptEvent(0, 0, "started", {}, from_micros(START), b"", True)
+SHOWN: list[tuple[dict[str, Any], type[BaseModel], set[str]]] = [
+    # When to autosave next is not the session's to say.
+    (rules.view(attempt(), Drafts(), START).to_dict(), SessionReply, {"next_autosave_after_ms"}),
+    (rules.deadline(attempt(), START).to_dict(), DeadlineReply, set()),
+    (Results(attempt().id, 1.0, 2.0, 0, None).to_dict(), ResultsReply, set()),
+    (QUIZ.to_dict(with_keys=False), QuizReply, set()),
+    (ACCOMMODATION.to_dict(), AccommodationReply, set()),
+    (EVENT.to_dict(), EventReply, set()),
+]
+each_shown = pytest.mark.parametrize(
+    ("shown", "model", "added"), SHOWN, ids=[model.__name__ for _, model, _ in SHOWN]
+)
 
 
-def test_a_session_fits_its_documentation() -> None:
-    shown = rules.view(attempt(), Drafts(), START).to_dict()
-    assert SessionReply.model_validate(shown).id == attempt().id
+@each_shown
+def test_what_is_shown_is_what_is_documented(
+    shown: dict[str, Any], model: type[BaseModel], added: set[str]
+) -> None:
+    assert list(shown) == [name for name in model.model_fields if name not in added]
+
+
+@each_shown
+def test_what_is_shown_fits_its_documentation(
+    shown: dict[str, Any], model: type[BaseModel], added: set[str]
+) -> None:
+    assert model.model_validate(shown).model_dump(mode="json", exclude=added) == shown
 
 
 # The document
@@ -201,34 +424,58 @@ def references(node: object) -> Iterator[str]:
             yield from references(child)
 
 
+STATUSES: dict[tuple[str, str], str] = {
+    ("/sessions/start", "post"): "200 201 401 403 409 413 422 503",
+    ("/sessions", "get"): "200 401 403 422 503",
+    ("/sessions/{session_id}", "get"): "200 401 404 422 503",
+    ("/sessions/{session_id}/deadline", "get"): "200 401 404 422 503",
+    ("/sessions/{session_id}/results", "get"): "200 401 403 404 409 422 503",
+    ("/sessions/{session_id}/progress", "patch"): "200 401 404 409 410 413 422 503",
+    ("/sessions/{session_id}/complete", "post"): "200 401 404 409 410 413 422 503",
+    ("/sessions/{session_id}/abandon", "post"): "200 401 404 409 410 422 503",
+    ("/sessions/{session_id}/extend", "post"): "200 401 403 404 409 413 422 503",
+    ("/sessions/{session_id}/reopen", "post"): "200 401 403 404 409 413 422 503",
+    ("/sessions/{session_id}/late-answers", "get"): "200 401 403 404 422 503",
+    ("/sessions/{session_id}/late-answers/{event}/accept", "post"): "200 401 403 404 413 422 503",
+    ("/sessions/{session_id}/score", "post"): "200 401 403 404 409 413 422 503",
+    ("/sessions/{session_id}/events", "get"): "200 401 403 404 422 503",
+    ("/sessions/{session_id}/verify", "get"): "200 401 403 404 422 503",
+    ("/quizzes/{quiz_id}", "put"): "200 201 401 403 413 422 503",
+    ("/quizzes/{quiz_id}", "get"): "200 401 404 422 503",
+    ("/quizzes/{quiz_id}", "delete"): "204 401 403 404 409 422 503",
+    ("/quizzes/{quiz_id}/extend", "post"): "200 401 403 413 422 503",
+    ("/quizzes/{quiz_id}/regrade", "post"): "200 401 403 404 413 422 503",
+    ("/quizzes/{quiz_id}/accommodations/{user_id}", "put"): "200 401 403 413 422 503",
+    ("/quizzes/{quiz_id}/accommodations/{user_id}", "get"): "200 401 403 404 422 503",
+    ("/quizzes/{quiz_id}/accommodations/{user_id}", "delete"): "204 401 403 404 422 503",
+    ("/receipts/verify", "post"): "200 401 413 422 503",
+    ("/health", "get"): "200",
+    ("/health/ready", "get"): "200 503",
+}
+
+
 def test_the_document_names_every_endpoint(document: dict[str, Any]) -> None:
-    assert {(path, method) for path, item in document["paths"].items() for method in item} == {
-        ("/sessions/start", "post"),
-        ("/sessions/{session_id}", "get"),
-        ("/sessions/{session_id}/progress", "patch"),
-        ("/sessions/{session_id}/complete", "post"),
-        ("/sessions/{session_id}/abandon", "post"),
-        ("/health", "get"),
-        ("/health/ready", "get"),
-    }
+    found = {(path, method) for path, item in document["paths"].items() for method in item}
+    assert found == STATUSES.keys()
 
 
-@pytest.mark.parametrize(
-    ("path", "method", "statuses"),
-    [
-        ("/sessions/start", "post", {"200", "201", "409", "413", "422", "503"}),
-        ("/sessions/{session_id}", "get", {"200", "404", "422", "503"}),
-        ("/sessions/{session_id}/progress", "patch", {"200", "404", "409", "410", "413", "422", "503"}),
-        ("/sessions/{session_id}/complete", "post", {"200", "404", "409", "410", "413", "422", "503"}),
-        ("/sessions/{session_id}/abandon", "post", {"200", "404", "409", "410", "422", "503"}),
-        ("/health", "get", {"200"}),
-        ("/health/ready", "get", {"200", "503"}),
-    ],
-)
+@pytest.mark.parametrize(("operation", "statuses"), STATUSES.items())
 def test_the_document_names_every_status(
-    document: dict[str, Any], path: str, method: str, statuses: set[str]
+    document: dict[str, Any], operation: tuple[str, str], statuses: str
 ) -> None:
-    assert set(document["paths"][path][method]["responses"]) == statuses
+    path, method = operation
+    assert sorted(document["paths"][path][method]["responses"]) == statuses.split()
+
+
+def test_whatever_has_a_body_may_be_413(document: dict[str, Any]) -> None:
+    operations = {
+        (path, method): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    with_body = {key for key, operation in operations.items() if "requestBody" in operation}
+    too_large = {key for key, operation in operations.items() if "413" in operation["responses"]}
+    assert with_body == too_large
 
 
 def test_every_reference_of_the_document_leads_somewhere(document: dict[str, Any]) -> None:
@@ -251,7 +498,14 @@ def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> Non
 
 def test_a_conflict_is_documented_with_what_helps(document: dict[str, Any]) -> None:
     properties = document["components"]["schemas"]["Conflict"]["properties"]
-    assert {"current_version", "changed_questions", "session"} <= set(properties)
+    assert {
+        "current_version",
+        "changed_questions",
+        "session",
+        "session_id",
+        "opens_at",
+        "closes_at",
+    } <= set(properties)
     assert set(properties) == set(Conflict.model_fields)
 
 

@@ -16,6 +16,10 @@ def test_a_database_url_is_enough() -> None:
         redis_url="redis://127.0.0.1:6379",
         default_time_limit_seconds=1800,
         session_cache_ttl_seconds=1800,
+        jwt=False,
+        event_bus_name=None,
+        receipt_keys=None,
+        receipt_keys_secret_arn=None,
     )
 
 
@@ -86,3 +90,20 @@ def test_what_is_no_number_of_seconds_is_refused_by_name(name: str, text: str) -
 def test_an_absurdly_long_number_is_refused_by_name(name: str) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings.from_environment({**DATABASE, name: "9" * 5000})
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("EVENT_BUS_NAME", "event_bus_name"),
+        ("RECEIPT_KEYS", "receipt_keys"),
+        ("RECEIPT_KEYS_SECRET_ARN", "receipt_keys_secret_arn"),
+    ],
+)
+def test_what_may_be_left_out_is_taken_as_it_is_and_empty_is_none(name: str, field: str) -> None:
+    assert getattr(Settings.from_environment({**DATABASE, name: "given"}), field) == "given"
+    assert Settings.from_environment({**DATABASE, name: ""}) == Settings.from_environment(DATABASE)
+
+
+def test_settings_do_not_show_the_receipt_keys() -> None:
+    assert "a-key" not in repr(Settings.from_environment({**DATABASE, "RECEIPT_KEYS": "a-key"}))

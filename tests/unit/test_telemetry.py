@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 from uuid import uuid4
 
@@ -69,3 +70,12 @@ def test_service_and_namespace_can_be_set(
     log, metric = printed(capsys)
     assert log["service"] == metric["service"] == "exams"
     assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Exams"
+
+
+def test_the_pool_tells_what_goes_wrong_and_not_each_connection(caplog: pytest.LogCaptureFixture) -> None:
+    Telemetry()
+    pool = logging.getLogger("psycopg.pool")
+    with caplog.at_level(logging.INFO):
+        pool.info("a connection was given out")
+        pool.warning("a connection was lost")
+    assert [record.message for record in caplog.records] == ["a connection was lost"]

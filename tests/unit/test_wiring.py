@@ -1,9 +1,11 @@
-"""Where the database's address comes from."""
+"""Where the database's address and the keys of receipts come from."""
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -11,7 +13,8 @@ from moto import mock_aws
 from psycopg.conninfo import conninfo_to_dict
 
 from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import DatabaseAddress, build_services
+from quiz_sessions.wiring import DatabaseAddress, Services, build_services
+from tests.builders import START, attempt
 
 SECRET = {"host": "db.internal", "port": 6432, "dbname": "exams", "username": "quiz", "password": "p w'd"}
 
@@ -75,6 +78,41 @@ async def test_the_secret_is_read_once(secret_arn: str) -> None:
     first = await conninfo()
     boto3.client("secretsmanager").put_secret_value(SecretId=secret_arn, SecretString="{}")
     assert await conninfo() == first
+
+
+# Receipts
+
+KEYS = json.dumps({"current": "k1", "keys": {"k1": base64.urlsafe_b64encode(b"x" * 32).decode()}})
+
+
+async def kid_of(built: Services) -> str | None:
+    receipt = await built.parts.receipts.sign(attempt(), START)
+    if receipt is None:
+        return None
+    header = receipt.partition(".")[0]
+    kid: str = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
+    return kid
+
+
+async def test_receipts_are_signed_with_the_keys_that_are_given() -> None:
+    assert await kid_of(build_services(settings(receipt_keys=KEYS))) == "k1"
+
+
+async def test_receipts_are_signed_with_the_keys_of_the_secret(secret_arn: str) -> None:
+    boto3.client("secretsmanager").put_secret_value(SecretId=secret_arn, SecretString=KEYS)
+    assert await kid_of(build_services(settings(receipt_keys_secret_arn=secret_arn))) == "k1"
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"receipt_keys": "no keys"}, {"receipt_keys_secret_arn": "arn:of:nothing"}]
+)
+async def test_without_usable_keys_there_are_no_receipts(fields: dict[str, str], secret_arn: str) -> None:
+    assert await kid_of(build_services(settings(**fields))) is None
+
+
+def test_callers_are_known_where_the_settings_say_so() -> None:
+    assert not build_services(settings()).jwt
+    assert build_services(replace(settings(), jwt=True)).jwt
 
 
 def test_building_opens_nothing() -> None:
