@@ -257,7 +257,7 @@ def _is_correct(question: Question, answer: Any) -> bool:
         case Grading.TEXT:
             return _is_accepted(answer, question.key)
         case _:
-            return canonical(answer) == canonical(question.key)
+            return _canonical(answer) == _canonical(question.key)
 
 
 def _part(question: Question, answer: Any) -> float:
@@ -273,14 +273,14 @@ def _part(question: Question, answer: Any) -> float:
         pairs = list(zip(key, answer, strict=False))
     else:
         return 0.0
-    return sum(canonical(part) == canonical(given) for part, given in pairs) / len(key)
+    return sum(_canonical(part) == _canonical(given) for part, given in pairs) / len(key)
 
 
 def _as_set(value: Any) -> frozenset[Hashable]:
-    return frozenset(map(canonical, value if isinstance(value, list) else [value]))
+    return frozenset(map(_canonical, value if isinstance(value, list) else [value]))
 
 
-def canonical(value: Any) -> Hashable:
+def _canonical(value: Any) -> Hashable:
     """Hashable and the same for two values exactly when they are the same JSON value.
 
     It is flat, each container told by what it holds: nothing recurses, however deep the value is.

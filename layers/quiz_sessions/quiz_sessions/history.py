@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from .grading import canonical
 from .models import Attempt, Status
 from .record_database import AttemptEvent
 
@@ -117,4 +117,11 @@ def differences(attempt: Attempt, trail: Iterable[AttemptEvent]) -> list[str]:
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         # An event that was changed need not make sense.
         return list(COMPARED)
-    return [name for name in COMPARED if canonical(getattr(attempt, name)) != canonical(getattr(told, name))]
+    return [name for name in COMPARED if not _same(getattr(attempt, name), getattr(told, name))]
+
+
+def _same(one: Any, other: Any) -> bool:
+    # Of answers also how a number is written: the trail has them as they came. Elsewhere 1 is 1.0.
+    if isinstance(one, dict):
+        return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return bool(one == other)
