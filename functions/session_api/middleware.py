@@ -31,7 +31,8 @@ class RequestMiddleware:
         started = time.perf_counter()
         event_context: dict[str, Any] = scope.get("aws.event", {}).get("requestContext", {})
         state = scope.setdefault("state", {})
-        state["at"] = received_at(event_context)
+        # Whoever lets requests wait in front of the app has noted when they came.
+        state.setdefault("at", received_at(event_context))
         state["request_id"] = event_context.get("requestId") or str(uuid4())
         status = 0
 

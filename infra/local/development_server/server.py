@@ -19,6 +19,7 @@ from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import build_services
 from session_api.app import create_app
 
+from .admission import Admission
 from .authorizer import Authorizer, Verifier
 from .embedded import StartError
 from .stores import Stores
@@ -88,7 +89,7 @@ class Server:
         services = build_services(self._settings)
         app: ASGIApp = create_app(lambda: services)
         config = uvicorn.Config(
-            Authorizer(app, self._verifier) if self._verifier else app,
+            Admission(Authorizer(app, self._verifier) if self._verifier else app),
             lifespan="off",
             log_config=None,
             access_log=False,

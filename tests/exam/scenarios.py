@@ -1,0 +1,283 @@
+"""Exams with many students, each of whom keeps a record of what the service has acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from quiz_sessions.grading import grade, parse_questions
+
+from .client import Figures, NoReplyError, Reply, User
+from .server import Server
+
+CHOICES = "ABCD"
+QUESTIONS: dict[str, Any] = {
+    str(number): {"points": number % 3 + 1, "grading": "exact", "key": CHOICES[number % 4]}
+    for number in range(10)
+}
+AT_ONCE = 50
+"""Requests that prepare and check, at the same time."""
+
+
+@dataclass
+class Student:
+    """A student and what it knows of its attempt.
+
+    Attributes:
+        kept: question -> the answers that may be the final one: the last acknowledged, and those sent after
+            it whose fate is not known.
+        acknowledged: how many answers the service said it kept.
+    """
+
+    name: str
+    user: User
+    session: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, set[str | None]] = field(default_factory=dict)
+    receipts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    acknowledged: int = 0
+
+    @property
+    def path(self) -> str:
+        return f"/sessions/{self.session['id']}"
+
+    async def start(self, quiz: str, retry: bool = True) -> Reply:
+        body = {"user_id": self.name, "quiz_id": quiz}
+        reply = await patiently(lambda: self.user.send("start", "POST", "/sessions/start", body), retry)
+        if reply.status in (200, 201):
+            self.session = reply.body
+        return reply
+
+    async def answer(self, question: str, answer: str, autosave: bool) -> Reply:
+        """Send an answer until the service says what became of it."""
+        body = {"answers": {question: answer}, "autosave": autosave}
+        kind = "autosave" if autosave else "answer"
+
+        async def send() -> Reply:
+            possible = self.kept.setdefault(question, {None})
+            try:
+                reply = await self.user.send(kind, "PATCH", f"{self.path}/progress", body)
+            except NoReplyError:
+                possible.add(answer)
+                raise
+            if reply.status == 503:
+                possible.add(answer)
+            return reply
+
+        reply = await patiently(send)
+        if reply.status == 200:
+            self.kept[question] = {answer}
+            self.acknowledged += 1
+            if reply.body["receipt"]:
+                self.receipts.append((reply.body["receipt"], reply.body["answers"]))
+        return reply
+
+    async def complete(self, answers: dict[str, str]) -> Reply:
+        body = {"answers": answers} if answers else {}
+        reply = await patiently(lambda: self.user.send("complete", "POST", f"{self.path}/complete", body))
+        for question, answer in answers.items():
+            # A completion that was repeated answers with what the first one did.
+            self.kept[question] = {answer} if reply.status == 200 else self.kept.get(question, {None})
+        self.acknowledged += len(answers) * (reply.status == 200)
+        return reply
+
+
+async def patiently(send: Callable[[], Awaitable[Reply]], retry: bool = True) -> Reply:
+    """The reply that is no "try again", waited for as the service asks."""
+    while True:
+        try:
+            reply = await send()
+        except NoReplyError:
+            if not retry:
+                raise
+            await asyncio.sleep(0.2)
+            continue
+        if reply.status not in (429, 503) or not retry:
+            return reply
+        assert reply.retry_after is not None
+        await asyncio.sleep(min(reply.retry_after, 1))
+
+
+async def in_turn(work: Iterable[Awaitable[Any]]) -> list[Any]:
+    """All of `work`, so many at a time."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(each: Awaitable[Any]) -> Any:
+        async with gate:
+            return await each
+
+    return await asyncio.gather(*(one(each) for each in work))
+
+
+def iso(seconds_from_now: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds_from_now)).isoformat()
+
+
+async def register(server: Server, quiz: str, **rules: Any) -> None:
+    staff = User("127.0.0.1", server.port, Figures())
+    reply = await staff.send("quiz", "PUT", f"/quizzes/{quiz}", {"questions": QUESTIONS, **rules})
+    assert reply.status in (200, 201), reply
+    await staff.close()
+
+
+def students(server: Server, quiz: str, count: int, figures: Figures) -> list[Student]:
+    return [
+        Student(f"{quiz}-student{number}", User("127.0.0.1", server.port, figures)) for number in range(count)
+    ]
+
+
+async def all_start_at_once(server: Server, count: int) -> Figures:
+    """Everybody presses the button in the same moment."""
+    figures = Figures()
+    await register(server, "together", when_active="resume", max_attempts=1)
+    crowd = students(server, "together", count, figures)
+    await in_turn(student.user.connect() for student in crowd)
+    begun = time.perf_counter()
+    replies = await asyncio.gather(*(student.start("together", retry=False) for student in crowd))
+    print(f"{count} starts at once took {time.perf_counter() - begun:.2f} s")
+    found = Counter((reply.status, reply.body.get("attempt_no") or reply.body["code"]) for reply in replies)
+    assert found == {(201, 1): count}, found
+    rows = server.query("SELECT count(*) AS n FROM quiz_attempts WHERE quiz_id = 'together'")
+    assert rows == [{"n": count}]
+    await asyncio.gather(*(student.user.close() for student in crowd))
+    return figures
+
+
+async def all_end_at_once(server: Server, count: int, seed: int) -> Figures:
+    """Everybody writes up to a common deadline, and some hand in with it."""
+    figures, preparing = Figures(), Figures()
+    chance = random.Random(seed)
+    closes_in = 8.0 + count / 150
+    closes_at = time.monotonic() + closes_in
+    await register(server, "deadline", closes_at=iso(closes_in))
+    crowd = students(server, "deadline", count, preparing)
+    await in_turn(student.start("deadline") for student in crowd)
+    assert closes_at - time.monotonic() > 3, "the machine is too slow to prepare this in time"
+    for student in crowd:
+        student.user._figures = figures
+
+    async def hurry(student: Student) -> None:
+        await asyncio.sleep(max(0, closes_at - time.monotonic() - chance.uniform(0.2, 3)))
+        while True:
+            question, answer = chance.choice(list(QUESTIONS)), chance.choice(CHOICES)
+            if chance.random() < 0.1:
+                reply = await student.complete({question: answer})
+                assert reply.status in (200, 410), reply
+                return
+            reply = await student.answer(question, answer, autosave=chance.random() < 0.8)
+            if reply.status == 410:
+                return
+            assert reply.status == 200, reply
+            await asyncio.sleep(chance.uniform(0.5, 1.5))
+
+    await asyncio.gather(*(hurry(student) for student in crowd))
+    await check(server, "deadline", crowd)
+    await asyncio.gather(*(student.user.close() for student in crowd))
+    return figures
+
+
+async def exam(server: Server, count: int, seconds: float, seed: int) -> Figures:
+    """Starts over a third of the time, extra time of three kinds, a database that dies, one deadline."""
+    figures = Figures()
+    chance = random.Random(seed)
+    begun = time.monotonic()
+    limit = round(seconds * 0.6)
+    await register(
+        server, "exam", time_limit_seconds=limit, closes_at=iso(seconds), when_active="resume", max_attempts=1
+    )
+    crowd = students(server, "exam", count, figures)
+    staff = User("127.0.0.1", server.port, figures)
+    extra = {"extra_seconds": limit, "reason": "needs more time"}
+    reply = await staff.send("staff", "PUT", f"/quizzes/exam/accommodations/{crowd[0].name}", extra)
+    assert reply.status == 200, reply
+
+    async def until(share: float) -> None:
+        await asyncio.sleep(max(0, begun + seconds * share - time.monotonic()))
+
+    async def sit(student: Student) -> None:
+        await until(chance.uniform(0, 1 / 3))
+        assert (await student.start("exam")).status in (200, 201)
+        pause = 1.0
+        while True:
+            question, answer = chance.choice(list(QUESTIONS)), chance.choice(CHOICES)
+            action = chance.random()
+            if action < 0.15:
+                reply = await patiently(lambda: student.user.send("read", "GET", student.path))
+                assert reply.status == 200, reply
+            elif time.monotonic() > begun + seconds * 0.85 and action < 0.35:
+                reply = await student.complete({question: answer})
+                assert reply.status in (200, 410), reply
+                return
+            else:
+                reply = await student.answer(question, answer, autosave=action < 0.65)
+                if reply.status == 410:
+                    return
+                assert reply.status == 200, reply
+                # The pace of the whole exam is scaled, and so is what the service asks for.
+                pause = (reply.body["next_autosave_after_ms"] or 10_000) / 1000 * seconds / 180
+            await asyncio.sleep(pause)
+
+    async def change(path: str, seconds: int, reason: str) -> Reply:
+        body = {"seconds": seconds, "reason": reason}
+        reply = await patiently(lambda: staff.send("staff", "POST", path, body))
+        assert reply.status == 200, reply
+        return reply
+
+    async def run() -> None:
+        await until(0.4)
+        for student in crowd[1:3]:
+            await change(f"{student.path}/extend", 5, "came late")
+        await until(0.5)
+        server.kill_postgres()
+        await until(0.55)
+        reply = await change("/quizzes/exam/extend", round(seconds * 0.4), "fire alarm")
+        assert reply.body["extended"] > count * 0.9, reply
+
+    await asyncio.gather(run(), *(sit(student) for student in crowd))
+    await check(server, "exam", crowd)
+    await staff.close()
+    await asyncio.gather(*(student.user.close() for student in crowd))
+    return figures
+
+
+async def check(server: Server, quiz: str, crowd: list[Student]) -> None:
+    """Hold what every student was told against the table, the trail, the score and the receipts."""
+    questions = parse_questions(QUESTIONS)
+    patience = time.monotonic() + 30
+    unfinished = (
+        "SELECT count(*) AS n FROM quiz_attempts WHERE quiz_id = %s AND (ended_at IS NULL OR score IS NULL)"
+    )
+    while server.query(unfinished, quiz) != [{"n": 0}]:
+        assert time.monotonic() < patience, "not every attempt has ended and is graded"
+        await asyncio.sleep(0.5)
+    rows = {
+        str(row["id"]): row for row in server.query("SELECT * FROM quiz_attempts WHERE quiz_id = %s", quiz)
+    }
+    assert len(rows) == len(crowd)
+    for student in crowd:
+        row = rows[student.session["id"]]
+        assert row["user_id"] == student.name
+        assert row["status"] in ("completed", "expired")
+        for question, possible in student.kept.items():
+            assert row["answers"].get(question) in possible, (student.name, question, possible, row)
+        expected = grade(questions, row["answers"])
+        assert expected is not None
+        assert (row["score"], row["max_score"]) == (expected.score, expected.max_score)
+    staff = User("127.0.0.1", server.port, Figures())
+    for student in crowd:
+        found = await staff.send("verify", "GET", f"{student.path}/verify")
+        assert found.body["intact"], found
+    for receipt, answers in [student.receipts[-1] for student in crowd if student.receipts][:50]:
+        proof = await staff.send(
+            "receipt", "POST", "/receipts/verify", {"receipt": receipt, "answers": answers}
+        )
+        told = [proof.body[name] for name in ("genuine", "recorded", "answers_match")]
+        assert told == [True, True, True], proof
+    await staff.close()
+    kept = sum(student.acknowledged for student in crowd)
+    print(f"{quiz}: {kept} acknowledged answers of {len(crowd)} students, each in the table and graded")

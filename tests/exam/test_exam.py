@@ -1,0 +1,34 @@
+"""Whole exams on a real server; `make exam` runs them longer and prints what they measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .scenarios import all_end_at_once, all_start_at_once, exam
+from .server import Server, running_server
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    with running_server(folder, flush_every=2) as server:
+        yield server
+
+
+async def test_a_thousand_students_start_in_the_same_moment(server: Server) -> None:
+    figures = await all_start_at_once(server, 1000)
+    assert figures.failed() == 0
+    print(*figures.lines(), sep="\n")
+
+
+async def test_a_thousand_students_end_in_the_same_moment(server: Server) -> None:
+    figures = await all_end_at_once(server, 1000, seed=1)
+    assert figures.failed() == 0
+    print(*figures.lines(), sep="\n")
+
+
+async def test_an_exam_of_two_hundred_students_through_a_dead_database(server: Server) -> None:
+    figures = await exam(server, 200, seconds=24, seed=1)
+    print(*figures.lines(), sep="\n")
