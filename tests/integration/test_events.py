@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +21,7 @@ from quiz_sessions.errors import EventBusUnavailableError, SessionExpiredError
 from quiz_sessions.events import CALLS_AT_ONCE, ENTRIES_A_CALL, PAGE, EventBus, Relay
 from quiz_sessions.flush import Flusher
 from quiz_sessions.parts import current_micros
-from quiz_sessions.record_database import Unpublished
+from quiz_sessions.record_database import RecordDatabase, Unpublished
 from quiz_sessions.wiring import Services, build_services
 from tests.builders import SECOND, START
 from tests.conftest import Stores
@@ -208,6 +209,8 @@ async def test_behind_an_event_that_is_refused_its_session_waits_and_no_other(
     taken = by_session(bus.taken)
     assert taken.pop(unlucky, []) == [each for each in (0, 2, 3) if each < revision]
     assert list(taken.values()) == [[0, 2, 3]] * 4
+    # It is not tried over and over: the bus has enough to do.
+    assert sum((unlucky, revision) in call for call in bus.calls) == 1
     bus.refused = lambda event: False
     await publish(services, bus)
     assert by_session(bus.taken)[unlucky] == [0, 2, 3]
@@ -293,6 +296,21 @@ async def test_of_two_relays_at_once_each_event_comes_from_one(services: Service
     assert sum(sent) == len(happened)
     assert sorted(bus.taken) == sorted(happened)
     assert all(revisions == [0, 2, 3] for revisions in by_session(bus.taken).values())
+
+
+async def test_what_another_relay_sends_meanwhile_is_not_sent_again(services: Services) -> None:
+    happened = await sessions(services, 2)
+    bus = Bus()
+
+    class Overtaken(RecordDatabase):
+        async def unpublished(self, limit: int) -> list[Unpublished]:
+            found = await super().unpublished(limit)
+            await publish(services, bus)
+            return found
+
+    slow = Relay(Overtaken(services.parts.postgres), bus, services.parts.telemetry)
+    await slow.run(lambda: True)
+    assert sorted(bus.taken) == sorted(happened)
 
 
 async def test_a_relay_that_is_done_leaves_the_right_to_others(services: Services) -> None:
@@ -481,6 +499,8 @@ async def test_calls_made_at_once_share_one_client(services: Services) -> None:
     made: list[Client] = []
 
     def connect() -> Client:
+        # So long that all of them come to it.
+        time.sleep(0.05)
         made.append(client)
         return client
 
