@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from threading import Lock
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -60,8 +61,13 @@ def detail_of(event: Unpublished) -> dict[str, Any]:
         "version": event.version,
         "at": iso(event.at),
         "hash": event.hash.hex(),
-        **{name: event.changes.get(name, default) for name, default in told.items()},
+        **{name: _told(name, event.changes.get(name, default)) for name, default in told.items()},
     }
+
+
+def _told(name: str, value: Any) -> Any:
+    # PostgreSQL writes times in the server's time zone.
+    return iso(datetime.fromisoformat(value)) if name == "expires_at" and value is not None else value
 
 
 def connect() -> Any:
