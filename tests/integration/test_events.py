@@ -412,7 +412,7 @@ async def cut_off(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTS", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     built = build_services(replace(stores.settings, event_bus_name="sessions"))
     yield built
     await built.close()
