@@ -22,6 +22,7 @@ from quiz_sessions.events import CALLS_AT_ONCE, ENTRIES_A_CALL, PAGE, EventBus, 
 from quiz_sessions.flush import Flusher
 from quiz_sessions.parts import current_micros
 from quiz_sessions.record_database import RecordDatabase, Unpublished
+from quiz_sessions.telemetry import Telemetry
 from quiz_sessions.wiring import Services, build_services
 from tests.builders import SECOND, START
 from tests.conftest import Stores
@@ -47,14 +48,14 @@ class Bus(EventBus):
         self.down: Callable[[Sequence[Unpublished]], bool] = lambda events: False
         self.then: Callable[[], None] = lambda: None
 
-    async def put(self, events: Sequence[Unpublished]) -> list[bool]:
+    async def put(self, events: Sequence[Unpublished]) -> list[str | None]:
         if self.down(events):
             raise EventBusUnavailableError
         self.calls.append([identity(event) for event in events])
-        outcomes = [not self.refused(event) for event in events]
-        self.taken += [identity(event) for event, ok in zip(events, outcomes, strict=True) if ok]
+        codes = ["ThrottlingException" if self.refused(event) else None for event in events]
+        self.taken += [identity(event) for event, code in zip(events, codes, strict=True) if code is None]
         self.then()
-        return outcomes
+        return codes
 
 
 def identity(event: Unpublished) -> Event:
@@ -217,6 +218,21 @@ async def test_behind_an_event_that_is_refused_its_session_waits_and_no_other(
     assert sorted(bus.taken) == sorted(happened)
 
 
+async def test_what_the_bus_refuses_is_logged_with_its_code_and_counted(
+    services: Services, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A logger of this test's own: Powertools keeps one for each service, with its first stream.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", uuid4().hex)
+    await sessions(services, 3)
+    bus = Bus()
+    bus.refused = lambda event: event.user_id != "user0"
+    await Relay(services.parts.record_database, bus, Telemetry()).run(lambda: True)
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (refused,) = (line for line in logged if line.get("message") == "events refused")
+    assert (refused["level"], refused["codes"]) == ("WARNING", ["ThrottlingException"])
+    assert [line["EventsDelayed"] for line in logged if "EventsDelayed" in line] == [[1.0]]
+
+
 async def test_whatever_the_bus_refuses_nothing_is_lost_and_nothing_overtaken(services: Services) -> None:
     happened = await sessions(services, 15)
     bus = Bus()
@@ -279,7 +295,7 @@ async def test_while_one_relay_sends_another_does_not(services: Services) -> Non
     found: list[int] = []
 
     class Meanwhile(Bus):
-        async def put(self, events: Sequence[Unpublished]) -> list[bool]:
+        async def put(self, events: Sequence[Unpublished]) -> list[str | None]:
             found.append(await publish(services, other))
             return await bus.put(events)
 
@@ -477,7 +493,7 @@ async def test_an_entry_says_where_it_goes_and_what_it_is(services: Services) ->
 async def test_an_entry_with_an_error_code_was_not_taken(services: Services) -> None:
     client = Client(errors=[None, "ThrottlingException", None, "InternalFailure"])
     outcomes = await EventBus("sessions", lambda: client).put(await waiting(services, 4))
-    assert outcomes == [True, False, True, False]
+    assert outcomes == [None, "ThrottlingException", None, "InternalFailure"]
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,8 @@ class EventBus:
         self._connecting = Lock()
         self._known_client: Any = None
 
-    async def put(self, events: Sequence[Unpublished]) -> list[bool]:
-        """Send at most ten events; for each whether the bus has taken it.
+    async def put(self, events: Sequence[Unpublished]) -> list[str | None]:
+        """Send at most ten events; for each None where the bus has taken it, else EventBridge's error code.
 
         Raises:
             EventBusUnavailableError: the bus can't be reached or refuses the call.
@@ -111,7 +111,7 @@ class EventBus:
             for event in events
         ]
         reply = await asyncio.to_thread(self._put_events, entries)
-        return ["ErrorCode" not in entry for entry in reply["Entries"]]
+        return [entry.get("ErrorCode") for entry in reply["Entries"]]
 
     def _put_events(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
         # boto3 brings it.
@@ -188,5 +188,8 @@ class Relay:
             elif isinstance(outcome, BaseException):
                 raise outcome
             else:
-                accepted += [event for event, ok in zip(call, outcome, strict=True) if ok]
+                accepted += [event for event, code in zip(call, outcome, strict=True) if code is None]
+                if codes := sorted({code for code in outcome if code is not None}):
+                    error = EventBusUnavailableError("The event bus refuses events.")
+                    self._telemetry.survived("events refused", error, "EventsDelayed", codes=codes)
         return accepted
