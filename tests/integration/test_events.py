@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +21,8 @@ from quiz_sessions.errors import EventBusUnavailableError, SessionExpiredError
 from quiz_sessions.events import CALLS_AT_ONCE, ENTRIES_A_CALL, PAGE, EventBus, Relay
 from quiz_sessions.flush import Flusher
 from quiz_sessions.parts import current_micros
-from quiz_sessions.record_database import Unpublished
+from quiz_sessions.record_database import RecordDatabase, Unpublished
+from quiz_sessions.telemetry import Telemetry
 from quiz_sessions.wiring import Services, build_services
 from tests.builders import SECOND, START
 from tests.conftest import Stores
@@ -46,14 +48,14 @@ class Bus(EventBus):
         self.down: Callable[[Sequence[Unpublished]], bool] = lambda events: False
         self.then: Callable[[], None] = lambda: None
 
-    async def put(self, events: Sequence[Unpublished]) -> list[bool]:
+    async def put(self, events: Sequence[Unpublished]) -> list[str | None]:
         if self.down(events):
             raise EventBusUnavailableError
         self.calls.append([identity(event) for event in events])
-        outcomes = [not self.refused(event) for event in events]
-        self.taken += [identity(event) for event, ok in zip(events, outcomes, strict=True) if ok]
+        codes = ["ThrottlingException" if self.refused(event) else None for event in events]
+        self.taken += [identity(event) for event, code in zip(events, codes, strict=True) if code is None]
         self.then()
-        return outcomes
+        return codes
 
 
 def identity(event: Unpublished) -> Event:
@@ -208,10 +210,27 @@ async def test_behind_an_event_that_is_refused_its_session_waits_and_no_other(
     taken = by_session(bus.taken)
     assert taken.pop(unlucky, []) == [each for each in (0, 2, 3) if each < revision]
     assert list(taken.values()) == [[0, 2, 3]] * 4
+    # It is not tried over and over: the bus has enough to do.
+    assert sum((unlucky, revision) in call for call in bus.calls) == 1
     bus.refused = lambda event: False
     await publish(services, bus)
     assert by_session(bus.taken)[unlucky] == [0, 2, 3]
     assert sorted(bus.taken) == sorted(happened)
+
+
+async def test_what_the_bus_refuses_is_logged_with_its_code_and_counted(
+    services: Services, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A logger of this test's own: Powertools keeps one for each service, with its first stream.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", uuid4().hex)
+    await sessions(services, 3)
+    bus = Bus()
+    bus.refused = lambda event: event.user_id != "user0"
+    await Relay(services.parts.record_database, bus, Telemetry()).run(lambda: True)
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (refused,) = (line for line in logged if line.get("message") == "events refused")
+    assert (refused["level"], refused["codes"]) == ("WARNING", ["ThrottlingException"])
+    assert [line["EventsDelayed"] for line in logged if "EventsDelayed" in line] == [[1.0]]
 
 
 async def test_whatever_the_bus_refuses_nothing_is_lost_and_nothing_overtaken(services: Services) -> None:
@@ -276,7 +295,7 @@ async def test_while_one_relay_sends_another_does_not(services: Services) -> Non
     found: list[int] = []
 
     class Meanwhile(Bus):
-        async def put(self, events: Sequence[Unpublished]) -> list[bool]:
+        async def put(self, events: Sequence[Unpublished]) -> list[str | None]:
             found.append(await publish(services, other))
             return await bus.put(events)
 
@@ -293,6 +312,21 @@ async def test_of_two_relays_at_once_each_event_comes_from_one(services: Service
     assert sum(sent) == len(happened)
     assert sorted(bus.taken) == sorted(happened)
     assert all(revisions == [0, 2, 3] for revisions in by_session(bus.taken).values())
+
+
+async def test_what_another_relay_sends_meanwhile_is_not_sent_again(services: Services) -> None:
+    happened = await sessions(services, 2)
+    bus = Bus()
+
+    class Overtaken(RecordDatabase):
+        async def unpublished(self, limit: int) -> list[Unpublished]:
+            found = await super().unpublished(limit)
+            await publish(services, bus)
+            return found
+
+    slow = Relay(Overtaken(services.parts.postgres), bus, services.parts.telemetry)
+    await slow.run(lambda: True)
+    assert sorted(bus.taken) == sorted(happened)
 
 
 async def test_a_relay_that_is_done_leaves_the_right_to_others(services: Services) -> None:
@@ -394,7 +428,7 @@ async def cut_off(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTS", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     built = build_services(replace(stores.settings, event_bus_name="sessions"))
     yield built
     await built.close()
@@ -459,7 +493,7 @@ async def test_an_entry_says_where_it_goes_and_what_it_is(services: Services) ->
 async def test_an_entry_with_an_error_code_was_not_taken(services: Services) -> None:
     client = Client(errors=[None, "ThrottlingException", None, "InternalFailure"])
     outcomes = await EventBus("sessions", lambda: client).put(await waiting(services, 4))
-    assert outcomes == [True, False, True, False]
+    assert outcomes == [None, "ThrottlingException", None, "InternalFailure"]
 
 
 @pytest.mark.parametrize(
@@ -481,6 +515,8 @@ async def test_calls_made_at_once_share_one_client(services: Services) -> None:
     made: list[Client] = []
 
     def connect() -> Client:
+        # So long that all of them come to it.
+        time.sleep(0.05)
         made.append(client)
         return client
 

@@ -209,6 +209,18 @@ async def test_a_trail_that_was_changed_does_not_say_the_same(
     assert await prove(client, kept["receipt"], {"0": "A"}) == (True, False, True)
 
 
+async def test_a_trail_whose_last_event_is_gone_does_not_say_the_same(
+    services: Services, client: httpx.AsyncClient, database: Database
+) -> None:
+    questions = parse_questions({"0": {"grading": "exact", "key": "A"}})
+    await services.exams.put_quiz("quiz1", QuizRules(questions=questions))
+    session_id = (await start(client))["id"]
+    done = (await client.post(f"/sessions/{session_id}/complete", json={"answers": {"0": "A"}})).json()
+    # It holds no answer and has the version of the one before.
+    database.execute("DELETE FROM attempt_events WHERE type = 'graded'")
+    assert await prove(client, done["receipt"], {"0": "A"}) == (True, False, True)
+
+
 async def test_a_trail_changed_further_on_says_the_same(
     client: httpx.AsyncClient, database: Database
 ) -> None:

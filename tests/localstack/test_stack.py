@@ -166,6 +166,28 @@ def test_a_rotation_makes_a_key_for_receipts(deployed: Deployed) -> None:
     assert list(keys["keys"]) == [keys["current"]]
 
 
+def test_a_sessions_events_arrive_behind_the_stacks_bus(deployed: Deployed) -> None:
+    events, queues = deployed.session.client("events"), deployed.session.client("sqs")
+    bus = deployed.outputs["EventBusName"]
+    url = queues.create_queue(QueueName="arrivals")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = json.dumps({"source": ["quiz-sessions"]})
+    events.put_rule(Name="arrivals", EventBusName=bus, EventPattern=pattern)
+    events.put_targets(Rule="arrivals", EventBusName=bus, Targets=[{"Id": "arrivals", "Arn": arn}])
+
+    session_id = deployed.start("events")
+    assert deployed.call("POST", f"/sessions/{session_id}/complete", {}).status_code == 200
+    deployed.invoke("FlushFunctionName")
+    arrived: dict[int, str] = {}
+    until = time.monotonic() + PATIENCE_SECONDS
+    while len(arrived) < 2 and time.monotonic() < until:
+        reply = queues.receive_message(QueueUrl=url, WaitTimeSeconds=5, MaxNumberOfMessages=10)
+        for event in (json.loads(message["Body"]) for message in reply.get("Messages", [])):
+            if event["detail"]["session_id"] == session_id:
+                arrived[event["detail"]["sequence"]] = event["detail-type"]
+    assert arrived == {0: "session.started", 1: "session.completed"}
+
+
 def autosaved(deployed: Deployed, user: str) -> str:
     session_id = deployed.start(user)
     body = {"question_id": 0, "answer": "draft", "autosave": True}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from threading import Lock
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -62,8 +63,13 @@ def detail_of(event: Unpublished) -> dict[str, Any]:
         "version": event.version,
         "at": iso(event.at),
         "hash": event.hash.hex(),
-        **{name: event.changes.get(name, default) for name, default in told.items()},
+        **{name: _told(name, event.changes.get(name, default)) for name, default in told.items()},
     }
+
+
+def _told(name: str, value: Any) -> Any:
+    # PostgreSQL writes times in the server's time zone.
+    return iso(datetime.fromisoformat(value)) if name == "expires_at" and value is not None else value
 
 
 def connect() -> Any:
@@ -90,8 +96,8 @@ class EventBus:
         self._connecting = Lock()
         self._known_client: Any = None
 
-    async def put(self, events: Sequence[Unpublished]) -> list[bool]:
-        """Send at most ten events; for each whether the bus has taken it.
+    async def put(self, events: Sequence[Unpublished]) -> list[str | None]:
+        """Send at most ten events; for each None where the bus has taken it, else EventBridge's error code.
 
         Raises:
             EventBusUnavailableError: the bus can't be reached or refuses the call.
@@ -111,8 +117,8 @@ class EventBus:
         for start in range(0, len(shards), ENTRIES_A_CALL):
             call = shards[start : start + ENTRIES_A_CALL]
             entries = [self._entry(FLUSH_SHARD, {"shard": shard}) for shard in call]
-            accepted = await asyncio.to_thread(self._put_events, entries)
-            taken += [shard for shard, ok in zip(call, accepted, strict=True) if ok]
+            refused = await asyncio.to_thread(self._put_events, entries)
+            taken += [shard for shard, code in zip(call, refused, strict=True) if code is None]
         return taken
 
     def _entry(self, detail_type: str, detail: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +129,7 @@ class EventBus:
             "Detail": dump_json(detail),
         }
 
-    def _put_events(self, entries: list[dict[str, Any]]) -> list[bool]:
+    def _put_events(self, entries: list[dict[str, Any]]) -> list[str | None]:
         # boto3 brings it.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
@@ -131,7 +137,7 @@ class EventBus:
             reply = self._client.put_events(Entries=entries)
         except (BotoCoreError, ClientError) as error:
             raise EventBusUnavailableError("The event bus takes no events.") from error
-        return ["ErrorCode" not in entry for entry in reply["Entries"]]
+        return [entry.get("ErrorCode") for entry in reply["Entries"]]
 
     @property
     def _client(self) -> Any:
@@ -198,5 +204,8 @@ class Relay:
             elif isinstance(outcome, BaseException):
                 raise outcome
             else:
-                accepted += [event for event, ok in zip(call, outcome, strict=True) if ok]
+                accepted += [event for event, code in zip(call, outcome, strict=True) if code is None]
+                if codes := sorted({code for code in outcome if code is not None}):
+                    error = EventBusUnavailableError("The event bus refuses events.")
+                    self._telemetry.survived("events refused", error, "EventsDelayed", codes=codes)
         return accepted
