@@ -11,12 +11,14 @@ import redis
 
 from quiz_sessions.errors import (
     InvalidInputError,
+    QuizClosedError,
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
     VersionConflictError,
 )
-from quiz_sessions.models import Session, Status
+from quiz_sessions.models import Session, Status, from_micros
+from quiz_sessions.quizzes import QuizRules
 from quiz_sessions.wiring import Services
 from tests.builders import SECOND, START
 from tests.tables import Database, events, row
@@ -435,6 +437,40 @@ async def test_abandoning_after_the_deadline_is_too_late(services: Services) -> 
     with pytest.raises(SessionExpiredError):
         await services.manager.abandon(session_id, at=END + 1)
     assert (await services.manager.get_session(session_id, at=END + 2)).status is Status.EXPIRED
+
+
+async def test_a_reopened_session_follows_its_quiz_as_it_is_now(services: Services) -> None:
+    closing = QuizRules(time_limit_seconds=600, closes_at=from_micros(LATER + SECOND))
+    await services.exams.put_quiz("quiz1", closing, at=START)
+    session_id = await start(services)
+    await services.manager.get_session(session_id, at=END)
+    await services.exams.put_quiz("quiz1", QuizRules(time_limit_seconds=900, grace_seconds=5), at=END)
+    await services.exams.put_accommodation("user1", "quiz1", 60, "an illness", at=END)
+    reopened = await services.exams.reopen(session_id, 300, "the fire alarm", at=END)
+    assert (reopened.status, reopened.time_remaining) == (Status.STARTED, 300)
+    deadline = await services.manager.get_deadline(session_id, at=END)
+    assert (deadline.time_limit_seconds, deadline.accommodation_seconds) == (900, 60)
+    assert (deadline.grace_seconds, deadline.closes_at) == (5, None)
+    assert (await services.records.verify(session_id)).intact
+
+
+async def test_what_is_reopened_ends_with_the_quiz_as_it_is_now(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.get_session(session_id, at=END + 1)
+    closes_at = from_micros(END + 100 * SECOND)
+    await services.exams.put_quiz("quiz1", QuizRules(closes_at=closes_at), at=END + 1)
+    reopened = await services.exams.reopen(session_id, 300, "the fire alarm", at=END + 1)
+    assert reopened.expires_at == closes_at
+
+
+async def test_nothing_is_reopened_once_the_quiz_has_closed(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.get_session(session_id, at=END + 1)
+    closes_at = from_micros(END + 100 * SECOND)
+    await services.exams.put_quiz("quiz1", QuizRules(closes_at=closes_at), at=END + 1)
+    with pytest.raises(QuizClosedError) as closed:
+        await services.exams.reopen(session_id, 300, "the fire alarm", at=END + 100 * SECOND)
+    assert closed.value.closes_at == closes_at
 
 
 # What other servers and other versions do
