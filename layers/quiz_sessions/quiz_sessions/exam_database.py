@@ -20,6 +20,7 @@ from .grading import Grade, parse_questions, to_json
 from .models import Attempt, Micros, dump_json, from_micros
 from .postgres import Postgres
 from .quizzes import Accommodation, Change, Quiz, QuizRules, ShowResults, WhenActive
+from .rules import MAX_INTEGER
 
 _QUIZ: Final = """quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
     when_active, show_results, questions, updated_at"""
@@ -488,7 +489,7 @@ class ExamDatabase:
                 UPDATE quiz_attempts AS attempt
                 SET answers = attempt.answers || counting.answers,
                     answer_meta = attempt.answer_meta || meta,
-                    late_ms = greatest(attempt.late_ms, least(lateness, 2147483647)),
+                    late_ms = greatest(attempt.late_ms, least(lateness, {MAX_INTEGER})),
                     needs_grading = attempt.status IN ('completed', 'expired') AND {GRADABLE},
                     revision = attempt.revision + 1,
                     last_updated = clock_timestamp()
