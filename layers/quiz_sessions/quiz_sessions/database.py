@@ -299,7 +299,9 @@ class Database:
         ), event AS (
             INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
             SELECT id, revision, version, 'answered', jsonb_strip_nulls(jsonb_build_object(
-                'write_id', %(write_id)s::text, 'current_question', %(current_question)s::bigint
+                'write_id', %(write_id)s::text, 'current_question', CASE
+                    -- Where it moved, or was moved to by a later request already.
+                    WHEN %(current_question)s::bigint IS NOT NULL THEN current_question END
             )) || jsonb_build_object('answers', sent.answers)
                 || CASE WHEN outdated IS NULL THEN '{{}}'
                     ELSE jsonb_build_object('outdated', outdated) END
