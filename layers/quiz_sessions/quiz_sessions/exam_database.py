@@ -500,7 +500,8 @@ class ExamDatabase:
                 INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
                 SELECT id, revision, version, 'late_accepted', jsonb_build_object(
                     'write_id', %(write_id)s::text, 'late_answer', %(event)s::bigint,
-                    'answers', counting.answers, 'by', %(by)s::text, 'reason', %(reason)s::text
+                    'answers', counting.answers, 'late_ms', late_ms,
+                    'by', %(by)s::text, 'reason', %(reason)s::text
                 ), %(at)s
                 FROM changed, counting
             )
