@@ -19,18 +19,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from quiz_sessions.errors import (
+    DeadlineMovedError,
+    LateAnswerNotFoundError,
     QuizSessionsError,
     SessionClosedError,
     SessionExpiredError,
+    SessionStateError,
     VersionConflictError,
 )
 from quiz_sessions.flush import Flusher
-from quiz_sessions.models import Session
+from quiz_sessions.grading import parse_questions
+from quiz_sessions.history import COMPARED, differences, replay
+from quiz_sessions.models import Session, from_micros
+from quiz_sessions.quizzes import QuizRules
 from quiz_sessions.wiring import build_services
 from tests.builders import SECOND, START
 from tests.conftest import Stores
 
 LIMIT = 1800 * SECOND
+KEY = {"0": "A", "1": 1}
+"""What is right; the quiz has other questions that no key grades."""
 CURRENT = "current_question"
 OPEN = ("started", "in_progress")
 
@@ -46,31 +54,45 @@ class RefusedError(Exception):
         self.kind = kind
 
 
+def up_to_second(moment: int) -> int:
+    """`moment`, or the next whole second after the start."""
+    return START - (START - moment) // SECOND * SECOND
+
+
+def milliseconds(micros: int) -> int:
+    """Rounded up; 0 for what is not late."""
+    return max(0, -(-micros // 1000))
+
+
 @dataclass
 class Model:
-    """One attempt."""
+    """One attempt at a quiz with a grace period."""
 
+    grace: int = 0
     status: str = "started"
     version: int = 0
     deadline: int = START + LIMIT
     ended: int | None = None
+    completed: int | None = None
+    late_ms: int = 0
     committed: dict[str, Value] = field(default_factory=dict)
     committed_by: dict[str, int] = field(default_factory=dict)
     drafts: dict[str, Value] = field(default_factory=dict)
     dirty: bool = False
+    late_answers: list[dict[str, Value]] = field(default_factory=list)
+    """What came too late, each time that it did."""
+    accepted: set[int] = field(default_factory=set)
 
     # The current question moves by the rules of an answer, so it is kept as one more of them.
 
     def overdue(self, at: int) -> bool:
-        return self.status in OPEN and at > self.deadline
+        return self.status in OPEN and at > self.end()
 
     def end(self) -> int:
-        return self.deadline if self.ended is None else self.ended
+        return self.deadline + self.grace if self.ended is None else self.ended
 
-    def counting(self) -> dict[str, Value]:
-        return {
-            name: (value, at) for name, (value, at) in self.drafts.items() if self.at(name) < at <= self.end()
-        }
+    def counting(self, drafts: dict[str, Value]) -> dict[str, Value]:
+        return {name: value for name, value in drafts.items() if self.at(name) < value[1] <= self.end()}
 
     def at(self, name: str) -> int:
         return self.committed[name][1] if name in self.committed else -1
@@ -78,18 +100,35 @@ class Model:
     def expire(self, now: int) -> None:
         """What any touch and the flush do to an attempt whose time is over."""
         if self.overdue(now):
-            self.merge()
-            self.status, self.ended = "expired", self.deadline
+            self.settle(self.drafts, now)
 
-    def merge(self) -> None:
-        """Drafts that count become answers."""
-        counting = self.counting()
+    def settle(self, drafts: dict[str, Value], now: int) -> None:
+        """Drafts that count become answers; those that are too late are kept apart."""
+        over, counting = self.overdue(now), self.counting(drafts)
         for name, value in counting.items():
             self.committed[name] = value
             self.committed_by[name] = self.version
-        if counting and self.status == "started":
+            self.note_lateness(value[1] if name != CURRENT else 0)
+        if over:
+            self.status, self.ended = "expired", self.end()
+        elif counting and self.status == "started":
             self.status = "in_progress"
+        elif not counting and self.status not in OPEN:
+            self.keep_late(drafts)
         self.forget_superseded(self.drafts)
+
+    def keep_late(self, drafts: dict[str, Value]) -> None:
+        known = [(name, value) for late in self.late_answers for name, value in late.items()]
+        late = {
+            name: value
+            for name, value in drafts.items()
+            if name != CURRENT and value[1] > max(self.at(name), self.end()) and (name, value) not in known
+        }
+        if late:
+            self.late_answers.append(late)
+
+    def note_lateness(self, at: int) -> None:
+        self.late_ms = max(self.late_ms, milliseconds(at - self.deadline))
 
     def forget_superseded(self, names: Any) -> None:
         for name in list(names):
@@ -98,13 +137,8 @@ class Model:
 
     def late(self, new: dict[str, Value], at: int) -> None:
         """A write that PostgreSQL finds too late."""
-        self.expire(at)
-        self.merge()
-        for name, value in new.items():
-            if self.at(name) < value[1] <= self.end():
-                self.committed[name] = value
-                self.committed_by[name] = self.version
-        self.forget_superseded([*new, CURRENT])
+        self.settle(self.drafts, at)
+        self.settle(new, at)
         if at > self.end():
             raise RefusedError(SessionExpiredError)
 
@@ -133,6 +167,7 @@ class Model:
         self.version += 1
         self.status = "in_progress"
         self.put(new, at, insist=version is not None)
+        self.note_lateness(at)
 
     def put(self, new: dict[str, Value], at: int, *, insist: bool) -> None:
         for name, (value, _) in new.items():
@@ -154,7 +189,7 @@ class Model:
                 self.drafts[name] = value
         self.dirty = True
 
-    def finish(self, status: str, new: dict[str, Value], at: int, version: int | None) -> None:
+    def finish(self, status: str, new: dict[str, Value], at: int, known: int | None = None) -> None:
         if self.status == status:
             return
         if self.status in ("completed", "abandoned"):
@@ -162,22 +197,63 @@ class Model:
         if self.status == "expired" or self.overdue(at):
             self.late(new, at)
             raise RefusedError(SessionExpiredError)
-        if version not in (None, self.version):
-            raise RefusedError(VersionConflictError)
+        if known is not None and self.deadline > known:
+            raise RefusedError(DeadlineMovedError)
         self.ended = at
-        merged = self.counting()
+        merged = self.counting(self.drafts)
         self.version += 1
         for name, value in merged.items():
             self.committed[name] = value
             self.committed_by[name] = self.version
-        self.put(new, at, insist=version is not None)
+        self.put(new, at, insist=False)
+        self.note_lateness(at)
         self.forget_superseded(self.drafts)
         self.status = status
+        if status == "completed":
+            self.completed = min(at, self.deadline)
+
+    def extend(self, seconds: int, now: int) -> None:
+        if self.status in ("completed", "abandoned"):
+            raise RefusedError(SessionClosedError)
+        if self.status == "expired" or self.overdue(now):
+            raise RefusedError(SessionStateError)
+        # What has been used is not taken back.
+        least = min(self.deadline, up_to_second(min(now, self.deadline)))
+        self.move_deadline(max(self.deadline + seconds * SECOND, least))
+
+    def reopen(self, seconds: int, now: int) -> None:
+        if self.status in ("completed", "abandoned"):
+            raise RefusedError(SessionClosedError)
+        self.expire(now)
+        if self.status in OPEN:
+            raise RefusedError(SessionStateError)
+        self.status = "in_progress" if self.version or self.committed.keys() - {CURRENT} else "started"
+        self.ended = None
+        self.move_deadline(up_to_second(now) + seconds * SECOND)
+
+    def move_deadline(self, deadline: int) -> None:
+        """What was late for the former one is less so now."""
+        self.late_ms = max(0, self.late_ms - max(0, deadline - self.deadline) // 1000)
+        self.deadline = deadline
+
+    def accept(self, number: int) -> None:
+        """Let late answers count."""
+        if number >= len(self.late_answers):
+            raise RefusedError(LateAnswerNotFoundError)
+        if number in self.accepted:
+            return
+        self.accepted.add(number)
+        for name, value in self.late_answers[number].items():
+            if value[1] > self.at(name):
+                self.committed[name] = value
+                self.committed_by[name] = self.version
+                self.note_lateness(value[1])
 
     def flush(self, now: int) -> None:
         if self.dirty:
-            self.expire(now)
-            self.merge()
+            # A row takes one event a run; drafts from both sides of its end are done after the second.
+            for _ in range(3):
+                self.settle(self.drafts, now)
             # Drafts from after the end are kept as events and leave the buffer.
             if self.status not in OPEN:
                 self.drafts = {}
@@ -187,21 +263,35 @@ class Model:
     def lose_cache(self) -> None:
         self.drafts, self.dirty = {}, False
 
+    def score(self) -> tuple[float | None, float | None]:
+        """By the key, once it has ended."""
+        if self.status not in ("completed", "expired"):
+            return None, None
+        right = [name for name in KEY if name in self.committed and self.committed[name][0] == KEY[name]]
+        return float(len(right)), float(len(KEY))
+
     def shown(self, at: int) -> dict[str, Any]:
         """What a read at `at` shows."""
         self.expire(at)
-        buffered = self.counting()
+        buffered = self.counting(self.drafts)
         answers = {name: value for name, (value, _) in {**self.committed, **buffered}.items()}
         current = answers.pop(CURRENT, 0)
         status = self.status
         if status == "started" and buffered.keys() - {CURRENT}:
             status = "in_progress"
+        latest = max((at for name, (_, at) in buffered.items() if name != CURRENT), default=0)
+        score, max_score = self.score()
         return {
             "status": status,
             "version": self.version,
             "answers": answers,
             "current_question": current,
             "buffered_questions": sorted(buffered.keys() - {CURRENT}),
+            "expires_at": from_micros(self.deadline),
+            "completed_at": None if self.completed is None else from_micros(self.completed),
+            "late_ms": max(self.late_ms, milliseconds(latest - self.deadline)),
+            "score": score,
+            "max_score": max_score,
         }
 
 
@@ -209,6 +299,8 @@ answers = st.one_of(st.none(), st.integers(0, 3), st.sampled_from(["A", [], {"ne
 questions = st.integers(0, 3)
 # How long a request was held up on its way, in microseconds.
 delays = st.sampled_from([0, 0, 0, 1, SECOND, 60 * SECOND])
+# What passes before a request with no one looking: up to the end of a grace period, or past it.
+pauses = st.sampled_from([0, 0, 0, 30 * SECOND, 1790 * SECOND, 1810 * SECOND, 1830 * SECOND + 1])
 
 
 class SideBySide(RuleBasedStateMachine):
@@ -226,13 +318,34 @@ class SideBySide(RuleBasedStateMachine):
         self.session_id = UUID(int=0)
 
     def teardown(self) -> None:
-        self.runner.run(self.services.close())
-        self.runner.close()
+        try:
+            if self.session_id.int:
+                self.the_trail_tells_the_same()
+        finally:
+            self.runner.run(self.services.close())
+            self.runner.close()
 
-    @initialize()
-    def start(self) -> None:
+    def the_trail_tells_the_same(self) -> None:
+        found = self.runner.run(self.services.records.verify(self.session_id))
+        assert found.intact, found
+        (row,) = self.runner.run(self.services.parts.database.get([self.session_id]))
+        trail = self.runner.run(self.services.parts.record_database.trail(self.session_id))
+        told = replay(row, trail)
+        assert {name: getattr(told, name) for name in COMPARED} == {
+            name: getattr(row, name) for name in COMPARED
+        }
+        assert differences(row, trail) == []
+
+    @initialize(grace=st.sampled_from([0, 30]))
+    def start(self, grace: int) -> None:
+        questions = parse_questions(
+            {**{name: {"grading": "exact", "key": key} for name, key in KEY.items()}, "2": {"points": 5}}
+        )
+        quiz = QuizRules(time_limit_seconds=LIMIT // SECOND, grace_seconds=grace, questions=questions)
+        self.runner.run(self.services.exams.put_quiz("quiz", quiz, at=START))
         session = self.run(self.services.manager.create_session("user", "quiz", at=START))
         self.session_id = session.id
+        self.model.grace = grace * SECOND
 
     def run(self, coroutine: Coroutine[Any, Any, Session]) -> Session:
         return self.runner.run(coroutine)
@@ -253,6 +366,18 @@ class SideBySide(RuleBasedStateMachine):
     def known_version(self, kind: str) -> int | None:
         return {"none": None, "current": self.model.version, "stale": max(0, self.model.version - 1)}[kind]
 
+    @rule(question=questions, answer=answers, autosave=st.booleans(), after=st.sampled_from([1, SECOND]))
+    def write_too_late(self, question: int, answer: Any, autosave: bool, after: int) -> None:
+        self.now = max(self.now, self.model.end() + after)
+        new = {str(question): (answer, self.now), CURRENT: (question + 1, self.now)}
+        act = self.model.autosave if autosave else self.model.commit
+        self.both(
+            lambda: act(new, self.now, None),
+            self.services.manager.update_answer(
+                self.session_id, question, answer, autosave=autosave, at=self.now
+            ),
+        )
+
     @rule(
         question=questions,
         answer=answers,
@@ -272,20 +397,55 @@ class SideBySide(RuleBasedStateMachine):
             ),
         )
 
-    @rule(given=st.dictionaries(st.sampled_from("0123"), answers, max_size=2), delay=delays)
-    def complete(self, given: dict[str, Any], delay: int) -> None:
+    @rule(
+        given=st.dictionaries(st.sampled_from("0123"), answers, max_size=2),
+        delay=delays,
+        known=st.sampled_from([None, None, START + LIMIT]),
+    )
+    def complete(self, given: dict[str, Any], delay: int, known: int | None) -> None:
         at = max(START, self.now - delay)
         new = {name: (value, at) for name, value in given.items()}
+        deadline = None if known is None else from_micros(known)
         self.both(
-            lambda: self.model.finish("completed", new, at, None),
-            self.services.manager.complete(self.session_id, given, at=at),
+            lambda: self.model.finish("completed", new, at, known),
+            self.services.manager.complete(self.session_id, given, deadline=deadline, at=at),
         )
 
     @rule()
     def abandon(self) -> None:
         self.both(
-            lambda: self.model.finish("abandoned", {}, self.now, None),
+            lambda: self.model.finish("abandoned", {}, self.now),
             self.services.manager.abandon(self.session_id, at=self.now),
+        )
+
+    @rule(seconds=st.sampled_from([1, 60, 600, -1, -60, -600, -7200]), later=pauses)
+    def extend(self, seconds: int, later: int) -> None:
+        self.now += later
+        self.both(
+            lambda: self.model.extend(seconds, self.now),
+            self.services.exams.extend(self.session_id, seconds, "why", at=self.now),
+        )
+
+    @rule(seconds=st.sampled_from([1, 300]), later=pauses)
+    def reopen(self, seconds: int, later: int) -> None:
+        self.now += later
+        self.both(
+            lambda: self.model.reopen(seconds, self.now),
+            self.services.exams.reopen(self.session_id, seconds, "why", at=self.now),
+        )
+
+    @rule(number=st.integers(0, 2))
+    def accept_a_late_answer(self, number: int) -> None:
+        listed = self.runner.run(self.services.exams.late_answers(self.session_id))
+        kept = [
+            {name: (value["answer"], value["at"]) for name, value in late.answers.items()} for late in listed
+        ]
+        assert kept == self.model.late_answers
+        assert {place for place, late in enumerate(listed) if late.accepted} == self.model.accepted
+        event = listed[number].event if number < len(listed) else 0
+        self.both(
+            lambda: self.model.accept(number),
+            self.services.exams.accept_late_answer(self.session_id, event, "why", at=self.now),
         )
 
     @rule()
@@ -299,7 +459,7 @@ class SideBySide(RuleBasedStateMachine):
         assert report.dirty_sessions == int(self.model.dirty)
         assert report.flush_failures == 0
 
-    @rule(seconds=st.sampled_from([0, 0, 1, 30, 300, 1200]))
+    @rule(seconds=st.sampled_from([0, 0, 1, 30, 300, 1200, 1790]))
     def wait(self, seconds: int) -> None:
         self.now += seconds * SECOND + 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,18 +12,22 @@ import redis
 
 from quiz_sessions.errors import (
     InvalidInputError,
+    QuizClosedError,
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
     VersionConflictError,
 )
-from quiz_sessions.models import Session, Status
+from quiz_sessions.flush import Flusher
+from quiz_sessions.models import Session, Status, from_micros
+from quiz_sessions.quizzes import QuizRules
 from quiz_sessions.wiring import Services
 from tests.builders import SECOND, START
 from tests.tables import Database, events, row
 
 LATER = START + 10 * SECOND
 END = START + 1800 * SECOND
+MONTH = 31 * 24 * 3600 * SECOND
 
 
 async def start(services: Services, user: str = "user1") -> UUID:
@@ -109,6 +114,7 @@ async def test_a_held_up_request_does_not_move_the_current_question_back(service
     await services.manager.update_answer(session_id, 5, "newer", at=LATER)
     session = await services.manager.update_answer(session_id, 2, "older", at=LATER - 1)
     assert session.current_question == 6
+    assert (await services.records.verify(session_id)).intact
 
 
 async def test_repeating_a_write_without_version_is_a_new_write(services: Services) -> None:
@@ -435,6 +441,85 @@ async def test_abandoning_after_the_deadline_is_too_late(services: Services) -> 
     with pytest.raises(SessionExpiredError):
         await services.manager.abandon(session_id, at=END + 1)
     assert (await services.manager.get_session(session_id, at=END + 2)).status is Status.EXPIRED
+
+
+@pytest.mark.parametrize("autosave", [False, True])
+@pytest.mark.parametrize("late", [1, MONTH])
+async def test_an_answer_is_too_late_by_however_much(
+    services: Services, database: Database, late: int, autosave: bool
+) -> None:
+    session_id = await start(services)
+    with pytest.raises(SessionExpiredError):
+        await services.manager.update_answer(session_id, 0, "late", autosave=autosave, at=END + late)
+    assert events(database, session_id) == ["started", "expired", "late_answer"]
+
+
+async def test_a_month_after_its_end_a_completed_session_still_is_completed(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.complete(session_id, at=LATER)
+    with pytest.raises(SessionClosedError):
+        await services.manager.update_answer(session_id, 0, "late", at=END + MONTH)
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+async def test_a_grace_of_a_month_is_all_used(services: Services, flushed: bool) -> None:
+    await services.exams.put_quiz("quiz1", QuizRules(grace_seconds=MONTH // SECOND), at=START)
+    session_id = await start(services)
+    draft = await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=END + MONTH)
+    if flushed:
+        await Flusher(replace(services.parts, clock=lambda: END + MONTH)).run()
+    committed = await services.manager.update_answer(session_id, 1, "A", at=END + MONTH)
+    completed = await services.manager.complete(session_id, at=END + MONTH)
+    # What the column holds, some 25 days.
+    assert {draft.late_ms, committed.late_ms, completed.late_ms} == {2**31 - 1}
+    assert completed.answers == {"0": "draft", "1": "A"}
+    assert (await services.records.verify(session_id)).intact
+
+
+async def test_accepted_late_answers_are_late_in_the_trail_too(services: Services) -> None:
+    session_id = await start(services)
+    with pytest.raises(SessionExpiredError):
+        await services.manager.update_answer(session_id, 0, "late", at=END + 2 * SECOND)
+    (late,) = await services.exams.late_answers(session_id)
+    session = await services.exams.accept_late_answer(
+        session_id, late.event, "it was us", at=END + 9 * SECOND
+    )
+    assert (session.answers, session.late_ms) == ({"0": "late"}, 2000)
+    assert (await services.records.verify(session_id)).intact
+
+
+async def test_a_reopened_session_follows_its_quiz_as_it_is_now(services: Services) -> None:
+    closing = QuizRules(time_limit_seconds=600, closes_at=from_micros(LATER + SECOND))
+    await services.exams.put_quiz("quiz1", closing, at=START)
+    session_id = await start(services)
+    await services.manager.get_session(session_id, at=END)
+    await services.exams.put_quiz("quiz1", QuizRules(time_limit_seconds=900, grace_seconds=5), at=END)
+    await services.exams.put_accommodation("user1", "quiz1", 60, "an illness", at=END)
+    reopened = await services.exams.reopen(session_id, 300, "the fire alarm", at=END)
+    assert (reopened.status, reopened.time_remaining) == (Status.STARTED, 300)
+    deadline = await services.manager.get_deadline(session_id, at=END)
+    assert (deadline.time_limit_seconds, deadline.accommodation_seconds) == (900, 60)
+    assert (deadline.grace_seconds, deadline.closes_at) == (5, None)
+    assert (await services.records.verify(session_id)).intact
+
+
+async def test_what_is_reopened_ends_with_the_quiz_as_it_is_now(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.get_session(session_id, at=END + 1)
+    closes_at = from_micros(END + 100 * SECOND)
+    await services.exams.put_quiz("quiz1", QuizRules(closes_at=closes_at), at=END + 1)
+    reopened = await services.exams.reopen(session_id, 300, "the fire alarm", at=END + 1)
+    assert reopened.expires_at == closes_at
+
+
+async def test_nothing_is_reopened_once_the_quiz_has_closed(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.get_session(session_id, at=END + 1)
+    closes_at = from_micros(END + 100 * SECOND)
+    await services.exams.put_quiz("quiz1", QuizRules(closes_at=closes_at), at=END + 1)
+    with pytest.raises(QuizClosedError) as closed:
+        await services.exams.reopen(session_id, 300, "the fire alarm", at=END + 100 * SECOND)
+    assert closed.value.closes_at == closes_at
 
 
 # What other servers and other versions do

@@ -356,7 +356,16 @@ def test_a_grace_period_puts_off_when_it_is_overdue_and_not_the_deadline(at: int
 
 @pytest.mark.parametrize(
     ("after", "milliseconds"),
-    [(-SECOND, 0), (0, 0), (1, 1), (1000, 1), (1001, 2), (SECOND, 1000), (SECOND + 1, 1001)],
+    [
+        (-SECOND, 0),
+        (0, 0),
+        (1, 1),
+        (1000, 1),
+        (1001, 2),
+        (SECOND, 1000),
+        (SECOND + 1, 1001),
+        (10**13, 2**31 - 1),
+    ],
 )
 def test_lateness_is_in_milliseconds_rounded_up(after: int, milliseconds: int) -> None:
     assert rules.lateness_ms(from_micros(END), END + after) == milliseconds

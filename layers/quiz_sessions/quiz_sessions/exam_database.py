@@ -20,6 +20,7 @@ from .grading import Grade, parse_questions, to_json
 from .models import Attempt, Micros, dump_json, from_micros
 from .postgres import Postgres
 from .quizzes import Accommodation, Change, Quiz, QuizRules, ShowResults, WhenActive
+from .rules import MAX_INTEGER
 
 _QUIZ: Final = """quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
     when_active, show_results, questions, updated_at"""
@@ -356,9 +357,11 @@ class ExamDatabase:
         return CohortExtension(changed, found)
 
     async def reopen(
-        self, session_id: UUID, seconds: int, change: Change
+        self, session_id: UUID, seconds: int, change: Change, time_limit: int
     ) -> tuple[ChangeOutcome, Attempt] | None:
         """Open an expired attempt again for `seconds` from now; None when there is no attempt.
+
+        Its quiz may have changed since it ended: it follows what the quiz and the accommodation say now.
 
         Raises:
             ActiveAttemptError: the quiz allows one open attempt, and the user has another one.
@@ -366,21 +369,35 @@ class ExamDatabase:
         statement = f"""
             WITH current AS (
                 SELECT {ATTEMPT} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
+            ), quiz AS (
+                SELECT time_limit_seconds, grace_seconds, closes_at, when_active FROM quizzes
+                WHERE quiz_id = (SELECT quiz_id FROM current) FOR SHARE
+            ), rule AS (
+                SELECT coalesce(quiz.time_limit_seconds, %(time_limit)s) AS time_limit_seconds,
+                    coalesce(extra_seconds, 0) AS accommodation_seconds,
+                    coalesce(quiz.grace_seconds, 0) AS grace_seconds, quiz.closes_at,
+                    coalesce(when_active, 'new') AS when_active
+                FROM current LEFT JOIN quiz ON true LEFT JOIN attempt_counters USING (user_id, quiz_id)
             ), judged AS (
                 SELECT CASE
                     WHEN {_REPEATED} THEN 'repeated'
                     WHEN status IN ('completed', 'abandoned') THEN 'closed'
                     WHEN status <> 'expired'
                         THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
-                    WHEN closes_at <= %(at)s THEN 'quiz_closed'
+                    WHEN rule.closes_at <= %(at)s THEN 'quiz_closed'
                     ELSE 'changed' END AS outcome,
                     (ceil(extract(epoch FROM %(at)s - started_at)) + %(seconds)s
-                        - time_limit_seconds - accommodation_seconds)::integer AS extension
-                FROM current AS attempt
+                        - rule.time_limit_seconds - rule.accommodation_seconds)::integer AS extension
+                FROM current AS attempt, rule
             ), changed AS (
                 UPDATE quiz_attempts AS attempt
                 SET status = CASE WHEN version = 0 AND answers = '{{}}' THEN 'started' ELSE 'in_progress' END,
+                    time_limit_seconds = rule.time_limit_seconds,
+                    accommodation_seconds = rule.accommodation_seconds,
                     extension_seconds = extension,
+                    grace_seconds = rule.grace_seconds,
+                    closes_at = rule.closes_at,
+                    sole = when_active <> 'new',
                     expires_at = deadline,
                     late_ms = {_LATE_MS},
                     time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
@@ -392,12 +409,12 @@ class ExamDatabase:
                     needs_grading = false,
                     revision = attempt.revision + 1,
                     last_updated = clock_timestamp()
-                FROM judged, LATERAL (
+                FROM judged, rule, LATERAL (
                     SELECT least(
                         started_at + make_interval(
-                            secs => time_limit_seconds + accommodation_seconds + extension
+                            secs => rule.time_limit_seconds + rule.accommodation_seconds + extension
                         ),
-                        closes_at
+                        rule.closes_at
                     ) AS deadline
                     FROM current
                 ) AS deadlines
@@ -407,7 +424,10 @@ class ExamDatabase:
                 INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
                 SELECT id, revision, version, 'reopened', jsonb_build_object(
                     'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer, 'status', status,
-                    'extension_seconds', extension_seconds, 'expires_at', expires_at, 'late_ms', late_ms,
+                    'time_limit_seconds', time_limit_seconds,
+                    'accommodation_seconds', accommodation_seconds, 'extension_seconds', extension_seconds,
+                    'grace_seconds', grace_seconds, 'closes_at', closes_at,
+                    'expires_at', expires_at, 'late_ms', late_ms,
                     'by', %(by)s::text, 'reason', %(reason)s::text
                 ), %(at)s
                 FROM changed
@@ -416,7 +436,8 @@ class ExamDatabase:
                 SELECT {ATTEMPT} FROM changed
                 UNION ALL SELECT {ATTEMPT} FROM current WHERE outcome <> 'changed'
             ) AS row"""
-        return await self._change(statement, {"id": session_id, "seconds": seconds}, change)
+        parameters = {"id": session_id, "seconds": seconds, "time_limit": time_limit}
+        return await self._change(statement, parameters, change)
 
     # Late answers
 
@@ -468,7 +489,7 @@ class ExamDatabase:
                 UPDATE quiz_attempts AS attempt
                 SET answers = attempt.answers || counting.answers,
                     answer_meta = attempt.answer_meta || meta,
-                    late_ms = greatest(attempt.late_ms, least(lateness, 2147483647)),
+                    late_ms = greatest(attempt.late_ms, least(lateness, {MAX_INTEGER})),
                     needs_grading = attempt.status IN ('completed', 'expired') AND {GRADABLE},
                     revision = attempt.revision + 1,
                     last_updated = clock_timestamp()
