@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 PORT ?= 8002
+MINUTES ?= 20
 BIN := .venv/bin
 LOCKS := infra/local/requirements
 ENV ?= dev
@@ -14,7 +15,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check build deploy localstack built unit lock clean
+.PHONY: help run test check build deploy localstack built unit soak lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +60,9 @@ built: .venv-sam/ready .venv-localstack/ready
 
 unit: .venv/ready ## the quick tests alone
 	$(BIN)/pytest tests/unit
+
+soak: .venv/ready ## a steady load for MINUTES=20, with an eye on memory, connections and handles; .local/soak.json
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 lock: .venv/ready ## compile the locked requirements anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -26,10 +26,12 @@ class Proxy:
 
     Attributes:
         losses: one taken off the front for each statement that contains `marker`, while there are some.
+        delays: the same; seconds that the statement takes to reach the server.
     """
 
     def __init__(self, target_url: str) -> None:
         self.losses: list[Loss] = []
+        self.delays: list[float] = []
         self.marker = b""
         self._target = urlsplit(target_url)
         self._server: asyncio.Server | None = None
@@ -45,11 +47,24 @@ class Proxy:
         self.marker = marker
         self.losses = list(losses)
 
+    def delay(self, marker: bytes, *seconds: float) -> None:
+        self.marker = marker
+        self.delays = list(seconds)
+
+    def lead_to(self, target_url: str) -> None:
+        """New connections go there; those that are open stay."""
+        self._target = urlsplit(target_url)
+
     async def _serve(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        server_in, server_out = await asyncio.open_connection(self._target.hostname, self._target.port)
+        try:
+            server_in, server_out = await asyncio.open_connection(self._target.hostname, self._target.port)
+        except OSError:
+            client_out.close()
+            self._tasks.discard(task)
+            return
         replies = asyncio.create_task(_copy(server_in, client_out))
         try:
             while data := await client_in.read(1 << 20):
@@ -62,6 +77,8 @@ class Proxy:
                         async with asyncio.timeout(5):
                             await server_in.readuntil(READY_FOR_QUERY)
                     return
+                if self.delays and self.marker in data:
+                    await asyncio.sleep(self.delays.pop(0))
                 server_out.write(data)
                 await server_out.drain()
         except OSError:
@@ -78,7 +95,7 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
         while data := await source.read(1 << 20):
             target.write(data)
             await target.drain()
-        target.close()
+    target.close()
 
 
 @contextlib.asynccontextmanager

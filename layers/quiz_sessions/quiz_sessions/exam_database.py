@@ -85,7 +85,9 @@ _RESCHEDULE: Final = f"""
         ), %(at)s
         FROM changed
     )
-    SELECT id FROM changed"""
+    SELECT id FROM changed
+    UNION SELECT attempt_id FROM attempt_events JOIN target ON target.id = attempt_id
+    WHERE %(resent)s AND type = 'rescheduled' AND at = %(at)s"""
 
 
 class ChangeOutcome(StrEnum):
@@ -174,7 +176,10 @@ class ExamDatabase:
                     %(max_attempts)s, %(when_active)s, %(show_results)s, %(questions)s, %(gradable)s, %(at)s,
                     %(by)s
                 )
-                ON CONFLICT (quiz_id) DO UPDATE SET revision = known.revision + 1,
+                ON CONFLICT (quiz_id) DO UPDATE SET revision = known.revision + CASE
+                        WHEN %(resent)s AND known.updated_at = %(at)s
+                            AND known.updated_by IS NOT DISTINCT FROM %(by)s
+                        THEN 0 ELSE 1 END,
                     time_limit_seconds = %(time_limit_seconds)s, grace_seconds = %(grace_seconds)s,
                     opens_at = %(opens_at)s, closes_at = %(closes_at)s, max_attempts = %(max_attempts)s,
                     when_active = %(when_active)s, show_results = %(show_results)s,
@@ -199,7 +204,9 @@ class ExamDatabase:
                 "by": by,
                 "reason": "the quiz was changed",
                 "time_limit": time_limit,
+                "resent": False,
             },
+            resend={"resent": True},
         )
         return _quiz(row), row["revision"] == 1, [changed["id"] for changed in rescheduled]
 
@@ -216,15 +223,21 @@ class ExamDatabase:
             [
                 "SELECT quiz_id FROM quizzes WHERE quiz_id = %(quiz_id)s FOR UPDATE",
                 """
-                DELETE FROM quizzes WHERE quiz_id = %(quiz_id)s AND NOT EXISTS (
-                    SELECT FROM quiz_attempts AS attempt
-                    WHERE attempt.quiz_id = %(quiz_id)s AND status IN ('started', 'in_progress')
+                WITH deleted AS (
+                    DELETE FROM quizzes WHERE quiz_id = %(quiz_id)s AND NOT EXISTS (
+                        SELECT FROM quiz_attempts AS attempt
+                        WHERE attempt.quiz_id = %(quiz_id)s AND status IN ('started', 'in_progress')
+                    )
+                    RETURNING quiz_id
                 )
-                RETURNING quiz_id""",
+                SELECT quiz_id FROM deleted
+                UNION ALL SELECT %(quiz_id)s
+                WHERE %(resent)s AND NOT EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)""",
             ],
-            {"quiz_id": quiz_id},
+            {"quiz_id": quiz_id, "resent": False},
+            resend={"resent": True},
         )
-        return bool(deleted) if found else None
+        return bool(deleted) if found or deleted else None
 
     # Extra time
 
@@ -251,7 +264,9 @@ class ExamDatabase:
                 "by": accommodation.granted_by,
                 "at": accommodation.granted_at,
                 "time_limit": time_limit,
+                "resent": False,
             },
+            resend={"resent": True},
         )
         return [row["id"] for row in rescheduled]
 
@@ -274,10 +289,17 @@ class ExamDatabase:
         deleted, rescheduled = await self._postgres.fetch_together(
             [
                 """
-                UPDATE attempt_counters SET extra_seconds = 0, extra_reason = NULL, extra_granted_by = NULL,
-                    extra_granted_at = NULL
-                WHERE user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND extra_granted_at IS NOT NULL
-                RETURNING user_id""",
+                WITH deleted AS (
+                    UPDATE attempt_counters SET extra_seconds = 0, extra_reason = NULL,
+                        extra_granted_by = NULL, extra_granted_at = NULL
+                    WHERE user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND extra_granted_at IS NOT NULL
+                    RETURNING user_id
+                )
+                SELECT user_id FROM deleted
+                UNION ALL SELECT %(user_id)s WHERE %(resent)s AND NOT EXISTS (
+                    SELECT FROM attempt_counters
+                    WHERE user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND extra_granted_at IS NOT NULL
+                )""",
                 _RESCHEDULE,
             ],
             {
@@ -287,7 +309,9 @@ class ExamDatabase:
                 "by": by,
                 "reason": "the extra time was taken back",
                 "time_limit": time_limit,
+                "resent": False,
             },
+            resend={"resent": True},
         )
         return [row["id"] for row in rescheduled] if deleted else None
 
@@ -585,8 +609,15 @@ class ExamDatabase:
                 )), %(at)s
                 FROM changed JOIN batch USING (id) JOIN locked USING (id)
             )
-            SELECT {ATTEMPT} FROM changed""",
-            {"batch": dump_json(batch), "at": from_micros(at)},
+            SELECT {ATTEMPT} FROM changed
+            UNION ALL SELECT {ATTEMPT} FROM quiz_attempts JOIN batch USING (id)
+            WHERE %(resent)s AND revision = known_revision + 1 AND EXISTS (
+                SELECT FROM attempt_events AS event
+                WHERE event.attempt_id = batch.id AND event.revision = known_revision + 1
+                    AND event.type = batch.type AND event.at = %(at)s
+            )""",
+            {"batch": dump_json(batch), "at": from_micros(at), "resent": False},
+            resend={"resent": True},
         )
         return [attempt_of(row) for row in rows]
 

@@ -8,14 +8,15 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from enum import Enum, auto
+from typing import Any, Final, NoReturn
 
 from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from .circuit import CircuitBreaker
-from .errors import BusyError, DatabaseUnavailableError, PoisonedError
+from .errors import BusyError, DatabaseUnavailableError, PoisonedError, StatementFailedError
 
 CONNECT_SECONDS = 1.0
 STATEMENT_SECONDS = 2.3
@@ -46,6 +47,9 @@ class Postgres:
                 "prepare_threshold": None,
                 "connect_timeout": 1,
                 "application_name": "quiz-sessions",
+                # During a failover the address may still lead to a server that only follows: what it shows is
+                # old, and its connections would outlive the failover.
+                "target_session_attrs": "primary",
             },
             min_size=0,
             max_size=pool_size,
@@ -92,15 +96,21 @@ class Postgres:
         resend: dict[str, Any] | None = None,
         probe: bool = False,
     ) -> list[list[DictRow]]:
-        """The same for several statements: one transaction, in which each sees what is committed by then."""
+        """The same for several statements: one transaction, in which each sees what is committed by then.
+
+        `resend` is used where the reply to COMMIT was lost, and the transaction had rows to return: where
+        the connection broke before, nothing was done.
+        """
         until = time.monotonic() + CALL_SECONDS
         try:
             return await self._fetch_once(statements, parameters, until, probe=probe)
-        except _LostReplyError:
+        except _LostReplyError as error:
+            if error.in_doubt:
+                parameters = parameters | (resend or {})
             # Connections of the same age have most likely broken too.
             await self._pool.drain()
         try:
-            return await self._fetch_once(statements, parameters | (resend or {}), until, probe=True)
+            return await self._fetch_once(statements, parameters, until, probe=True)
         except _LostReplyError as error:
             self._breaker.trip()
             raise DatabaseUnavailableError from error
@@ -108,26 +118,38 @@ class Postgres:
     async def _fetch_once(
         self, statements: Sequence[str], parameters: dict[str, Any], until: float, *, probe: bool
     ) -> list[list[DictRow]]:
+        rows: list[list[DictRow]] = []
         try:
             async with self._connection(until, probe=probe) as connection, AsyncExitStack() as stack:
                 if len(statements) > 1:
                     await stack.enter_async_context(connection.transaction())
-                rows = []
                 for statement in statements:
                     cursor = await connection.execute(statement.encode(), parameters)
                     rows.append(await cursor.fetchall())
-        except (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected) as error:
-            raise BusyError from error
-        except (errors.ReadOnlySqlTransaction, errors.DiskFull, errors.OutOfMemory) as error:
-            self._breaker.trip()
-            raise DatabaseUnavailableError from error
-        except (errors.DataError, errors.ProgramLimitExceeded) as error:
-            raise PoisonedError from error
-        except errors.OperationalError as error:
-            raise _LostReplyError from error
+        except errors.Error as error:
+            await self._raise(error, len(statements) == 1 or (len(rows) == len(statements) and any(rows)))
         self._breaker.reset()
         self._last_reply = time.monotonic()
         return rows
+
+    async def _raise(self, error: errors.Error, in_doubt: bool) -> NoReturn:
+        match _meaning(error):
+            case _Meaning.OURS:
+                raise error
+            case _Meaning.LOST:
+                raise _LostReplyError(in_doubt) from error
+            case _Meaning.BUSY:
+                raise BusyError from error
+            case _Meaning.POISONED:
+                raise PoisonedError from error
+            case _Meaning.FAILED:
+                raise StatementFailedError from error
+            case _Meaning.AWAY:
+                self._breaker.trip()
+                if isinstance(error, errors.ReadOnlySqlTransaction):
+                    # Its address may lead to another server by now.
+                    await self._pool.drain()
+        raise DatabaseUnavailableError from error
 
     @asynccontextmanager
     async def _connection(self, until: float, *, probe: bool) -> AsyncIterator[AsyncConnection[DictRow]]:
@@ -154,8 +176,53 @@ class Postgres:
             await self._pool.putconn(connection)
 
 
+class _Meaning(Enum):
+    """What an error says of the server."""
+
+    AWAY = auto()
+    """It serves nobody now."""
+    LOST = auto()
+    """The connection broke before the reply."""
+    BUSY = auto()
+    """Others were in the way of this statement, or it took too long; it has been rolled back."""
+    POISONED = auto()
+    FAILED = auto()
+    OURS = auto()
+    """The caller knows what it means, or it is a fault of ours."""
+
+
 class _LostReplyError(Exception):
-    """The connection broke before the reply came: the statement may or may not have been carried out."""
+    """The connection broke before the reply came.
+
+    Attributes:
+        in_doubt: whether what was sent may have been carried out.
+    """
+
+    def __init__(self, in_doubt: bool) -> None:
+        super().__init__()
+        self.in_doubt = in_doubt
+
+
+# By SQLSTATE or its class, the first that fits. What is not here is the server's trouble with one statement.
+_MEANINGS: Final[tuple[tuple[_Meaning, tuple[str, ...]], ...]] = (
+    # 57P03 starts up or recovers, 53 has no room for a connection, on its disk or in its memory.
+    (_Meaning.AWAY, ("25006", "53", "57P03")),
+    (_Meaning.LOST, ("08", "57P", "25P03", "40003")),
+    (_Meaning.BUSY, ("55P03", "57014", "40", "25P04")),
+    (_Meaning.POISONED, ("22", "54")),
+)
+
+
+def _meaning(error: errors.Error) -> _Meaning:
+    match error:
+        case errors.DataError():
+            return _Meaning.POISONED
+        case errors.IntegrityError() | errors.ProgrammingError() | errors.NotSupportedError():
+            return _Meaning.OURS
+    if error.sqlstate is None:
+        # The driver's own: the connection has broken, or their talk has.
+        return _Meaning.LOST
+    return next((kind for kind, states in _MEANINGS if error.sqlstate.startswith(states)), _Meaning.FAILED)
 
 
 def _sever(connection: AsyncConnection[DictRow]) -> None:
