@@ -327,6 +327,20 @@ async def test_a_cached_session_that_is_behind_is_healed(services: Services, val
     assert (await services.manager.get_session(session_id, at=LATER)).answers == {"0": "A"}
 
 
+async def test_a_draft_that_was_committed_goes_only_when_the_cache_has_its_answer(
+    services: Services, database: Database
+) -> None:
+    # As when the answer was committed, the reply lost, and so the answer buffered as well.
+    session_id = await start(services)
+    await services.parts.database.write_answers(session_id, {"0": "A"}, LATER, current_question=1)
+    await autosave(services, session_id, "A")
+    # Longer ago than what the flush compares with the cache.
+    database.execute("UPDATE quiz_attempts SET last_updated = now() - interval '1 hour'")
+    await flush(services)
+    session = await services.manager.get_session(session_id, at=LATER)
+    assert (session.version, session.answers, session.durability) == (1, {"0": "A"}, "committed")
+
+
 async def test_healing_leaves_what_is_not_cached_alone(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     valkey.delete(f"session:{session_id}")

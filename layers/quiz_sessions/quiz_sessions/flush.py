@@ -260,10 +260,12 @@ class Flusher:
             report.sessions_expired += result.settlement is Settlement.EXPIRED
             if result.settlement in (Settlement.LATE_MERGE, Settlement.LATE_ANSWER):
                 report.drafts_late += len(done)
+        # The cache may be behind an unchanged row as well: the reply to a commit was lost, and its answers
+        # buffered after that. They must not go before the row is there.
         refreshed = [
-            (result.attempt, bool(chunk[result.attempt.id].raw))
+            (result.attempt, bool(cleared[result.attempt.id]))
             for result in settled
-            if result.settlement is not Settlement.UNCHANGED
+            if cleared[result.attempt.id] or result.settlement is not Settlement.UNCHANGED
         ]
         try:
             await self._cache.put_settled(refreshed, cleared, acknowledged)
