@@ -123,7 +123,7 @@ class Receipts:
             if key is None or not hmac.compare_digest(_mac(key, signed), _decode(signature)):
                 return None
             data = json.loads(_decode(payload))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
         return Receipt(**{**data, "session_id": UUID(data["session_id"])})
 

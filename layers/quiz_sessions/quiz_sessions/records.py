@@ -153,7 +153,13 @@ class Records:
         return Verification(len(trail), sorted(broken), differences(attempt, trail))
 
     async def prove(self, receipt: str, answers: Mapping[str, Any] | None = None) -> Proof:
-        """Whether a receipt is genuine, and agrees with the trail and with the answers shown."""
+        """Whether a receipt is genuine, and agrees with the trail and with the answers shown.
+
+        Raises:
+            InvalidInputError, ContentTooLargeError: no session can have these answers.
+        """
+        if answers:
+            rules.check_answers(answers)
         genuine = await self._parts.receipts.verify(receipt)
         if genuine is None:
             return Proof(None)
