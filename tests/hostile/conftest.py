@@ -55,7 +55,7 @@ def address(running_stores: Stores) -> Iterator[tuple[str, int]]:
     assert not thread.is_alive()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def http(address: tuple[str, int]) -> Iterator[httpx.Client]:
     """A client of that server."""
     host, port = address

@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import Stores
 from tests.hostile.conftest import RECEIPT_KEYS
 from tests.hostile.operations import assert_refused, assert_sound, start, stored
+from tests.tables import Database
 
 ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
@@ -143,6 +144,25 @@ async def test_verifying_stores_nothing(client: httpx.AsyncClient, stores: Store
     await verified(client, receipt)
     await verified(client, receipt[:-5])
     assert stored(stores) == before
+
+
+# The trail
+
+
+@pytest.mark.parametrize(
+    "changes",
+    ['{"expires_at": "soon"}', '{"answers": null}', '{"late_ms": []}', "[]", "null", '{"status": 1}'],
+)
+async def test_a_trail_that_was_made_unreadable_is_told_as_broken(
+    client: httpx.AsyncClient, database: Database, changes: str
+) -> None:
+    session = await start(client)
+    await client.patch(f"/sessions/{session['id']}/progress", json={"question_id": 0, "answer": "A"})
+    database.execute("UPDATE attempt_events SET changes = %s WHERE revision = 1", [changes])
+    reply = await client.get(f"/sessions/{session['id']}/verify")
+    assert reply.status_code == 200
+    assert reply.json()["intact"] is False
+    assert 1 in reply.json()["broken"]
 
 
 # Cursors
