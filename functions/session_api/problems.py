@@ -16,6 +16,8 @@ from quiz_sessions.models import dump_json, iso
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+MAX_ERRORS = 20
+MAX_LOCATION_CHARACTERS = 200
 
 _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.UnauthenticatedError: (401, "unauthenticated"),
@@ -106,7 +108,11 @@ async def _domain(request: Request, error: Exception) -> Response:
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # The input of an error does not go back: it is what was sent.
-    found = [{"location": ".".join(map(str, e["loc"])), "message": _message(e)} for e in error.errors()]
+    # There may be as many as the body has members, each with a key of megabytes, and a reply of 6 MB is lost.
+    found = [
+        {"location": ".".join(map(str, e["loc"]))[:MAX_LOCATION_CHARACTERS], "message": _message(e)}
+        for e in error.errors()[:MAX_ERRORS]
+    ]
     detail = "; ".join(f"{e['location']}: {e['message']}" for e in found[:3])
     return problem(422, "invalid_input", detail, request.state.request_id, extra={"errors": found})
 

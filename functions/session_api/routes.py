@@ -120,7 +120,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
     ) -> Response:
         manager = services().manager
         options: dict[str, Any] = {
-            "version": _expected_version(if_match, body.version),
+            "version": _expected_version(if_match and _whole(request, "if-match"), body.version),
             "current_question": body.current_question,
             "autosave": body.autosave,
             "owner": caller(request).owner(),
@@ -148,7 +148,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
         session = await services().manager.complete(
             session_id,
             body.answers,
-            version=_expected_version(if_match, body.version),
+            version=_expected_version(if_match and _whole(request, "if-match"), body.version),
             deadline=body.expires_at,
             owner=caller(request).owner(),
             at=request.state.at,
@@ -185,6 +185,11 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
         return Response(dump_json(content), 200 if up else 503, media_type="application/json")
 
     return router
+
+
+def _whole(request: Request, header: str) -> str:
+    """A header with all its values, as the gateway puts it together; a parameter has the first alone."""
+    return ",".join(request.headers.getlist(header))
 
 
 def _expected_version(if_match: str | None, version: int | None) -> int | None:

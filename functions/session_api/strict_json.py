@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
+from quiz_sessions.rules import MAX_ANSWER_BYTES
+
 
 class StrictRoute(APIRoute):
     """A route whose JSON body is bounded, is UTF-8, has no NaN or Infinity, and names no key twice."""
@@ -25,6 +27,8 @@ class StrictRoute(APIRoute):
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """A session of 1 MiB, even with most of its characters escaped."""
+MAX_MEMBERS = MAX_ANSWER_BYTES // len('"":0,')
+"""Of one object: more do not fit into an answer, and nothing else has as many."""
 
 
 class _StrictRequest(Request):
@@ -70,6 +74,9 @@ def _reason(error: ValueError) -> str:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_MEMBERS:
+        # Finding each of them wrong would take seconds.
+        raise _RefusedError(f"an object has more than {MAX_MEMBERS} members")
     value = dict(pairs)
     if len(value) < len(pairs):
         raise _RefusedError("an object names a key twice")

@@ -28,7 +28,7 @@ from redis.backoff import NoBackoff
 
 from . import rules
 from .circuit import CircuitBreaker
-from .errors import CacheUnavailableError, InvalidInputError
+from .errors import CacheUnavailableError, ContentTooLargeError, InvalidInputError
 from .models import Attempt, Draft, Drafts, dump_json
 
 CONNECT_SECONDS = 0.2
@@ -101,7 +101,7 @@ class Cache:
             raw, text = await pipe.execute()
             try:
                 attempt = None if text is None else Attempt.from_json(text)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 # Another version of this service wrote it; the row will take its place.
                 await self._redis.delete(_session_key(session_id))
                 attempt = None
@@ -370,7 +370,7 @@ def _parse(raw: Mapping[bytes, bytes]) -> StoredDrafts:
             draft = Draft(stored["answer"], operator.index(stored["at"]))
             rules.check_json_value(draft.value)
             question = name.decode()
-        except (ValueError, KeyError, TypeError, InvalidInputError):
+        except (ValueError, KeyError, TypeError, RecursionError, InvalidInputError, ContentTooLargeError):
             readable = False
             continue
         if question == _CURRENT_QUESTION:

@@ -167,11 +167,10 @@ class Records:
         """Whether a receipt is genuine, and agrees with the trail and with the answers shown.
 
         Raises:
-            InvalidInputError: the answers can't be those of a session.
+            InvalidInputError, ContentTooLargeError: no session can have these answers.
         """
-        for question, answer in (answers or {}).items():
-            rules.check_id("question_id", question)
-            rules.check_json_value(answer)
+        if answers:
+            rules.check_answers(answers)
         genuine = await self._parts.receipts.verify(receipt)
         if genuine is None:
             return Proof(None)

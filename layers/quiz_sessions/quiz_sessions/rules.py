@@ -131,8 +131,10 @@ def check_json_value(value: Any) -> None:
     Raises:
         InvalidInputError: a NUL character, a lone surrogate, a number that is not finite or too long,
             a nesting deeper than 100, or a type that JSON does not have.
+        ContentTooLargeError: it holds more values than an answer has bytes.
     """
     pending = [(value, 0)]
+    found = 1
     while pending:
         item, depth = pending.pop()
         if not isinstance(item, list | dict):
@@ -140,6 +142,10 @@ def check_json_value(value: Any) -> None:
             continue
         if depth == MAX_DEPTH:
             raise InvalidInputError(f"An answer is nested deeper than {MAX_DEPTH}.")
+        # The size is measured behind this; a million empty lists would take seconds until then.
+        found += len(item)
+        if found > MAX_ANSWER_BYTES:
+            raise ContentTooLargeError(f"An answer has at most {MAX_ANSWER_BYTES} bytes.")
         if isinstance(item, dict):
             for key in item:
                 if not isinstance(key, str):

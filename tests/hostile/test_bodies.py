@@ -1,0 +1,211 @@
+"""JSON that is too large, too deep, ambiguous or no JSON: refused by a problem, and nothing is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import httpx
+import pytest
+
+from quiz_sessions.errors import ContentTooLargeError
+from quiz_sessions.rules import MAX_ANSWER_BYTES, check_json_value
+from session_api.strict_json import MAX_BODY_BYTES, MAX_MEMBERS, loads
+from tests.conftest import Stores
+from tests.hostile.operations import (
+    JSON_TYPE,
+    PROGRESS,
+    WITH_BODY,
+    Operation,
+    assert_refused,
+    assert_sound,
+    find,
+    start,
+    stored,
+)
+
+
+def deep(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+def members(count: int, value: str) -> str:
+    """An object of so many members, the inside of its braces."""
+    return ",".join(f'"{number}":{value}' for number in range(count))
+
+
+async def send(
+    client: httpx.AsyncClient, operation: Operation, body: str, kind: str | bytes = "application/json"
+) -> httpx.Response:
+    """The operation with another body."""
+    headers = [(b"Content-Type", kind if isinstance(kind, bytes) else kind.encode())]
+    return await client.request(operation.method, operation.url, content=body.encode(), headers=headers)
+
+
+# Each is no request to any endpoint.
+BOMBS = {
+    "nothing": "",
+    "cut short": '{"a":',
+    "two texts": "{}{}",
+    "deep arrays": "[" * 200_000,
+    "deep arrays that end": deep(100_000),
+    "deep objects": '{"a":' * 100_000,
+    "as deep as Python reads": '{"reason":' + deep(900) + "}",
+    "twice a key": '{"user_id":"a","user_id":"b","quiz_id":"q","reason":"r","reason":"s"}',
+    "twice a key, once escaped": r'{"reason":"r","\u0072eason":"s"}',
+    "an enormous exponent": '{"seconds":1e999999999,"version":1e999999999,"score":1e999999999}',
+    "an enormous negative exponent": '{"seconds":1e-999999999,"version":1e-999999999}',
+    "an integer of 5000 digits": '{"seconds":1' + "0" * 5000 + "}",
+    "an integer of 4000 digits": f'{{"seconds":{"9" * 4000},"version":{"9" * 4000},"score":{"9" * 4000}}}',
+    "more than a value": "null ,",
+    "not a number": '{"seconds":NaN,"reason":"r"}',
+    "a byte order mark": '\ufeff{"reason":"r"}',
+    "a key of 4 MB": '{"' + "k" * 4_000_000 + '":1}',
+}
+# Those that take longest, for the two operations that take most.
+LARGE_BOMBS = {
+    "a string of 4 MB": '{"question_id":"' + "q" * 4_000_000 + '","answer":1}',
+    "300,000 fields": "{" + members(290_000, "1") + "}",
+    "300,000 answers": '{"answers":{' + members(290_000, "1") + "}}",
+    "300,000 questions": '{"questions":{' + members(290_000, "1") + "}}",
+    "a question of 4 MB": '{"questions":{"' + "k" * 4_000_000 + '":{}}}',
+    "an answer of 4 MB": '{"answers":{"' + "k" * 4_000_000 + '":1}}',
+    "a million arrays": '{"answers":{"q":[' + ",".join(["[]"] * 1_300_000) + "]}}",
+    "a thousand long numbers": '{"answers":{"q":[' + ",".join(["1" * 4300] * 950) + "]}}",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+async def test_a_body_that_is_none_is_refused_everywhere_and_nothing_is_stored(
+    client: httpx.AsyncClient, stores: Stores, bomb: str
+) -> None:
+    session = await start(client)
+    before = stored(stores)
+    for operation in WITH_BODY:
+        # Completing needs no body.
+        if bomb or not operation.path.endswith("/complete"):
+            reply = await send(client, operation.of(session), bomb)
+            assert_refused(reply, str(operation))
+            assert stored(stores) == before
+
+
+@pytest.mark.parametrize("bomb", LARGE_BOMBS.values(), ids=LARGE_BOMBS)
+async def test_a_large_body_that_is_none_is_refused_and_nothing_is_stored(
+    client: httpx.AsyncClient, stores: Stores, bomb: str
+) -> None:
+    session = await start(client)
+    before = stored(stores)
+    for operation in (PROGRESS, find("/quizzes/{quiz_id}")):
+        assert_refused(await send(client, operation.of(session), bomb), str(operation))
+        assert stored(stores) == before
+
+
+@pytest.mark.parametrize("body", [f"{{{members(10_000, '1')}}}", '{"' + "k" * 4_000_000 + '":1}'])
+async def test_a_refusal_is_small_however_much_is_wrong(client: httpx.AsyncClient, body: str) -> None:
+    url = PROGRESS.of(await start(client)).url
+    reply = await client.patch(url, content=body, headers=JSON_TYPE)
+    assert_refused(reply)
+
+
+@pytest.mark.parametrize(("wrong", "listed"), [(19, 19), (20, 20), (21, 20)])
+async def test_a_refusal_lists_what_is_wrong_up_to_twenty(
+    client: httpx.AsyncClient, wrong: int, listed: int
+) -> None:
+    # quiz_id is missing too.
+    body = "{" + members(wrong - 1, "1") + "}"
+    reply = await client.post("/sessions/start", content=body, headers=JSON_TYPE)
+    assert len(reply.json()["errors"]) == listed
+
+
+def test_an_object_has_at_most_as_many_members_as_fit_into_an_answer() -> None:
+    assert len(loads(f"{{{members(MAX_MEMBERS, '1')}}}".encode())) == MAX_MEMBERS == 13_107
+    with pytest.raises(json.JSONDecodeError, match="more than 13107 members"):
+        loads(f"{{{members(MAX_MEMBERS + 1, '1')}}}".encode())
+
+
+def test_as_many_values_as_an_answer_has_bytes_are_looked_at() -> None:
+    check_json_value([0] * (MAX_ANSWER_BYTES - 1))
+    with pytest.raises(ContentTooLargeError):
+        check_json_value([0] * MAX_ANSWER_BYTES)
+
+
+def test_values_are_counted_over_all_levels() -> None:
+    check_json_value([[0] * 1000] * 65)
+    with pytest.raises(ContentTooLargeError):
+        check_json_value([{"k": [0] * 1000}] * 66)
+
+
+@pytest.mark.parametrize("value", ["[]", "0", "{}"])
+async def test_an_answer_of_a_million_values_is_too_large(
+    client: httpx.AsyncClient, stores: Stores, value: str
+) -> None:
+    url = PROGRESS.of(await start(client)).url
+    before = stored(stores)
+    body = '{"question_id":0,"answer":[' + ",".join([value] * 1_300_000) + "]}"
+    reply = await client.patch(url, content=body, headers=JSON_TYPE)
+    assert_refused(reply)
+    assert reply.status_code == 413
+    assert stored(stores) == before
+
+
+async def test_the_largest_answer_of_single_digits_is_kept(client: httpx.AsyncClient) -> None:
+    url = PROGRESS.of(await start(client)).url
+    answer = [0] * 32_767
+    reply = await client.patch(url, json={"question_id": 0, "answer": answer})
+    assert reply.status_code == 200
+    assert reply.json()["answers"]["0"] == answer
+
+
+TYPES: Mapping[str, str | bytes] = {
+    "none": "",
+    "text": "text/plain",
+    "form": "application/x-www-form-urlencoded",
+    "multipart": "multipart/form-data; boundary=x",
+    "xml": "application/xml",
+    "two": "application/json, text/plain",
+    "a list": "text/plain, application/json",
+    "nearly": "application/jsonx",
+    "a slash": "/",
+    "an open quote": 'text/plain; charset="',
+    "not ASCII": b"application/\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("kind", TYPES.values(), ids=TYPES)
+async def test_a_body_that_does_not_say_json_is_refused_everywhere_and_nothing_is_stored(
+    client: httpx.AsyncClient, stores: Stores, kind: str | bytes
+) -> None:
+    session = await start(client)
+    before = stored(stores)
+    for operation in WITH_BODY:
+        body = json.dumps(operation.body)
+        reply = await send(client, operation.of(session), body, kind)
+        assert_refused(reply, str(operation))
+        assert stored(stores) == before
+
+
+CHARSETS = ["latin-1", "utf-16", "utf-7", "utf-8", '"', "x" * 10_000, "utf-8; charset=utf-16"]
+
+
+@pytest.mark.parametrize("charset", CHARSETS, ids=lambda charset: charset[:12])
+async def test_a_charset_does_not_change_how_a_body_is_read(client: httpx.AsyncClient, charset: str) -> None:
+    reply = await client.post(
+        "/sessions/start",
+        content='{"user_id":"ü+AGE-","quiz_id":"quiz1"}'.encode(),
+        headers={"Content-Type": f"application/json; charset={charset}"},
+    )
+    assert_sound(reply)
+    assert reply.status_code == 201
+    assert reply.json()["user_id"] == "ü+AGE-"
+
+
+async def test_a_body_over_4_mib_is_refused_everywhere_and_nothing_is_stored(
+    client: httpx.AsyncClient, stores: Stores
+) -> None:
+    session = await start(client)
+    before = stored(stores)
+    for operation in WITH_BODY:
+        reply = await send(client, operation.of(session), " " * (MAX_BODY_BYTES + 1))
+        assert_refused(reply, str(operation))
+        assert reply.status_code == 413
+        assert stored(stores) == before

@@ -1,0 +1,213 @@
+"""Cursors and receipts that somebody has changed, and receipts signed by others."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import string
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Stores
+from tests.hostile.conftest import RECEIPT_KEYS
+from tests.hostile.operations import assert_refused, assert_sound, start, stored
+from tests.tables import Database
+
+ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+
+
+def encode(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def spoiled(text: str) -> list[str]:
+    """`text` with each of its characters changed, taken away, doubled and escaped."""
+    changes = []
+    for position, character in enumerate(text):
+        head, tail = text[:position], text[position + 1 :]
+        # Far enough that it differs in the bits that count, of which the last character has four.
+        other = ALPHABET[(ALPHABET.find(character) + 7) % len(ALPHABET)]
+        changes += [head + new + tail for new in (other, "", character * 2, "\x00", "é", "=", ".", "\ud7ff")]
+    return [change for change in changes if change != text]
+
+
+async def verified(client: httpx.AsyncClient, receipt: str) -> dict[str, Any]:
+    reply = await client.post("/receipts/verify", json={"receipt": receipt})
+    assert_sound(reply, receipt)
+    assert reply.status_code == 200, reply.text
+    body: dict[str, Any] = reply.json()
+    return body
+
+
+def signed(header: object, payload: object, key: bytes, digest: str = "sha256") -> str:
+    text = f"{encode(json.dumps(header).encode())}.{encode(json.dumps(payload).encode())}"
+    return f"{text}.{encode(hmac.digest(key, text.encode(), digest))}"
+
+
+# Receipts
+
+
+async def test_a_receipt_that_was_changed_at_any_character_is_not_genuine(client: httpx.AsyncClient) -> None:
+    receipt = (await start(client))["receipt"]
+    assert (await verified(client, receipt))["genuine"]
+    for changed in spoiled(receipt):
+        proof = await verified(client, changed)
+        assert not proof["genuine"], changed
+        assert proof["session_id"] is None
+
+
+async def test_a_part_of_a_receipt_is_not_genuine(client: httpx.AsyncClient) -> None:
+    receipt = (await start(client))["receipt"]
+    for length in range(len(receipt)):
+        assert not (await verified(client, receipt[:length]))["genuine"]
+
+
+KEY = decode(json.loads(RECEIPT_KEYS)["keys"]["k1"])
+HEADER = {"alg": "HS256", "kid": "k1", "typ": "receipt+jws"}
+FORGED = {
+    "alg none": ({**HEADER, "alg": "none"}, KEY, "sha256"),
+    "alg None": ({**HEADER, "alg": None}, KEY, "sha256"),
+    "no alg": ({"kid": "k1"}, KEY, "sha256"),
+    "another digest": ({**HEADER, "alg": "HS512"}, KEY, "sha512"),
+    "another digest under the name of ours": (HEADER, KEY, "sha512"),
+    "an empty key": (HEADER, b"", "sha256"),
+    "another key": (HEADER, bytes([1]) * 32, "sha256"),
+    "the key as it is written": (HEADER, encode(KEY).encode(), "sha256"),
+    "an unknown kid": ({**HEADER, "kid": "k2"}, KEY, "sha256"),
+    "no kid": ({"alg": "HS256"}, KEY, "sha256"),
+    "a kid that is a list": ({**HEADER, "kid": ["k1"]}, KEY, "sha256"),
+    "a kid that is an object": ({**HEADER, "kid": {"k1": 1}}, KEY, "sha256"),
+    "a kid that is a path": ({**HEADER, "kid": "../../dev/null"}, KEY, "sha256"),
+    "a key of its own": ({**HEADER, "jwk": {"kty": "oct", "k": ""}, "kid": None}, b"", "sha256"),
+    "a header that is a list": ([HEADER], KEY, "sha256"),
+    "a header that is a string": ("HS256", KEY, "sha256"),
+    "no header": (None, KEY, "sha256"),
+}
+
+
+@pytest.mark.parametrize(("header", "key", "digest"), FORGED.values(), ids=FORGED)
+async def test_a_forged_receipt_is_not_genuine(
+    client: httpx.AsyncClient, header: object, key: bytes, digest: str
+) -> None:
+    session = await start(client)
+    payload = json.loads(decode(session["receipt"].split(".")[1]))
+    # As the service signs, it is genuine: the forgery is what fails.
+    assert (await verified(client, signed(HEADER, payload, KEY)))["genuine"]
+    assert not (await verified(client, signed(header, payload, key, digest)))["genuine"]
+
+
+@pytest.mark.parametrize("depth", [10, 500, 900, 1000, 1500])
+async def test_a_receipt_of_deep_json_is_not_genuine(client: httpx.AsyncClient, depth: int) -> None:
+    deep = encode(b"[" * depth)
+    assert not (await verified(client, f"{deep}.e30.e30"))["genuine"]
+
+
+async def test_a_genuine_receipt_does_not_show_another_session(client: httpx.AsyncClient) -> None:
+    mine, other = await start(client), await start(client, "user2")
+    header, payload, signature = mine["receipt"].split(".")
+    changed = {**json.loads(decode(payload)), "session_id": other["id"]}
+    assert not (await verified(client, f"{header}.{encode(json.dumps(changed).encode())}.{signature}"))[
+        "genuine"
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [r'"\ud800"', r'"\u0000"', "1e999", "[" * 200 + "]" * 200, r'{"\udfff":1}', f'"{"x" * 70_000}"'],
+    ids=["half a pair", "NUL", "infinity", "deep", "half a pair as a key", "large"],
+)
+async def test_answers_that_no_session_can_have_are_refused_with_a_genuine_receipt(
+    client: httpx.AsyncClient, answer: str
+) -> None:
+    receipt = (await start(client))["receipt"]
+    body = f'{{"receipt":"{receipt}","answers":{{"0":{answer}}}}}'
+    headers = {"Content-Type": "application/json"}
+    assert_refused(await client.post("/receipts/verify", content=body, headers=headers))
+
+
+async def test_a_receipt_of_no_answers_matches_no_answers(client: httpx.AsyncClient) -> None:
+    receipt = (await start(client))["receipt"]
+    body = {"receipt": receipt, "answers": {}}
+    assert (await client.post("/receipts/verify", json=body)).json()["answers_match"] is True
+
+
+async def test_verifying_stores_nothing(client: httpx.AsyncClient, stores: Stores) -> None:
+    receipt = (await start(client))["receipt"]
+    before = stored(stores)
+    await verified(client, receipt)
+    await verified(client, receipt[:-5])
+    assert stored(stores) == before
+
+
+# The trail
+
+
+@pytest.mark.parametrize(
+    "changes",
+    ['{"expires_at": "soon"}', '{"answers": null}', '{"late_ms": []}', "[]", "null", '{"status": 1}'],
+)
+async def test_a_trail_that_was_made_unreadable_is_told_as_broken(
+    client: httpx.AsyncClient, database: Database, changes: str
+) -> None:
+    session = await start(client)
+    await client.patch(f"/sessions/{session['id']}/progress", json={"question_id": 0, "answer": "A"})
+    database.execute("UPDATE attempt_events SET changes = %s WHERE revision = 1", [changes])
+    reply = await client.get(f"/sessions/{session['id']}/verify")
+    assert reply.status_code == 200
+    assert reply.json()["intact"] is False
+    assert 1 in reply.json()["broken"]
+
+
+# Cursors
+
+
+async def cursor(client: httpx.AsyncClient) -> str:
+    """The cursor behind the first of three sessions of user1; user2 has others."""
+    for user in ("user1", "user1", "user1", "user2", "user2"):
+        await start(client, user)
+    page = (await client.get("/sessions", params={"user_id": "user1", "limit": 1})).json()
+    text: str = page["next_cursor"]
+    return text
+
+
+async def test_a_cursor_that_was_changed_shows_nobody_elses_sessions(client: httpx.AsyncClient) -> None:
+    good = await cursor(client)
+    for changed in spoiled(good):
+        reply = await client.get("/sessions", params={"user_id": "user1", "cursor": changed})
+        assert_sound(reply, changed)
+        assert reply.status_code in (200, 422)
+        if reply.status_code == 200:
+            assert {each["user_id"] for each in reply.json()["sessions"]} <= {"user1"}
+
+
+CURSORS = {
+    "nothing readable": b"\xff\xfe",
+    "no id": b"1800000000000000:",
+    "no time": b":11111111-2222-4333-8444-555555555555",
+    "dashes": b"1:" + b"-" * 36,
+    "a negative time": b"-1:11111111-2222-4333-8444-555555555555",
+    "the year 30000": b"99999999999999999:11111111-2222-4333-8444-555555555555",
+    "SQL": b"1:' OR 1=1 --",
+    "digits of another script": "٣:11111111-2222-4333-8444-555555555555".encode(),
+    "a line end": b"1:11111111-2222-4333-8444-555555555555\n",
+}
+
+
+@pytest.mark.parametrize("text", CURSORS.values(), ids=CURSORS)
+async def test_a_made_up_cursor_is_refused(client: httpx.AsyncClient, text: bytes) -> None:
+    assert_refused(await client.get("/sessions", params={"user_id": "user1", "cursor": encode(text)}))
+
+
+@pytest.mark.parametrize("micros", [0, 9_999_999_999_999_999])
+async def test_a_cursor_of_any_time_is_a_cursor(client: httpx.AsyncClient, micros: int) -> None:
+    await start(client)
+    made_up = encode(f"{micros}:{'0' * 8}-0000-4000-8000-{'0' * 12}".encode())
+    reply = await client.get("/sessions", params={"user_id": "user1", "cursor": made_up})
+    assert len(reply.json()["sessions"]) == (micros > 0)
