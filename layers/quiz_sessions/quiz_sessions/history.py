@@ -53,7 +53,16 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
     Of `attempt` itself only what never changes is taken; answer_meta and time_remaining stay as they are.
     """
     state = replace(
-        attempt, answers={}, current_question=0, late_ms=0, completed_at=None, score=None, max_score=None
+        attempt,
+        answers={},
+        current_question=0,
+        accommodation_seconds=0,
+        extension_seconds=0,
+        grace_seconds=0,
+        late_ms=0,
+        completed_at=None,
+        score=None,
+        max_score=None,
     )
     for event in trail:
         changes = event.changes
@@ -63,6 +72,8 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
                 told[name] = None if changes[name] is None else datetime.fromisoformat(changes[name])
         if event.type == "started":
             told["status"] = Status.STARTED
+            if _is_of_the_release_before(event):
+                told["time_limit_seconds"] = round((told["expires_at"] - event.at).total_seconds())
         elif event.type == "reopened":
             told |= {"status": Status(changes["status"]), "score": None, "max_score": None}
         elif event.type in _STATUS_AFTER:
@@ -87,5 +98,23 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
 
 def differences(attempt: Attempt, trail: Iterable[AttemptEvent]) -> list[str]:
     """The names of what the row of `attempt` says otherwise than its trail."""
-    told = replay(attempt, trail)
-    return [name for name in COMPARED if canonical(getattr(attempt, name)) != canonical(getattr(told, name))]
+    events = list(trail)
+    told = replay(attempt, events)
+    # The release before this one told which question a write asked for, also where a later request had moved
+    # on, and not the one that a draft left at the end.
+    untold = {"current_question"} if any(map(_is_of_the_release_before, events)) else set()
+    return [
+        name
+        for name in COMPARED
+        if name not in untold and canonical(getattr(attempt, name)) != canonical(getattr(told, name))
+    ]
+
+
+def _is_of_the_release_before(event: AttemptEvent) -> bool:
+    """Whether the release before the exams wrote this start or end, which told less."""
+    tells = {
+        "started": "time_limit_seconds",
+        "completed": "current_question",
+        "abandoned": "current_question",
+    }
+    return event.type in tells and tells[event.type] not in event.changes
