@@ -82,6 +82,8 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
                 told[name] = None if changes[name] is None else datetime.fromisoformat(changes[name])
         if event.type == "started":
             told |= {"status": Status.STARTED, "started_at": event.at}
+            if _is_of_the_release_before(event):
+                told["time_limit_seconds"] = round((told["expires_at"] - event.at).total_seconds())
         elif event.type == "reopened":
             told |= {"status": Status(changes["status"]), "ended_at": None, "score": None, "max_score": None}
         elif event.type in _STATUS_AFTER:
@@ -112,12 +114,20 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
 
 def differences(attempt: Attempt, trail: Iterable[AttemptEvent]) -> list[str]:
     """The names of what the row of `attempt` says otherwise than its trail."""
+    events = list(trail)
     try:
-        told = replay(attempt, trail)
+        told = replay(attempt, events)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         # An event that was changed need not make sense.
         return list(COMPARED)
-    return [name for name in COMPARED if not _same(getattr(attempt, name), getattr(told, name))]
+    # The release before this one told which question a write asked for, also where a later request had moved
+    # on, and not the one that a draft left at the end.
+    untold = {"current_question"} if any(map(_is_of_the_release_before, events)) else set()
+    return [
+        name
+        for name in COMPARED
+        if name not in untold and not _same(getattr(attempt, name), getattr(told, name))
+    ]
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -125,3 +135,13 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     return bool(one == other)
+
+
+def _is_of_the_release_before(event: AttemptEvent) -> bool:
+    """Whether the release before the exams wrote this start or end, which told less."""
+    tells = {
+        "started": "time_limit_seconds",
+        "completed": "current_question",
+        "abandoned": "current_question",
+    }
+    return event.type in tells and tells[event.type] not in event.changes
