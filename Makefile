@@ -15,7 +15,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check build deploy localstack built unit soak lock clean
+.PHONY: help run test check build deploy localstack built unit exam soak sbom audit lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +23,7 @@ help: ## list the commands
 run: .venv/ready ## the service on http://127.0.0.1:8002 with its own PostgreSQL and Valkey (PORT=, DATABASE_URL=, REDIS_URL=)
 	@PORT=$(PORT) exec $(BIN)/python -m development_server $(OPTIONS)
 
-test: check built ## every check and every test
+test: check built .venv-audit/ready ## every check and every test
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/coverage combine --quiet
@@ -37,7 +37,7 @@ check: .venv/ready .venv-sam/ready ## lint, format, types and templates
 	$(SAM) validate --lint --region eu-central-1
 
 build: .venv-sam/ready .venv-localstack/ready ## the functions and their layer, in .aws-sam/build
-	PATH="$(PYTHON313_FOLDER):$$PATH" $(SAM) build --cached
+	PATH="$(PYTHON313_FOLDER):$(CURDIR)/$(BIN):$$PATH" $(SAM) build --cached
 	@# SAM publishes a version only when a function's own folder changes; so it gets a hash of all else it runs with.
 	@release=$$(find .aws-sam/build/ServiceLayer* template.yaml samconfig.toml -type f ! -name '*.pyc' -print0 \
 	  | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-64); \
@@ -61,8 +61,17 @@ built: .venv-sam/ready .venv-localstack/ready
 unit: .venv/ready ## the quick tests alone
 	$(BIN)/pytest tests/unit
 
+exam: .venv/ready ## exams with many students on a server of their own; OPTIONS="--seed 1 --seconds 180"
+	$(BIN)/python -W ignore -m tests.exam $(OPTIONS)
+
 soak: .venv/ready ## a steady load for MINUTES=20, with an eye on memory, connections and handles; .local/soak.json
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+sbom: build ## what the built functions and their layer are made of, as CycloneDX in .aws-sam/sbom.json
+	@$(BIN)/python infra/local/sbom.py .aws-sam/build .aws-sam/sbom.json
+
+audit: .venv/ready .venv-audit/ready ## known vulnerabilities of everything that is locked; asks osv.dev
+	@$(BIN)/python infra/local/audit.py .venv-audit/bin/pip-audit layers/quiz_sessions/requirements.txt $(LOCKS)-*.txt
 
 lock: .venv/ready ## compile the locked requirements anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -74,13 +83,15 @@ lock: .venv/ready ## compile the locked requirements anew
 	  --custom-compile-command "make lock" $(LOCKS)-uv.in -o $(LOCKS)-uv.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" $(LOCKS)-sam.in -o $(LOCKS)-sam.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" $(LOCKS)-audit.in -o $(LOCKS)-audit.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" -c $(LOCKS)-dev.txt $(LOCKS)-lambda.in -o $(LOCKS)-lambda.txt
 	$(BIN)/uv pip compile --quiet --python-version 3.13 --exclude-newer 2026-03-05 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" $(LOCKS)-localstack.in -o $(LOCKS)-localstack.txt
 
 clean: ## remove the environments, keep the data in .local/
-	rm -rf .venv .venv-sam .venv-localstack .venv-lambda .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv .venv-audit .venv-sam .venv-localstack .venv-lambda .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 .venv/uv: $(LOCKS)-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + " (PYTHON=... chooses another)" if sys.version_info < (3, 11) else 0)'
@@ -100,6 +111,13 @@ clean: ## remove the environments, keep the data in .local/
 	@echo "installing SAM CLI in .venv-sam ..."
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-sam
 	@$(BIN)/uv pip install --quiet --python .venv-sam/bin/python --require-hashes -r $(LOCKS)-sam.txt
+	@touch $@
+
+# pip-audit too: nothing that it brings is to run beside the service.
+.venv-audit/ready: .venv/uv $(LOCKS)-audit.txt
+	@echo "installing pip-audit in .venv-audit ..."
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-audit
+	@$(BIN)/uv pip install --quiet --python .venv-audit/bin/python --require-hashes -r $(LOCKS)-audit.txt
 	@touch $@
 
 # LocalStack wants Python 3.13, and so do the functions that it runs.
