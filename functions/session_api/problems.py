@@ -44,6 +44,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.PoisonedError: (422, "invalid_input"),
     errors.BusyError: (503, "session_busy"),
     errors.DatabaseUnavailableError: (503, "store_unavailable"),
+    errors.StatementFailedError: (503, "store_unavailable"),
     errors.CacheUnavailableError: (503, "store_unavailable"),
 }
 

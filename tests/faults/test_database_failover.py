@@ -22,6 +22,7 @@ from httpx import Response
 from development_server import processes
 from development_server.valkey import Valkey
 from migrate_database.handler import upgrade
+from quiz_sessions.flush import MAX_TRIES
 from quiz_sessions.manager import SessionManager
 from quiz_sessions.models import iso
 from quiz_sessions.parts import current_micros
@@ -293,6 +294,21 @@ async def test_trouble_with_one_row_does_not_keep_others_from_being_committed(
     await api.answer(session_id, 1, "A")
     assert refusals.tries == 1
     assert_durability(await api.answer(other, 1, "A"), "committed")
+
+
+@each(IN_TROUBLE)
+async def test_trouble_with_one_row_does_not_keep_others_from_being_flushed(
+    servers: Servers, services: Services, refusals: Refusals, state: str
+) -> None:
+    sessions = [await start(services.manager, f"user{number}") for number in range(3)]
+    for session_id in sessions:
+        await services.manager.update_answer(session_id, 1, "A", autosave=True)
+    refusals.begin(state, sessions[1])
+    for _ in range(MAX_TRIES + 1):
+        report = await services.flusher.run()
+    assert (report.flush_failures, report.dirty_sessions, report.sessions_set_aside) == (1, 1, 0)
+    assert servers.dirty() == {sessions[1]}
+    assert [servers.row(each)["answers"] for each in (sessions[0], sessions[2])] == [{"1": "A"}] * 2
 
 
 @each(IN_THE_WAY)

@@ -99,6 +99,10 @@ class DatabaseUnavailableError(QuizSessionsError):
         super().__init__("The database can't be reached. Try again.")
 
 
+class StatementFailedError(DatabaseUnavailableError):
+    """PostgreSQL has trouble of its own with this statement, and may well serve others."""
+
+
 class CacheUnavailableError(QuizSessionsError):
     """Valkey can't be reached, did not answer in time or takes no writes."""
 

@@ -21,6 +21,7 @@ from .errors import (
     DatabaseUnavailableError,
     EventBusUnavailableError,
     PoisonedError,
+    StatementFailedError,
 )
 from .events import EventBus, Relay
 from .models import Drafts
@@ -201,7 +202,10 @@ class Flusher:
         missing = set(chunk) - {result.attempt.id for result in settled}
         if missing:
             # A row that another request holds is left for the next run; one that is not there never comes.
-            existing = {attempt.id for attempt in await self._database.get(list(missing))}
+            try:
+                existing = {attempt.id for attempt in await self._database.get(list(missing))}
+            except StatementFailedError:
+                existing = missing
             for session_id in missing - existing:
                 await self._fail(session_id, report)
         for session_id, held in chunk.items():
@@ -215,7 +219,7 @@ class Flusher:
         drafts = {session_id: held.drafts for session_id, held in chunk.items()}
         try:
             return await self._database.settle(drafts, self._clock())
-        except (PoisonedError, BusyError) as error:
+        except (PoisonedError, BusyError, StatementFailedError) as error:
             if len(chunk) > 1:
                 ids, settled = list(chunk), []
                 for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
@@ -224,6 +228,11 @@ class Flusher:
                         settled += await self._settle(part, report, go_on)
                 return settled
             (session_id,) = chunk
+            if isinstance(error, StatementFailedError):
+                # What ails the server may ail it for every session: none is set aside for that.
+                report.flush_failures += 1
+                self._telemetry.failed("session not flushed", error, session_id=str(session_id))
+                return []
             await self._fail(session_id, report, error)
             if isinstance(error, BusyError):
                 return []

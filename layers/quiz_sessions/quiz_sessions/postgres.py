@@ -16,7 +16,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from .circuit import CircuitBreaker
-from .errors import BusyError, DatabaseUnavailableError, PoisonedError
+from .errors import BusyError, DatabaseUnavailableError, PoisonedError, StatementFailedError
 
 CONNECT_SECONDS = 1.0
 STATEMENT_SECONDS = 2.3
@@ -142,6 +142,8 @@ class Postgres:
                 raise BusyError from error
             case _Meaning.POISONED:
                 raise PoisonedError from error
+            case _Meaning.FAILED:
+                raise StatementFailedError from error
             case _Meaning.AWAY:
                 self._breaker.trip()
                 if isinstance(error, errors.ReadOnlySqlTransaction):
