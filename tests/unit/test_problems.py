@@ -94,6 +94,7 @@ KINDS = [
     (errors.SessionExpiredError(), 410, "session_expired"),
     (errors.BusyError(), 503, "session_busy"),
     (errors.DatabaseUnavailableError(), 503, "store_unavailable"),
+    (errors.StatementFailedError(), 503, "store_unavailable"),
     (errors.CacheUnavailableError(), 503, "store_unavailable"),
     (errors.PoisonedError(), 422, "invalid_input"),
 ]
