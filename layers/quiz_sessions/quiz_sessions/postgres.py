@@ -19,6 +19,8 @@ from .circuit import CircuitBreaker
 from .errors import BusyError, DatabaseUnavailableError, PoisonedError, StatementFailedError
 
 CONNECT_SECONDS = 1.0
+BUSY_SECONDS = 2.5
+"""To get a connection while the server answers others."""
 STATEMENT_SECONDS = 2.3
 """The server ends a statement after 2 s by itself (set by the migration); this is for one that hangs."""
 CALL_SECONDS = 3.6
@@ -158,7 +160,9 @@ class Postgres:
         if self._pool.closed:
             await self._pool.open()
         asked = time.monotonic()
-        patience = max(0.05, min(CONNECT_SECONDS, until - asked))
+        # A server that answers others is busy and not gone.
+        busy = asked - self._last_reply < CONNECT_SECONDS
+        patience = max(0.05, min(BUSY_SECONDS if busy else CONNECT_SECONDS, until - asked))
         try:
             connection = await self._pool.getconn(timeout=patience)
         except PoolTimeout as error:
