@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import redis
 
+from quiz_sessions import rules
 from quiz_sessions.flush import Flusher, FlushReport
 from quiz_sessions.models import Draft, Drafts, Micros
 from quiz_sessions.wiring import Services
@@ -339,6 +340,16 @@ async def test_a_draft_that_was_committed_goes_only_when_the_cache_has_its_answe
     await flush(services)
     session = await services.manager.get_session(session_id, at=LATER)
     assert (session.version, session.answers, session.durability) == (1, {"0": "A"}, "committed")
+
+
+async def test_a_commit_shows_the_draft_that_a_flush_merges_before_its_reply(services: Services) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "draft")
+    written = await services.parts.database.write_answers(session_id, {"1": "B"}, LATER + 1)
+    assert written is not None
+    await flush(services)
+    drafts = await services.parts.cache.put_committed(written[1], ["1"])
+    assert rules.view(written[1], drafts, LATER + 1).answers == {"0": "draft", "1": "B"}
 
 
 async def test_healing_leaves_what_is_not_cached_alone(services: Services, valkey: redis.Redis) -> None:

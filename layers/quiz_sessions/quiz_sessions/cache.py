@@ -115,7 +115,7 @@ class Cache:
         """Cache a row that was just committed and drop the drafts of `questions` that it supersedes.
 
         Returns:
-            the drafts that are left.
+            the drafts that are left, and those that a flush has merged since the row was committed.
         """
         superseded: list[str | int] = [_CURRENT_QUESTION, attempt.current_question_at]
         for question in questions:
@@ -124,8 +124,14 @@ class Cache:
             self._queue_session(pipe, attempt, "always")
             pipe.eval(_script("drop_superseded"), 1, _drafts_key(attempt.id), *superseded)
             pipe.hgetall(_drafts_key(attempt.id))
-            *_, raw = await pipe.execute()
-        return _parse(raw).drafts
+            # After the drafts: what a flush has cleared is in the row that it cached before.
+            pipe.getrange(_session_key(attempt.id), 0, 40)
+            *_, raw, start = await pipe.execute()
+            drafts = _parse(raw).drafts
+            if (known := _revision(start)) is not None and known > attempt.revision:
+                text = await self._redis.get(_session_key(attempt.id))
+                drafts = rules.merge_drafts(_committed_since(attempt, text), drafts)
+        return drafts
 
     async def put_drafts(self, session_id: UUID, drafts: Drafts) -> int:
         """Keep drafts, then mark the session dirty; once this returns, a flush will find them.
@@ -225,8 +231,7 @@ class Cache:
         async with self._pipeline() as pipe:
             for session_id in session_ids:
                 pipe.getrange(_session_key(session_id), 0, 40)
-            starts = await pipe.execute()
-        return [int(found[1]) if (found := _REVISION.match(start)) else None for start in starts]
+            return [_revision(start) for start in await pipe.execute()]
 
     # Inside
 
@@ -374,6 +379,23 @@ def _parse(raw: Mapping[bytes, bytes]) -> StoredDrafts:
 def draft_field(question: str | None) -> bytes:
     """The hash field of a question's draft; of the current_question's for None."""
     return _CURRENT_QUESTION.encode() if question is None else (_QUESTION + question).encode()
+
+
+def _revision(start: bytes) -> int | None:
+    """The revision of a cached session, by its first bytes."""
+    found = _REVISION.match(start)
+    return int(found[1]) if found else None
+
+
+def _committed_since(attempt: Attempt, text: str | bytes | None) -> Drafts:
+    """The answers of a cached session that are later than those of `attempt`."""
+    try:
+        newer = attempt if text is None else Attempt.from_json(text)
+    except (ValueError, KeyError, TypeError):
+        # Another version of this service wrote it.
+        return Drafts()
+    later = {q: newer.answered_at(q) for q in newer.answers if newer.answered_at(q) > attempt.answered_at(q)}
+    return Drafts({q: Draft(newer.answers[q], at) for q, at in later.items()})
 
 
 def _pairs(mapping: Mapping[Any, Any]) -> list[Any]:
