@@ -15,7 +15,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check build deploy localstack built unit exam soak sbom audit lock clean
+.PHONY: help run test faults check build deploy localstack built unit exam soak sbom audit lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,10 @@ test: check built .venv-audit/ready ## every check and every test
 	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+faults: .venv/ready .venv-sam/ready ## students under faults for MINUTES=10, from SEED=, and every planted bug
+	$(BIN)/python -m tests.faults.suite --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	ALL_PLANTED_BUGS=true $(BIN)/python -m pytest tests/faults/test_planted_bugs.py
 
 check: .venv/ready .venv-sam/ready ## lint, format, types and templates
 	$(BIN)/ruff check

@@ -66,11 +66,11 @@ class Runtime:
     """One function's runtime; it starts with the first invocation, as the emulator has it."""
 
     def __init__(self, url: str, log_file: Path) -> None:
-        self._url = f"{url}/2015-03-31/functions/function/invocations"
+        self.url = f"{url}/2015-03-31/functions/function/invocations"
         self._log_file = log_file
 
     def invoke(self, event: Mapping[str, Any]) -> Any:
-        reply = httpx.post(self._url, json=event, timeout=30)
+        reply = httpx.post(self.url, json=event, timeout=30)
         assert reply.status_code == 200, reply.text
         return reply.json()
 

@@ -1,0 +1,82 @@
+"""Faults for some minutes: `python -m tests.faults.suite --minutes 10 --seed 1`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from .processes import Servers, has_emulator, running_servers, stage
+from .run import Outcome, play
+
+ROUND_SECONDS = 45.0
+SHOWN = 20
+
+
+async def main(minutes: float, seed: int) -> int:
+    """Round after round, each with the next number as its seed; returns how many violations there were."""
+    if not has_emulator():
+        print("no Lambda emulator (`make test` installs it): the function is left out")
+    until = time.monotonic() + minutes * 60
+    requests: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    found = acknowledged = 0
+    with tempfile.TemporaryDirectory(prefix="quiz-faults-") as name:
+        folder = Path(name)
+        with running_servers(folder) as servers:
+            while (left := until - time.monotonic()) > 0:
+                outcome = await _round(servers, folder, seed, min(ROUND_SECONDS, left))
+                print(f"seed {seed}: {outcome.summary()}", flush=True)
+                _show(outcome)
+                requests += outcome.requests
+                faults += outcome.faults
+                found += len(outcome.violations)
+                acknowledged += sum(one.acknowledged for one in outcome.history)
+                seed += 1
+    print(f"requests: {dict(sorted(requests.items()))}")
+    print(f"faults: {dict(sorted(faults.items()))}")
+    print(
+        f"{requests.total()} requests, {acknowledged} acknowledged, {faults.total()} faults, "
+        f"{found} violations"
+    )
+    return found
+
+
+async def _round(servers: Servers, folder: Path, seed: int, seconds: float) -> Outcome:
+    dice = random.Random(seed)
+    home = folder / f"seed-{seed}"
+    home.mkdir()
+    async with stage(
+        servers,
+        home,
+        function=has_emulator(),
+        skewed=dice.sample(["api1", "api2", "flusher1", "flusher2"], 1),
+        skew_seconds=dice.choice((-10, 10)),
+    ) as on:
+        on.clear()
+        return await play(on, str(seed), seconds)
+
+
+def _show(outcome: Outcome) -> None:
+    for text in outcome.violations[:SHOWN]:
+        print(f"  VIOLATION {text}")
+    if outcome.violations:
+        session = outcome.violations[0].partition(":")[0]
+        for one in outcome.history:
+            if one.session == session:
+                print(f"    {one}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="tests.faults.suite", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
+    parser.add_argument("--seed", type=int, help="of the first round (any)")
+    options = parser.parse_args()
+    first = random.randrange(1_000_000) if options.seed is None else options.seed
+    print(f"seed {first}", flush=True)
+    sys.exit(asyncio.run(main(options.minutes, first)) > 0)

@@ -1,0 +1,428 @@
+"""Holds every acknowledgement against the table, the trail and the API; docs/reliability.md has the promises.
+
+It shares no rule with the service: what it needs of them it says again, in its own words.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .history import Kind, Try, Weather
+
+ENDED: Final = ("completed", "abandoned", "expired")
+ENDS: Final = {Kind.COMPLETE: "completed", Kind.ABANDON: "abandoned"}
+COUNTS_UP: Final = ("answered", "completed", "abandoned")
+"""Events of changes that a client makes; each is a version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A row of attempt_events; `at` in microseconds."""
+
+    revision: int
+    version: int
+    type: str
+    at: int
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.changes.get("answers", {})
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of quiz_attempts; `ended_at` in microseconds."""
+
+    user: str
+    status: str
+    version: int
+    revision: int
+    answers: dict[str, Any]
+    answer_meta: dict[str, Any]
+    ended_at: int | None = None
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All there is to know after a run: the students' records, and what was found when all was quiet.
+
+    Attributes:
+        verified: what `GET /sessions/{id}/verify` said.
+        read: what each process replied to `GET /sessions/{id}` at the end.
+        dirty: sessions in the dirty index, or set aside.
+        drafts: session -> question -> {"at", "answer"}.
+        cached: session -> revision in the cache.
+    """
+
+    tries: Sequence[Try]
+    weather: Weather
+    rows: Mapping[str, Row]
+    trails: Mapping[str, Sequence[Event]]
+    verified: Mapping[str, Mapping[str, Any]]
+    read: Mapping[str, Sequence[Mapping[str, Any]]]
+    receipt_key: bytes
+    dirty: set[str] = field(default_factory=set)
+    drafts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cached: Mapping[str, int] = field(default_factory=dict)
+
+
+def violations(evidence: Evidence) -> list[str]:
+    """Everything that is not as promised, each in a line."""
+    tries: dict[str, list[Try]] = defaultdict(list)
+    for one in evidence.tries:
+        if one.session is not None and one.kind is not Kind.TRESPASS:
+            tries[one.session].append(one)
+    found = list(_of_all(evidence))
+    for session, owned in tries.items():
+        if session not in evidence.rows:
+            found.append(f"{session}: acknowledged, and there is no such session")
+            continue
+        found += [f"{session}: {text}" for text in _Session(session, owned, evidence).violations()]
+    return found
+
+
+def _of_all(evidence: Evidence) -> Iterator[str]:
+    starts: dict[str, str] = {}
+    for one in evidence.tries:
+        if one.kind is Kind.TRESPASS and one.acknowledged:
+            yield f"another student's session was shown: {one}"
+        if one.status is not None and one.status >= 500 and one.status != 503:
+            yield f"a failure that is no 503: {one}"
+        if one.key is not None and one.session is not None:
+            first = starts.setdefault(one.key, one.session)
+            if first != one.session:
+                yield f"one Idempotency-Key has started two sessions: {first}, {one.session}"
+    known = {one.session for one in evidence.tries}
+    for session in sorted(evidence.dirty):
+        yield f"{session}: still dirty, or set aside"
+    for session in sorted(evidence.drafts.keys() - known):
+        yield f"{session}: drafts of a session that nobody was told of"
+
+
+class _Session:
+    """One session and everything that its student was told of it."""
+
+    def __init__(self, session: str, tries: Sequence[Try], evidence: Evidence) -> None:
+        self._tries = sorted(tries, key=lambda one: one.sent)
+        self._evidence = evidence
+        self._weather = evidence.weather
+        self._row = evidence.rows[session]
+        self._trail = evidence.trails[session]
+        self._verified = evidence.verified[session]
+        self._read = evidence.read[session]
+        self._drafts = evidence.drafts.get(session, {})
+        self._cached = evidence.cached.get(session)
+        self._writers: dict[str, list[Try]] = defaultdict(list)
+        for one in self._tries:
+            if one.kind is not Kind.START:
+                for question, answer in one.answers.items():
+                    self._writers[_key(question, answer)].append(one)
+        self._told = [one for one in self._tries if one.body is not None]
+        self._calm = self._weather.calm()
+        self._answers_at: dict[int, dict[str, Any]] = {}
+        self._order_at: dict[int, dict[str, int]] = {}
+
+    def violations(self) -> Iterator[str]:
+        yield from self._of_the_trail()
+        yield from self._of_the_row()
+        for one in self._told:
+            yield from self._of_a_reply(one)
+        for one in self._told:
+            if one.kind in (Kind.COMMIT, Kind.AUTOSAVE):
+                yield from self._of_an_acknowledgement(one)
+            elif one.kind in ENDS:
+                yield from self._of_an_end(one)
+        for one in self._tries:
+            yield from self._of_a_refusal(one)
+        yield from self._of_reads_in_their_order()
+        yield from self._of_what_is_left()
+
+    # The trail and the row
+
+    def _of_the_trail(self) -> Iterator[str]:
+        """Without gaps, each version given out once, no older answer over a newer one."""
+        answers: dict[str, Any] = {}
+        order: dict[str, int] = {}
+        version, requests = 0, set()
+        for number, event in enumerate(self._trail):
+            if event.revision != number:
+                yield f"the trail has revision {event.revision} where {number} was to come"
+                return
+            version += event.type in COUNTS_UP
+            if event.version != version:
+                yield f"revision {number} ({event.type}) has version {event.version} instead of {version}"
+                return
+            if event.type == "answered":
+                if event.at in requests:
+                    yield f"version {event.version} repeats a request that had its version: at={event.at}"
+                requests.add(event.at)
+            for question, answer in event.answers.items():
+                yield from self._of_an_answer_in_the_trail(event, question, answer, order)
+                answers[question] = answer
+            self._answers_at[number] = dict(answers)
+            self._order_at[number] = dict(order)
+
+    def _of_an_answer_in_the_trail(
+        self, event: Event, question: str, answer: Any, order: dict[str, int]
+    ) -> Iterator[str]:
+        writers = self._writers.get(_key(question, answer), [])
+        if not writers:
+            yield f"revision {event.revision} holds an answer to {question} that nobody gave: {answer}"
+            return
+        known = order.get(question, -1)
+        if event.type == "answered":
+            insisted = any(one.version is not None for one in writers if one.at == event.at)
+            at = event.at
+        else:
+            insisted = False
+            # A flush of an open row takes drafts from after the moment for which it is then completed.
+            end = (1 << 62) if event.type == "merged" else self._end
+            at = max((one.at for one in writers if one.at <= end), default=-1)
+        if at < known and not insisted:
+            yield f"revision {event.revision} puts an older answer to {question} over a newer: {at} < {known}"
+        order[question] = max(at, known)
+
+    def _of_the_row(self) -> Iterator[str]:
+        row = self._row
+        if not self._trail or self._trail[-1].revision != row.revision:
+            yield f"the row has revision {row.revision}, its trail has {len(self._trail)} events"
+            return
+        if self._answers_at.get(row.revision) != row.answers:
+            yield f"the row's answers are not those of its trail: {row.answers}"
+        if self._trail[-1].version != row.version:
+            yield f"the row has version {row.version}, its trail {self._trail[-1].version}"
+        if not self._verified.get("intact"):
+            yield f"verify: {self._verified}"
+        owners = {one.student for one in self._tries}
+        if owners != {row.user}:
+            yield f"it belongs to {row.user}, and was given to {sorted(owners)}"
+        for question, answer in row.answers.items():
+            at = row.answer_meta.get(question, {}).get("at")
+            if at not in {
+                one.at for tries in self._writers.values() for one in tries if question in one.answers
+            }:
+                yield f"the answer to {question} has a time that is no request's: {at}"
+            writers = self._writers.get(_key(question, answer), [])
+            if all(one.version is None and one.at != at for one in writers):
+                yield f"the answer to {question} has another request's time: {at}"
+
+    @property
+    def _end(self) -> int:
+        return (1 << 62) if self._row.ended_at is None else self._row.ended_at
+
+    # What the student was told
+
+    def _of_a_reply(self, one: Try) -> Iterator[str]:
+        assert one.body is not None
+        if one.body["user_id"] != self._row.user:
+            yield f"a reply names {one.body['user_id']}: {one}"
+        for question, answer in one.body["answers"].items():
+            if _key(question, answer) not in self._writers:
+                yield f"a reply shows an answer to {question} that nobody gave here: {answer} in {one}"
+        receipt = one.body.get("receipt")
+        if receipt is not None:
+            yield from self._of_a_receipt(one, receipt)
+        elif one.kind in (Kind.COMMIT, Kind.COMPLETE, Kind.ABANDON) and one.committed:
+            yield f"committed, and no receipt: {one}"
+
+    def _of_a_receipt(self, one: Try, receipt: str) -> Iterator[str]:
+        assert one.body is not None
+        signed, _, signature = receipt.rpartition(".")
+        if _decode(signature) != hmac.digest(self._evidence.receipt_key, signed.encode(), "sha256"):
+            yield f"the receipt is not signed by the key: {one}"
+            return
+        says = json.loads(_decode(signed.partition(".")[2]))
+        revision, version = says["revision"], says["version"]
+        if revision >= len(self._trail):
+            yield f"the receipt tells of revision {revision}, which there is not: {one}"
+            return
+        if (says["session_id"], version) != (one.session, one.body["version"]):
+            yield f"the receipt is for another state than the reply: {says}, {one}"
+        if self._trail[revision].version != version:
+            yield f"the receipt has version {version} at revision {revision}: {one}"
+        if says["answers_sha256"] != _sha256(self._answers_at.get(revision, {})):
+            yield f"the receipt's answers are not those of revision {revision}: {one}"
+
+    def _of_an_acknowledgement(self, one: Try) -> Iterator[str]:
+        if one.committed:
+            yield from self._of_a_commit(one)
+        elif not self._is_excused(one):
+            yield from self._of_a_draft(one)
+
+    def _of_a_commit(self, one: Try) -> Iterator[str]:
+        assert one.body is not None
+        version = one.body["version"]
+        event = self._commit_of(one)
+        if event is not None:
+            if version != event.version and not (
+                version > event.version and self._database_was_in_trouble(one)
+            ):
+                yield f"acknowledged as version {version}, committed as {event.version}: {one}"
+            if one.version is not None and event.version != one.version + 1:
+                yield f"insisted on version {one.version}, and was committed as {event.version}: {one}"
+            kept = {**event.changes.get("outdated", {}), **event.answers}
+            for question, answer in one.answers.items():
+                if kept.get(question) != answer:
+                    yield f"committed without the answer to {question}: {one}"
+            return
+        # One that came in time to a row that had expired meanwhile is merged as a draft is.
+        for question, answer in one.answers.items():
+            if self._row.status != "expired" or not self._counts_or_is_superseded(one, question, answer):
+                yield f"acknowledged as committed, and not in the trail: {question} of {one}"
+
+    def _commit_of(self, one: Try) -> Event | None:
+        """The event of a commit, or of the one that it repeats; None where its session had expired."""
+        for event in self._trail:
+            if event.type == "answered" and event.at == one.at:
+                return event
+        if one.version is None:
+            return None
+        # The answers had been committed, by the version after the one that was insisted on.
+        for event in self._trail:
+            if (
+                event.type == "answered"
+                and event.version == one.version + 1
+                and event.answers.items() >= one.answers.items()
+            ):
+                return event
+        return None
+
+    def _of_a_draft(self, one: Try) -> Iterator[str]:
+        for question, answer in one.answers.items():
+            if not self._counts_or_is_superseded(one, question, answer):
+                yield f"acknowledged as buffered, and lost: {question} of {one}"
+
+    def _counts_or_is_superseded(self, one: Try, question: str, answer: Any) -> bool:
+        at = self._row.answer_meta.get(question, {}).get("at", -1)
+        if at > one.at or (at == one.at and self._row.answers[question] == answer):
+            return True
+        if at == one.at:
+            # A commit that insisted on its version took the place, and the time stays.
+            return any(
+                w.version is not None for w in self._writers[_key(question, self._row.answers[question])]
+            )
+        if one.at <= self._end:
+            # docs/reliability.md: its place may have been taken by one that came after the end.
+            return self._late(question) > self._end and not one.committed
+        # Made after the end: kept as a late answer, it or one that is later still.
+        return self._late(question) >= one.at
+
+    def _late(self, question: str) -> int:
+        """The time of the latest answer that was kept uncounted; -1 without any."""
+        late = (event.changes.get("late_answers", {}).get(question) for event in self._trail)
+        return max((kept["at"] for kept in late if kept is not None), default=-1)
+
+    def _of_an_end(self, one: Try) -> Iterator[str]:
+        """It stays, and what had been acknowledged before is in it."""
+        status = ENDS[one.kind]
+        if self._row.status != status:
+            yield f"acknowledged as {status}, and is {self._row.status}: {one}"
+            return
+        begin = min(other.sent for other in self._tries if other.kind in ENDS)
+        if one.replied is None or not self._is_calm(begin, one.replied):
+            return
+        revision = next((event.revision for event in self._trail if event.type == status), -1)
+        order = self._order_at.get(revision, {})
+        before = [told for told in self._told if told.replied is not None and told.replied < begin]
+        for question, at in self._known(before).items():
+            if order.get(question, -1) < at <= self._end and self._late(question) < 0:
+                yield f"{status} without an answer to {question} that had been acknowledged (at={at}): {one}"
+
+    def _of_a_refusal(self, one: Try) -> Iterator[str]:
+        # In trouble it may have been committed by a first statement without a reply.
+        committed = any(event.type == "answered" and event.at == one.at for event in self._trail)
+        if one.status in (404, 409, 422) and committed and not self._database_was_in_trouble(one):
+            yield f"refused, and committed all the same: {one}"
+
+    # Reads in their order
+
+    def _of_reads_in_their_order(self) -> Iterator[str]:
+        """In calm weather no reply is older than what had been told before it was asked for."""
+        for one in self._told:
+            if one.body is None or one.replied is None or not self._is_calm(one.sent, one.replied):
+                continue
+            before = [told for told in self._told if told.replied is not None and told.replied < one.sent]
+            version = max((told.body["version"] for told in before if told.body), default=0)
+            if one.body["version"] < version:
+                yield f"version {version} had been told before: {one}"
+            ended = {told.body["status"] for told in before if told.body} & set(ENDED)
+            if ended and one.body["status"] not in ended:
+                yield f"had been told to be {ended}: {one}"
+            for question, at in self._known(before).items():
+                if one.body["status"] in ENDED and (at > self._end or self._late(question) > self._end):
+                    continue
+                if not self._is_as_new(one.body["answers"].get(question), question, at):
+                    yield f"a newer answer to {question} had been acknowledged (at={at}): {one}"
+
+    def _known(self, told: Iterable[Try]) -> dict[str, int]:
+        """Question -> the time of the latest answer that has been acknowledged."""
+        known: dict[str, int] = {}
+        for one in told:
+            if one.kind not in (Kind.COMMIT, Kind.AUTOSAVE):
+                continue
+            if not one.committed and self._is_excused(one):
+                continue
+            event = self._commit_of(one) if one.committed else None
+            for question in one.answers:
+                known[question] = max(event.at if event else one.at, known.get(question, -1))
+        return known
+
+    def _is_as_new(self, answer: Any, question: str, at: int) -> bool:
+        writers = self._writers.get(_key(question, answer), [])
+        return any(one.version is not None or one.at >= at for one in writers)
+
+    # What is left
+
+    def _of_what_is_left(self) -> Iterator[str]:
+        for question, draft in self._drafts.items():
+            owners = self._writers.get(_key(question, draft["answer"]), [])
+            # One whose mark never came, as its writer was told by an error or by nothing at all.
+            if any(o.acknowledged and o.at == draft["at"] and not self._is_excused(o) for o in owners):
+                yield f"a draft that was acknowledged is still in Valkey: {question}, {draft}"
+        if self._cached is not None and self._cached != self._row.revision:
+            yield f"the cache has revision {self._cached}, the row {self._row.revision}"
+        for body in self._read:
+            shown = {q: a for q, a in body["answers"].items() if q not in self._drafts}
+            answers = {q: a for q, a in self._row.answers.items() if q not in self._drafts}
+            if (shown, body["version"]) != (answers, self._row.version):
+                yield f"a read at the end shows {body['version']}, {body['answers']}; the row is {self._row}"
+            elif body["status"] != self._row.status and not self._drafts:
+                yield f"a read at the end shows {body['status']}, the row says {self._row.status}"
+
+    # Weather
+
+    def _is_calm(self, begin: float, end: float) -> bool:
+        return any(span.begin <= begin and end <= span.end for span in self._calm)
+
+    def _is_excused(self, one: Try) -> bool:
+        """Whether Valkey may have lost it: it was given in a time whose data is gone."""
+        return one.replied is not None and any(
+            loss.touches(one.sent, one.replied) for loss in self._weather.losses
+        )
+
+    def _database_was_in_trouble(self, one: Try) -> bool:
+        return one.replied is not None and any(
+            trouble.touches(one.sent, one.replied) for trouble in self._weather.database_trouble
+        )
+
+
+def _key(question: str, answer: Any) -> str:
+    return f"{question}={json.dumps(answer, sort_keys=True)}"
+
+
+def _sha256(answers: Mapping[str, Any]) -> str:
+    text = json.dumps(answers, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

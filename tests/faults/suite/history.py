@@ -1,0 +1,111 @@
+"""What happened in a run: every request with its acknowledgement, and every fault."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a request is for."""
+
+    START = "start"
+    COMMIT = "commit"
+    AUTOSAVE = "autosave"
+    READ = "read"
+    COMPLETE = "complete"
+    ABANDON = "abandon"
+    TRESPASS = "trespass"
+    """A read of another student's session."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Try:
+    """One request. A repeat of it, after a lost connection, is another one with the same answers.
+
+    Attributes:
+        session: None for a start.
+        version: what the student insisted on.
+        at: the gateway's time for it, in microseconds; no two of one session have the same.
+        sent, replied: by this process's monotonic clock; `replied` is None where no reply came.
+        body: what a reply of 2xx held.
+    """
+
+    student: str
+    kind: Kind
+    session: str | None
+    process: str
+    at: int
+    sent: float
+    answers: dict[str, Any] = field(default_factory=dict)
+    version: int | None = None
+    key: str | None = None
+    replied: float | None = None
+    status: int | None = None
+    body: dict[str, Any] | None = None
+
+    @property
+    def acknowledged(self) -> bool:
+        return self.body is not None
+
+    @property
+    def committed(self) -> bool:
+        """Acknowledged as committed, of those that bring answers."""
+        return self.body is not None and self.body["durability"] == "committed"
+
+    def __str__(self) -> str:
+        version = "" if self.version is None else f" version={self.version}"
+        reply = f"{self.status}"
+        if self.body is not None:
+            reply += f" {self.body['durability']} v{self.body['version']}"
+        return (
+            f"{self.kind} {self.answers or ''}{version} at={self.at} by {self.process} "
+            f"{self.sent:.3f}..{self.replied or math.nan:.3f} -> {reply}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From one moment to another, by this process's monotonic clock."""
+
+    begin: float
+    end: float
+
+    def touches(self, begin: float, end: float) -> bool:
+        return self.begin <= end and begin <= self.end
+
+
+@dataclass(slots=True)
+class Weather:
+    """What the stores went through.
+
+    Attributes:
+        cache_trouble: when Valkey, or a process's way to it, was not as it should be.
+        database_trouble: the same of PostgreSQL.
+        losses: Valkey lost what it was given in these.
+        flushes: runs that met no failure.
+    """
+
+    cache_trouble: list[Span] = field(default_factory=list)
+    database_trouble: list[Span] = field(default_factory=list)
+    losses: list[Span] = field(default_factory=list)
+    flushes: list[Span] = field(default_factory=list)
+
+    def calm(self) -> list[Span]:
+        """When the cache could be relied on: from the first clean flush after a trouble to the next one."""
+        found: list[Span] = []
+        since = -math.inf
+        for trouble in [*sorted(self.cache_trouble, key=lambda span: span.begin), Span(math.inf, math.inf)]:
+            if trouble.begin > since:
+                healed = self._first_flush(since)
+                if healed < trouble.begin:
+                    found.append(Span(healed, trouble.begin))
+            since = max(since, trouble.end)
+        return found
+
+    def _first_flush(self, since: float) -> float:
+        if since == -math.inf:
+            return since
+        return min((flush.end for flush in self.flushes if flush.begin >= since), default=math.inf)

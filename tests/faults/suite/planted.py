@@ -1,0 +1,462 @@
+"""Bugs to plant into a copy of the package, each with the scenario that brings it out.
+
+The scenarios put messages between a process and a store into the order that the bug needs; without it each
+of them ends well. In the copies a command to Valkey has seconds, so that a message can be held up for as long
+as the machine takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from .history import Kind, Try
+from .network import Link, Rule, Where
+from .processes import Process, Stage
+from .run import check
+from .students import Classroom
+
+PATIENT = ("cache.py", "COMMAND_SECONDS = 0.25", "COMMAND_SECONDS = 8.0")
+PUTS_SESSION = b'{"revision":'
+PUTS_SETTLED = b"Take dirty marks away"
+PUTS_DRAFTS = b"Keep drafts, for each field"
+READS = b"\r\nGET\r\n"
+COMPARES = b"\r\nGETRANGE\r\n"
+COMMITS = b"'answered'"
+SETTLES = b"jsonb_to_recordset"
+
+
+@dataclass
+class Scene:
+    """Two processes, both of which serve and flush; the second one's clock is ten seconds fast."""
+
+    stage: Stage
+    session: str = ""
+    room: Classroom = field(init=False)
+    _answers: int = 0
+
+    def __post_init__(self) -> None:
+        self.room = Classroom(self.stage)
+
+    @property
+    def first(self) -> Process:
+        return self.stage.apis[0]
+
+    @property
+    def second(self) -> Process:
+        return self.stage.apis[1]
+
+    async def start(self) -> None:
+        record = await self.room.send("ann", Kind.START, self.first, answers={"quiz": "long"})
+        assert record.session is not None
+        self.session = record.session
+
+    async def commit(self, process: Process, *questions: str, **more: Any) -> Try:
+        return await self._write(Kind.COMMIT, process, *questions, **more)
+
+    async def autosave(self, process: Process, *questions: str, **more: Any) -> Try:
+        return await self._write(Kind.AUTOSAVE, process, *questions, **more)
+
+    async def complete(self, process: Process, *questions: str) -> Try:
+        return await self._write(Kind.COMPLETE, process, *questions)
+
+    async def read(self, process: Process, student: str = "ann", kind: Kind = Kind.READ) -> Try:
+        return await self.room.send(student, kind, process, session=self.session)
+
+    async def _write(self, kind: Kind, process: Process, *questions: str, **more: Any) -> Try:
+        self._answers += 1
+        answers = {
+            question: {"by": "ann", "session": self.session, "n": self._answers} for question in questions
+        }
+        return await self.room.send("ann", kind, process, session=self.session, answers=answers, **more)
+
+    async def flush(self, process: Process) -> None:
+        await self.stage.flush(process)
+
+    async def meanwhile(
+        self, slow: Awaitable[object], link: Link, rule: Rule, *fast: Callable[[], Awaitable[object]]
+    ) -> None:
+        """Begin `slow`, hold it up where `rule` says, do the others, and let it go on."""
+        link.apply(rule)
+        waiting = asyncio.ensure_future(slow)
+        try:
+            async with asyncio.timeout(10):
+                await rule.reached.wait()
+            for step in fast:
+                await step()
+        finally:
+            rule.released.set()
+            await waiting
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Another client holds the session's row."""
+        with psycopg.connect(self.stage.servers.postgres.url) as connection:
+            connection.execute("SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", [self.session])
+            yield
+            connection.rollback()
+
+    async def waiting_for_locks(self, number: int, unless: asyncio.Task[None] | None = None) -> None:
+        """Return once so many statements wait for a row, or `unless` is done."""
+        async with asyncio.timeout(10):
+            while unless is None or not unless.done():
+                (found,) = self.stage.servers.query(
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                )
+                if found["count"] >= number:
+                    return
+                await asyncio.sleep(0.01)
+
+
+async def a_slow_put_comes_after_a_newer_one(scene: Scene) -> None:
+    await scene.meanwhile(
+        scene.commit(scene.first, "0"),
+        scene.first.valkey,
+        Rule(PUTS_SESSION, Where.HOLD),
+        lambda: scene.commit(scene.second, "1"),
+    )
+    await scene.read(scene.second)
+
+
+async def a_mark_moves_before_it_is_taken_away(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0")
+    await scene.meanwhile(
+        scene.flush(scene.second),
+        scene.second.valkey,
+        Rule(PUTS_SETTLED, Where.HOLD),
+        lambda: scene.autosave(scene.first, "1"),
+    )
+
+
+async def a_commit_comes_before_the_merge_of_an_older_draft(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0")
+    await scene.meanwhile(
+        scene.flush(scene.second),
+        scene.second.postgres,
+        Rule(SETTLES, Where.HOLD),
+        lambda: scene.commit(scene.first, "0"),
+    )
+
+
+async def an_older_autosave_arrives_later(scene: Scene) -> None:
+    older, newer = scene.stage.gateway.now(), scene.stage.gateway.now()
+    await scene.autosave(scene.first, "0", at=newer)
+    await scene.autosave(scene.second, "0", at=older)
+
+
+async def a_flush_comes_between_the_two_halves_of_a_read(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0")
+    await scene.meanwhile(
+        scene.read(scene.first),
+        scene.first.valkey,
+        Rule(READS, Where.SPLIT, command=b"*2\r\n$"),
+        lambda: scene.flush(scene.second),
+    )
+
+
+async def two_commits(scene: Scene) -> None:
+    await scene.commit(scene.first, "0")
+    await scene.commit(scene.second, "1")
+
+
+async def a_commit_and_a_flush_wait_for_one_row(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0")
+    with scene.locked():
+        committing = asyncio.ensure_future(scene.commit(scene.first, "0"))
+        await scene.waiting_for_locks(1)
+        flushing = asyncio.ensure_future(scene.flush(scene.second))
+        await scene.waiting_for_locks(2, unless=flushing)
+    await asyncio.gather(committing, flushing)
+
+
+async def a_draft_changes_before_it_is_cleared(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0")
+    await scene.meanwhile(
+        scene.flush(scene.second),
+        scene.second.valkey,
+        Rule(PUTS_SETTLED, Where.HOLD),
+        lambda: scene.autosave(scene.first, "0"),
+    )
+
+
+async def the_reply_to_a_commit_is_lost(scene: Scene) -> None:
+    rule = scene.first.postgres.apply(Rule(COMMITS, Where.AFTER))
+    await scene.commit(scene.first, "0")
+    assert rule.reached.is_set()
+
+
+async def a_flush_comes_between_draft_and_mark(scene: Scene) -> None:
+    await scene.meanwhile(
+        scene.autosave(scene.first, "0"),
+        scene.first.valkey,
+        Rule(PUTS_DRAFTS, Where.SPLIT, command=b"$4\r\nEVAL"),
+        lambda: scene.flush(scene.second),
+    )
+
+
+async def a_session_with_drafts_is_completed(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0")
+    await scene.complete(scene.second, "1")
+
+
+async def a_slow_reader_fills_the_cache_after_a_commit(scene: Scene) -> None:
+    await scene.commit(scene.first, "0")
+    with scene.stage.servers.cache() as cache:
+        cache.delete(f"session:{scene.session}")
+    await scene.meanwhile(
+        scene.read(scene.first),
+        scene.first.valkey,
+        Rule(PUTS_SESSION, Where.HOLD),
+        lambda: scene.commit(scene.second, "1"),
+    )
+    await scene.read(scene.second)
+
+
+async def another_student_reads(scene: Scene) -> None:
+    await scene.commit(scene.first, "0")
+    await scene.read(scene.first, "bob", Kind.TRESPASS)
+
+
+async def an_autosave_comes_by_way_of_a_fast_clock(scene: Scene) -> None:
+    await scene.autosave(scene.second, "0")
+    await scene.autosave(scene.first, "0")
+
+
+async def two_tabs_insist_on_one_version(scene: Scene) -> None:
+    await scene.commit(scene.first, "0", version=0)
+    await scene.commit(scene.second, "1", version=0)
+
+
+async def a_commit_without_a_reply_is_buffered_and_flushed(scene: Scene) -> None:
+    for _ in range(2):
+        scene.first.postgres.apply(Rule(COMMITS, Where.AFTER))
+    await scene.commit(scene.first, "0")
+    await scene.meanwhile(
+        scene.flush(scene.second),
+        scene.second.valkey,
+        Rule(COMPARES, Where.HOLD),
+        lambda: scene.read(scene.first),
+    )
+
+
+async def a_flush_merges_between_a_commit_and_its_reply(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0")
+    await scene.meanwhile(
+        scene.commit(scene.first, "1"),
+        scene.first.valkey,
+        Rule(PUTS_SESSION, Where.HOLD),
+        lambda: scene.flush(scene.second),
+    )
+
+
+@dataclass(frozen=True)
+class Bug:
+    """`edits` are file, text, and what takes its place."""
+
+    name: str
+    scenario: Callable[[Scene], Awaitable[None]]
+    edits: tuple[tuple[str, str, str], ...]
+
+    def plant(self, package: Path) -> None:
+        """Edit a copy of the package."""
+        for edit in (PATIENT, *self.edits):
+            apply_edit(package, *edit)
+
+
+def apply_edit(package: Path, file: str, old: str, new: str) -> None:
+    text = (package / file).read_text()
+    assert text.count(old) == 1, f"{file} has {text.count(old)} times: {old}"
+    (package / file).write_text(text.replace(old, new))
+
+
+async def perform(stage: Stage, scenario: Callable[[Scene], Awaitable[None]]) -> list[str]:
+    """Play one scenario on empty stores; what the checker finds."""
+    stage.clear()
+    scene = Scene(stage)
+    await scene.start()
+    await scenario(scene)
+    return await check(stage, scene.room.history)
+
+
+BUGS = (
+    Bug(
+        "no revision check where a session is cached",
+        a_slow_put_comes_after_a_newer_one,
+        (
+            (
+                "lua/put_session.lua",
+                "if revision and tonumber(revision) >= tonumber(ARGV[1]) then",
+                "if false then",
+            ),
+        ),
+    ),
+    Bug(
+        "marks are taken away whether or not they moved",
+        a_mark_moves_before_it_is_taken_away,
+        (
+            (
+                "lua/acknowledge.lua",
+                "if score and tonumber(score) == tonumber(ARGV[i + 1]) then",
+                "if score then",
+            ),
+        ),
+    ),
+    Bug(
+        "drafts are merged whatever their time",
+        a_commit_comes_before_the_merge_of_an_older_draft,
+        (
+            (
+                "database.py",
+                "draft_at > known_at AND draft_at <= end_at AS counts",
+                "draft_at <= end_at AS counts",
+            ),
+        ),
+    ),
+    Bug(
+        "of two drafts the later arrival stays",
+        an_older_autosave_arrives_later,
+        (
+            (
+                "lua/put_drafts.lua",
+                "if not at or tonumber(ARGV[i + 1]) >= tonumber(at) then",
+                "if true then",
+            ),
+        ),
+    ),
+    Bug(
+        "the session is read before its drafts",
+        a_flush_comes_between_the_two_halves_of_a_read,
+        (
+            (
+                "cache.py",
+                """            pipe.hgetall(_drafts_key(session_id))
+            pipe.get(_session_key(session_id))
+            raw, text = await pipe.execute()
+""",
+                """            pipe.get(_session_key(session_id))
+            pipe.hgetall(_drafts_key(session_id))
+            text, raw = await pipe.execute()
+""",
+            ),
+        ),
+    ),
+    Bug(
+        "a commit without its event",
+        two_commits,
+        (
+            (
+                "database.py",
+                "FROM written, sent, (SELECT lateness FROM current) AS lateness",
+                "FROM written, sent, (SELECT lateness FROM current) AS lateness WHERE false",
+            ),
+        ),
+    ),
+    Bug(
+        "the flush does not lock the rows that it judges",
+        a_commit_and_a_flush_wait_for_one_row,
+        (("database.py", "ORDER BY id FOR UPDATE SKIP LOCKED", "ORDER BY id"),),
+    ),
+    Bug(
+        "drafts are cleared by their names",
+        a_draft_changes_before_it_is_cleared,
+        (
+            (
+                "lua/clear_drafts.lua",
+                "if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then",
+                "if true then",
+            ),
+        ),
+    ),
+    Bug(
+        "a statement does not know its repeat",
+        the_reply_to_a_commit_is_lost,
+        (("database.py", "'write_id', %(write_id)s::text, 'current_question'", "'current_question'"),),
+    ),
+    Bug(
+        "a session is marked dirty before its draft is there",
+        a_flush_comes_between_draft_and_mark,
+        (
+            (
+                "cache.py",
+                """            pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
+            await self._before_other_slots(pipe)
+            pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))
+            *_, backlog = await pipe.execute()
+""",
+                """
+            pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))
+            pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
+            backlog, _ = await pipe.execute()
+""",
+            ),
+        ),
+    ),
+    Bug(
+        "a completion leaves the drafts out",
+        a_session_with_drafts_is_completed,
+        (
+            (
+                "manager.py",
+                """        drafts, _ = await self._read_cache(key)
+        found = await self._database.finish(
+""",
+                """        drafts = NO_DRAFTS
+        found = await self._database.finish(
+""",
+            ),
+        ),
+    ),
+    Bug(
+        "a late cache fill overwrites",
+        a_slow_reader_fills_the_cache_after_a_commit,
+        (
+            (
+                "cache.py",
+                """            self._queue_session(pipe, attempt, "always")
+            await pipe.execute()
+""",
+                """            pipe.set(_session_key(attempt.id), attempt.to_json())
+            await pipe.execute()
+""",
+            ),
+        ),
+    ),
+    Bug(
+        "a session is shown to everybody",
+        another_student_reads,
+        (("manager.py", "if owner is not None and attempt.user_id != owner:", "if False:"),),
+    ),
+    Bug(
+        "a process's own clock orders answers",
+        an_autosave_comes_by_way_of_a_fast_clock,
+        (
+            (
+                "manager.py",
+                "Write(answers, self._clock() if at is None else at, version, current_question, owner)",
+                "Write(answers, self._clock(), version, current_question, owner)",
+            ),
+        ),
+    ),
+    Bug(
+        "a stale version is no conflict",
+        two_tabs_insist_on_one_version,
+        (
+            (
+                "database.py",
+                "\n                WHEN version <> %(version)s THEN 'conflict'",
+                "",
+            ),
+        ),
+    ),
+)
+OTHERS = (
+    a_commit_without_a_reply_is_buffered_and_flushed,
+    a_flush_merges_between_a_commit_and_its_reply,
+)
+"""Scenarios of bugs that there were."""

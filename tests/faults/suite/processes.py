@@ -1,0 +1,357 @@
+"""Everything that runs: both stores, processes of the service, and the proxies between them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+from psycopg.rows import dict_row
+
+from development_server import ports, processes
+from development_server.postgres import Postgres
+from development_server.valkey import Valkey
+from migrate_database.handler import upgrade
+from tests.conftest import Stores
+from tests.lambda_runtime.conftest import emulator, running_runtime
+
+from .clients import FLUSH_PATH, Client, FunctionClient, Gateway, HttpClient, LostError, Reply, Request
+from .history import Span, Weather
+from .network import READY_FOR_QUERY, Link
+from .service import CLOCK_SHIFT
+
+ROOT = Path(__file__).resolve().parents[3]
+LAYER = ROOT / "layers/quiz_sessions"
+RECEIPT_KEY = bytes(range(32))
+RECEIPT_KEYS = json.dumps(
+    {"current": "test", "keys": {"test": base64.urlsafe_b64encode(RECEIPT_KEY).decode().rstrip("=")}}
+)
+START_SECONDS = 30
+STAFF = "sessions:proctor sessions:grade quizzes:write"
+
+
+class SuiteValkey(Valkey):
+    """Valkey that writes each change to its file before it replies, so that being killed loses nothing."""
+
+    def _command(self) -> list[str | Path]:
+        # "everysec" may put a write off while the disk is busy; the machine itself does not fail here.
+        return [*super()._command(), "--appendfsync", "no"]
+
+    @property
+    def append_only_files(self) -> Path:
+        return self.data_dir / "appendonlydir"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Both stores."""
+
+    postgres: Postgres
+    valkey: SuiteValkey
+
+    def query(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+        with psycopg.connect(self.postgres.url, autocommit=True, row_factory=dict_row) as connection:
+            return connection.execute(statement.encode(), parameters).fetchall()
+
+    def cache(self) -> redis.Redis:
+        return redis.Redis.from_url(self.valkey.url)
+
+
+@contextmanager
+def running_servers(folder: Path) -> Iterator[Servers]:
+    with ExitStack() as stack:
+        postgres = stack.enter_context(Postgres(folder / "postgres", durable=False))
+        valkey = stack.enter_context(SuiteValkey(folder / "valkey"))
+        upgrade(postgres.url)
+        yield Servers(postgres, valkey)
+
+
+class _ByLinks(Stores):
+    """What a function's environment is made of."""
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), **service_settings()}
+
+
+def service_settings() -> dict[str, str]:
+    return {
+        "AUTH_MODE": "jwt",
+        "RECEIPT_KEYS": RECEIPT_KEYS,
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        "POWERTOOLS_LOG_LEVEL": "WARNING",
+    }
+
+
+@dataclass
+class Process:
+    """One process of the service, with proxies of its own to the stores."""
+
+    name: str
+    servers: Servers
+    folder: Path
+    layer: Path
+    postgres: Link
+    valkey: Link
+    clock_shift: int = 0
+    client: Client = field(init=False)
+    _popen: subprocess.Popen[bytes] | None = None
+    _port: int = field(default_factory=ports.choose)
+
+    def __post_init__(self) -> None:
+        self.client = HttpClient(self._port)
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    @property
+    def stores(self) -> Stores:
+        database = self.servers.postgres.url.replace(str(self.servers.postgres.port), str(self.postgres.port))
+        return _ByLinks(
+            database, self.servers.valkey.url.replace(str(self.servers.valkey.port), str(self.valkey.port))
+        )
+
+    @property
+    def links(self) -> tuple[Link, Link]:
+        return self.postgres, self.valkey
+
+    @property
+    def pythonpath(self) -> str:
+        folders = (self.layer, ROOT, ROOT / "functions", ROOT / "infra/local")
+        return ":".join(map(str, folders))
+
+    async def start(self) -> None:
+        """Start and wait until it answers."""
+        await asyncio.to_thread(self._spawn)
+        await self.await_ready()
+
+    async def await_ready(self) -> None:
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                if (await self.client.send(Request("GET", "/health", "nobody", 0))).status == 200:
+                    return
+            except LostError:
+                assert time.monotonic() < until, self.log_file.read_text()[-4000:]
+                await asyncio.sleep(0.05)
+
+    def kill(self) -> None:
+        """SIGKILL, at once; it is not started again."""
+        if self._popen is not None:
+            processes.send(self._popen.pid, signal.SIGKILL)
+
+    async def stop(self) -> None:
+        self.kill()
+        if self._popen is not None:
+            await asyncio.to_thread(self._popen.wait)
+        await self.client.close()
+
+    async def flush(self) -> dict[str, Any] | None:
+        """Let it flush; its report, None where it was lost."""
+        assert isinstance(self.client, HttpClient)
+        try:
+            status, body = await self.client.exchange("POST", FLUSH_PATH, {"host": "test"}, "")
+        except LostError:
+            return None
+        report: dict[str, Any] | None = json.loads(body) if status == 200 else None
+        return report
+
+    def _spawn(self) -> None:
+        with self.log_file.open("ab") as log:
+            self._popen = processes.spawn(
+                [sys.executable, "-m", "tests.faults.suite.service", str(self._port)],
+                death_signal=signal.SIGKILL,
+                folder=self.folder,
+                output=log,
+                environment={
+                    **self.stores.environment(),
+                    "PYTHONPATH": self.pythonpath,
+                    CLOCK_SHIFT: str(self.clock_shift),
+                },
+            )
+
+
+class Function(Process):
+    """The API's handler under the Lambda runtime emulator."""
+
+    def __post_init__(self) -> None:
+        self._stack = ExitStack()
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / "session_api.handler.handler.log"
+
+    async def start(self) -> None:
+        runtime = await asyncio.to_thread(
+            self._stack.enter_context,
+            running_runtime(
+                "session_api.handler.handler",
+                self.stores,
+                self.folder,
+                timeout=10,
+                pythonpath=self.pythonpath,
+            ),
+        )
+        self.client = FunctionClient(runtime.url)
+        await self.await_ready()
+
+    def kill(self) -> None:
+        """SIGKILL to the runtime; the emulator starts another one with the next invocation."""
+        marker = f"{self.folder}"
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal() and _runs_handler(entry, marker):
+                processes.send(int(entry.name), signal.SIGKILL)
+
+    async def stop(self) -> None:
+        await self.client.close()
+        await asyncio.to_thread(self._stack.close)
+
+
+def _runs_handler(entry: Path, folder: str) -> bool:
+    try:
+        command = (entry / "cmdline").read_bytes().split(b"\0")
+        return (
+            b"awslambdaric" in command
+            and Path(command[0].decode()).name.startswith("python")
+            and str((entry / "cwd").readlink()) == folder
+        )
+    except OSError:
+        return False
+
+
+@dataclass
+class Stage:
+    """What a run plays on.
+
+    Attributes:
+        apis: serve students.
+        flushers: are asked to flush.
+    """
+
+    servers: Servers
+    gateway: Gateway
+    weather: Weather
+    apis: list[Process]
+    flushers: list[Process]
+
+    @property
+    def processes(self) -> list[Process]:
+        return list({process.name: process for process in (*self.apis, *self.flushers)}.values())
+
+    async def ask(self, method: str, path: str, body: Any = None, by: Process | None = None) -> Reply:
+        """A request of exam staff, on a quiet stage."""
+        client = self.apis[0].client if by is None else by.client
+        return await client.send(Request(method, path, "staff", self.gateway.now(), body, STAFF))
+
+    async def flush(self, flusher: Process) -> dict[str, Any] | None:
+        """One flush; a clean one is noted."""
+        begin = time.monotonic()
+        report = await flusher.flush()
+        if report is not None and not report["flush_failures"]:
+            self.weather.flushes.append(Span(begin, time.monotonic()))
+        return report
+
+    def read_logs(self) -> None:
+        """Note when processes had trouble with Valkey that nobody made for them."""
+        offset = time.monotonic() - time.time()
+        for process in self.processes:
+            if not process.log_file.exists():
+                continue
+            for line in process.log_file.read_text(errors="replace").splitlines():
+                if "CacheUnavailableError" in line and line.startswith("{"):
+                    moment = json.loads(line)["timestamp"]
+                    at = datetime.strptime(moment, "%Y-%m-%d %H:%M:%S,%f%z").timestamp() + offset
+                    self.weather.cache_trouble.append(Span(at - 0.6, at + 0.05))
+
+    def clear(self) -> None:
+        """Empty both stores and forget what was."""
+        with psycopg.connect(self.servers.postgres.url, autocommit=True) as connection:
+            connection.execute("TRUNCATE quiz_attempts, attempt_events, attempt_counters, relay_lease")
+        with self.servers.cache() as cache:
+            cache.flushall()
+        for process in self.processes:
+            if process.log_file.exists():
+                os.truncate(process.log_file, 0)
+        self.weather = Weather()
+
+
+async def _new_process(
+    kind: type[Process], name: str, servers: Servers, folder: Path, layer: Path, clock_shift: int = 0
+) -> Process:
+    postgres = Link(servers.postgres.port, READY_FOR_QUERY)
+    valkey = Link(servers.valkey.port)
+    for link in (postgres, valkey):
+        await link.open()
+    home = folder / name
+    home.mkdir()
+    return kind(name, servers, home, layer, postgres, valkey, clock_shift)
+
+
+@asynccontextmanager
+async def stage(
+    servers: Servers,
+    folder: Path,
+    *,
+    layer: Path = LAYER,
+    apis: int = 2,
+    flushers: int = 2,
+    function: bool = False,
+    skewed: Sequence[str] = (),
+    skew_seconds: int = 10,
+) -> AsyncIterator[Stage]:
+    """Start the processes; they are called api1, api2 …, flusher1 …, function.
+
+    Args:
+        layer: where the service's package is taken from.
+        skewed: the names of those whose clocks are wrong.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def started(kind: type[Process], name: str) -> Process:
+            shift = skew_seconds if name in skewed else 0
+            process = await _new_process(kind, name, servers, folder, layer, shift)
+            for link in process.links:
+                stack.push_async_callback(link.close)
+            stack.push_async_callback(process.stop)
+            await process.start()
+            return process
+
+        names = [f"api{number + 1}" for number in range(apis)]
+        flusher_names = [f"flusher{number + 1}" for number in range(flushers)]
+        running = await asyncio.gather(*(started(Process, name) for name in (*names, *flusher_names)))
+        serving = list(running[:apis])
+        if function:
+            serving.append(await started(Function, "function"))
+        yield Stage(servers, Gateway(), Weather(), serving, list(running[apis:]) or serving)
+
+
+def has_emulator() -> bool:
+    try:
+        emulator()
+    except AssertionError:
+        return False
+    return True
+
+
+def copy_of_layer(folder: Path, edit: Callable[[Path], None]) -> Path:
+    """A copy of the service's package, edited."""
+    target = folder / "layer"
+    shutil.copytree(
+        LAYER / "quiz_sessions", target / "quiz_sessions", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    edit(target / "quiz_sessions")
+    return target

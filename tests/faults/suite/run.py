@@ -1,0 +1,175 @@
+"""One run: students and faults for some seconds, quiet, and the check."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from .checker import Event, Evidence, Row, violations
+from .clients import LostError, Reply
+from .history import Try
+from .nemesis import Nemesis
+from .processes import RECEIPT_KEY, Stage
+from .students import Classroom, Student
+
+SETTLE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        requests: by kind and status.
+    """
+
+    history: Sequence[Try]
+    requests: Counter[str]
+    faults: Counter[str]
+    violations: list[str]
+
+    def summary(self) -> str:
+        """In one line."""
+        acknowledged = sum(one.acknowledged for one in self.history)
+        return (
+            f"{len(self.history)} requests, {acknowledged} acknowledged, {sum(self.faults.values())} faults, "
+            f"{len(self.violations)} violations"
+        )
+
+
+async def play(stage: Stage, seed: str, seconds: float, students: int = 8) -> Outcome:
+    """Let students work under faults, and check what has become of what they were told."""
+    room = Classroom(stage)
+    await room.register_quizzes()
+    nemesis = Nemesis(stage, seed)
+    until = time.monotonic() + seconds
+    quiet = asyncio.Event()
+    flushing = [
+        asyncio.create_task(_flush_now_and_then(stage, number, f"{seed}/{number}", quiet))
+        for number in range(len(stage.flushers))
+    ]
+    try:
+        await asyncio.gather(
+            nemesis.rage(until),
+            *(Student(f"student{number}", room, seed).attend(until) for number in range(students)),
+        )
+    finally:
+        quiet.set()
+        await asyncio.gather(*flushing)
+    found = await check(stage, room.history)
+    requests = Counter(f"{one.kind} {one.status}" for one in room.history)
+    return Outcome(room.history, requests, nemesis.done, found)
+
+
+async def _flush_now_and_then(stage: Stage, number: int, seed: str, quiet: asyncio.Event) -> None:
+    dice = random.Random(seed)
+    while not quiet.is_set():
+        await stage.flush(stage.flushers[number])
+        with suppress(TimeoutError):
+            await asyncio.wait_for(quiet.wait(), dice.uniform(0.05, 1.2))
+
+
+async def check(stage: Stage, history: Sequence[Try]) -> list[str]:
+    """Let it settle, then hold the history against what is there."""
+    unsettled = await _settle(stage)
+    return unsettled + violations(await _collect(stage, history))
+
+
+async def _settle(stage: Stage) -> list[str]:
+    """Two flushes by each flusher with nothing in their way."""
+    for process in stage.processes:
+        for link in process.links:
+            link.forget()
+    until = time.monotonic() + SETTLE_SECONDS
+    clean = 0
+    while clean < 2:
+        reports = [await stage.flush(flusher) for flusher in stage.flushers]
+        good = all(report is not None and not report["flush_failures"] for report in reports)
+        clean = clean + 1 if good else 0
+        if time.monotonic() > until:
+            return [f"flushes still fail: {reports}"]
+        if not good:
+            await asyncio.sleep(0.3)
+    return []
+
+
+async def _collect(stage: Stage, history: Sequence[Try]) -> Evidence:
+    sessions = sorted({one.session for one in history if one.session is not None})
+    read, verified = {}, {}
+    for session in sessions:
+        read[session] = [
+            (await _insist(stage, f"/sessions/{session}", number)).body for number in range(len(stage.apis))
+        ]
+        verified[session] = (await _insist(stage, f"/sessions/{session}/verify")).body
+    stage.read_logs()
+    rows = stage.servers.query(
+        "SELECT *, (extract(epoch FROM ended_at) * 1000000)::bigint AS end_at FROM quiz_attempts"
+    )
+    trails: dict[str, list[Event]] = {str(row["id"]): [] for row in rows}
+    for event in stage.servers.query(
+        "SELECT *, (extract(epoch FROM at) * 1000000)::bigint AS at_micros FROM attempt_events"
+        " ORDER BY attempt_id, revision"
+    ):
+        trails[str(event["attempt_id"])].append(
+            Event(event["revision"], event["version"], event["type"], event["at_micros"], event["changes"])
+        )
+    dirty, drafts, cached = await asyncio.to_thread(_look_into_valkey, stage, sessions)
+    return Evidence(
+        tries=history,
+        weather=stage.weather,
+        rows={str(row["id"]): _row(row) for row in rows},
+        trails=trails,
+        verified=verified,
+        read=read,
+        receipt_key=RECEIPT_KEY,
+        dirty=dirty,
+        drafts=drafts,
+        cached=cached,
+    )
+
+
+async def _insist(stage: Stage, path: str, number: int = 0) -> Reply:
+    for _ in range(20):
+        with suppress(LostError):
+            reply = await stage.ask("GET", path, by=stage.apis[number])
+            if reply.status < 500:
+                return reply
+        await asyncio.sleep(0.3)
+    raise AssertionError(f"no reply to {path} from {stage.apis[number].name}, and nothing is broken")
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    return Row(
+        row["user_id"],
+        row["status"],
+        row["version"],
+        row["revision"],
+        row["answers"],
+        row["answer_meta"],
+        row["end_at"],
+    )
+
+
+def _look_into_valkey(
+    stage: Stage, sessions: Sequence[str]
+) -> tuple[set[str], dict[str, dict[str, Any]], dict[str, int]]:
+    with stage.servers.cache() as cache:
+        marked = [*cache.zrange("dirty:0", 0, -1), *cache.smembers("dirty:set-aside")]
+        drafts: dict[str, dict[str, Any]] = {}
+        for key in cache.scan_iter("{session:*}:drafts", count=1000):
+            session = key.decode().removeprefix("{session:").removesuffix("}:drafts")
+            drafts[session] = {
+                name.decode().removeprefix("q:"): json.loads(value)
+                for name, value in cache.hgetall(key).items()
+                if name != b"current_question"
+            }
+        found = ((session, cache.get(f"session:{session}")) for session in sessions)
+        cached = {session: json.loads(text)["revision"] for session, text in found if text is not None}
+    return {member.decode() for member in marked}, drafts, cached

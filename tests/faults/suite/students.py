@@ -1,0 +1,198 @@
+"""Students: what they do, and their own record of what they were told."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .clients import LostError, Request
+from .history import Kind, Try
+from .processes import Process, Stage
+
+SHORT_SECONDS = 2
+QUIZZES: dict[str, dict[str, Any]] = {
+    "long": {},
+    # Some of its sessions expire while they are being answered.
+    "short": {"time_limit_seconds": SHORT_SECONDS - 1, "grace_seconds": 1},
+    "graded": {"questions": {"0": {"grading": "exact", "key": {"by": "nobody"}, "points": 2}, "1": {}}},
+}
+QUESTIONS = [str(number) for number in range(5)]
+TRIES = 8
+
+
+@dataclass
+class Classroom:
+    """What students share: the stage, the history, and whose session is whose."""
+
+    stage: Stage
+    history: list[Try] = field(default_factory=list)
+    sessions: dict[str, str] = field(default_factory=dict)
+    """Id -> the student's name."""
+
+    async def register_quizzes(self) -> None:
+        for name, rules in QUIZZES.items():
+            reply = await self.stage.ask("PUT", f"/quizzes/{name}", rules)
+            assert reply.status in (200, 201), reply
+
+    async def send(
+        self, student: str, kind: Kind, process: Process, at: int | None = None, **more: Any
+    ) -> Try:
+        """Send one request and record it; `more` is what a Try holds of it."""
+        record = Try(
+            student=student,
+            kind=kind,
+            process=process.name,
+            at=self.stage.gateway.now() if at is None else at,
+            sent=time.monotonic(),
+            **{"session": None, **more},
+        )
+        self.history.append(record)
+        try:
+            reply = await process.client.send(_request(record))
+        except LostError:
+            return record
+        record.replied = time.monotonic()
+        record.status = reply.status
+        if reply.status in (200, 201):
+            record.body = reply.body
+        if record.kind is Kind.START and record.body is not None:
+            record.session = record.body["id"]
+            self.sessions[record.body["id"]] = student
+        return record
+
+
+def _request(record: Try) -> Request:
+    path = f"/sessions/{record.session}"
+    method, body = "POST", None
+    match record.kind:
+        case Kind.START:
+            path, body = "/sessions/start", {"quiz_id": record.answers["quiz"]}
+        case Kind.READ | Kind.TRESPASS:
+            method = "GET"
+        case Kind.COMMIT | Kind.AUTOSAVE:
+            method, path = "PATCH", f"{path}/progress"
+            body = {
+                "answers": record.answers,
+                **({"autosave": True} if record.kind is Kind.AUTOSAVE else {}),
+                **({} if record.version is None else {"version": record.version}),
+            }
+        case Kind.COMPLETE:
+            path, body = f"{path}/complete", {"answers": record.answers or None}
+        case Kind.ABANDON:
+            path = f"{path}/abandon"
+    return Request(method, path, record.student, record.at, body, key=record.key)
+
+
+class Student:
+    """One student, at one session after the other, now and then in two tabs at once."""
+
+    def __init__(self, name: str, room: Classroom, seed: str) -> None:
+        self.name = name
+        self._room = room
+        self._dice = random.Random(f"{seed}/{name}")
+        self._written = 0
+        self._started = 0
+
+    async def attend(self, until: float) -> None:
+        """Take quizzes until then."""
+        while time.monotonic() < until:
+            session = await self._start(until)
+            if session is None:
+                return
+            tabs = self._dice.choice((1, 1, 2))
+            seeds = [self._dice.random() for _ in range(tabs)]
+            await asyncio.gather(*(self._tab(session, random.Random(seed), until) for seed in seeds))
+            await self._end(session, until)
+
+    async def _start(self, until: float) -> str | None:
+        self._started += 1
+        quiz = self._dice.choice(("long", "long", "graded", "short"))
+        if quiz == "short" and until - time.monotonic() < SHORT_SECONDS + 1:
+            # It would end while all is being looked at.
+            quiz = "long"
+        more: dict[str, Any] = {"answers": {"quiz": quiz}, "key": f"{self.name}-{self._started}"}
+        while time.monotonic() < until:
+            record = await self._room.send(self.name, Kind.START, self._any(self._dice), **more)
+            if record.session is not None:
+                return record.session
+            await asyncio.sleep(self._dice.uniform(0.05, 0.4))
+        return None
+
+    async def _tab(self, session: str, dice: random.Random, until: float) -> None:
+        version = 0
+        for _ in range(dice.choice((4, 8, 12, 40))):
+            if time.monotonic() > until:
+                return
+            last = await self._act(session, dice, version)
+            if last is None or last.status in (404, 409, 410):
+                continue
+            if last.body is not None and last.kind is not Kind.TRESPASS:
+                version = last.body["version"]
+            await asyncio.sleep(dice.expovariate(1 / 0.03))
+
+    async def _act(self, session: str, dice: random.Random, version: int) -> Try | None:
+        kind = dice.choices((Kind.COMMIT, Kind.AUTOSAVE, Kind.READ, Kind.TRESPASS), weights=(50, 30, 17, 3))[
+            0
+        ]
+        if kind is Kind.TRESPASS:
+            others = [other for other, owner in self._room.sessions.items() if owner != self.name]
+            if not others:
+                return None
+            return await self._room.send(self.name, kind, self._any(dice), session=dice.choice(others))
+        if kind is Kind.READ:
+            return await self._room.send(self.name, kind, self._any(dice), session=session)
+        questions = dice.sample(QUESTIONS, dice.choice((1, 1, 1, 3)))
+        expected = version if kind is Kind.COMMIT and dice.random() < 0.25 else None
+        return await self._insist(
+            kind, dice, session=session, answers=self._answers(session, questions), version=expected
+        )
+
+    async def _insist(self, kind: Kind, dice: random.Random, **more: Any) -> Try:
+        """Send until there is an answer, or patience ends."""
+        record = await self._room.send(self.name, kind, self._any(dice), **more)
+        for _ in range(dice.randint(0, TRIES)):
+            if record.status is not None and record.status < 500:
+                break
+            await asyncio.sleep(dice.uniform(0.02, 0.4))
+            record = await self._room.send(self.name, kind, self._any(dice), **more)
+        return record
+
+    async def _end(self, session: str, until: float) -> None:
+        dice = self._dice
+        match dice.choices(("complete", "twice", "abandon", "leave"), weights=(50, 15, 10, 25))[0]:
+            case "complete":
+                flushes = []
+                if dice.random() < 0.3:
+                    flushes = [self._room.stage.flush(flusher) for flusher in self._room.stage.flushers]
+                answers = self._answers(session, dice.sample(QUESTIONS, dice.choice((0, 1, 2))))
+                await asyncio.gather(
+                    self._insist(Kind.COMPLETE, dice, session=session, answers=answers), *flushes
+                )
+            case "twice":
+                await asyncio.gather(
+                    *(
+                        self._insist(
+                            Kind.COMPLETE, dice, session=session, answers=self._answers(session, ["0"])
+                        )
+                        for _ in range(2)
+                    ),
+                    self._insist(Kind.AUTOSAVE, dice, session=session, answers=self._answers(session, ["1"])),
+                )
+            case "abandon":
+                await self._insist(Kind.ABANDON, dice, session=session)
+            case "leave":
+                return
+        if time.monotonic() < until:
+            await self._room.send(self.name, Kind.READ, self._any(dice), session=session)
+
+    def _answers(self, session: str, questions: Sequence[str]) -> dict[str, Any]:
+        """Answers that name their owner; no two are the same."""
+        self._written += 1
+        return {question: {"by": self.name, "session": session, "n": self._written} for question in questions}
+
+    def _any(self, dice: random.Random) -> Process:
+        return dice.choice(self._room.stage.apis)

@@ -1,0 +1,47 @@
+"""The checker finds bugs: each is planted into a copy of the package, and its scenario played."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.suite import planted
+from tests.faults.suite.planted import BUGS, Bug
+from tests.faults.suite.processes import Servers, copy_of_layer, running_servers, stage
+
+FIRST_BUGS = 5
+"""As many are planted by `make test`; `make faults` plants all."""
+
+
+@pytest.fixture(scope="module")
+def both_servers() -> Iterator[Servers]:
+    with (
+        tempfile.TemporaryDirectory(prefix="quiz-faults-") as folder,
+        running_servers(Path(folder).resolve()) as servers,
+    ):
+        yield servers
+
+
+def as_it_is(package: Path) -> None:
+    planted.apply_edit(package, *planted.PATIENT)
+
+
+async def test_without_a_bug_every_scenario_ends_well(both_servers: Servers, folder: Path) -> None:
+    layer = copy_of_layer(folder, as_it_is)
+    scenarios = [*(bug.scenario for bug in BUGS), *planted.OTHERS]
+    async with stage(both_servers, folder, layer=layer, flushers=0, skewed=["api2"]) as on:
+        found = {scenario.__name__: await planted.perform(on, scenario) for scenario in scenarios}
+    assert found == {scenario.__name__: [] for scenario in scenarios}
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+async def test_the_checker_finds(bug: Bug, both_servers: Servers, folder: Path) -> None:
+    if bug not in BUGS[:FIRST_BUGS] and not os.environ.get("ALL_PLANTED_BUGS"):
+        pytest.skip("`make faults` plants all bugs")
+    layer = copy_of_layer(folder, bug.plant)
+    async with stage(both_servers, folder, layer=layer, flushers=0, skewed=["api2"]) as on:
+        assert await planted.perform(on, bug.scenario) != []

@@ -1,0 +1,21 @@
+"""The short form of `make faults`: students, faults and the check, for some seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.suite.processes import has_emulator, running_servers, stage
+from tests.faults.suite.run import play
+
+SEED = "20"
+SECONDS = 13
+
+
+async def test_what_was_acknowledged_is_kept_under_faults(folder: Path) -> None:
+    with running_servers(folder) as servers:
+        async with stage(servers, folder, function=has_emulator(), skewed=["api2"]) as on:
+            outcome = await play(on, SEED, SECONDS)
+    assert outcome.violations == []
+    kinds = {str(one.kind) for one in outcome.history if one.acknowledged}
+    assert kinds == {"start", "commit", "autosave", "read", "complete", "abandon"}
+    assert outcome.faults.total() >= 3
