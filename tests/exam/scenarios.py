@@ -73,7 +73,8 @@ class Student:
         if reply.status == 200:
             self.kept[question] = {answer}
             self.acknowledged += 1
-            if reply.body["receipt"]:
+            # A receipt is of what is committed, and a session shows what is buffered as well.
+            if reply.body["receipt"] and not reply.body["buffered_questions"]:
                 self.receipts.append((reply.body["receipt"], reply.body["answers"]))
         return reply
 
@@ -81,8 +82,9 @@ class Student:
         body = {"answers": answers} if answers else {}
         reply = await patiently(lambda: self.user.send("complete", "POST", f"{self.path}/complete", body))
         for question, answer in answers.items():
-            # A completion that was repeated answers with what the first one did.
-            self.kept[question] = {answer} if reply.status == 200 else self.kept.get(question, {None})
+            # Refused as too late, it may have been received in time, and counts then.
+            former = self.kept.get(question, {None}) if reply.status == 410 else set()
+            self.kept[question] = former | {answer}
         self.acknowledged += len(answers) * (reply.status == 200)
         return reply
 
