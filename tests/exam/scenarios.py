@@ -238,7 +238,7 @@ async def exam(server: Server, count: int, seconds: float, seed: int) -> Figures
         server.kill_postgres()
         await until(0.55)
         reply = await change("/quizzes/exam/extend", round(seconds * 0.4), "fire alarm")
-        assert reply.body["extended"] > count * 0.8, reply
+        assert reply.body["extended"] > count * 0.5, reply
 
     await asyncio.gather(run(), *(sit(student) for student in crowd))
     await check(server, "exam", crowd)
