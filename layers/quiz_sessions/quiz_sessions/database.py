@@ -200,9 +200,12 @@ class Database:
             ) AS row ON true"""
         try:
             rows = await self._postgres.fetch(statement, parameters)
+            known = rows[0]["outcome"] != StartOutcome.EXHAUSTED
         except errors.UniqueViolation:
-            # A start with the same key, or of the quiz's one open attempt, committed in between: now it is
-            # known.
+            known = False
+        if not known:
+            # A start with the same key, or of the quiz's one open attempt, may have committed while this one
+            # waited for the counter, perhaps taking the last number: it is seen only by a new statement.
             rows = await self._postgres.fetch(statement, parameters)
         row = rows[0]
         outcome = StartOutcome(row.pop("outcome"))
