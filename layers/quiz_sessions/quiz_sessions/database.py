@@ -18,7 +18,7 @@ from psycopg.rows import DictRow
 
 from .models import EPOCH, Attempt, Drafts, Micros, Status, dump_json, from_micros
 from .postgres import Postgres
-from .rules import MAX_ANSWERS, MAX_SESSION_BYTES
+from .rules import MAX_ANSWERS, MAX_INTEGER, MAX_SESSION_BYTES
 
 # A row of the release before quizzes has no time limit of its own.
 ATTEMPT: Final = """id, user_id, quiz_id, attempt_no, status, current_question, current_question_at, answers,
@@ -241,8 +241,8 @@ class Database:
         """
         statement = f"""
         WITH current AS (
-            SELECT {ATTEMPT}, greatest(0, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000))::integer
-                AS lateness
+            SELECT {ATTEMPT}, least({MAX_INTEGER}, greatest(0,
+                ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000)))::integer AS lateness
             FROM quiz_attempts
             WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE
         ), sent AS (
@@ -414,7 +414,8 @@ class Database:
                     revision = attempt.revision + 1,
                     time_remaining = greatest(0, ceil(extract(epoch FROM expires_at - %(at_time)s))),
                     late_ms = greatest(
-                        attempt.late_ms, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000)
+                        attempt.late_ms,
+                        least({MAX_INTEGER}, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000))
                     ),
                     last_updated = clock_timestamp(),
                     completed_at = CASE WHEN %(status)s = 'completed' THEN least(%(at_time)s, expires_at) END,
@@ -504,7 +505,9 @@ class Database:
                             'version', version, 'at', value -> 'at'
                         )) FILTER (WHERE counts), '{{}}') AS meta,
                         array_agg(key) FILTER (WHERE is_late) AS late,
-                        coalesce(ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0), 0)::integer
+                        -- A month before or after a deadline has more milliseconds than an integer.
+                        least({MAX_INTEGER}, greatest(0,
+                            ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0)))::integer
                             AS lateness,
                         jsonb_object_agg(key, value) FILTER (WHERE is_late AND NOT EXISTS (
                             SELECT FROM attempt_events AS event

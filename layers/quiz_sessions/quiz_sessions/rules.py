@@ -213,8 +213,8 @@ def is_overdue(attempt: Attempt, at: Micros) -> bool:
 
 
 def lateness_ms(expires_at: datetime, at: Micros) -> int:
-    """By how many milliseconds, rounded up, `at` lies after the deadline; 0 before it."""
-    return max(0, -((to_micros(expires_at) - at) // 1000))
+    """By how many milliseconds, rounded up, `at` lies after the deadline; 0 before it, 2^31-1 at most."""
+    return min(MAX_INTEGER, max(0, -((to_micros(expires_at) - at) // 1000)))
 
 
 def deadline(attempt: Attempt, at: Micros) -> Deadline:
