@@ -24,6 +24,11 @@ from .quizzes import Accommodation, Change, Quiz, QuizRules, ShowResults, WhenAc
 _QUIZ: Final = """quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
     when_active, show_results, questions, updated_at"""
 
+# Whoever copies rules onto attempts reads them in the statement that does it. One that waits for an attempt
+# would copy what was true before it waited; so they wait for each other before that statement begins, and by
+# a lock of its own, for a quiz that nobody registered has no row.
+_LOCK_QUIZ: Final = "SELECT pg_advisory_xact_lock(hashtextextended('quiz:' || %(quiz_id)s::text, 0))"
+
 # What was late for the deadline before may not be for the new one.
 _LATE_MS: Final = """greatest(0, attempt.late_ms - floor(
                 greatest(0, extract(epoch FROM deadline - attempt.expires_at)) * 1000
@@ -162,8 +167,9 @@ class ExamDatabase:
         self, quiz_id: str, rules: QuizRules, at: Micros, by: str | None, time_limit: int
     ) -> tuple[Quiz, bool, list[UUID]]:
         """Register a quiz or change it; returns it, whether it is new, and the attempts it rescheduled."""
-        (row,), rescheduled = await self._postgres.fetch_together(
+        _, (row,), rescheduled = await self._postgres.fetch_together(
             [
+                _LOCK_QUIZ,
                 f"""
                 INSERT INTO quizzes AS known (
                     quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
@@ -229,8 +235,9 @@ class ExamDatabase:
 
     async def put_accommodation(self, accommodation: Accommodation, time_limit: int) -> list[UUID]:
         """Give a user extra time for a quiz, or another amount; returns the open attempts it rescheduled."""
-        _, rescheduled = await self._postgres.fetch_together(
+        *_, rescheduled = await self._postgres.fetch_together(
             [
+                _LOCK_QUIZ,
                 """
                 INSERT INTO attempt_counters (
                     user_id, quiz_id, last_attempt_no, extra_seconds, extra_reason, extra_granted_by,
@@ -270,8 +277,9 @@ class ExamDatabase:
         self, user_id: str, quiz_id: str, at: Micros, by: str | None, time_limit: int
     ) -> list[UUID] | None:
         """Take extra time back; returns the open attempts it rescheduled, None where there was none."""
-        deleted, rescheduled = await self._postgres.fetch_together(
+        _, deleted, rescheduled = await self._postgres.fetch_together(
             [
+                _LOCK_QUIZ,
                 """
                 UPDATE attempt_counters SET extra_seconds = 0, extra_reason = NULL, extra_granted_by = NULL,
                     extra_granted_at = NULL
