@@ -35,7 +35,8 @@ _LATE_MS: Final = """greatest(0, attempt.late_ms - floor(
             ))"""
 
 # Brings open attempts in line with what their quiz and accommodation say now. A change never takes away time
-# that has been used: what would put a deadline into the past puts it at this moment.
+# that has been used: what would put a deadline, or the end of its grace, into the past puts it at this
+# moment.
 _RESCHEDULE: Final = f"""
     WITH target AS (
         SELECT id, user_id, quiz_id, started_at, expires_at, extension_seconds
@@ -58,7 +59,7 @@ _RESCHEDULE: Final = f"""
         UPDATE quiz_attempts AS attempt
         SET time_limit_seconds = planned.time_limit_seconds,
             accommodation_seconds = planned.accommodation_seconds,
-            grace_seconds = planned.grace_seconds,
+            grace_seconds = grace,
             closes_at = nullif(planned.closes_at, 'infinity'),
             expires_at = deadline,
             late_ms = {_LATE_MS},
@@ -71,13 +72,16 @@ _RESCHEDULE: Final = f"""
                     + planned.accommodation_seconds + planned.extension_seconds),
                 planned.closes_at
             ) AS deadline
-        ) AS deadlines
+        ) AS deadlines, LATERAL (
+            SELECT greatest(
+                planned.grace_seconds, ceil(extract(epoch FROM %(at)s - deadline))
+            )::integer AS grace
+        ) AS graces
         WHERE attempt.id = planned.id AND (
             attempt.time_limit_seconds, attempt.accommodation_seconds, attempt.grace_seconds,
             coalesce(attempt.closes_at, 'infinity')
         ) IS DISTINCT FROM (
-            planned.time_limit_seconds, planned.accommodation_seconds, planned.grace_seconds,
-            planned.closes_at
+            planned.time_limit_seconds, planned.accommodation_seconds, grace, planned.closes_at
         )
         RETURNING attempt.*
     ), event AS (
