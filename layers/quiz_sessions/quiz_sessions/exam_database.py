@@ -666,6 +666,8 @@ _EXTENSION: Final = """greatest(
 _EXTENDED: Final = f"""changed AS (
         UPDATE quiz_attempts AS attempt
         SET extension_seconds = extension,
+            -- A row of the release before has none, and reads it off the deadline that moves here.
+            time_limit_seconds = current.time_limit_seconds,
             expires_at = deadline,
             late_ms = {_LATE_MS},
             time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
