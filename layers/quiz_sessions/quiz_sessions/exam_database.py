@@ -29,6 +29,10 @@ _QUIZ: Final = """quiz_id, revision, time_limit_seconds, grace_seconds, opens_at
 # a lock of its own, for a quiz that nobody registered has no row.
 _LOCK_QUIZ: Final = "SELECT pg_advisory_xact_lock(hashtextextended('quiz:' || %(quiz_id)s::text, 0))"
 
+_LOCK_QUIZ_OF: Final = """
+    SELECT pg_advisory_xact_lock(hashtextextended('quiz:' || quiz_id, 0)) FROM quiz_attempts
+    WHERE id = %(id)s"""
+
 # What was late for the deadline before may not be for the new one.
 _LATE_MS: Final = """greatest(0, attempt.late_ms - floor(
                 greatest(0, extract(epoch FROM deadline - attempt.expires_at)) * 1000
@@ -108,6 +112,8 @@ class ChangeOutcome(StrEnum):
     EXPIRED = "expired"
     """The attempt's time is over, whether or not the row says so yet."""
     QUIZ_CLOSED = "quiz_closed"
+    ACTIVE = "active"
+    """The quiz allows one open attempt, and there is another one."""
     GRADED_BY_KEY = "graded_by_key"
     NO_LATE_ANSWER = "no_late_answer"
 
@@ -221,8 +227,9 @@ class ExamDatabase:
 
     async def delete_quiz(self, quiz_id: str) -> bool | None:
         """Forget a quiz; None where none is registered, False where attempts at it are open."""
-        found, deleted = await self._postgres.fetch_together(
+        _, found, deleted = await self._postgres.fetch_together(
             [
+                _LOCK_QUIZ,
                 "SELECT quiz_id FROM quizzes WHERE quiz_id = %(quiz_id)s FOR UPDATE",
                 """
                 DELETE FROM quizzes WHERE quiz_id = %(quiz_id)s AND NOT EXISTS (
@@ -368,9 +375,11 @@ class ExamDatabase:
         return CohortExtension(changed, found)
 
     async def reopen(
-        self, session_id: UUID, seconds: int, change: Change
+        self, session_id: UUID, seconds: int, change: Change, time_limit: int
     ) -> tuple[ChangeOutcome, Attempt] | None:
         """Open an expired attempt again for `seconds` from now; None when there is no attempt.
+
+        Its quiz may have changed since it ended, and its user been given time: what holds now is copied anew.
 
         Raises:
             ActiveAttemptError: the quiz allows one open attempt, and the user has another one.
@@ -378,21 +387,41 @@ class ExamDatabase:
         statement = f"""
             WITH current AS (
                 SELECT {ATTEMPT} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
+            ), rule AS (
+                SELECT coalesce(quizzes.time_limit_seconds, %(time_limit)s) AS time_limit_seconds,
+                    coalesce(extra_seconds, 0) AS accommodation_seconds,
+                    coalesce(quizzes.grace_seconds, 0) AS grace_seconds,
+                    quizzes.closes_at,
+                    coalesce(when_active, 'new') <> 'new' AS sole,
+                    started_at + make_interval(
+                        secs => ceil(extract(epoch FROM %(at)s - started_at))::integer + %(seconds)s
+                    ) AS until
+                FROM current LEFT JOIN quizzes USING (quiz_id)
+                    LEFT JOIN attempt_counters USING (user_id, quiz_id)
             ), judged AS (
                 SELECT CASE
                     WHEN {_REPEATED} THEN 'repeated'
                     WHEN status IN ('completed', 'abandoned') THEN 'closed'
                     WHEN status <> 'expired'
                         THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
-                    WHEN closes_at <= %(at)s THEN 'quiz_closed'
-                    ELSE 'changed' END AS outcome,
-                    (ceil(extract(epoch FROM %(at)s - started_at)) + %(seconds)s
-                        - time_limit_seconds - accommodation_seconds)::integer AS extension
-                FROM current AS attempt
+                    WHEN rule.closes_at <= %(at)s THEN 'quiz_closed'
+                    WHEN rule.sole AND EXISTS (
+                        SELECT FROM quiz_attempts AS other
+                        WHERE other.user_id = attempt.user_id AND other.quiz_id = attempt.quiz_id
+                            AND other.status IN ('started', 'in_progress')
+                    ) THEN 'active'
+                    ELSE 'changed' END AS outcome
+                FROM current AS attempt, rule
             ), changed AS (
                 UPDATE quiz_attempts AS attempt
                 SET status = CASE WHEN version = 0 AND answers = '{{}}' THEN 'started' ELSE 'in_progress' END,
-                    extension_seconds = extension,
+                    time_limit_seconds = rule.time_limit_seconds,
+                    accommodation_seconds = rule.accommodation_seconds,
+                    extension_seconds = extract(epoch FROM until - started_at)
+                        - rule.time_limit_seconds - rule.accommodation_seconds,
+                    grace_seconds = rule.grace_seconds,
+                    closes_at = rule.closes_at,
+                    sole = rule.sole,
                     expires_at = deadline,
                     late_ms = {_LATE_MS},
                     time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
@@ -404,22 +433,16 @@ class ExamDatabase:
                     needs_grading = false,
                     revision = attempt.revision + 1,
                     last_updated = clock_timestamp()
-                FROM judged, LATERAL (
-                    SELECT least(
-                        started_at + make_interval(
-                            secs => time_limit_seconds + accommodation_seconds + extension
-                        ),
-                        closes_at
-                    ) AS deadline
-                    FROM current
-                ) AS deadlines
+                FROM judged, rule, LATERAL (SELECT least(until, rule.closes_at) AS deadline) AS deadlines
                 WHERE attempt.id = %(id)s AND outcome = 'changed'
                 RETURNING attempt.*
             ), event AS (
                 INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
                 SELECT id, revision, version, 'reopened', jsonb_build_object(
                     'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer, 'status', status,
-                    'extension_seconds', extension_seconds, 'expires_at', expires_at, 'late_ms', late_ms,
+                    'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
+                    'extension_seconds', extension_seconds, 'grace_seconds', grace_seconds,
+                    'closes_at', closes_at, 'expires_at', expires_at, 'late_ms', late_ms,
                     'by', %(by)s::text, 'reason', %(reason)s::text
                 ), %(at)s
                 FROM changed
@@ -428,7 +451,11 @@ class ExamDatabase:
                 SELECT {ATTEMPT} FROM changed
                 UNION ALL SELECT {ATTEMPT} FROM current WHERE outcome <> 'changed'
             ) AS row"""
-        return await self._change(statement, {"id": session_id, "seconds": seconds}, change)
+        parameters = {"id": session_id, "seconds": seconds, "time_limit": time_limit}
+        found = await self._change(statement, parameters, change, first=_LOCK_QUIZ_OF)
+        if found is not None and found[0] is ChangeOutcome.ACTIVE:
+            raise ActiveAttemptError(None)
+        return found
 
     # Late answers
 
@@ -632,16 +659,17 @@ class ExamDatabase:
     # Inside
 
     async def _change(
-        self, statement: str, parameters: dict[str, Any], change: Change
+        self, statement: str, parameters: dict[str, Any], change: Change, *, first: str | None = None
     ) -> tuple[ChangeOutcome, Attempt] | None:
         parameters |= _parameters(change)
+        statements = [statement] if first is None else [first, statement]
         try:
-            rows = await self._postgres.fetch(statement, parameters)
+            *_, rows = await self._postgres.fetch_together(statements, parameters)
         except errors.UniqueViolation as error:
             if error.diag.constraint_name == "quiz_attempts_sole":
                 raise ActiveAttemptError(None) from error
             # The same change, sent twice, committed in between: now it is known.
-            rows = await self._postgres.fetch(statement, parameters)
+            *_, rows = await self._postgres.fetch_together(statements, parameters)
         if not rows:
             return None
         outcome = ChangeOutcome(rows[0].pop("outcome"))

@@ -227,19 +227,21 @@ class ExamManager:
         if seconds == 0:
             raise InvalidInputError("seconds is above 0.")
         change = self._change("reopen", reason, idempotency_key, by, at)
-        outcome, attempt = _found(await self._database.reopen(key, seconds, change))
+        time_limit = self._parts.time_limit_seconds
+        outcome, attempt = _found(await self._database.reopen(key, seconds, change, time_limit))
         if outcome is ChangeOutcome.EXPIRED:
             # Its row does not say so yet; the drafts that came in time are merged on the way.
             drafts, _ = await self._parts.cache.read(key)
             await self._parts.database.settle({key: drafts}, change.at)
-            outcome, attempt = _found(await self._database.reopen(key, seconds, change))
+            outcome, attempt = _found(await self._database.reopen(key, seconds, change, time_limit))
         match outcome:
             case ChangeOutcome.EXPIRED:
                 raise BusyError
             case ChangeOutcome.OPEN:
                 raise SessionStateError("The session is open. Extend it instead.")
             case ChangeOutcome.QUIZ_CLOSED:
-                raise QuizClosedError(attempt.closes_at)
+                quiz = (await self._database.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
+                raise QuizClosedError(quiz.rules.closes_at if quiz else None)
         return await self._changed(outcome, attempt, change.at)
 
     # Late answers
