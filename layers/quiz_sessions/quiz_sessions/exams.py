@@ -231,7 +231,12 @@ class ExamManager:
         outcome, attempt = _found(await self._database.reopen(key, seconds, change, time_limit))
         if outcome is ChangeOutcome.EXPIRED:
             # Its row does not say so yet; the drafts that came in time are merged on the way.
-            drafts, _ = await self._parts.cache.read(key)
+            try:
+                drafts, _ = await self._parts.cache.read(key)
+            except CacheUnavailableError as error:
+                # A later flush merges them: they were given in time.
+                self._parts.telemetry.survived("cache not read", error, session_id=str(key))
+                drafts = Drafts()
             await self._parts.database.settle({key: drafts}, change.at)
             outcome, attempt = _found(await self._database.reopen(key, seconds, change, time_limit))
         match outcome:
