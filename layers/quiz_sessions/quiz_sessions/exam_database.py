@@ -335,11 +335,16 @@ class ExamDatabase:
         statement = f"""
             WITH current AS (
                 SELECT {ATTEMPT} FROM quiz_attempts
-                WHERE quiz_id = %(quiz_id)s AND status IN ('started', 'in_progress')
+                -- By id: one that ends while this waits for it would otherwise be told in neither list.
+                WHERE id IN (
+                    SELECT id FROM quiz_attempts
+                    WHERE quiz_id = %(quiz_id)s AND status IN ('started', 'in_progress')
+                )
                 ORDER BY id FOR UPDATE
             ), judged AS (
                 SELECT attempt.id, CASE
                     WHEN {_REPEATED} THEN 'repeated'
+                    WHEN status NOT IN ('started', 'in_progress') THEN status
                     WHEN accepts_until < %(at)s THEN 'expired'
                     ELSE 'changed' END AS outcome, {_EXTENSION}
                 FROM current AS attempt
