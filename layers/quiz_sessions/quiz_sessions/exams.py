@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from uuid import UUID, uuid4
 
 from . import rules
@@ -200,7 +201,11 @@ class ExamManager:
         _check_seconds(seconds)
         change = self._change("extend-quiz", reason, idempotency_key, by, at)
         extension = await self._database.extend_quiz(quiz_id, seconds, change)
-        await self._refresh(extension.changed)
+        # An extension that a deadline can't follow yet is kept, and explained with it.
+        kept = [
+            ids for reason, (_, ids) in extension.unchanged.items() if reason in ("closes_at", "no time left")
+        ]
+        await self._refresh(chain(extension.changed, *kept))
         return extension
 
     async def reopen(
