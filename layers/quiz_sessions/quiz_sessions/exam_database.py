@@ -185,7 +185,12 @@ class ExamDatabase:
                     quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
                     when_active, show_results, questions, gradable, updated_at, updated_by
                 ) VALUES (
-                    %(quiz_id)s, 1, %(time_limit_seconds)s, %(grace_seconds)s, %(opens_at)s, %(closes_at)s,
+                    %(quiz_id)s,
+                    -- Above those of a quiz of this id that was deleted, or its scores would pass for ours.
+                    (SELECT coalesce(max(graded_with), 0) + 1 FROM quiz_attempts
+                        WHERE quiz_id = %(quiz_id)s
+                            AND NOT EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)),
+                    %(time_limit_seconds)s, %(grace_seconds)s, %(opens_at)s, %(closes_at)s,
                     %(max_attempts)s, %(when_active)s, %(show_results)s, %(questions)s, %(gradable)s, %(at)s,
                     %(by)s
                 )
@@ -195,7 +200,7 @@ class ExamDatabase:
                     when_active = %(when_active)s, show_results = %(show_results)s,
                     questions = %(questions)s, gradable = %(gradable)s, updated_at = %(at)s,
                     updated_by = %(by)s
-                RETURNING {_QUIZ}""",
+                RETURNING {_QUIZ}, xmax = 0 AS created""",
                 _RESCHEDULE,
             ],
             {
@@ -216,7 +221,7 @@ class ExamDatabase:
                 "time_limit": time_limit,
             },
         )
-        return _quiz(row), row["revision"] == 1, [changed["id"] for changed in rescheduled]
+        return _quiz(row), row["created"], [changed["id"] for changed in rescheduled]
 
     async def quizzes(self, quiz_ids: Iterable[str]) -> dict[str, Quiz]:
         """Those of the quizzes that are registered, by id."""
