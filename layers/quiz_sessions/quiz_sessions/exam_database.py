@@ -635,8 +635,8 @@ class ExamDatabase:
                 FROM current AS attempt
             ), changed AS (
                 UPDATE quiz_attempts AS attempt
-                SET score = %(score)s, max_score = %(max_score)s, revision = attempt.revision + 1,
-                    last_updated = clock_timestamp()
+                SET score = %(score)s, max_score = %(max_score)s, results = NULL,
+                    revision = attempt.revision + 1, last_updated = clock_timestamp()
                 FROM judged
                 WHERE attempt.id = %(id)s AND outcome = 'changed'
                 RETURNING attempt.*
