@@ -390,7 +390,8 @@ class Database:
                     WHEN status = %(status)s THEN 'repeated'
                     WHEN status IN ('completed', 'abandoned') THEN 'closed'
                     WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
-                    WHEN expires_at > %(deadline)s THEN 'extended'
+                    -- The clocks of browsers have milliseconds.
+                    WHEN date_trunc('milliseconds', expires_at) > %(deadline)s THEN 'extended'
                     WHEN version <> %(version)s THEN 'conflict'
                     WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({MAX_ANSWERS},
                         (SELECT count(*) FROM jsonb_object_keys(kept))) THEN 'too_many'
