@@ -474,7 +474,8 @@ class SessionManager:
         _check_owner(attempt, owner)
         if rules.is_overdue(attempt, at):
             try:
-                attempt = await self._settle(key, drafts, at) or attempt
+                # Where others hold the row, it may have more time than the cached one.
+                attempt = await self._settle(key, drafts, at) or await self._load(key)
             except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
                 self._telemetry.survived("expiry put off", error, session_id=str(key))
         return drafts, attempt
