@@ -21,3 +21,20 @@ def events(database: Database, session_id: UUID) -> list[str]:
         "SELECT type FROM attempt_events WHERE attempt_id = %s ORDER BY revision", [session_id]
     )
     return [event["type"] for event in rows]
+
+
+def changes(database: Database, session_id: UUID, type_: str) -> list[dict[str, Any]]:
+    """What the events of this type say, in their order."""
+    rows = database.execute(
+        "SELECT changes FROM attempt_events WHERE attempt_id = %s AND type = %s ORDER BY revision",
+        [session_id, type_],
+    )
+    return [event["changes"] for event in rows]
+
+
+def contents(database: Database) -> list[Any]:
+    """All that PostgreSQL holds, to see that nothing was stored."""
+    return [
+        database.execute(f"SELECT * FROM {table} ORDER BY 1, 2".encode()).fetchall()
+        for table in ("quiz_attempts", "attempt_events", "attempt_counters", "quizzes")
+    ]

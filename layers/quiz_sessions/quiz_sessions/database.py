@@ -200,9 +200,12 @@ class Database:
             ) AS row ON true"""
         try:
             rows = await self._postgres.fetch(statement, parameters)
+            known = rows[0]["outcome"] != StartOutcome.EXHAUSTED
         except errors.UniqueViolation:
-            # A start with the same key, or of the quiz's one open attempt, committed in between: now it is
-            # known.
+            known = False
+        if not known:
+            # A start with the same key, or of the quiz's one open attempt, may have committed while this one
+            # waited for the counter, perhaps taking the last number: it is seen only by a new statement.
             rows = await self._postgres.fetch(statement, parameters)
         row = rows[0]
         outcome = StartOutcome(row.pop("outcome"))
@@ -388,7 +391,8 @@ class Database:
                     WHEN status = %(status)s THEN 'repeated'
                     WHEN status IN ('completed', 'abandoned') THEN 'closed'
                     WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
-                    WHEN expires_at > %(deadline)s THEN 'extended'
+                    -- The clocks of browsers have milliseconds.
+                    WHEN date_trunc('milliseconds', expires_at) > %(deadline)s THEN 'extended'
                     WHEN version <> %(version)s THEN 'conflict'
                     WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({MAX_ANSWERS},
                         (SELECT count(*) FROM jsonb_object_keys(kept))) THEN 'too_many'
@@ -502,10 +506,10 @@ class Database:
                             'version', version, 'at', value -> 'at'
                         )) FILTER (WHERE counts), '{{}}') AS meta,
                         array_agg(key) FILTER (WHERE is_late) AS late,
-                        -- None counts: coalesce() first, for least() leaves NULL out.
-                        least({MAX_INTEGER}, coalesce(
-                            ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0), 0
-                        ))::integer AS lateness,
+                        -- A month before or after a deadline has more milliseconds than an integer.
+                        least({MAX_INTEGER}, greatest(0,
+                            ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0)))::integer
+                            AS lateness,
                         jsonb_object_agg(key, value) FILTER (WHERE is_late AND NOT EXISTS (
                             SELECT FROM attempt_events AS event
                             WHERE event.attempt_id = locked.id AND event.type = 'late_answer'

@@ -25,13 +25,23 @@ from .rules import MAX_INTEGER
 _QUIZ: Final = """quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
     when_active, show_results, questions, updated_at"""
 
+# Whoever copies rules onto attempts reads them in the statement that does it. One that waits for an attempt
+# would copy what was true before it waited; so they wait for each other before that statement begins, and by
+# a lock of its own, for a quiz that nobody registered has no row.
+_LOCK_QUIZ: Final = "SELECT pg_advisory_xact_lock(hashtextextended('quiz:' || %(quiz_id)s::text, 0))"
+
+_LOCK_QUIZ_OF: Final = """
+    SELECT pg_advisory_xact_lock(hashtextextended('quiz:' || quiz_id, 0)) FROM quiz_attempts
+    WHERE id = %(id)s"""
+
 # What was late for the deadline before may not be for the new one.
 _LATE_MS: Final = """greatest(0, attempt.late_ms - floor(
                 greatest(0, extract(epoch FROM deadline - attempt.expires_at)) * 1000
             ))"""
 
 # Brings open attempts in line with what their quiz and accommodation say now. A change never takes away time
-# that has been used: what would put a deadline into the past puts it at this moment.
+# that has been used: what would put a deadline, or the end of its grace, into the past puts it at this
+# moment.
 _RESCHEDULE: Final = f"""
     WITH target AS (
         SELECT id, user_id, quiz_id, started_at, expires_at, extension_seconds
@@ -54,7 +64,7 @@ _RESCHEDULE: Final = f"""
         UPDATE quiz_attempts AS attempt
         SET time_limit_seconds = planned.time_limit_seconds,
             accommodation_seconds = planned.accommodation_seconds,
-            grace_seconds = planned.grace_seconds,
+            grace_seconds = grace,
             closes_at = nullif(planned.closes_at, 'infinity'),
             expires_at = deadline,
             late_ms = {_LATE_MS},
@@ -67,13 +77,16 @@ _RESCHEDULE: Final = f"""
                     + planned.accommodation_seconds + planned.extension_seconds),
                 planned.closes_at
             ) AS deadline
-        ) AS deadlines
+        ) AS deadlines, LATERAL (
+            SELECT greatest(
+                planned.grace_seconds, ceil(extract(epoch FROM %(at)s - deadline))
+            )::integer AS grace
+        ) AS graces
         WHERE attempt.id = planned.id AND (
             attempt.time_limit_seconds, attempt.accommodation_seconds, attempt.grace_seconds,
             coalesce(attempt.closes_at, 'infinity')
         ) IS DISTINCT FROM (
-            planned.time_limit_seconds, planned.accommodation_seconds, planned.grace_seconds,
-            planned.closes_at
+            planned.time_limit_seconds, planned.accommodation_seconds, grace, planned.closes_at
         )
         RETURNING attempt.*
     ), event AS (
@@ -102,6 +115,8 @@ class ChangeOutcome(StrEnum):
     EXPIRED = "expired"
     """The attempt's time is over, whether or not the row says so yet."""
     QUIZ_CLOSED = "quiz_closed"
+    ACTIVE = "active"
+    """The quiz allows one open attempt, and there is another one."""
     GRADED_BY_KEY = "graded_by_key"
     NO_LATE_ANSWER = "no_late_answer"
 
@@ -165,14 +180,20 @@ class ExamDatabase:
         self, quiz_id: str, rules: QuizRules, at: Micros, by: str | None, time_limit: int
     ) -> tuple[Quiz, bool, list[UUID]]:
         """Register a quiz or change it; returns it, whether it is new, and the attempts it rescheduled."""
-        (row,), rescheduled = await self._postgres.fetch_together(
+        _, (row,), rescheduled = await self._postgres.fetch_together(
             [
+                _LOCK_QUIZ,
                 f"""
                 INSERT INTO quizzes AS known (
                     quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
                     when_active, show_results, questions, gradable, updated_at, updated_by
                 ) VALUES (
-                    %(quiz_id)s, 1, %(time_limit_seconds)s, %(grace_seconds)s, %(opens_at)s, %(closes_at)s,
+                    %(quiz_id)s,
+                    -- Above those of a quiz of this id that was deleted, or its scores would pass for ours.
+                    (SELECT coalesce(max(graded_with), 0) + 1 FROM quiz_attempts
+                        WHERE quiz_id = %(quiz_id)s
+                            AND NOT EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)),
+                    %(time_limit_seconds)s, %(grace_seconds)s, %(opens_at)s, %(closes_at)s,
                     %(max_attempts)s, %(when_active)s, %(show_results)s, %(questions)s, %(gradable)s, %(at)s,
                     %(by)s
                 )
@@ -185,7 +206,7 @@ class ExamDatabase:
                     when_active = %(when_active)s, show_results = %(show_results)s,
                     questions = %(questions)s, gradable = %(gradable)s, updated_at = %(at)s,
                     updated_by = %(by)s
-                RETURNING {_QUIZ}""",
+                RETURNING {_QUIZ}, xmax = 0 AS created""",
                 _RESCHEDULE,
             ],
             {
@@ -208,7 +229,7 @@ class ExamDatabase:
             },
             resend={"resent": True},
         )
-        return _quiz(row), row["revision"] == 1, [changed["id"] for changed in rescheduled]
+        return _quiz(row), row["created"], [changed["id"] for changed in rescheduled]
 
     async def quizzes(self, quiz_ids: Iterable[str]) -> dict[str, Quiz]:
         """Those of the quizzes that are registered, by id."""
@@ -219,8 +240,9 @@ class ExamDatabase:
 
     async def delete_quiz(self, quiz_id: str) -> bool | None:
         """Forget a quiz; None where none is registered, False where attempts at it are open."""
-        found, deleted = await self._postgres.fetch_together(
+        _, found, deleted = await self._postgres.fetch_together(
             [
+                _LOCK_QUIZ,
                 "SELECT quiz_id FROM quizzes WHERE quiz_id = %(quiz_id)s FOR UPDATE",
                 """
                 WITH deleted AS (
@@ -243,8 +265,9 @@ class ExamDatabase:
 
     async def put_accommodation(self, accommodation: Accommodation, time_limit: int) -> list[UUID]:
         """Give a user extra time for a quiz, or another amount; returns the open attempts it rescheduled."""
-        _, rescheduled = await self._postgres.fetch_together(
+        *_, rescheduled = await self._postgres.fetch_together(
             [
+                _LOCK_QUIZ,
                 """
                 INSERT INTO attempt_counters (
                     user_id, quiz_id, last_attempt_no, extra_seconds, extra_reason, extra_granted_by,
@@ -286,8 +309,9 @@ class ExamDatabase:
         self, user_id: str, quiz_id: str, at: Micros, by: str | None, time_limit: int
     ) -> list[UUID] | None:
         """Take extra time back; returns the open attempts it rescheduled, None where there was none."""
-        deleted, rescheduled = await self._postgres.fetch_together(
+        _, deleted, rescheduled = await self._postgres.fetch_together(
             [
+                _LOCK_QUIZ,
                 """
                 WITH deleted AS (
                     UPDATE attempt_counters SET extra_seconds = 0, extra_reason = NULL,
@@ -341,11 +365,16 @@ class ExamDatabase:
         statement = f"""
             WITH current AS (
                 SELECT {ATTEMPT} FROM quiz_attempts
-                WHERE quiz_id = %(quiz_id)s AND status IN ('started', 'in_progress')
+                -- By id: one that ends while this waits for it would otherwise be told in neither list.
+                WHERE id IN (
+                    SELECT id FROM quiz_attempts
+                    WHERE quiz_id = %(quiz_id)s AND status IN ('started', 'in_progress')
+                )
                 ORDER BY id FOR UPDATE
             ), judged AS (
                 SELECT attempt.id, CASE
                     WHEN {_REPEATED} THEN 'repeated'
+                    WHEN status NOT IN ('started', 'in_progress') THEN status
                     WHEN accepts_until < %(at)s THEN 'expired'
                     ELSE 'changed' END AS outcome, {_EXTENSION}
                 FROM current AS attempt
@@ -385,7 +414,7 @@ class ExamDatabase:
     ) -> tuple[ChangeOutcome, Attempt] | None:
         """Open an expired attempt again for `seconds` from now; None when there is no attempt.
 
-        Its quiz may have changed since it ended: it follows what the quiz and the accommodation say now.
+        Its quiz may have changed since it ended, and its user been given time: what holds now is copied anew.
 
         Raises:
             ActiveAttemptError: the quiz allows one open attempt, and the user has another one.
@@ -393,15 +422,17 @@ class ExamDatabase:
         statement = f"""
             WITH current AS (
                 SELECT {ATTEMPT} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
-            ), quiz AS (
-                SELECT time_limit_seconds, grace_seconds, closes_at, when_active FROM quizzes
-                WHERE quiz_id = (SELECT quiz_id FROM current) FOR SHARE
             ), rule AS (
-                SELECT coalesce(quiz.time_limit_seconds, %(time_limit)s) AS time_limit_seconds,
+                SELECT coalesce(quizzes.time_limit_seconds, %(time_limit)s) AS time_limit_seconds,
                     coalesce(extra_seconds, 0) AS accommodation_seconds,
-                    coalesce(quiz.grace_seconds, 0) AS grace_seconds, quiz.closes_at,
-                    coalesce(when_active, 'new') AS when_active
-                FROM current LEFT JOIN quiz ON true LEFT JOIN attempt_counters USING (user_id, quiz_id)
+                    coalesce(quizzes.grace_seconds, 0) AS grace_seconds,
+                    quizzes.closes_at,
+                    coalesce(when_active, 'new') <> 'new' AS sole,
+                    started_at + make_interval(
+                        secs => ceil(extract(epoch FROM %(at)s - started_at))::integer + %(seconds)s
+                    ) AS until
+                FROM current LEFT JOIN quizzes USING (quiz_id)
+                    LEFT JOIN attempt_counters USING (user_id, quiz_id)
             ), judged AS (
                 SELECT CASE
                     WHEN {_REPEATED} THEN 'repeated'
@@ -409,19 +440,23 @@ class ExamDatabase:
                     WHEN status <> 'expired'
                         THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
                     WHEN rule.closes_at <= %(at)s THEN 'quiz_closed'
-                    ELSE 'changed' END AS outcome,
-                    (ceil(extract(epoch FROM %(at)s - started_at)) + %(seconds)s
-                        - rule.time_limit_seconds - rule.accommodation_seconds)::integer AS extension
+                    WHEN rule.sole AND EXISTS (
+                        SELECT FROM quiz_attempts AS other
+                        WHERE other.user_id = attempt.user_id AND other.quiz_id = attempt.quiz_id
+                            AND other.status IN ('started', 'in_progress')
+                    ) THEN 'active'
+                    ELSE 'changed' END AS outcome
                 FROM current AS attempt, rule
             ), changed AS (
                 UPDATE quiz_attempts AS attempt
                 SET status = CASE WHEN version = 0 AND answers = '{{}}' THEN 'started' ELSE 'in_progress' END,
                     time_limit_seconds = rule.time_limit_seconds,
                     accommodation_seconds = rule.accommodation_seconds,
-                    extension_seconds = extension,
+                    extension_seconds = extract(epoch FROM until - started_at)
+                        - rule.time_limit_seconds - rule.accommodation_seconds,
                     grace_seconds = rule.grace_seconds,
                     closes_at = rule.closes_at,
-                    sole = when_active <> 'new',
+                    sole = rule.sole,
                     expires_at = deadline,
                     late_ms = {_LATE_MS},
                     time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
@@ -433,25 +468,16 @@ class ExamDatabase:
                     needs_grading = false,
                     revision = attempt.revision + 1,
                     last_updated = clock_timestamp()
-                FROM judged, rule, LATERAL (
-                    SELECT least(
-                        started_at + make_interval(
-                            secs => rule.time_limit_seconds + rule.accommodation_seconds + extension
-                        ),
-                        rule.closes_at
-                    ) AS deadline
-                    FROM current
-                ) AS deadlines
+                FROM judged, rule, LATERAL (SELECT least(until, rule.closes_at) AS deadline) AS deadlines
                 WHERE attempt.id = %(id)s AND outcome = 'changed'
                 RETURNING attempt.*
             ), event AS (
                 INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
                 SELECT id, revision, version, 'reopened', jsonb_build_object(
                     'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer, 'status', status,
-                    'time_limit_seconds', time_limit_seconds,
-                    'accommodation_seconds', accommodation_seconds, 'extension_seconds', extension_seconds,
-                    'grace_seconds', grace_seconds, 'closes_at', closes_at,
-                    'expires_at', expires_at, 'late_ms', late_ms,
+                    'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
+                    'extension_seconds', extension_seconds, 'grace_seconds', grace_seconds,
+                    'closes_at', closes_at, 'expires_at', expires_at, 'late_ms', late_ms,
                     'by', %(by)s::text, 'reason', %(reason)s::text
                 ), %(at)s
                 FROM changed
@@ -461,7 +487,10 @@ class ExamDatabase:
                 UNION ALL SELECT {ATTEMPT} FROM current WHERE outcome <> 'changed'
             ) AS row"""
         parameters = {"id": session_id, "seconds": seconds, "time_limit": time_limit}
-        return await self._change(statement, parameters, change)
+        found = await self._change(statement, parameters, change, first=_LOCK_QUIZ_OF)
+        if found is not None and found[0] is ChangeOutcome.ACTIVE:
+            raise ActiveAttemptError(None)
+        return found
 
     # Late answers
 
@@ -638,8 +667,8 @@ class ExamDatabase:
                 FROM current AS attempt
             ), changed AS (
                 UPDATE quiz_attempts AS attempt
-                SET score = %(score)s, max_score = %(max_score)s, revision = attempt.revision + 1,
-                    last_updated = clock_timestamp()
+                SET score = %(score)s, max_score = %(max_score)s, results = NULL,
+                    revision = attempt.revision + 1, last_updated = clock_timestamp()
                 FROM judged
                 WHERE attempt.id = %(id)s AND outcome = 'changed'
                 RETURNING attempt.*
@@ -672,16 +701,17 @@ class ExamDatabase:
     # Inside
 
     async def _change(
-        self, statement: str, parameters: dict[str, Any], change: Change
+        self, statement: str, parameters: dict[str, Any], change: Change, *, first: str | None = None
     ) -> tuple[ChangeOutcome, Attempt] | None:
         parameters |= _parameters(change)
+        statements = [statement] if first is None else [first, statement]
         try:
-            rows = await self._postgres.fetch(statement, parameters)
+            *_, rows = await self._postgres.fetch_together(statements, parameters)
         except errors.UniqueViolation as error:
             if error.diag.constraint_name == "quiz_attempts_sole":
                 raise ActiveAttemptError(None) from error
             # The same change, sent twice, committed in between: now it is known.
-            rows = await self._postgres.fetch(statement, parameters)
+            *_, rows = await self._postgres.fetch_together(statements, parameters)
         if not rows:
             return None
         outcome = ChangeOutcome(rows[0].pop("outcome"))

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from uuid import UUID, uuid4
 
 from . import rules
@@ -200,7 +201,11 @@ class ExamManager:
         _check_seconds(seconds)
         change = self._change("extend-quiz", reason, idempotency_key, by, at)
         extension = await self._database.extend_quiz(quiz_id, seconds, change)
-        await self._refresh(extension.changed)
+        # An extension that a deadline can't follow yet is kept, and explained with it.
+        kept = [
+            ids for reason, (_, ids) in extension.unchanged.items() if reason in ("closes_at", "no time left")
+        ]
+        await self._refresh(chain(extension.changed, *kept))
         return extension
 
     async def reopen(
@@ -231,7 +236,12 @@ class ExamManager:
         outcome, attempt = _found(await self._database.reopen(key, seconds, change, time_limit))
         if outcome is ChangeOutcome.EXPIRED:
             # Its row does not say so yet; the drafts that came in time are merged on the way.
-            drafts, _ = await self._parts.cache.read(key)
+            try:
+                drafts, _ = await self._parts.cache.read(key)
+            except CacheUnavailableError as error:
+                # A later flush merges them: they were given in time.
+                self._parts.telemetry.survived("cache not read", error, session_id=str(key))
+                drafts = Drafts()
             await self._parts.database.settle({key: drafts}, change.at)
             outcome, attempt = _found(await self._database.reopen(key, seconds, change, time_limit))
         match outcome:
@@ -240,7 +250,8 @@ class ExamManager:
             case ChangeOutcome.OPEN:
                 raise SessionStateError("The session is open. Extend it instead.")
             case ChangeOutcome.QUIZ_CLOSED:
-                raise QuizClosedError((await self.get_quiz(attempt.quiz_id)).rules.closes_at)
+                quiz = (await self._database.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
+                raise QuizClosedError(quiz.rules.closes_at if quiz else None)
         return await self._changed(outcome, attempt, change.at)
 
     # Late answers

@@ -77,6 +77,8 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
     for event in trail:
         changes = event.changes
         told: dict[str, Any] = {name: changes[name] for name in _AS_TOLD if changes.get(name) is not None}
+        # A large score comes back from JSON as an integer of its digits, which the float is not exactly.
+        told |= {name: float(told[name]) for name in ("score", "max_score") if name in told}
         for name in ("expires_at", "closes_at"):
             if name in changes:
                 told[name] = None if changes[name] is None else datetime.fromisoformat(changes[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ from .models import Attempt, Deadline, Draft, Drafts, Micros, Results, Session, 
 from .parts import Parts
 
 NO_DRAFTS = Drafts()
+_PAUSES_FOR_OTHERS = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds, before a start looks again at an attempt that another request holds."""
 _REFUSALS = (
     SessionExpiredError,
     SessionClosedError,
@@ -122,10 +125,14 @@ class SessionManager:
             rules.check_id("Idempotency-Key", idempotency_key)
         at = self._clock() if at is None else at
         start = await self._start(user_id, quiz_id, at, idempotency_key)
-        if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
+        for pause in _PAUSES_FOR_OTHERS:
+            if start.outcome is not StartOutcome.OVERDUE or start.attempt is None:
+                break
             # It stands in the way of the new one until its row says that it is over.
             drafts, _ = await self._read_cache(start.attempt.id)
-            await self._settle(start.attempt.id, drafts, at)
+            if await self._settle(start.attempt.id, drafts, at) is None:
+                # Someone else holds its row, most likely to end it.
+                await asyncio.sleep(pause)
             start = await self._start(user_id, quiz_id, at, idempotency_key)
         attempt = start.attempt
         match start.outcome:
@@ -467,7 +474,8 @@ class SessionManager:
         _check_owner(attempt, owner)
         if rules.is_overdue(attempt, at):
             try:
-                attempt = await self._settle(key, drafts, at) or attempt
+                # Where others hold the row, it may have more time than the cached one.
+                attempt = await self._settle(key, drafts, at) or await self._load(key)
             except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
                 self._telemetry.survived("expiry put off", error, session_id=str(key))
         return drafts, attempt

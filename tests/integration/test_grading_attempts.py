@@ -1,0 +1,526 @@
+"""Scores: given by the server when an attempt ends, again when the key is corrected, by hand without one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from quiz_sessions.errors import (
+    GradedByKeyError,
+    InvalidInputError,
+    SessionClosedError,
+    SessionExpiredError,
+    SessionNotFoundError,
+    SessionOpenError,
+)
+from quiz_sessions.exams import Regrade
+from quiz_sessions.flush import Flusher, FlushReport
+from quiz_sessions.grader import BATCH
+from quiz_sessions.grading import parse_questions
+from quiz_sessions.models import Micros, Session, Status
+from quiz_sessions.quizzes import QuizRules
+from quiz_sessions.wiring import Services
+from tests.builders import SECOND, START
+from tests.conftest import Stores
+from tests.gateway import Api, api_of
+from tests.locks import holding
+from tests.tables import Database, changes, contents, events, row
+
+LATER = START + 10 * SECOND
+END = START + 1800 * SECOND
+WHY = "because"
+
+
+def keyed(key: str = "A", **more: Any) -> dict[str, Any]:
+    return {"0": {"points": 2, "grading": "exact", "key": key}, "essay": {"points": 5}, **more}
+
+
+async def put(services: Services, questions: dict[str, Any] | None = None, at: Micros = START) -> None:
+    parsed = parse_questions(keyed() if questions is None else questions)
+    await services.exams.put_quiz("quiz1", QuizRules(questions=parsed), at=at)
+
+
+async def start(services: Services, user: str = "user1") -> UUID:
+    return (await services.manager.create_session(user, "quiz1", at=START)).id
+
+
+async def complete(services: Services, answer: Any = "A", user: str = "user1") -> UUID:
+    session_id = await start(services, user)
+    await services.manager.complete(session_id, {"0": answer}, at=LATER)
+    return session_id
+
+
+async def complete_many(services: Services, number: int) -> None:
+    for first in range(0, number, 10):
+        users = [f"user{i}" for i in range(first, min(first + 10, number))]
+        await asyncio.gather(*(complete(services, user=user) for user in users))
+
+
+async def regrade(services: Services, at: Micros = LATER) -> Regrade:
+    return await services.exams.regrade("quiz1", WHY, by="teacher", at=at)
+
+
+async def score(services: Services, session_id: UUID, points: float = 7.5, max_score: float = 10) -> Session:
+    return await services.exams.set_score(session_id, points, max_score, WHY, by="teacher", at=LATER)
+
+
+async def flush(services: Services, now: Micros = LATER) -> FlushReport:
+    return await Flusher(replace(services.parts, clock=lambda: now)).run()
+
+
+def scored(database: Database, session_id: UUID) -> tuple[Any, ...]:
+    stored = row(database, session_id)
+    return stored["score"], stored["max_score"], stored["needs_grading"]
+
+
+@pytest.fixture
+async def api(services: Services) -> AsyncIterator[Api]:
+    async with api_of(services) as found:
+        yield found
+
+
+# When an attempt ends
+
+
+async def test_a_completion_is_graded_at_once(services: Services, database: Database) -> None:
+    await put(services)
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", autosave=True, at=LATER)
+    session = await services.manager.complete(session_id, at=LATER)
+    assert (session.score, session.max_score) == (2, 2)
+    assert scored(database, session_id) == (2, 2, False)
+    assert events(database, session_id) == ["started", "completed", "graded"]
+    (change,) = changes(database, session_id, "graded")
+    assert change == {"score": 2, "max_score": 2, "quiz_revision": 1}
+    results = await services.manager.get_results(session_id, at=LATER)
+    assert results.questions == {
+        "0": {"points": 2, "max_points": 2, "correct": True},
+        "essay": {"points": 0, "max_points": 0, "correct": None},
+    }
+    assert (await services.manager.get_session(session_id, at=LATER)).score == 2
+    assert (await services.records.verify(session_id)).intact
+
+
+async def test_simultaneous_completions_are_graded_once(services: Services, database: Database) -> None:
+    await put(services)
+    session_id = await start(services)
+    await asyncio.gather(*(services.manager.complete(session_id, {"0": "A"}, at=LATER) for _ in range(20)))
+    assert scored(database, session_id) == (2, 2, False)
+    assert events(database, session_id) == ["started", "completed", "graded"]
+
+
+async def test_an_expiry_by_touch_is_graded_at_once(services: Services, database: Database) -> None:
+    await put(services)
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", autosave=True, at=END)
+    session = await services.manager.get_session(session_id, at=END + 1)
+    assert (session.status, session.score) == (Status.EXPIRED, 2)
+    assert events(database, session_id) == ["started", "expired", "graded"]
+
+
+async def test_an_expiry_by_a_late_write_is_graded_at_once(services: Services, database: Database) -> None:
+    await put(services)
+    session_id = await start(services)
+    with pytest.raises(SessionExpiredError):
+        await services.manager.update_answer(session_id, 0, "A", at=END + 1)
+    assert scored(database, session_id) == (0, 2, False)
+
+
+async def test_an_expiry_by_the_flush_is_graded_by_it(services: Services, database: Database) -> None:
+    await put(services)
+    ids = [await start(services, f"user{i}") for i in range(3)]
+    for session_id in ids:
+        await services.manager.update_answer(session_id, 0, "A", autosave=True, at=END)
+    report = await flush(services, END + 1)
+    assert (report.sessions_expired, report.attempts_graded) == (3, 3)
+    for session_id in ids:
+        assert scored(database, session_id) == (2, 2, False)
+        assert (await services.manager.get_session(session_id, at=END + 1)).score == 2
+
+
+async def test_the_flush_grades_what_a_request_could_not(services: Services, database: Database) -> None:
+    await put(services)
+    session_id = await complete(services)
+    database.execute("UPDATE quiz_attempts SET needs_grading = true, score = NULL, max_score = NULL")
+    assert (await flush(services)).attempts_graded == 1
+    assert scored(database, session_id) == (2, 2, False)
+    assert (await flush(services)).attempts_graded == 0
+
+
+async def test_the_flush_grades_more_than_a_batch(services: Services, database: Database) -> None:
+    await put(services)
+    await complete_many(services, BATCH + 20)
+    database.execute("UPDATE quiz_attempts SET needs_grading = true, score = NULL, max_score = NULL")
+    assert (await flush(services)).attempts_graded == BATCH + 20
+    assert database.execute("SELECT DISTINCT score, needs_grading FROM quiz_attempts").fetchall() == [
+        {"score": 2, "needs_grading": False}
+    ]
+
+
+async def test_an_abandoned_attempt_has_no_score(services: Services, database: Database) -> None:
+    await put(services)
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", at=LATER)
+    session = await services.manager.abandon(session_id, at=LATER)
+    await flush(services)
+    await regrade(services)
+    assert (session.score, scored(database, session_id)) == (None, (None, None, False))
+    assert events(database, session_id) == ["started", "answered", "abandoned"]
+
+
+async def test_an_attempt_at_a_quiz_without_key_has_no_score(services: Services, database: Database) -> None:
+    await put(services, {"essay": {"points": 5}})
+    session_id = await complete(services)
+    await flush(services)
+    assert scored(database, session_id) == (None, None, False)
+    assert events(database, session_id) == ["started", "completed"]
+
+
+async def test_an_attempt_ends_without_score_while_others_hold_its_row_and_gets_it_later(
+    services: Services, stores: Stores, database: Database
+) -> None:
+    await put(services)
+    session_id = await start(services)
+    database.execute("UPDATE quiz_attempts SET needs_grading = true, status = 'completed', ended_at = now()")
+    with holding(stores, "SELECT FROM quiz_attempts FOR UPDATE"):
+        assert (await flush(services)).attempts_graded == 0
+    assert (await flush(services)).attempts_graded == 1
+    assert scored(database, session_id) == (0, 2, False)
+
+
+async def test_a_session_opened_again_loses_its_score_until_it_ends(
+    services: Services, database: Database
+) -> None:
+    await put(services)
+    session_id = await start(services)
+    assert (await services.manager.get_session(session_id, at=END + 1)).score == 0
+    session = await services.exams.reopen(session_id, 600, WHY, at=END + SECOND)
+    assert (session.score, session.max_score, scored(database, session_id)) == (
+        None,
+        None,
+        (None, None, False),
+    )
+    assert await services.parts.exam_database.results(session_id) is None
+    done = await services.manager.complete(session_id, {"0": "A"}, at=END + 2 * SECOND)
+    assert done.score == 2
+    assert (await services.records.verify(session_id)).intact
+
+
+async def test_results_over_http(api: Api) -> None:
+    await api("PUT", "/quizzes/quiz1", {"questions": keyed()})
+    session = (await api("POST", "/sessions/start", {"user_id": "user1", "quiz_id": "quiz1"})).json()
+    path = f"/sessions/{session['id']}"
+    still_open = await api("GET", f"{path}/results")
+    assert (still_open.status_code, still_open.json()["code"]) == (409, "session_open")
+    done = await api("POST", f"{path}/complete", {"answers": {"0": "B"}}, at=LATER)
+    assert (done.json()["score"], done.json()["max_score"]) == (0, 2)
+    results = await api("GET", f"{path}/results")
+    assert (results.status_code, results.headers["cache-control"]) == (200, "no-store")
+    assert results.json() == {
+        "session_id": session["id"],
+        "score": 0.0,
+        "max_score": 2.0,
+        "late_ms": 0,
+        "questions": {
+            "0": {"points": 0.0, "max_points": 2.0, "correct": False},
+            "essay": {"points": 0.0, "max_points": 0.0, "correct": None},
+        },
+    }
+    assert (await api("GET", f"/sessions/{uuid4()}/results")).status_code == 404
+
+
+# A corrected key
+
+
+async def test_a_corrected_key_changes_scores_when_it_is_said_so(
+    services: Services, database: Database
+) -> None:
+    await put(services)
+    right, wrong = await complete(services, "A"), await complete(services, "B", "user2")
+    await put(services, keyed("B"))
+    assert (scored(database, right), scored(database, wrong)) == ((2, 2, False), (0, 2, False))
+    assert await regrade(services) == Regrade(2, 2, complete=True)
+    assert (scored(database, right), scored(database, wrong)) == ((0, 2, False), (2, 2, False))
+    assert changes(database, right, "graded")[-1] == {
+        "score": 0,
+        "max_score": 2,
+        "quiz_revision": 2,
+        "by": "teacher",
+        "reason": WHY,
+        "former_score": 2,
+        "former_max_score": 2,
+    }
+    assert (await services.manager.get_session(wrong, at=LATER)).score == 2
+    assert (await services.records.verify(right)).intact
+
+
+async def test_a_regrade_done_is_not_done_again(services: Services, database: Database) -> None:
+    await put(services)
+    await complete(services)
+    await put(services, keyed("B"))
+    await regrade(services)
+    before = contents(database)
+    assert await regrade(services) == Regrade(0, 0, complete=True)
+    assert contents(database) == before
+
+
+async def test_a_regrade_tells_how_many_scores_are_others(services: Services) -> None:
+    await put(services)
+    for user, answer in (("user1", "A"), ("user2", "B"), ("user3", "C")):
+        await complete(services, answer, user)
+    await put(services, keyed("B"))
+    assert await regrade(services) == Regrade(3, 2, complete=True)
+
+
+async def test_a_regrade_grades_expired_attempts_and_leaves_open_ones(
+    services: Services, database: Database
+) -> None:
+    await put(services)
+    expired = await start(services)
+    await services.manager.get_session(expired, at=END + 1)
+    await services.manager.create_session("user2", "quiz1", at=END)
+    await put(services, keyed(more={"points": 1, "grading": "exact", "key": "x"}))
+    assert await regrade(services) == Regrade(1, 1, complete=True)
+    assert scored(database, expired) == (0, 3, False)
+
+
+async def test_a_quiz_registered_after_the_exam_grades_it(services: Services, database: Database) -> None:
+    session_id = await complete(services)
+    await put(services)
+    assert await regrade(services) == Regrade(1, 1, complete=True)
+    assert scored(database, session_id) == (2, 2, False)
+
+
+async def test_a_regrade_goes_through_several_batches(services: Services, database: Database) -> None:
+    await put(services)
+    number = 2 * BATCH + 10
+    await complete_many(services, number)
+    await put(services, keyed("B"))
+    done = [await regrade(services)]
+    while not done[-1].complete:
+        done.append(await regrade(services))
+    assert sum(each.regraded for each in done) == sum(each.changed for each in done) == number
+    assert database.execute("SELECT DISTINCT score, graded_with FROM quiz_attempts").fetchall() == [
+        {"score": 0, "graded_with": 2}
+    ]
+    assert database.execute(
+        "SELECT count(*) AS n FROM attempt_events WHERE type = 'graded' AND changes ->> 'by' = 'teacher'"
+    ).fetchone() == {"n": number}
+
+
+async def test_simultaneous_regrades_grade_each_attempt_once(services: Services, database: Database) -> None:
+    await put(services)
+    await complete_many(services, BATCH + 10)
+    await put(services, keyed("B"))
+    done = await asyncio.gather(*(regrade(services) for _ in range(5)))
+    while not done[-1].complete:
+        done.append(await regrade(services))
+    assert sum(each.regraded for each in done) == BATCH + 10
+    assert database.execute(
+        "SELECT count(*) AS n FROM attempt_events WHERE type = 'graded' AND changes ->> 'by' = 'teacher'"
+    ).fetchone() == {"n": BATCH + 10}
+
+
+async def test_a_regrade_leaves_rows_that_others_hold_and_says_so(
+    services: Services, stores: Stores, database: Database
+) -> None:
+    await put(services)
+    held, free = await complete(services), await complete(services, user="user2")
+    await put(services, keyed("B"))
+    with holding(stores, "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", held):
+        assert await regrade(services) == Regrade(1, 1, complete=False)
+    assert (scored(database, held)[0], scored(database, free)[0]) == (2, 0)
+    assert await regrade(services) == Regrade(1, 1, complete=True)
+    assert scored(database, held)[0] == 0
+
+
+async def test_a_regrade_among_late_answers_and_another_correction_ends_right(
+    services: Services, database: Database
+) -> None:
+    await put(services)
+    ids = [await start(services, f"user{i}") for i in range(10)]
+    late = []
+    for session_id in ids:
+        with pytest.raises(SessionExpiredError):
+            await services.manager.update_answer(session_id, 0, "B", at=END + 1)
+        late.append((await services.exams.late_answers(session_id))[0].event)
+    await put(services, keyed("C"))
+    await asyncio.gather(
+        regrade(services),
+        *(
+            services.exams.accept_late_answer(session_id, event, WHY, at=END + SECOND)
+            for session_id, event in zip(ids, late, strict=True)
+        ),
+        put(services, keyed("B")),
+        regrade(services),
+        flush(services, END + SECOND),
+    )
+    await flush(services, END + SECOND)
+    while not (await regrade(services)).complete:
+        pass
+    assert {scored(database, session_id) for session_id in ids} == {(2, 2, False)}
+    for session_id in ids:
+        assert (await services.records.verify(session_id)).intact
+
+
+async def test_a_key_that_was_corrected_by_deleting_the_quiz_is_another_key(
+    services: Services, database: Database
+) -> None:
+    await put(services)
+    session_id = await complete(services, "B")
+    await services.exams.delete_quiz("quiz1")
+    quiz, created, _ = await services.exams.put_quiz(
+        "quiz1", QuizRules(questions=parse_questions(keyed("B"))), at=LATER
+    )
+    assert created
+    assert await regrade(services) == Regrade(1, 1, complete=True)
+    assert scored(database, session_id) == (2, 2, False)
+    assert row(database, session_id)["graded_with"] == quiz.revision
+
+
+async def test_a_regrade_over_http(api: Api) -> None:
+    await api("PUT", "/quizzes/quiz1", {"questions": keyed()})
+    session = (await api("POST", "/sessions/start", {"user_id": "user1", "quiz_id": "quiz1"})).json()
+    await api("POST", f"/sessions/{session['id']}/complete", {"answers": {"0": "B"}}, at=LATER)
+    await api("PUT", "/quizzes/quiz1", {"questions": keyed("B")})
+    reply = await api("POST", "/quizzes/quiz1/regrade", {"reason": WHY})
+    assert (reply.status_code, reply.json()) == (200, {"regraded": 1, "changed": 1, "complete": True})
+
+
+# By hand
+
+
+@pytest.mark.parametrize(
+    ("points", "max_score"), [(0, 0), (0, 10), (7.5, 10), (10, 10), (1e308, 1e308), (0.1 + 0.2, 1)]
+)
+async def test_an_ended_attempt_without_key_is_scored_by_hand(
+    services: Services, database: Database, points: float, max_score: float
+) -> None:
+    session_id = await complete(services)
+    session = await score(services, session_id, points, max_score)
+    assert (session.score, session.max_score) == (points, max_score)
+    assert scored(database, session_id) == (points, max_score, False)
+    (change,) = changes(database, session_id, "graded")
+    assert (float(change["score"]), change["by"], change["reason"]) == (points, "teacher", WHY)
+    assert (await services.records.verify(session_id)).intact
+    results = await services.manager.get_results(session_id, owner="user1", at=LATER)
+    assert (results.score, results.max_score, results.questions) == (points, max_score, None)
+
+
+async def test_an_expired_attempt_is_scored_by_hand_and_again(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    await services.manager.get_session(session_id, at=END + 1)
+    await score(services, session_id, 5, 10)
+    await score(services, session_id, 6, 10)
+    assert scored(database, session_id) == (6, 10, False)
+    first, second = changes(database, session_id, "graded")
+    assert "former_score" not in first
+    assert (second["former_score"], second["former_max_score"]) == (5, 10)
+
+
+async def test_what_can_not_be_scored_by_hand_is_left_alone(services: Services, database: Database) -> None:
+    opened, abandoned = await start(services), await start(services, "user2")
+    await services.manager.abandon(abandoned, at=LATER)
+    before = contents(database)
+    with pytest.raises(SessionOpenError):
+        await score(services, opened)
+    with pytest.raises(SessionClosedError):
+        await score(services, abandoned)
+    with pytest.raises(SessionNotFoundError):
+        await score(services, uuid4())
+    assert contents(database) == before
+
+
+async def test_a_key_alone_scores_where_there_is_one(services: Services, database: Database) -> None:
+    await put(services)
+    session_id = await complete(services)
+    before = contents(database)
+    with pytest.raises(GradedByKeyError):
+        await score(services, session_id)
+    assert contents(database) == before
+
+
+async def test_questions_without_key_leave_the_score_to_a_hand(services: Services) -> None:
+    await put(services, {"essay": {"points": 5}})
+    assert (await score(services, await complete(services))).score == 7.5
+
+
+@pytest.mark.parametrize(
+    ("points", "max_score"),
+    [
+        (-0.1, 1),
+        (1.1, 1),
+        (1, -1),
+        (float("nan"), 1),
+        (1, float("nan")),
+        (1, float("inf")),
+        (float("inf"),) * 2,
+    ],
+)
+async def test_a_score_is_from_0_to_its_maximum(
+    services: Services, database: Database, points: float, max_score: float
+) -> None:
+    session_id = await complete(services)
+    before = contents(database)
+    with pytest.raises(InvalidInputError):
+        await score(services, session_id, points, max_score)
+    assert contents(database) == before
+
+
+async def test_scores_by_hand_over_http(services: Services, api: Api, database: Database) -> None:
+    session_id = await complete(services)
+    path = f"/sessions/{session_id}/score"
+    before = contents(database)
+    for body in (
+        {"score": -1, "max_score": 1},
+        {"score": 2, "max_score": 1},
+        {"score": "1", "max_score": 1},
+        {"score": True, "max_score": 1},
+        {"score": None, "max_score": 1},
+        {"score": 1},
+        {"score": 1, "max_score": 1, "questions": {}},
+    ):
+        assert (await api("POST", path, {**body, "reason": WHY})).status_code == 422
+    assert contents(database) == before
+    reply = await api("POST", path, {"score": 1, "max_score": 2.5, "reason": WHY})
+    assert (reply.status_code, reply.json()["score"], reply.json()["max_score"]) == (200, 1.0, 2.5)
+    await put(services)
+    graded = await api("POST", path, {"score": 1, "max_score": 2.5, "reason": WHY})
+    assert (graded.status_code, graded.json()["code"]) == (409, "graded_by_key")
+    open_id = await start(services, "user2")
+    still_open = await api("POST", f"/sessions/{open_id}/score", {"score": 1, "max_score": 1, "reason": WHY})
+    assert (still_open.status_code, still_open.json()["code"]) == (409, "session_open")
+
+
+async def test_a_score_by_hand_has_no_results_of_a_key_that_is_gone(services: Services) -> None:
+    await put(services)
+    session_id = await complete(services)
+    await put(services, {"essay": {"points": 5}})
+    await score(services, session_id, 4, 5)
+    results = await services.manager.get_results(session_id, at=LATER)
+    assert (results.score, results.max_score, results.questions) == (4, 5, None)
+
+
+async def test_a_key_that_comes_later_replaces_scores_by_hand_when_it_is_said_so(
+    services: Services, database: Database
+) -> None:
+    session_id = await complete(services)
+    await score(services, session_id, 4, 5)
+    await put(services)
+    assert scored(database, session_id) == (4, 5, False)
+    assert await regrade(services) == Regrade(1, 1, complete=True)
+    assert scored(database, session_id) == (2, 2, False)
+    assert changes(database, session_id, "graded")[-1]["former_score"] == 4
+
+
+async def test_a_regrade_without_any_key_keeps_scores_by_hand(services: Services, database: Database) -> None:
+    await put(services, {"essay": {"points": 5}})
+    session_id = await complete(services)
+    await score(services, session_id, 4, 5)
+    await regrade(services)
+    assert scored(database, session_id) == (4, 5, False)
