@@ -125,7 +125,7 @@ class SessionManager:
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
             # It stands in the way of the new one until its row says that it is over.
             drafts, _ = await self._read_cache(start.attempt.id)
-            await self._settle(start.attempt.id, drafts, at)
+            await self._expire(start.attempt.id, drafts, at)
             start = await self._start(user_id, quiz_id, at, idempotency_key)
         attempt = start.attempt
         match start.outcome:
@@ -397,9 +397,8 @@ class SessionManager:
         """
         drafts, _ = await self._read_cache(key)
         try:
-            attempt = await self._settle(key, drafts, write.at)
-            if attempt is not None:
-                attempt = await self._settle(key, write.as_drafts(), write.at)
+            await self._expire(key, drafts, write.at)
+            attempt = await self._settle(key, write.as_drafts(), write.at, wait=True)
         except DatabaseUnavailableError as error:
             self._telemetry.survived("late answers not recorded", error, session_id=str(key))
             raise SessionExpiredError from error
@@ -479,9 +478,15 @@ class SessionManager:
         await self._cache_session(attempts[0])
         return attempts[0]
 
-    async def _settle(self, key: UUID, drafts: Drafts, at: Micros) -> Attempt | None:
-        """Merge or record one session's drafts; None where another request holds the row."""
-        settled = await self._database.settle({key: drafts}, at)
+    async def _expire(self, key: UUID, drafts: Drafts, at: Micros) -> None:
+        """Bring a row whose time is over to its end, behind whoever holds it."""
+        if await self._settle(key, drafts, at) is None:
+            # Most likely a flush, which holds many rows at a time, and takes this one's drafts along.
+            await self._settle(key, NO_DRAFTS, at, wait=True)
+
+    async def _settle(self, key: UUID, drafts: Drafts, at: Micros, *, wait: bool = False) -> Attempt | None:
+        """Merge or record one session's drafts; None where others hold the row, unless it is to wait."""
+        settled = await self._database.settle({key: drafts}, at, wait=wait)
         if not settled:
             return None
         attempt = settled[0].attempt
