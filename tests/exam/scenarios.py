@@ -13,7 +13,7 @@ from typing import Any
 
 from quiz_sessions.grading import grade, parse_questions
 
-from .client import Figures, NoReplyError, Reply, User
+from .client import TRY_AGAIN, Figures, NoReplyError, Reply, User
 from .server import Server
 
 CHOICES = "ABCD"
@@ -48,7 +48,11 @@ class Student:
 
     async def start(self, quiz: str, retry: bool = True) -> Reply:
         body = {"user_id": self.name, "quiz_id": quiz}
-        reply = await patiently(lambda: self.user.send("start", "POST", "/sessions/start", body), retry)
+
+        async def send() -> Reply:
+            return await self.user.send("start", "POST", "/sessions/start", body)
+
+        reply = await (patiently(self.user, send) if retry else send())
         if reply.status in (200, 201):
             self.session = reply.body
         return reply
@@ -69,7 +73,7 @@ class Student:
                 possible.add(answer)
             return reply
 
-        reply = await patiently(send)
+        reply = await patiently(self.user, send)
         if reply.status == 200:
             self.kept[question] = {answer}
             self.acknowledged += 1
@@ -80,7 +84,9 @@ class Student:
 
     async def complete(self, answers: dict[str, str]) -> Reply:
         body = {"answers": answers} if answers else {}
-        reply = await patiently(lambda: self.user.send("complete", "POST", f"{self.path}/complete", body))
+        reply = await patiently(
+            self.user, lambda: self.user.send("complete", "POST", f"{self.path}/complete", body)
+        )
         for question, answer in answers.items():
             # Refused as too late, it may have been received in time, and counts then.
             former = self.kept.get(question, {None}) if reply.status == 410 else set()
@@ -89,20 +95,19 @@ class Student:
         return reply
 
 
-async def patiently(send: Callable[[], Awaitable[Reply]], retry: bool = True) -> Reply:
+async def patiently(user: User, send: Callable[[], Awaitable[Reply]]) -> Reply:
     """The reply that is no "try again", waited for as the service asks."""
     while True:
         try:
             reply = await send()
         except NoReplyError:
-            if not retry:
-                raise
             await asyncio.sleep(0.2)
-            continue
-        if reply.status not in (429, 503) or not retry:
-            return reply
-        assert reply.retry_after is not None
-        await asyncio.sleep(min(reply.retry_after, 1))
+        else:
+            if reply.status not in TRY_AGAIN:
+                return reply
+            assert reply.retry_after is not None
+            await asyncio.sleep(min(reply.retry_after, 1))
+        user.figures.retries += 1
 
 
 async def in_turn(work: Iterable[Awaitable[Any]]) -> list[Any]:
@@ -161,7 +166,7 @@ async def all_end_at_once(server: Server, count: int, seed: int) -> Figures:
     await in_turn(student.start("deadline") for student in crowd)
     assert closes_at - time.monotonic() > 3, "the machine is too slow to prepare this in time"
     for student in crowd:
-        student.user._figures = figures
+        student.user.figures = figures
 
     async def hurry(student: Student) -> None:
         await asyncio.sleep(max(0, closes_at - time.monotonic() - chance.uniform(0.2, 3)))
@@ -209,7 +214,7 @@ async def exam(server: Server, count: int, seconds: float, seed: int) -> Figures
             question, answer = chance.choice(list(QUESTIONS)), chance.choice(CHOICES)
             action = chance.random()
             if action < 0.15:
-                reply = await patiently(lambda: student.user.send("read", "GET", student.path))
+                reply = await patiently(student.user, lambda: student.user.send("read", "GET", student.path))
                 assert reply.status == 200, reply
             elif time.monotonic() > begun + seconds * 0.85 and action < 0.35:
                 reply = await student.complete({question: answer})
@@ -226,7 +231,7 @@ async def exam(server: Server, count: int, seconds: float, seed: int) -> Figures
 
     async def change(path: str, seconds: int, reason: str) -> Reply:
         body = {"seconds": seconds, "reason": reason}
-        reply = await patiently(lambda: staff.send("staff", "POST", path, body))
+        reply = await patiently(staff, lambda: staff.send("staff", "POST", path, body))
         assert reply.status == 200, reply
         return reply
 
