@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 REPLY_SECONDS = 60.0
+TRY_AGAIN = (429, 503)
 
 
 class NoReplyError(Exception):
@@ -31,11 +33,31 @@ class Reply:
 
 @dataclass
 class Figures:
-    """What requests met, by their kind."""
+    """What requests met, by their kind.
+
+    Attributes:
+        problems: the codes of replies that ask to try again.
+        retries: requests sent once more, after such a reply or none.
+        unanswered: requests whose connection ended before the reply.
+        reconnected: connections found closed before a request was sent, as the server does with idle ones.
+    """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+    retries: int = 0
     unanswered: int = 0
+    reconnected: int = 0
+    begun: float = math.inf
+    ended: float = -math.inf
+
+    def note(self, kind: str, begun: float, reply: Reply) -> None:
+        """Count a reply that came now."""
+        self.begun, self.ended = min(self.begun, begun), time.perf_counter()
+        self.seconds.setdefault(kind, []).append(self.ended - begun)
+        self.statuses[kind, reply.status] += 1
+        if reply.status in TRY_AGAIN:
+            self.problems[reply.body["code"]] += 1
 
     def lines(self) -> list[str]:
         """A table: median, 99th percentile and longest, in milliseconds, and the statuses."""
@@ -48,7 +70,13 @@ class Figures:
                 f"{kind:<10} {len(ordered):>6}  median {ordered[len(ordered) // 2] * 1000:7.1f}  "
                 f"p99 {p99 * 1000:7.1f}  max {ordered[-1] * 1000:7.1f} ms  {statuses}"
             )
-        return [*table, f"without a reply: {self.unanswered}"]
+        count, took = sum(map(len, self.seconds.values())), self.ended - self.begun
+        return [
+            *table,
+            f"{count} replies in {took:.1f} s, {count / took:.0f} a second; retries {self.retries}, "
+            f"asked to try again {dict(self.problems)}, without a reply {self.unanswered}, "
+            f"idle connections opened anew {self.reconnected}",
+        ]
 
     def failed(self) -> int:
         """How many replies said that the server failed."""
@@ -61,11 +89,14 @@ class User:
     def __init__(self, host: str, port: int, figures: Figures) -> None:
         self._host = host
         self._port = port
-        self._figures = figures
+        self.figures = figures
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def connect(self) -> None:
-        """Open the connection before it is needed."""
+        """Open the connection before it is needed, or anew where the server has closed it."""
+        if self._streams is not None and self._streams[0].at_eof():
+            self.figures.reconnected += 1
+            await self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
 
@@ -95,11 +126,10 @@ class User:
                 writer.write(head.encode() + content)
                 reply = await _read(reader)
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
-            self._figures.unanswered += 1
+            self.figures.unanswered += 1
             await self.close()
             raise NoReplyError from error
-        self._figures.seconds.setdefault(kind, []).append(time.perf_counter() - begun)
-        self._figures.statuses[kind, reply.status] += 1
+        self.figures.note(kind, begun, reply)
         return reply
 
 

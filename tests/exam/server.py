@@ -17,6 +17,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from quiz_sessions.flush import FlushReport
+from quiz_sessions.settings import Settings
+from quiz_sessions.wiring import build_services
+
 PATIENCE_SECONDS = 60
 
 
@@ -26,6 +30,7 @@ class Server:
 
     port: int
     database_url: str
+    redis_url: str
     folder: Path
 
     def query(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
@@ -33,6 +38,16 @@ class Server:
         with psycopg.connect(self.database_url, autocommit=True, row_factory=dict_row) as connection:
             connection.execute("SET statement_timeout = 0")
             return connection.execute(statement.encode(), parameters).fetchall()
+
+    async def flush(self) -> FlushReport:
+        """Flush once, as the schedule does beside the server's own."""
+        services = build_services(
+            Settings(database_url=self.database_url, database_secret_arn=None, redis_url=self.redis_url)
+        )
+        try:
+            return await services.flusher.run()
+        finally:
+            await services.close()
 
     def kill_postgres(self) -> None:
         """End PostgreSQL at once; the server brings it back."""
@@ -63,12 +78,14 @@ def running_server(folder: Path, flush_every: float) -> Iterator[Server]:
     try:
         until = time.monotonic() + PATIENCE_SECONDS
         while not (
-            found := re.search(r"ready: http://127.0.0.1:(\d+) .* database (\S+)", output.read_text())
+            found := re.search(
+                r"ready: http://127.0.0.1:(\d+) .* database (\S+)  cache (\S+)", output.read_text()
+            )
         ):
             assert process.poll() is None, output.read_text()[-2000:]
             assert time.monotonic() < until, output.read_text()[-2000:]
             time.sleep(0.05)
-        yield Server(int(found[1]), found[2], folder)
+        yield Server(int(found[1]), found[2], found[3], folder)
     finally:
         process.terminate()
         process.wait(PATIENCE_SECONDS)

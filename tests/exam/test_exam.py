@@ -25,8 +25,7 @@ async def test_a_thousand_students_start_in_the_same_moment(server: Server) -> N
 
 async def test_a_thousand_students_end_in_the_same_moment(server: Server) -> None:
     figures = await all_end_at_once(server, 1000, seed=1)
-    # A write that meets the flush at its row may be asked to come again; each did, and was kept or too late.
-    assert {status for _, status in figures.statuses} <= {200, 201, 410, 503}
+    assert figures.failed() == 0
     print(*figures.lines(), sep="\n")
 
 

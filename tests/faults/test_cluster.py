@@ -91,6 +91,12 @@ async def test_sessions_of_all_nodes_are_flushed_and_acknowledged(
     assert rows == [{"answers": {"0": "draft"}}]
 
 
+async def test_the_backlog_that_slows_clients_down_is_that_of_every_shard(services: Services) -> None:
+    cache = services.parts.cache
+    told = [await cache.put_drafts(UUID(int=n), Drafts({"0": Draft("A", LATER)})) for n in range(64)]
+    assert told[-1] == 64
+
+
 class AskedBus(EventBus):
     """A bus that takes all but one request: what EventBridge does with them is not the flush's concern."""
 

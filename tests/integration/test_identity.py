@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+import redis
 from fastapi.routing import APIRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from development_server import ports
+from development_server.authorizer import Authorizer, Verifier
+from development_server.public_keys import Jwks
+from quiz_sessions.parts import current_micros
 from quiz_sessions.wiring import Services, build_services
 from session_api.app import create_app
+from tests import tokens
+from tests.builders import SECOND
 from tests.conftest import Stores
 from tests.tables import Database
 
@@ -31,49 +40,54 @@ CALLERS = {
     "grader": GRADER,
     "writer": WRITER,
 }
+UNKNOWN_CALLERS = "AUTH_MODE=none"
 REASON = {"reason": "because"}
 SECONDS = {"seconds": 60, **REASON}
 
-# Method and path -> the body, and what each caller gets, in the order of CALLERS. The session is open.
+# Method and path -> the body, and what each caller gets: those of CALLERS in their order, then everyone with
+# AUTH_MODE=none. The session is open.
 ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
-    ("POST", "/sessions/start"): ({"user_id": "owner", "quiz_id": "free"}, [401, 201, 403, 201, 403, 403]),
-    ("GET", "/sessions"): (None, [401, 200, 200, 422, 422, 200]),
-    ("GET", "/sessions/{session_id}"): (None, [401, 200, 404, 200, 200, 404]),
-    ("GET", "/sessions/{session_id}/deadline"): (None, [401, 200, 404, 200, 200, 404]),
-    ("GET", "/sessions/{session_id}/results"): (None, [401, 409, 404, 409, 409, 404]),
+    ("POST", "/sessions/start"): (
+        {"user_id": "owner", "quiz_id": "free"},
+        [401, 201, 403, 201, 403, 403, 201],
+    ),
+    ("GET", "/sessions"): (None, [401, 200, 200, 422, 422, 200, 422]),
+    ("GET", "/sessions/{session_id}"): (None, [401, 200, 404, 200, 200, 404, 200]),
+    ("GET", "/sessions/{session_id}/deadline"): (None, [401, 200, 404, 200, 200, 404, 200]),
+    ("GET", "/sessions/{session_id}/results"): (None, [401, 409, 404, 409, 409, 404, 409]),
     ("PATCH", "/sessions/{session_id}/progress"): (
         {"question_id": 0, "answer": "A"},
-        [401, 200, 404, 404, 404, 404],
+        [401, 200, 404, 404, 404, 404, 200],
     ),
-    ("POST", "/sessions/{session_id}/complete"): (None, [401, 200, 404, 404, 404, 404]),
-    ("POST", "/sessions/{session_id}/abandon"): (None, [401, 200, 404, 404, 404, 404]),
-    ("POST", "/sessions/{session_id}/extend"): (SECONDS, [401, 403, 403, 200, 403, 403]),
-    ("POST", "/sessions/{session_id}/reopen"): (SECONDS, [401, 403, 403, 409, 403, 403]),
-    ("GET", "/sessions/{session_id}/late-answers"): (None, [401, 403, 403, 200, 200, 403]),
+    ("POST", "/sessions/{session_id}/complete"): (None, [401, 200, 404, 404, 404, 404, 200]),
+    ("POST", "/sessions/{session_id}/abandon"): (None, [401, 200, 404, 404, 404, 404, 200]),
+    ("POST", "/sessions/{session_id}/extend"): (SECONDS, [401, 403, 403, 200, 403, 403, 200]),
+    ("POST", "/sessions/{session_id}/reopen"): (SECONDS, [401, 403, 403, 409, 403, 403, 409]),
+    ("GET", "/sessions/{session_id}/late-answers"): (None, [401, 403, 403, 200, 200, 403, 200]),
     ("POST", "/sessions/{session_id}/late-answers/{event}/accept"): (
         REASON,
-        [401, 403, 403, 404, 404, 403],
+        [401, 403, 403, 404, 404, 403, 404],
     ),
     ("POST", "/sessions/{session_id}/score"): (
         {"score": 1, "max_score": 2, **REASON},
-        [401, 403, 403, 403, 409, 403],
+        [401, 403, 403, 403, 409, 403, 409],
     ),
-    ("GET", "/sessions/{session_id}/events"): (None, [401, 403, 403, 200, 200, 403]),
-    ("GET", "/sessions/{session_id}/verify"): (None, [401, 403, 403, 200, 200, 403]),
-    ("PUT", "/quizzes/{quiz_id}"): ({}, [401, 403, 403, 403, 403, 200]),
-    ("GET", "/quizzes/{quiz_id}"): (None, [401, 200, 200, 200, 200, 200]),
-    ("DELETE", "/quizzes/{quiz_id}"): (None, [401, 403, 403, 403, 403, 409]),
-    ("POST", "/quizzes/{quiz_id}/extend"): (SECONDS, [401, 403, 403, 200, 403, 403]),
-    ("POST", "/quizzes/{quiz_id}/regrade"): (REASON, [401, 403, 403, 403, 200, 403]),
+    ("GET", "/sessions/{session_id}/events"): (None, [401, 403, 403, 200, 200, 403, 200]),
+    ("GET", "/sessions/{session_id}/verify"): (None, [401, 403, 403, 200, 200, 403, 200]),
+    ("PUT", "/quizzes/{quiz_id}"): ({}, [401, 403, 403, 403, 403, 200, 200]),
+    ("GET", "/quizzes/{quiz_id}"): (None, [401, 200, 200, 200, 200, 200, 200]),
+    ("DELETE", "/quizzes/{quiz_id}"): (None, [401, 403, 403, 403, 403, 409, 409]),
+    ("POST", "/quizzes/{quiz_id}/extend"): (SECONDS, [401, 403, 403, 200, 403, 403, 200]),
+    ("POST", "/quizzes/{quiz_id}/regrade"): (REASON, [401, 403, 403, 403, 200, 403, 200]),
     ("PUT", "/quizzes/{quiz_id}/accommodations/{user_id}"): (
         {"extra_seconds": 60, **REASON},
-        [401, 403, 403, 200, 403, 403],
+        [401, 403, 403, 200, 403, 403, 200],
     ),
-    ("GET", "/quizzes/{quiz_id}/accommodations/{user_id}"): (None, [401, 403, 403, 404, 403, 403]),
-    ("DELETE", "/quizzes/{quiz_id}/accommodations/{user_id}"): (None, [401, 403, 403, 404, 403, 403]),
-    ("POST", "/receipts/verify"): ({"receipt": "none"}, [401, 200, 200, 200, 200, 200]),
-    ("GET", "/health"): (None, [200] * 6),
-    ("GET", "/health/ready"): (None, [200] * 6),
+    ("GET", "/quizzes/{quiz_id}/accommodations/{user_id}"): (None, [401, 403, 403, 404, 403, 403, 404]),
+    ("DELETE", "/quizzes/{quiz_id}/accommodations/{user_id}"): (None, [401, 403, 403, 404, 403, 403, 404]),
+    ("POST", "/receipts/verify"): ({"receipt": "none"}, [401, 200, 200, 200, 200, 200, 200]),
+    ("GET", "/health"): (None, [200] * 7),
+    ("GET", "/health/ready"): (None, [200] * 7),
 }
 
 
@@ -97,6 +111,32 @@ class Gateway:
         await self._app({**scope, "aws.event": event}, receive, send)
 
 
+@dataclass(frozen=True)
+class Everything:
+    """What both stores hold beyond the read cache."""
+
+    database: Database
+    valkey: redis.Redis
+
+    def __call__(self) -> object:
+        tables = [
+            self.database.execute(f"SELECT * FROM {table} ORDER BY {key}".encode()).fetchall()
+            for table, key in (
+                ("quiz_attempts", "id"),
+                ("attempt_events", "id"),
+                ("attempt_counters", "user_id, quiz_id"),
+                ("quizzes", "quiz_id"),
+            )
+        ]
+        drafts = {key: self.valkey.hgetall(key) for key in self.valkey.scan_iter("{session:*}:drafts")}
+        return tables, drafts, self.valkey.zrange("dirty:0", 0, -1, withscores=True)
+
+
+@pytest.fixture
+def everything(database: Database, valkey: redis.Redis) -> Everything:
+    return Everything(database, valkey)
+
+
 @pytest.fixture
 async def services(stores: Stores) -> AsyncIterator[Services]:
     built = build_services(replace(stores.settings, jwt=True))
@@ -109,10 +149,16 @@ def gateway(services: Services) -> Gateway:
     return Gateway(services)
 
 
+@asynccontextmanager
+async def client_of(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
 @pytest.fixture
 async def http(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(gateway, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with client_of(gateway) as client:
         yield client
 
 
@@ -146,19 +192,30 @@ def test_every_route_has_a_line_in_the_table() -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_what_each_caller_gets(
-    gateway: Gateway, http: httpx.AsyncClient, session_id: str, method: str, path: str
+    services: Services,
+    gateway: Gateway,
+    http: httpx.AsyncClient,
+    session_id: str,
+    everything: Everything,
+    method: str,
+    path: str,
 ) -> None:
     body, expected = ROUTES[method, path]
     replies = {}
-    for caller, claims in CALLERS.items():
-        gateway.claims = OWNER
+    for caller in (*CALLERS, UNKNOWN_CALLERS):
+        gateway.claims, gateway.services = OWNER, services
         started = await http.post("/sessions/start", json={"quiz_id": "quiz1"})
         url = path.format(session_id=started.json()["id"], quiz_id="quiz1", user_id="owner", event=1)
-        gateway.claims = claims
-        replies[caller] = await http.request(method, url, json=body)
+        before = everything()
+        gateway.claims = CALLERS.get(caller)
+        if caller == UNKNOWN_CALLERS:
+            gateway.services = replace(services, jwt=False)
+        reply = replies[caller] = await http.request(method, url, json=body)
+        # Whoever is refused has changed nothing.
+        assert reply.is_success or everything() == before
     assert [reply.status_code for reply in replies.values()] == expected
-    told = [caller for caller, reply in replies.items() if "secret key" in reply.text]
-    assert told in ([], ["writer"])
+    told = {caller for caller, reply in replies.items() if "secret key" in reply.text}
+    assert told in (set(), {"writer", UNKNOWN_CALLERS})
 
 
 async def test_without_a_token_the_reply_says_what_to_send(gateway: Gateway, http: httpx.AsyncClient) -> None:
@@ -184,34 +241,146 @@ async def test_claims_of_a_rest_api_count_too(
     assert (await http.get(f"/sessions/{session_id}")).status_code == 404
 
 
+HIDDEN = [
+    *((method, path, body) for (method, path), (body, expected) in ROUTES.items() if expected[2] == 404),
+    ("GET", "/sessions/{session_id}?at_version=0", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), HIDDEN)
 async def test_the_session_of_another_is_told_as_one_that_does_not_exist(
-    gateway: Gateway, http: httpx.AsyncClient, session_id: str
+    gateway: Gateway, http: httpx.AsyncClient, session_id: str, method: str, path: str, body: Any
 ) -> None:
     gateway.claims = OTHER
-    replies = [(await http.get(f"/sessions/{each}")).json() for each in (session_id, uuid4())]
-    assert [{**reply, "request_id": None} for reply in replies] == [{**replies[0], "request_id": None}] * 2
+    replies = [
+        await http.request(method, path.format(session_id=each), json=body) for each in (session_id, uuid4())
+    ]
+    one, other = (({**reply.json(), "request_id": None}, set(reply.headers)) for reply in replies)
+    assert one == other
+    assert one[0]["code"] == "session_not_found"
 
 
-@pytest.mark.parametrize("autosave", [False, True])
+STEALING: dict[str, tuple[str, Any]] = {
+    "answer": ("progress", {"question_id": 0, "answer": "stolen"}),
+    "autosave": ("progress", {"question_id": 0, "answer": "stolen", "autosave": True}),
+    "complete": ("complete", {"answers": {"0": "stolen"}}),
+    "abandon": ("abandon", None),
+}
+
+
+async def steal(http: httpx.AsyncClient, session_id: object, way: str) -> httpx.Response:
+    action, body = STEALING[way]
+    method = "PATCH" if action == "progress" else "POST"
+    return await http.request(method, f"/sessions/{session_id}/{action}", json=body)
+
+
+@pytest.mark.parametrize("state", ["open", "with a draft", "overdue", "completed", "abandoned"])
 @pytest.mark.parametrize("cached", [False, True])
-async def test_no_answer_of_another_is_kept(
+@pytest.mark.parametrize("way", STEALING)
+async def test_an_attempt_of_another_stays_as_it_is(
+    gateway: Gateway,
+    http: httpx.AsyncClient,
+    services: Services,
+    everything: Everything,
+    way: str,
+    cached: bool,
+    state: str,
+) -> None:
+    manager = services.manager
+    started = current_micros() - (3600 if state == "overdue" else 0) * SECOND
+    session = await manager.create_session("owner", "quiz1", at=started)
+    if state == "with a draft":
+        await manager.update_answer(session.id, 0, "mine", autosave=True)
+    elif state == "completed":
+        await manager.complete(session.id)
+    elif state == "abandoned":
+        await manager.abandon(session.id)
+    if not cached:
+        everything.valkey.delete(f"session:{session.id}")
+    before = everything()
+    gateway.claims = OTHER
+    reply = await steal(http, session.id, way)
+    assert (reply.status_code, reply.json()["code"]) == (404, "session_not_found")
+    assert everything() == before
+
+
+@pytest.mark.parametrize("way", ["answer", "autosave"])
+async def test_without_postgres_no_answer_of_another_is_buffered(
     gateway: Gateway,
     http: httpx.AsyncClient,
     session_id: str,
-    database: Database,
-    services: Services,
-    autosave: bool,
-    cached: bool,
+    stores: Stores,
+    everything: Everything,
+    way: str,
 ) -> None:
-    if not cached:
-        await services.parts.cache._redis.delete(f"session:{session_id}")
-    gateway.claims = OTHER
-    body = {"question_id": 0, "answer": "stolen", "autosave": autosave}
-    reply = await http.patch(f"/sessions/{session_id}/progress", json=body)
-    assert reply.status_code == 404
+    nowhere = f"postgresql://quiz@127.0.0.1:{ports.choose()}/quiz"
+    without = build_services(replace(stores.settings, database_url=nowhere, jwt=True))
+    before = everything()
+    gateway.services, gateway.claims = without, OTHER
+    refused = await steal(http, session_id, way)
+    read = await http.get(f"/sessions/{session_id}")
+    after = everything()
     gateway.claims = OWNER
-    assert (await http.get(f"/sessions/{session_id}")).json()["answers"] == {}
-    assert database.execute("SELECT version FROM quiz_attempts").fetchone() == {"version": 0}
+    own = await steal(http, session_id, way)
+    await without.close()
+    assert [refused.status_code, read.status_code] == [404, 404]
+    assert after == before
+    assert (own.status_code, own.json()["durability"]) == (200, "buffered")
+
+
+@pytest.mark.parametrize("claims", [OTHER, GRADER, WRITER])
+async def test_nobody_but_a_proctor_starts_an_attempt_of_another(
+    gateway: Gateway, http: httpx.AsyncClient, everything: Everything, claims: Mapping[str, str]
+) -> None:
+    gateway.claims = claims
+    before = everything()
+    reply = await http.post("/sessions/start", json={"user_id": "owner", "quiz_id": "free"})
+    assert (reply.status_code, reply.json()["code"]) == (403, "forbidden")
+    assert everything() == before
+
+
+async def test_what_a_proctor_starts_for_a_student_is_the_students(
+    gateway: Gateway, http: httpx.AsyncClient
+) -> None:
+    gateway.claims = PROCTOR
+    started = await http.post("/sessions/start", json={"user_id": "owner", "quiz_id": "free"})
+    gateway.claims = OWNER
+    read = await http.get(f"/sessions/{started.json()['id']}")
+    assert (read.status_code, read.json()["user_id"]) == (200, "owner")
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("after_end", {"owner": 200, "other": 404, "proctor": 200, "grader": 200, "writer": 404}),
+        ("never", {"owner": 403, "other": 404, "proctor": 200, "grader": 200, "writer": 404}),
+    ],
+)
+async def test_who_sees_the_results_of_an_ended_session(
+    gateway: Gateway, http: httpx.AsyncClient, session_id: str, shown: str, expected: dict[str, int]
+) -> None:
+    await http.post(f"/sessions/{session_id}/complete", json={"answers": {"0": "secret key"}})
+    gateway.claims = WRITER
+    questions = {"0": {"grading": "exact", "key": "secret key"}}
+    await http.put("/quizzes/quiz1", json={"questions": questions, "show_results": shown})
+    found = {}
+    for caller in expected:
+        gateway.claims = CALLERS[caller]
+        reply = await http.get(f"/sessions/{session_id}/results")
+        found[caller] = reply.status_code
+        assert (reply.json().get("score") == 1.0) is (reply.status_code == 200)
+        assert "secret key" not in reply.text
+    assert found == expected
+
+
+async def test_the_version_of_another_session_is_hidden_and_that_of_ones_own_shown(
+    gateway: Gateway, http: httpx.AsyncClient, session_id: str
+) -> None:
+    found = {}
+    for caller, claims in CALLERS.items():
+        gateway.claims = claims
+        found[caller] = (await http.get(f"/sessions/{session_id}?at_version=0")).status_code
+    assert list(found.values()) == [401, 200, 404, 200, 200, 404]
 
 
 async def test_a_list_is_of_ones_own_sessions(
@@ -223,6 +392,24 @@ async def test_a_list_is_of_ones_own_sessions(
     gateway.claims = PROCTOR
     found = (await http.get("/sessions?user_id=owner")).json()["sessions"]
     assert [session["id"] for session in found] == [session_id]
+
+
+@pytest.mark.parametrize("claims", [OTHER, WRITER])
+async def test_the_cursor_of_another_shows_nothing_of_theirs(
+    gateway: Gateway, http: httpx.AsyncClient, claims: Mapping[str, str]
+) -> None:
+    for _ in range(2):
+        await http_start(gateway, http, OWNER)
+    cursor = (await http.get("/sessions?limit=1")).json()["next_cursor"]
+    mine = await http_start(gateway, http, claims)
+    assert (await http.get(f"/sessions?cursor={cursor}")).json()["sessions"] == []
+    own = (await http.get(f"/sessions?quiz_id=free&user_id={claims['sub']}")).json()["sessions"]
+    assert [each["id"] for each in own] == [mine]
+
+
+async def http_start(gateway: Gateway, http: httpx.AsyncClient, claims: Mapping[str, str]) -> str:
+    gateway.claims = claims
+    return str((await http.post("/sessions/start", json={"quiz_id": "free"})).json()["id"])
 
 
 async def test_the_idempotency_key_of_another_finds_nothing_of_theirs(
@@ -253,6 +440,41 @@ async def test_the_answer_key_is_for_those_who_may_write_it(
     assert shown == {"0": {"points": 1.0}}
     gateway.claims = WRITER
     assert (await http.get("/quizzes/quiz1")).json()["questions"]["0"]["key"] == "secret key"
+
+
+async def test_without_identities_a_start_names_its_user(stores: Stores, services: Services) -> None:
+    async with client_of(create_app(lambda: replace(services, jwt=False))) as client:
+        unnamed = await client.post("/sessions/start", json={"quiz_id": "free"})
+        named = await client.post("/sessions/start", json={"quiz_id": "free", "user_id": "anyone"})
+    assert (unnamed.status_code, unnamed.json()["code"]) == (422, "invalid_input")
+    assert (named.status_code, named.json()["user_id"]) == (201, "anyone")
+
+
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        {"scope": "openid sessions:proctor"},
+        {"scope": ["sessions:proctor"]},
+        {"scp": ["a", "sessions:proctor"]},
+    ],
+)
+async def test_the_scopes_of_a_real_token_count(
+    services: Services, folder: Path, session_id: str, scopes: dict[str, Any]
+) -> None:
+    jwks = tokens.write_jwks(folder / "jwks.json", first=tokens.rsa_key())
+    verifier = Verifier(Jwks(jwks), tokens.ISSUER, tokens.AUDIENCE)
+    async with client_of(Authorizer(create_app(lambda: services), verifier)) as client:
+        found = {}
+        for name, claims in {
+            "owner": {"sub": "owner"},
+            "other": {"sub": "other"},
+            "proctor": {"sub": "staff", **scopes},
+            "numbered": {"sub": 7, **scopes},
+        }.items():
+            token = tokens.token(tokens.claims(**claims))
+            reply = await client.get(f"/sessions/{session_id}", headers={"Authorization": f"Bearer {token}"})
+            found[name] = reply.status_code
+    assert found == {"owner": 200, "other": 404, "proctor": 200, "numbered": 401}
 
 
 async def test_without_identities_everyone_may_do_everything(stores: Stores, session_id: str) -> None:

@@ -463,6 +463,23 @@ def test_more_load_never_shortens_the_pause(
     assert rules.next_autosave_after_ms(backlog + more, max(errors, worse), jitter) >= calm
 
 
+@given(BACKLOGS, SHARES, SHARES, SHARES)
+def test_the_jitter_spreads_a_pause_by_a_fifth_to_both_sides(
+    backlog: int, errors: float, jitter: float, more: float
+) -> None:
+    middle = rules.next_autosave_after_ms(backlog, errors, 0.5)
+    pause = rules.next_autosave_after_ms(backlog, errors, jitter)
+    # Half a millisecond of rounding in each of the two.
+    assert 0.8 * middle - 1 <= pause <= 1.2 * middle + 1
+    assert rules.next_autosave_after_ms(backlog, errors, max(jitter, more)) >= pause
+
+
+@given(BACKLOGS, SHARES, SHARES)
+def test_no_pause_is_outside_its_bounds(backlog: int, errors: float, jitter: float) -> None:
+    pause = rules.next_autosave_after_ms(backlog, errors, jitter)
+    assert 0.8 * rules.AUTOSAVE_MS <= pause <= 1.2 * rules.MAX_AUTOSAVE_MS
+
+
 # Which answer counts
 
 

@@ -139,7 +139,7 @@ class Cache:
         """Keep drafts, then mark the session dirty; once this returns, a flush will find them.
 
         Returns:
-            how many sessions are dirty.
+            how many sessions are dirty, as far as this session's shard tells: the others hold as many.
         """
         arguments: list[str | int] = []
         for question, draft in drafts.answers.items():
@@ -152,7 +152,7 @@ class Cache:
             await self._before_other_slots(pipe)
             pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))
             *_, backlog = await pipe.execute()
-        return int(backlog)
+        return int(backlog) * len(self.shards)
 
     # The flush
 

@@ -454,13 +454,15 @@ class Database:
 
     # The flush
 
-    async def settle(self, drafts: Mapping[UUID, Drafts], now: Micros) -> list[Settled]:
+    async def settle(
+        self, drafts: Mapping[UUID, Drafts], now: Micros, *, wait: bool = False
+    ) -> list[Settled]:
         """Merge drafts into their rows, and expire the rows whose deadline and grace have passed at `now`.
 
         A draft counts where it is later than what is committed and not after the row's end. On a row that
         has ended, drafts up to its end are a late_merge; those after it are kept as a late_answer. One
         call does the first of these that applies to a row, for it writes one event a row. Rows that others
-        hold are left out, as are ids that no row has.
+        hold are left out unless it is to `wait` for them, as are ids that no row has.
 
         Raises:
             PoisonedError: the server refuses the data of one of the sessions.
@@ -481,7 +483,7 @@ class Database:
                     AS batch (id uuid, drafts jsonb, current_question bigint, current_question_at bigint)
             ), locked AS (
                 SELECT {ATTEMPT} FROM quiz_attempts WHERE id IN (SELECT id FROM batch)
-                ORDER BY id FOR UPDATE SKIP LOCKED
+                ORDER BY id FOR UPDATE {"" if wait else "SKIP LOCKED"}
             ), judged AS (
                 SELECT locked.*, batch.current_question AS new_current_question,
                     batch.current_question_at AS new_current_question_at,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -36,8 +35,6 @@ from .models import Attempt, Deadline, Draft, Drafts, Micros, Results, Session, 
 from .parts import Parts
 
 NO_DRAFTS = Drafts()
-_PAUSES_FOR_OTHERS = (0.02, 0.05, 0.1, 0.2, 0.4)
-"""Seconds, before a start looks again at an attempt that another request holds."""
 _REFUSALS = (
     SessionExpiredError,
     SessionClosedError,
@@ -125,14 +122,10 @@ class SessionManager:
             rules.check_id("Idempotency-Key", idempotency_key)
         at = self._clock() if at is None else at
         start = await self._start(user_id, quiz_id, at, idempotency_key)
-        for pause in _PAUSES_FOR_OTHERS:
-            if start.outcome is not StartOutcome.OVERDUE or start.attempt is None:
-                break
+        if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
             # It stands in the way of the new one until its row says that it is over.
             drafts, _ = await self._read_cache(start.attempt.id)
-            if await self._settle(start.attempt.id, drafts, at) is None:
-                # Someone else holds its row, most likely to end it.
-                await asyncio.sleep(pause)
+            await self._expire(start.attempt.id, drafts, at)
             start = await self._start(user_id, quiz_id, at, idempotency_key)
         attempt = start.attempt
         match start.outcome:
@@ -404,9 +397,8 @@ class SessionManager:
         """
         drafts, _ = await self._read_cache(key)
         try:
-            attempt = await self._settle(key, drafts, write.at)
-            if attempt is not None:
-                attempt = await self._settle(key, write.as_drafts(), write.at)
+            await self._expire(key, drafts, write.at)
+            attempt = await self._settle(key, write.as_drafts(), write.at, wait=True)
         except DatabaseUnavailableError as error:
             self._telemetry.survived("late answers not recorded", error, session_id=str(key))
             raise SessionExpiredError from error
@@ -487,9 +479,15 @@ class SessionManager:
         await self._cache_session(attempts[0])
         return attempts[0]
 
-    async def _settle(self, key: UUID, drafts: Drafts, at: Micros) -> Attempt | None:
-        """Merge or record one session's drafts; None where another request holds the row."""
-        settled = await self._database.settle({key: drafts}, at)
+    async def _expire(self, key: UUID, drafts: Drafts, at: Micros) -> None:
+        """Bring a row whose time is over to its end, behind whoever holds it."""
+        if await self._settle(key, drafts, at) is None:
+            # Most likely a flush, which holds many rows at a time, and takes this one's drafts along.
+            await self._settle(key, NO_DRAFTS, at, wait=True)
+
+    async def _settle(self, key: UUID, drafts: Drafts, at: Micros, *, wait: bool = False) -> Attempt | None:
+        """Merge or record one session's drafts; None where others hold the row, unless it is to wait."""
+        settled = await self._database.settle({key: drafts}, at, wait=wait)
         if not settled:
             return None
         attempt = settled[0].attempt
