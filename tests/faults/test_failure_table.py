@@ -675,3 +675,18 @@ async def test_a_buffered_answer_that_was_committed_after_all_is_not_merged_agai
     await flush_without_failure(services_by_proxy)
     assert [event["type"] for event in servers.events(session_id)] == ["started", "answered"]
     assert (servers.drafts(session_id), servers.dirty()) == ({}, set())
+
+
+async def test_an_answer_that_a_slow_function_brings_in_time_is_read_though_its_reply_was_lost(
+    proxy: Proxy, services_by_proxy: Services
+) -> None:
+    manager = services_by_proxy.manager
+    session_id = await start_overdue(manager)
+    in_time = current_micros() - 200 * SECOND
+    # The flush has expired the row and cached it so.
+    await flush_without_failure(services_by_proxy)
+    proxy.lose(b'"drafts":{"1":', Loss.REPLY)
+    session = await manager.update_answer(session_id, 1, "A", at=in_time)
+    assert proxy.losses == []
+    assert (session.status, session.durability, session.answers) == ("expired", "committed", {"1": "A"})
+    assert (await manager.get_session(session_id)).answers == {"1": "A"}

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from . import rules
-from .database import Outcome, Settlement, Start, StartOutcome
+from .database import Outcome, Start, StartOutcome
 from .errors import (
     ActiveAttemptError,
     AttemptsExhaustedError,
@@ -490,10 +490,9 @@ class SessionManager:
         settled = await self._database.settle({key: drafts}, at, wait=wait)
         if not settled:
             return None
-        attempt = settled[0].attempt
-        if settled[0].settlement is not Settlement.UNCHANGED:
-            attempt = await self._graded(attempt, at)
-            await self._cache_committed(attempt, drafts.answers)
+        # Unchanged, it may have been settled by the first sending of this very statement.
+        attempt = await self._graded(settled[0].attempt, at)
+        await self._cache_committed(attempt, drafts.answers)
         return attempt
 
     async def _graded(self, attempt: Attempt, at: Micros) -> Attempt:
