@@ -16,6 +16,8 @@ from tests.faults.suite.processes import Servers, copy_of_layer, running_servers
 FIRST_BUGS = 5
 """As many are planted by `make test`; `make faults` plants all."""
 
+TRIES = 2
+
 
 @pytest.fixture(scope="module")
 def both_servers() -> Iterator[Servers]:
@@ -44,4 +46,5 @@ async def test_the_checker_finds(bug: Bug, both_servers: Servers, folder: Path) 
         pytest.skip("`make faults` plants all bugs")
     layer = copy_of_layer(folder, bug.plant)
     async with stage(both_servers, folder, layer=layer, flushers=0, skewed=["api2"]) as on:
-        assert await planted.perform(on, bug.scenario) != []
+        # A scenario can fail to come about where the machine is so busy that statements run out of time.
+        assert any([await planted.perform(on, bug.scenario) for _ in range(TRIES)])

@@ -280,6 +280,8 @@ async def perform(stage: Stage, scenario: Callable[[Scene], Awaitable[None]]) ->
     stage.clear()
     scene = Scene(stage)
     await scene.start()
+    # So that it has its connections.
+    await scene.flush(scene.second)
     await scenario(scene)
     return await check(stage, scene.room.history)
 

@@ -56,10 +56,10 @@ async def play(stage: Stage, seed: str, seconds: float, students: int = 8) -> Ou
         for number in range(len(stage.flushers))
     ]
     try:
-        await asyncio.gather(
-            nemesis.rage(until),
-            *(Student(f"student{number}", room, seed).attend(until) for number in range(students)),
-        )
+        async with asyncio.TaskGroup() as everybody:
+            everybody.create_task(nemesis.rage(until))
+            for number in range(students):
+                everybody.create_task(Student(f"student{number}", room, seed).attend(until))
     finally:
         quiet.set()
         await asyncio.gather(*flushing)
