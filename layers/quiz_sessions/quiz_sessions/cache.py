@@ -396,7 +396,7 @@ def _revision(start: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
-def _committed_since(attempt: Attempt, text: bytes | None) -> Drafts:
+def _committed_since(attempt: Attempt, text: bytes | str | None) -> Drafts:
     """The answers of a cached session that are later than those of `attempt`."""
     try:
         newer = attempt if text is None else Attempt.from_json(text)
