@@ -60,7 +60,9 @@ def running_stores() -> Iterator[Stores]:
         Valkey(Path(folder, "valkey"), persist=False) as valkey,
     ):
         upgrade(postgres.url)
-        yield Stores(postgres.url, valkey.url)
+        # The cache is given up after a quarter of a second, and a busy machine stalls for as long: only
+        # tests of that, which have servers of their own, are to meet it.
+        yield Stores(postgres.url, f"{valkey.url}?socket_timeout=10&socket_connect_timeout=10")
 
 
 @pytest.fixture

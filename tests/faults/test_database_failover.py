@@ -980,7 +980,7 @@ async def test_an_attempt_is_reopened_once(
 ) -> None:
     session_id = await start(services.manager, at=current_micros() - 1900 * SECOND)
     await services.flusher.run()
-    proxy.lose(b"UPDATE quiz_attempts", loss)
+    proxy.lose(b"COMMIT", loss)
     response = await api("POST", f"/sessions/{session_id}/reopen", MORE)
     assert proxy.losses == []
     assert (response.status_code, response.json()["status"]) == (200, "started")

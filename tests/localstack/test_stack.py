@@ -96,12 +96,13 @@ def deployed(running_stores: Stores, tmp_path_factory: pytest.TempPathFactory) -
             Name="database", SecretString=json.dumps({"username": address.username, "password": "unused"})
         )
         where = f"postgresql://{address.host}:{address.port}{address.path}"
+        cache = running_stores.redis_url.partition("?")[0]
         command: list[str | Path] = [
             SAM, "deploy", "--template-file", BUILT, "--stack-name", NAME, "--s3-bucket", "artefacts",
             "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset",
             "--no-progressbar", "--no-fail-on-empty-changeset", "--parameter-overrides",
             "Target=localstack", "Architecture=x86_64", f"LocalDatabaseUrl={where}",
-            f"LocalDatabaseSecretArn={secret['ARN']}", f"LocalRedisUrl={running_stores.redis_url}",
+            f"LocalDatabaseSecretArn={secret['ARN']}", f"LocalRedisUrl={cache}",
         ]  # fmt: skip
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=180, cwd=ROOT)
         assert done.returncode == 0, done.stdout + done.stderr + localstack.log.read_text()[-8000:]

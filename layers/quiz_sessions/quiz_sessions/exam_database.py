@@ -180,9 +180,8 @@ class ExamDatabase:
         self, quiz_id: str, rules: QuizRules, at: Micros, by: str | None, time_limit: int
     ) -> tuple[Quiz, bool, list[UUID]]:
         """Register a quiz or change it; returns it, whether it is new, and the attempts it rescheduled."""
-        _, (row,), rescheduled = await self._postgres.fetch_together(
+        (row,), rescheduled = await self._postgres.fetch_together(
             [
-                _LOCK_QUIZ,
                 f"""
                 INSERT INTO quizzes AS known (
                     quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
@@ -206,7 +205,7 @@ class ExamDatabase:
                     when_active = %(when_active)s, show_results = %(show_results)s,
                     questions = %(questions)s, gradable = %(gradable)s, updated_at = %(at)s,
                     updated_by = %(by)s
-                RETURNING {_QUIZ}, xmax = 0 AS created""",
+                RETURNING {_QUIZ}, xmax = 0 OR revision = 1 AS created""",
                 _RESCHEDULE,
             ],
             {
@@ -227,6 +226,7 @@ class ExamDatabase:
                 "time_limit": time_limit,
                 "resent": False,
             },
+            lock=_LOCK_QUIZ,
             resend={"resent": True},
         )
         return _quiz(row), row["created"], [changed["id"] for changed in rescheduled]
@@ -240,9 +240,8 @@ class ExamDatabase:
 
     async def delete_quiz(self, quiz_id: str) -> bool | None:
         """Forget a quiz; None where none is registered, False where attempts at it are open."""
-        _, found, deleted = await self._postgres.fetch_together(
+        found, deleted = await self._postgres.fetch_together(
             [
-                _LOCK_QUIZ,
                 "SELECT quiz_id FROM quizzes WHERE quiz_id = %(quiz_id)s FOR UPDATE",
                 """
                 WITH deleted AS (
@@ -257,6 +256,7 @@ class ExamDatabase:
                 WHERE %(resent)s AND NOT EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)""",
             ],
             {"quiz_id": quiz_id, "resent": False},
+            lock=_LOCK_QUIZ,
             resend={"resent": True},
         )
         return bool(deleted) if found or deleted else None
@@ -267,7 +267,6 @@ class ExamDatabase:
         """Give a user extra time for a quiz, or another amount; returns the open attempts it rescheduled."""
         *_, rescheduled = await self._postgres.fetch_together(
             [
-                _LOCK_QUIZ,
                 """
                 INSERT INTO attempt_counters (
                     user_id, quiz_id, last_attempt_no, extra_seconds, extra_reason, extra_granted_by,
@@ -289,6 +288,7 @@ class ExamDatabase:
                 "time_limit": time_limit,
                 "resent": False,
             },
+            lock=_LOCK_QUIZ,
             resend={"resent": True},
         )
         return [row["id"] for row in rescheduled]
@@ -309,9 +309,8 @@ class ExamDatabase:
         self, user_id: str, quiz_id: str, at: Micros, by: str | None, time_limit: int
     ) -> list[UUID] | None:
         """Take extra time back; returns the open attempts it rescheduled, None where there was none."""
-        _, deleted, rescheduled = await self._postgres.fetch_together(
+        deleted, rescheduled = await self._postgres.fetch_together(
             [
-                _LOCK_QUIZ,
                 """
                 WITH deleted AS (
                     UPDATE attempt_counters SET extra_seconds = 0, extra_reason = NULL,
@@ -335,6 +334,7 @@ class ExamDatabase:
                 "time_limit": time_limit,
                 "resent": False,
             },
+            lock=_LOCK_QUIZ,
             resend={"resent": True},
         )
         return [row["id"] for row in rescheduled] if deleted else None
@@ -487,7 +487,7 @@ class ExamDatabase:
                 UNION ALL SELECT {ATTEMPT} FROM current WHERE outcome <> 'changed'
             ) AS row"""
         parameters = {"id": session_id, "seconds": seconds, "time_limit": time_limit}
-        found = await self._change(statement, parameters, change, first=_LOCK_QUIZ_OF)
+        found = await self._change(statement, parameters, change, lock=_LOCK_QUIZ_OF)
         if found is not None and found[0] is ChangeOutcome.ACTIVE:
             raise ActiveAttemptError(None)
         return found
@@ -701,17 +701,16 @@ class ExamDatabase:
     # Inside
 
     async def _change(
-        self, statement: str, parameters: dict[str, Any], change: Change, *, first: str | None = None
+        self, statement: str, parameters: dict[str, Any], change: Change, *, lock: str | None = None
     ) -> tuple[ChangeOutcome, Attempt] | None:
         parameters |= _parameters(change)
-        statements = [statement] if first is None else [first, statement]
         try:
-            *_, rows = await self._postgres.fetch_together(statements, parameters)
+            (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
         except errors.UniqueViolation as error:
             if error.diag.constraint_name == "quiz_attempts_sole":
                 raise ActiveAttemptError(None) from error
             # The same change, sent twice, committed in between: now it is known.
-            *_, rows = await self._postgres.fetch_together(statements, parameters)
+            (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
         if not rows:
             return None
         outcome = ChangeOutcome(rows[0].pop("outcome"))

@@ -95,41 +95,51 @@ class Postgres:
         statements: Sequence[str],
         parameters: dict[str, Any],
         *,
+        lock: str | None = None,
         resend: dict[str, Any] | None = None,
         probe: bool = False,
     ) -> list[list[DictRow]]:
         """The same for several statements: one transaction, in which each sees what is committed by then.
 
-        `resend` is used where the reply to COMMIT was lost, and the transaction had rows to return: where
-        the connection broke before, nothing was done.
+        It begins with `lock`, a statement that waits its turn. `resend` is used where the reply to COMMIT was
+        lost, and the transaction had rows to return: where the connection broke before, nothing was done.
         """
         until = time.monotonic() + CALL_SECONDS
         try:
-            return await self._fetch_once(statements, parameters, until, probe=probe)
+            return await self._fetch_once(statements, parameters, until, lock, probe=probe)
         except _LostReplyError as error:
             if error.in_doubt:
                 parameters = parameters | (resend or {})
             # Connections of the same age have most likely broken too.
             await self._pool.drain()
         try:
-            return await self._fetch_once(statements, parameters, until, probe=True)
+            return await self._fetch_once(statements, parameters, until, lock, probe=True)
         except _LostReplyError as error:
             self._breaker.trip()
             raise DatabaseUnavailableError from error
 
     async def _fetch_once(
-        self, statements: Sequence[str], parameters: dict[str, Any], until: float, *, probe: bool
+        self,
+        statements: Sequence[str],
+        parameters: dict[str, Any],
+        until: float,
+        lock: str | None,
+        *,
+        probe: bool,
     ) -> list[list[DictRow]]:
         rows: list[list[DictRow]] = []
+        alone = len(statements) == 1 and lock is None
         try:
             async with self._connection(until, probe=probe) as connection, AsyncExitStack() as stack:
-                if len(statements) > 1:
+                if not alone:
                     await stack.enter_async_context(connection.transaction())
+                if lock is not None:
+                    await connection.execute(lock.encode(), parameters)
                 for statement in statements:
                     cursor = await connection.execute(statement.encode(), parameters)
                     rows.append(await cursor.fetchall())
         except errors.Error as error:
-            await self._raise(error, len(statements) == 1 or (len(rows) == len(statements) and any(rows)))
+            await self._raise(error, alone or (len(rows) == len(statements) and any(rows)))
         self._breaker.reset()
         self._last_reply = time.monotonic()
         return rows
