@@ -41,6 +41,11 @@ async def test_without_a_bug_every_scenario_ends_well(both_servers: Servers, fol
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_every_bug_can_be_planted(bug: Bug, folder: Path) -> None:
+    copy_of_layer(folder, bug.plant)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 async def test_the_checker_finds(bug: Bug, both_servers: Servers, folder: Path) -> None:
     if bug not in BUGS[:FIRST_BUGS] and not os.environ.get("ALL_PLANTED_BUGS"):
         pytest.skip("`make faults` plants all bugs")

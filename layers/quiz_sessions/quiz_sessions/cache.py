@@ -11,7 +11,7 @@ import asyncio
 import json
 import operator
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -37,6 +37,8 @@ POOL_SECONDS = 0.5
 MAX_CONNECTIONS = 64
 CLUSTER_CONNECTIONS = 512
 """To each node."""
+SCRIPT_BYTES = 256 * 1024
+"""Arguments that one call of a script takes, unless those of one session are more."""
 SET_ASIDE_TTL_SECONDS = 7 * 24 * 3600
 DIRTY = "dirty:{}"
 CLUSTER_SHARDS = 16
@@ -110,7 +112,7 @@ class Cache:
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row unless a newer one is there."""
         async with self._pipeline(writes=(attempt.id,)) as pipe:
-            self._queue_session(pipe, attempt, "always")
+            self._queue_sessions(pipe, [(attempt, True)])
             await pipe.execute()
 
     async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> Drafts:
@@ -123,7 +125,7 @@ class Cache:
         for question in questions:
             superseded += (_QUESTION + question, attempt.answered_at(question))
         async with self._pipeline(writes=(attempt.id,)) as pipe:
-            self._queue_session(pipe, attempt, "always")
+            self._queue_sessions(pipe, [(attempt, True)])
             pipe.eval(_script("drop_superseded"), 1, _drafts_key(attempt.id), *superseded)
             pipe.hgetall(_drafts_key(attempt.id))
             # After the drafts: what a flush has cleared is in the row that it cached before.
@@ -196,11 +198,12 @@ class Cache:
         """
         attempts = list(attempts)
         async with self._pipeline(writes=[attempt.id for attempt, _ in attempts]) as pipe:
-            for attempt, always in attempts:
-                self._queue_session(pipe, attempt, "always" if always else "if_cached")
-            for session_id, fields in cleared.items():
-                if fields:
-                    pipe.eval(_script("clear_drafts"), 1, _drafts_key(session_id), *_pairs(fields))
+            self._queue_sessions(pipe, attempts)
+            clearing = {
+                _drafts_key(i): [len(fields), *_pairs(fields)] for i, fields in cleared.items() if fields
+            }
+            for keys, arguments in self._grouped(clearing):
+                pipe.eval(_script("clear_drafts"), len(keys), *keys, *arguments)
             await self._before_other_slots(pipe)
             shards: dict[str, dict[str, str]] = {}
             for session_id, score in acknowledged.items():
@@ -245,16 +248,37 @@ class Cache:
         if isinstance(self._redis, RedisCluster):
             await pipe.execute()
 
-    def _queue_session(self, pipe: _Pipeline, attempt: Attempt, mode: str) -> None:
-        pipe.eval(
-            _script("put_session"),
-            1,
-            _session_key(attempt.id),
-            attempt.revision,
-            attempt.to_json(),
-            self._session_ttl,
-            mode,
-        )
+    def _queue_sessions(self, pipe: _Pipeline, attempts: Iterable[tuple[Attempt, bool]]) -> None:
+        """Each with whether it is cached even where it was not."""
+        sessions = {
+            _session_key(attempt.id): [
+                attempt.revision,
+                attempt.to_json(),
+                "always" if always else "if_cached",
+            ]
+            for attempt, always in attempts
+        }
+        for keys, arguments in self._grouped(sessions):
+            pipe.eval(_script("put_session"), len(keys), *keys, self._session_ttl, *arguments)
+
+    def _grouped(
+        self, commands: Mapping[str, Sequence[_Argument]]
+    ) -> Iterator[tuple[list[str], list[_Argument]]]:
+        """Keys and their arguments as one call of a script takes them."""
+        keys: list[str] = []
+        arguments: list[_Argument] = []
+        size = 0
+        for key, own in commands.items():
+            weight = sum(len(argument) for argument in own if not isinstance(argument, int))
+            # A cluster's keys lie in slots of their own; a server does nothing else while a script runs.
+            if keys and (isinstance(self._redis, RedisCluster) or size + weight > SCRIPT_BYTES):
+                yield keys, arguments
+                keys, arguments, size = [], [], 0
+            keys.append(key)
+            arguments += own
+            size += weight
+        if keys:
+            yield keys, arguments
 
     @asynccontextmanager
     async def _pipeline(self, writes: Iterable[UUID] = ()) -> AsyncIterator[_Pipeline]:
@@ -309,6 +333,7 @@ class Cache:
 
 
 _Pipeline: TypeAlias = Pipeline | ClusterPipeline
+_Argument: TypeAlias = str | bytes | int
 
 
 def _connect(url: str) -> Redis:

@@ -566,11 +566,10 @@ class Database:
                     %(now)s
                 FROM changed JOIN judged USING (id)
             )
-            SELECT settlement, late, row.* FROM judged, LATERAL (
-                SELECT {ATTEMPT} FROM changed WHERE changed.id = judged.id
-                UNION ALL SELECT {ATTEMPT} FROM locked
-                WHERE locked.id = judged.id AND settlement = 'unchanged'
-            ) AS row""",
+            SELECT settlement, late, row.* FROM judged JOIN (
+                SELECT {ATTEMPT} FROM changed
+                UNION ALL SELECT {ATTEMPT} FROM judged WHERE settlement = 'unchanged'
+            ) AS row USING (id)""",
             {"batch": dump_json(batch), "now": from_micros(now)},
         )
         return [_settled(row) for row in rows]

@@ -293,8 +293,8 @@ BUGS = (
         (
             (
                 "lua/put_session.lua",
-                "if revision and tonumber(revision) >= tonumber(ARGV[1]) then",
-                "if false then",
+                "local newer = known and tonumber(known) >= tonumber(revision)",
+                "local newer = false",
             ),
         ),
     ),
@@ -354,15 +354,15 @@ BUGS = (
         (
             (
                 "database.py",
-                "FROM written, sent, (SELECT lateness FROM current) AS lateness",
-                "FROM written, sent, (SELECT lateness FROM current) AS lateness WHERE false",
+                "current_question_at AS known_at FROM current) AS before",
+                "current_question_at AS known_at FROM current) AS before WHERE false",
             ),
         ),
     ),
     Bug(
         "the flush does not lock the rows that it judges",
         a_commit_and_a_flush_wait_for_one_row,
-        (("database.py", "ORDER BY id FOR UPDATE SKIP LOCKED", "ORDER BY id"),),
+        (("database.py", 'ORDER BY id FOR UPDATE {"" if wait else "SKIP LOCKED"}', "ORDER BY id"),),
     ),
     Bug(
         "drafts are cleared by their names",
@@ -370,7 +370,7 @@ BUGS = (
         (
             (
                 "lua/clear_drafts.lua",
-                "if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then",
+                "if redis.call('HGET', key, ARGV[i]) == ARGV[i + 1] then",
                 "if true then",
             ),
         ),
@@ -378,7 +378,7 @@ BUGS = (
     Bug(
         "a statement does not know its repeat",
         the_reply_to_a_commit_is_lost,
-        (("database.py", "'write_id', %(write_id)s::text, 'current_question'", "'current_question'"),),
+        (("database.py", "'write_id', %(write_id)s::text,", ""),),
     ),
     Bug(
         "a session is marked dirty before its draft is there",
@@ -420,7 +420,7 @@ BUGS = (
         (
             (
                 "cache.py",
-                """            self._queue_session(pipe, attempt, "always")
+                """            self._queue_sessions(pipe, [(attempt, True)])
             await pipe.execute()
 """,
                 """            pipe.set(_session_key(attempt.id), attempt.to_json())

@@ -1,12 +1,16 @@
 -- Remove exactly the drafts that a flush has dealt with; one that has changed since stays.
--- KEYS[1]  {session:<id>}:drafts
--- ARGV     pairs: field, the whole value as it was read
+-- KEYS     {session:<id>}:drafts, any number that share a slot
+-- ARGV     for each key: how many fields, then as many pairs: field, the whole value as it was read
 -- Reply    how many were removed
-local removed = 0
-for i = 1, #ARGV, 2 do
-  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
-    redis.call('HDEL', KEYS[1], ARGV[i])
-    removed = removed + 1
+local removed, at = 0, 1
+for _, key in ipairs(KEYS) do
+  local last = at + 2 * tonumber(ARGV[at])
+  for i = at + 1, last, 2 do
+    if redis.call('HGET', key, ARGV[i]) == ARGV[i + 1] then
+      redis.call('HDEL', key, ARGV[i])
+      removed = removed + 1
+    end
   end
+  at = last + 1
 end
 return removed
