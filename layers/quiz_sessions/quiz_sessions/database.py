@@ -594,7 +594,7 @@ class Database:
         rows = await self._postgres.fetch(
             """
             SELECT id, revision FROM quiz_attempts
-            WHERE last_updated > clock_timestamp() - make_interval(secs => %(seconds)s)""",
+            WHERE last_updated > statement_timestamp() - make_interval(secs => %(seconds)s)""",
             {"seconds": seconds},
         )
         return [(row["id"], row["revision"]) for row in rows]

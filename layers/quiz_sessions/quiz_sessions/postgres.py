@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from enum import Enum, auto
+from functools import cache
 from typing import Any, Final, NoReturn
 
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor, errors
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -45,6 +47,7 @@ class Postgres:
             kwargs={
                 "autocommit": True,
                 "row_factory": dict_row,
+                "cursor_factory": AsyncRawCursor,
                 # Named prepared statements would pin a connection of RDS Proxy.
                 "prepare_threshold": None,
                 "connect_timeout": 1,
@@ -134,9 +137,9 @@ class Postgres:
                 if not alone:
                     await stack.enter_async_context(connection.transaction())
                 if lock is not None:
-                    await connection.execute(lock.encode(), parameters)
+                    await _execute(connection, lock, parameters)
                 for statement in statements:
-                    cursor = await connection.execute(statement.encode(), parameters)
+                    cursor = await _execute(connection, statement, parameters)
                     rows.append(await cursor.fetchall())
         except errors.Error as error:
             await self._raise(error, alone or (len(rows) == len(statements) and any(rows)))
@@ -237,6 +240,27 @@ def _meaning(error: errors.Error) -> _Meaning:
         # The driver's own: the connection has broken, or their talk has.
         return _Meaning.LOST
     return next((kind for kind, states in _MEANINGS if error.sqlstate.startswith(states)), _Meaning.FAILED)
+
+
+async def _execute(
+    connection: AsyncConnection[DictRow], statement: str, parameters: dict[str, Any]
+) -> AsyncCursor[DictRow]:
+    numbered, names = _numbered(statement)
+    return await connection.execute(numbered, [parameters[name] for name in names])
+
+
+@cache
+def _numbered(statement: str) -> tuple[bytes, tuple[str, ...]]:
+    """A statement with $1, $2, ... for its named parameters, and their names in that order.
+
+    psycopg does the same with each call, and remembers what came of it for short statements only.
+    """
+    names: dict[str, str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return names.setdefault(found[1], f"${len(names) + 1}")
+
+    return re.sub(r"%\((\w+)\)s", number, statement).encode(), tuple(names)
 
 
 def _sever(connection: AsyncConnection[DictRow]) -> None:

@@ -1,0 +1,106 @@
+"""How the benchmarks measure: two contenders in turn, in one run, on the same cores."""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from development_server.postgres import Postgres
+from development_server.valkey import Valkey
+from migrate_database.handler import upgrade
+from tests.conftest import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was measured of the service and of what it is held against.
+
+    Attributes:
+        what: the operation.
+        against: what the same is done with on the other side.
+        ours, theirs: milliseconds of each round.
+        bar: the largest allowed ratio of ours to theirs, by name of a statistic.
+    """
+
+    what: str
+    against: str
+    ours: Sequence[float]
+    theirs: Sequence[float]
+    bar: dict[str, float]
+    limits_ms: dict[str, float] = field(default_factory=dict)
+
+    def figures(self) -> list[dict[str, object]]:
+        """A line of the table for each bar."""
+        lines: list[dict[str, object]] = []
+        for name, most in self.bar.items():
+            ours, theirs = STATISTICS[name](self.ours), STATISTICS[name](self.theirs)
+            lines.append(
+                {
+                    "what": f"{self.what}, {name}",
+                    "ours": f"{ours:.2f} ms",
+                    "against": f"{self.against}: {theirs:.2f} ms",
+                    "ratio": round(ours / theirs, 2),
+                    "bar": f"<= {most}",
+                    "met": ours / theirs <= most,
+                }
+            )
+        for name, most in self.limits_ms.items():
+            ours = STATISTICS[name](self.ours)
+            lines.append(
+                {
+                    "what": f"{self.what}, {name}",
+                    "ours": f"{ours:.2f} ms",
+                    "against": "",
+                    "ratio": None,
+                    "bar": f"<= {most} ms",
+                    "met": ours <= most,
+                }
+            )
+        return lines
+
+
+def p99(values: Sequence[float]) -> float:
+    return statistics.quantiles(values, n=100)[98]
+
+
+STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"median": statistics.median, "p99": p99}
+
+
+def in_turn(
+    ours: Callable[[], object], theirs: Callable[[], object], rounds: int, calls: int, warm_up: int = 30
+) -> tuple[list[float], list[float]]:
+    """Milliseconds of each call: `rounds` times `calls` of ours, then as many of theirs."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(warm_up):
+        ours()
+        theirs()
+    for _ in range(rounds):
+        for contender, kept in zip((ours, theirs), times, strict=True):
+            gc.collect()
+            for _ in range(calls):
+                begun = time.perf_counter()
+                contender()
+                kept.append((time.perf_counter() - begun) * 1000)
+    return times
+
+
+@contextmanager
+def pinned_stores() -> Iterator[Stores]:
+    """Both servers on the last core, durable, and this process on the first for as long."""
+    cores = sorted(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory(prefix="quiz-bench-") as folder:
+        os.sched_setaffinity(0, {cores[-1]})
+        try:
+            with Postgres(Path(folder, "postgres")) as postgres, Valkey(Path(folder, "valkey")) as valkey:
+                os.sched_setaffinity(0, {cores[0]})
+                upgrade(postgres.url)
+                yield Stores(postgres.url, valkey.url)
+        finally:
+            os.sched_setaffinity(0, cores)

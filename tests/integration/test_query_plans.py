@@ -1,0 +1,119 @@
+"""What each operation costs a table with many attempts: no request and no flush reads all of one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import psycopg
+import pytest
+import redis
+
+from quiz_sessions.models import Micros
+from quiz_sessions.parts import current_micros
+from quiz_sessions.quizzes import QuizRules
+from quiz_sessions.wiring import Services, build_services
+from tests.conftest import Stores
+
+MANY = 20_000
+SECOND: Micros = 1_000_000
+
+Operation = Callable[[Services, UUID, UUID], Awaitable[object]]
+
+OPERATIONS: dict[str, Operation] = {
+    "start": lambda s, one, ended: s.manager.create_session("somebody", "quiz1", idempotency_key="key"),
+    "start under rules": lambda s, one, ended: s.manager.create_session("user1", "ruled"),
+    "read": lambda s, one, ended: s.manager.get_session(one),
+    "deadline": lambda s, one, ended: s.manager.get_deadline(one),
+    "answer": lambda s, one, ended: s.manager.update_answers(one, {"1": "A"}),
+    "autosave": lambda s, one, ended: s.manager.update_answers(one, {"1": "A"}, autosave=True),
+    "complete": lambda s, one, ended: s.manager.complete(one, {"1": "A"}),
+    "abandon": lambda s, one, ended: s.manager.abandon(one),
+    "extend": lambda s, one, ended: s.exams.extend(one, 60, "late"),
+    "reopen": lambda s, one, ended: s.exams.reopen(ended, 60, "again"),
+    "late answers": lambda s, one, ended: s.exams.late_answers(ended),
+    "extra time": lambda s, one, ended: s.exams.put_accommodation("user1", "quiz1", 60, "more time"),
+    "list a user's": lambda s, one, ended: s.records.find(user_id="user7"),
+    "list a quiz's": lambda s, one, ended: s.records.find(quiz_id="quiz7"),
+    "trail": lambda s, one, ended: s.records.trail(one),
+    "at a version": lambda s, one, ended: s.records.at_version(one, 0),
+    "verify": lambda s, one, ended: s.records.verify(one),
+    "flush": lambda s, one, ended: s.flusher.run(),
+}
+
+
+@pytest.fixture(scope="module")
+def crowded(running_stores: Stores) -> Stores:
+    """Many ended attempts at many quizzes, each with an event."""
+    running_stores.clear()
+    with psycopg.connect(running_stores.database_url, autocommit=True) as connection:
+        connection.execute("SET statement_timeout = 0")
+        connection.execute(
+            """
+            INSERT INTO quiz_attempts (id, user_id, quiz_id, attempt_no, status, time_remaining,
+                time_limit_seconds, started_at, expires_at, ended_at, last_updated)
+            SELECT gen_random_uuid(), 'user' || mod(number, 5000), 'quiz' || mod(number, 200), number, 'expired', 0,
+                3600, begun, begun + interval '1 hour', begun + interval '1 hour', begun + interval '1 hour'
+            FROM generate_series(1, %s) AS number,
+                (SELECT clock_timestamp() - interval '2 days' AS begun) AS beginning""",
+            (MANY,),
+        )
+        connection.execute(
+            """
+            INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, published_at)
+            SELECT id, 0, 0, 'started', '{}', started_at, started_at FROM quiz_attempts"""
+        )
+        connection.execute(
+            """
+            INSERT INTO attempt_counters (user_id, quiz_id, last_attempt_no)
+            SELECT user_id, quiz_id, max(attempt_no) FROM quiz_attempts GROUP BY user_id, quiz_id"""
+        )
+        connection.execute("VACUUM ANALYZE quiz_attempts, attempt_events, attempt_counters")
+    return running_stores
+
+
+def scans(stores: Stores) -> dict[str, int]:
+    """How often each table has been read as a whole, and each index at all."""
+    with psycopg.connect(stores.database_url, autocommit=True) as connection:
+        return dict(
+            connection.execute(
+                """
+                SELECT relname, seq_scan FROM pg_stat_user_tables
+                WHERE relname IN ('quiz_attempts', 'attempt_events', 'attempt_counters')
+                UNION ALL SELECT indexrelname, idx_scan FROM pg_stat_user_indexes"""
+            ).fetchall()
+        )
+
+
+async def perform(stores: Stores, operation: Operation) -> None:
+    """Prepare two attempts of a moment ago, then the operation alone is counted."""
+    services = build_services(stores.settings)
+    one = (await services.manager.create_session("user1", "quiz1")).id
+    an_hour_ago = current_micros() - 3600 * SECOND
+    ended = (await services.manager.create_session("user1", "quiz2", at=an_hour_ago)).id
+    await services.exams.put_quiz("ruled", QuizRules(time_limit_seconds=60, max_attempts=None))
+    await services.manager.get_session(ended)
+    await services.manager.update_answers(one, {"2": "B"}, autosave=True)
+    await services.close()
+    with redis.Redis.from_url(stores.redis_url) as valkey:
+        valkey.delete(f"session:{one}", f"session:{ended}")
+    before = scans(stores)
+    services = build_services(stores.settings)
+    await operation(services, one, ended)
+    # Its connections hand their counts over when they end.
+    await services.close()
+    stores_after = scans(stores)
+    used = {name: count - before[name] for name, count in stores_after.items() if count != before[name]}
+    assert used
+    assert not used.keys() & {"quiz_attempts", "attempt_events", "attempt_counters"}, used
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_no_table_is_read_as_a_whole(crowded: Stores, name: str) -> None:
+    await perform(crowded, OPERATIONS[name])
+
+
+async def test_expiring_uses_the_index_of_open_attempts(crowded: Stores) -> None:
+    before = scans(crowded)["quiz_attempts_overdue"]
+    await perform(crowded, OPERATIONS["flush"])
+    assert scans(crowded)["quiz_attempts_overdue"] > before
