@@ -36,6 +36,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.DeadlineMovedError: (409, "deadline_moved"),
     errors.SessionOpenError: (409, "session_open"),
     errors.SessionStateError: (409, "session_state"),
+    errors.TrailDamagedError: (409, "trail_damaged"),
     errors.GradedByKeyError: (409, "graded_by_key"),
     errors.VersionConflictError: (409, "version_conflict"),
     errors.SessionClosedError: (409, "session_closed"),

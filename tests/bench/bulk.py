@@ -149,13 +149,14 @@ async def _flush_by_hand(valkey: Redis, connection: AsyncConnection[Any], ids: l
         batch = [
             {"id": key.removeprefix("hand:"), "answers": json.loads(value)}
             for key, value in zip(keys, values, strict=True)
+            if value is not None
         ]
         await connection.execute(
             """
-            UPDATE quiz_attempts SET answers = quiz_attempts.answers || batch.answers, revision = revision + 1,
-                last_updated = clock_timestamp()
+            UPDATE quiz_attempts AS attempt SET answers = attempt.answers || batch.answers,
+                revision = revision + 1, last_updated = clock_timestamp()
             FROM jsonb_to_recordset(%s::jsonb) AS batch (id uuid, answers jsonb)
-            WHERE quiz_attempts.id = batch.id""",
+            WHERE attempt.id = batch.id""",
             (json.dumps(batch),),
         )
         await valkey.delete(*keys)

@@ -13,7 +13,9 @@ import redis
 
 from quiz_sessions import rules
 from quiz_sessions.flush import Flusher, FlushReport
+from quiz_sessions.grading import parse_questions
 from quiz_sessions.models import Draft, Drafts, Micros
+from quiz_sessions.quizzes import QuizRules
 from quiz_sessions.wiring import Services
 from tests.builders import SECOND, START
 from tests.conftest import Stores
@@ -407,3 +409,40 @@ async def test_a_session_whose_drafts_are_refused_expires_without_them(
     assert (report.sessions_expired, report.flush_failures) == (2, 1)
     assert {row(database, session_id)["status"] for session_id in (bad, good)} == {"expired"}
     assert valkey.hlen(drafts_key(bad)) == 1
+
+
+async def test_a_member_of_the_dirty_index_that_is_no_id_is_set_aside_and_holds_up_no_one(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "A")
+    valkey.zadd("dirty:0", {b"\xff not an id": 1})
+    report = await flush(services)
+    assert (report.sessions_flushed, report.dirty_sessions, report.sessions_set_aside) == (1, 0, 1)
+    assert row(database, session_id)["answers"] == {"0": "A"}
+    assert valkey.smembers("dirty:set-aside") == {b"\xff not an id"}
+
+
+async def test_a_step_that_fails_is_told_after_the_others_have_run(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    questions = parse_questions({"0": {"grading": "exact", "key": "A"}})
+    await services.exams.put_quiz("quiz1", QuizRules(questions=questions), at=START)
+    ended, cached = [await start(services, user) for user in ("user1", "user2")]
+    await autosave(services, ended, "A")
+    # As nobody but a person at the database could: the key makes no sense.
+    database.execute("UPDATE quizzes SET questions = '[1]'")
+    # A row ahead of its cached session is for the step that comes after.
+    database.execute(
+        """
+        UPDATE quiz_attempts SET revision = revision + 5, expires_at = expires_at + interval '1 hour'
+        WHERE id = %s""",
+        [cached],
+    )
+    with pytest.raises(ExceptionGroup) as failed:
+        await flush(services, END + SECOND)
+    assert len(failed.value.exceptions) == 1
+    assert row(database, ended)["status"] == "expired"
+    healed = valkey.get(f"session:{cached}")
+    assert isinstance(healed, bytes)
+    assert json.loads(healed)["revision"] >= 5

@@ -52,10 +52,12 @@ def crowded(running_stores: Stores) -> Stores:
             """
             INSERT INTO quiz_attempts (id, user_id, quiz_id, attempt_no, status, time_remaining,
                 time_limit_seconds, started_at, expires_at, ended_at, last_updated)
-            SELECT gen_random_uuid(), 'user' || mod(number, 5000), 'quiz' || mod(number, 200), number, 'expired', 0,
-                3600, begun, begun + interval '1 hour', begun + interval '1 hour', begun + interval '1 hour'
+            SELECT gen_random_uuid(), 'user' || mod(number, 5000), 'quiz' || mod(number, 200), number,
+                'expired', 0, 3600, begun, ended, ended, ended
             FROM generate_series(1, %s) AS number,
-                (SELECT clock_timestamp() - interval '2 days' AS begun) AS beginning""",
+                (
+                    SELECT now() - interval '2 days' AS begun, now() - interval '47 hours' AS ended
+                ) AS times""",
             (MANY,),
         )
         connection.execute(

@@ -159,12 +159,19 @@ class Cache:
     # The flush
 
     async def dirty(self, shard: int, since: float, limit: int) -> list[tuple[UUID, float]]:
-        """The first `limit` dirty sessions of a shard with their marks, oldest first, from `since` on."""
+        """The first `limit` dirty sessions of a shard with their marks, oldest first, from `since` on.
+
+        A member that is no id, which nobody but a person can have put there, is set aside.
+        """
         key = DIRTY.format(shard)
         async with self._pipeline() as pipe:
             pipe.zrange(key, since, "+inf", byscore=True, offset=0, num=limit, withscores=True)
             (page,) = await pipe.execute()
-        return [(UUID(member.decode()), mark) for member, mark in page]
+            marks = [(_session_id(member), mark) for member, mark in page]
+            if odd := [member for (member, _), (known, _) in zip(page, marks, strict=True) if known is None]:
+                await self._redis.sadd(SET_ASIDE, *odd)
+                await self._redis.zrem(key, *odd)
+        return [(session_id, mark) for session_id, mark in marks if session_id is not None]
 
     async def backlog(self) -> tuple[int, float, int]:
         """How many sessions are dirty, the age of the oldest mark in seconds, and how many are set aside."""
@@ -382,6 +389,13 @@ def _session_key(session_id: UUID) -> str:
 
 def _drafts_key(session_id: UUID) -> str:
     return f"{{session:{session_id}}}:drafts"
+
+
+def _session_id(member: bytes) -> UUID | None:
+    try:
+        return UUID(member.decode())
+    except ValueError:
+        return None
 
 
 def _dump_draft(draft: Draft) -> str:

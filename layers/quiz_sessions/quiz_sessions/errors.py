@@ -222,6 +222,13 @@ class VersionNotFoundError(QuizSessionsError):
         super().__init__("The session has no such version.")
 
 
+class TrailDamagedError(QuizSessionsError):
+    """The trail was changed in the database, and makes no sense any more."""
+
+    def __init__(self) -> None:
+        super().__init__("The history of this session was damaged; /sessions/{id}/verify says where.")
+
+
 class GradedByKeyError(QuizSessionsError):
     """The quiz has an answer key, which alone sets its scores."""
 

@@ -126,8 +126,12 @@ class Flusher:
             shard: the only part of the dirty index that this run is for; it does nothing else then.
 
         Raises nothing for a store that is away: the report counts it, and the next run takes up the rest.
+
+        Raises:
+            ExceptionGroup: steps met what they do not know, after all the others have run.
         """
         report = FlushReport()
+        unknown: list[Exception] = []
         steps: dict[str, _Step] = {
             "flush": self._flush,
             "expire": self._expire,
@@ -144,10 +148,17 @@ class Flusher:
             except (DatabaseUnavailableError, CacheUnavailableError, BusyError) as error:
                 report.flush_failures += 1
                 self._telemetry.survived("flush step put off", error, step=name)
+            except Exception as error:
+                # A row that somebody has damaged must not keep everybody else's from being flushed.
+                report.flush_failures += 1
+                self._telemetry.failed("flush step failed", error, step=name)
+                unknown.append(error)
         self._telemetry.measure(
             report.metrics(),
             {"OldestDirtyAgeSeconds": MetricUnit.Seconds, "OldestEventAgeSeconds": MetricUnit.Seconds},
         )
+        if unknown:
+            raise ExceptionGroup("flush steps failed", unknown)
         return report
 
     # Drafts

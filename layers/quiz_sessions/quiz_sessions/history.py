@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from .errors import TrailDamagedError
 from .models import Attempt, Status
 from .record_database import AttemptEvent
 
@@ -60,7 +61,17 @@ def replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
     """`attempt` as it was after the last event of `trail`, which begins with the attempt's first.
 
     What the trail does not tell stays as it is in `attempt`, as answer_meta and time_remaining.
+
+    Raises:
+        TrailDamagedError: an event that was changed makes no sense.
     """
+    try:
+        return _replay(attempt, trail)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise TrailDamagedError from error
+
+
+def _replay(attempt: Attempt, trail: Iterable[AttemptEvent]) -> Attempt:
     state = replace(
         attempt,
         answers={},
@@ -119,8 +130,7 @@ def differences(attempt: Attempt, trail: Iterable[AttemptEvent]) -> list[str]:
     events = list(trail)
     try:
         told = replay(attempt, events)
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
-        # An event that was changed need not make sense.
+    except TrailDamagedError:
         return list(COMPARED)
     # The release before this one told which question a write asked for, also where a later request had moved
     # on, and not the one that a draft left at the end.

@@ -135,6 +135,7 @@ class Records:
         Raises:
             SessionNotFoundError: there is no such session.
             VersionNotFoundError: it has not reached the version.
+            TrailDamagedError: its trail can't be understood.
         """
         rules.check_count("at_version", version)
         attempt = await self._attempt(session_id, owner)
