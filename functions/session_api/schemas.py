@@ -355,6 +355,7 @@ class EventsReply(BaseModel):
     """Changes of a session, in their order."""
 
     events: list[EventReply]
+    next_after: int | None = Field(description="The `after` of the next page; null on the last one.")
 
 
 class VerificationReply(BaseModel):

@@ -320,8 +320,10 @@ def _add_records(router: APIRouter, services: Callable[[], Services]) -> None:
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
     ) -> Response:
         _caller(request, services()).require(PROCTOR, GRADE)
-        trail = await services().records.trail(session_id, after=after, limit=limit)
-        return json_reply({"events": [event.to_dict() for event in trail]})
+        page = await services().records.trail(session_id, after=after, limit=limit)
+        return json_reply(
+            {"events": [event.to_dict() for event in page.events], "next_after": page.next_after}
+        )
 
     @router.get(
         "/sessions/{session_id}/verify",

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from jsonschema_rs import Draft202012Validator, Registry, meta
@@ -125,7 +126,7 @@ async def test_an_event_of_a_session_says_what_happened_to_it(services: Services
 
 async def test_the_hash_is_that_of_the_trail(services: Services) -> None:
     for _, detail in await sent(services):
-        trail = await services.records.trail(detail["session_id"])
+        trail = await services.parts.record_database.trail(UUID(detail["session_id"]))
         assert trail[detail["sequence"]].to_dict()["hash"] == detail["hash"]
 
 

@@ -397,7 +397,7 @@ async def test_the_hashes_are_as_documented(services: Services, database: Databa
 async def test_an_event_tells_who_and_why(services: Services) -> None:
     session_id = await start(services)
     await services.exams.extend(session_id, 60, "a fire drill", by="proctor1", at=LATER)
-    trail = await services.records.trail(session_id)
+    trail = (await services.records.trail(session_id)).events
     assert (trail[1].changes["by"], trail[1].changes["reason"]) == ("proctor1", "a fire drill")
 
 
@@ -406,14 +406,29 @@ async def test_the_trail_is_read_in_pages(services: Services, client: httpx.Asyn
     for number in range(4):
         await services.manager.update_answer(session_id, number, "A", at=LATER)
     shown: list[int] = []
-    while page := (
-        await client.get(
-            f"/sessions/{session_id}/events", params={"limit": 2, "after": shown[-1] if shown else -1}
-        )
-    ).json()["events"]:
-        assert len(page) <= 2
+    after: int | None = -1
+    while after is not None:
+        reply = await client.get(f"/sessions/{session_id}/events", params={"limit": 2, "after": after})
+        page, after = reply.json()["events"], reply.json()["next_after"]
+        assert 1 <= len(page) <= 2
         shown += [event["revision"] for event in page]
     assert shown == [0, 1, 2, 3, 4]
+
+
+async def test_a_page_of_large_events_fits_into_a_functions_reply(
+    services: Services, client: httpx.AsyncClient
+) -> None:
+    session_id = await start(services)
+    for number in range(4):
+        # Characters that are escaped twice: in the reply, and where the function's result holds it.
+        answers = {str(question): '"' * 32_000 + str(number) for question in range(15)}
+        await services.manager.update_answers(session_id, answers, at=LATER)
+    reply = await client.get(f"/sessions/{session_id}/events")
+    assert [event["revision"] for event in reply.json()["events"]] == [0, 1, 2]
+    assert len(json.dumps(reply.text, ensure_ascii=False)) < 6_000_000
+    rest = await client.get(f"/sessions/{session_id}/events", params={"after": reply.json()["next_after"]})
+    assert [event["revision"] for event in rest.json()["events"]] == [3, 4]
+    assert rest.json()["next_after"] is None
 
 
 @pytest.mark.parametrize(("limit", "status"), [(0, 422), (1, 200), (MAX_PAGE, 200), (MAX_PAGE + 1, 422)])

@@ -120,22 +120,32 @@ class RecordDatabase:
         return [attempt_of(row) for row in rows]
 
     async def trail(
-        self, session_id: UUID, *, after: int = -1, limit: int | None = None
+        self, session_id: UUID, *, after: int = -1, limit: int | None = None, max_bytes: int | None = None
     ) -> list[AttemptEvent]:
-        """The events of an attempt in their order, those behind revision `after`."""
+        """The events of an attempt in their order, those behind revision `after`.
+
+        At most `limit` of them, and no more after their changes come to `max_bytes`.
+        """
         rows = await self._postgres.fetch(
             """
-            SELECT event.revision, event.version, event.type, event.changes, event.at,
-                coalesce(event.hash, '') AS hash,
-                event.hash IS NOT DISTINCT FROM attempt_event_hash(
-                    previous.hash, event.attempt_id, event.revision, event.version, event.type,
-                    event.changes, event.at
-                ) AS holds
-            FROM attempt_events AS event LEFT JOIN attempt_events AS previous
-                ON previous.attempt_id = event.attempt_id AND previous.revision = event.revision - 1
-            WHERE event.attempt_id = %(id)s AND event.revision > %(after)s
-            ORDER BY event.revision LIMIT %(limit)s""",
-            {"id": session_id, "after": after, "limit": limit},
+            WITH page AS (
+                SELECT event.revision, event.version, event.type, event.changes, event.at,
+                    coalesce(event.hash, '') AS hash,
+                    event.hash IS NOT DISTINCT FROM attempt_event_hash(
+                        previous.hash, event.attempt_id, event.revision, event.version, event.type,
+                        event.changes, event.at
+                    ) AS holds,
+                    sum(octet_length(event.changes::text)) OVER (
+                        ORDER BY event.revision ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                    ) AS bytes_before
+                FROM attempt_events AS event LEFT JOIN attempt_events AS previous
+                    ON previous.attempt_id = event.attempt_id AND previous.revision = event.revision - 1
+                WHERE event.attempt_id = %(id)s AND event.revision > %(after)s
+                ORDER BY event.revision LIMIT %(limit)s
+            )
+            SELECT revision, version, type, changes, at, hash, holds FROM page
+            WHERE coalesce(bytes_before < %(max_bytes)s, true) ORDER BY revision""",
+            {"id": session_id, "after": after, "limit": limit, "max_bytes": max_bytes},
         )
         return [AttemptEvent(**row) for row in rows]
 

@@ -20,6 +20,8 @@ from .receipts import Receipt, answers_sha256
 from .record_database import AttemptEvent
 
 MAX_PAGE = 200
+MAX_PAGE_BYTES = 3 * 1024 * 1024 // 2
+"""Of events, and one more: a function's reply has 6 MB, in which half of the characters may be escaped."""
 MAX_MISSING = 1000
 """So many missing events are named."""
 _BEFORE_ALL = -(2**63)
@@ -35,6 +37,18 @@ class Page:
 
     sessions: list[Session]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrailPage:
+    """Events of a session in their order.
+
+    Attributes:
+        next_after: the revision behind which the next page begins; None on the last one.
+    """
+
+    events: list[AttemptEvent]
+    next_after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +130,8 @@ class Records:
             _write_cursor(page[-1]) if len(found) > limit else None,
         )
 
-    async def trail(
-        self, session_id: str | UUID, *, after: int = -1, limit: int = MAX_PAGE
-    ) -> list[AttemptEvent]:
-        """The events of a session behind revision `after`, in their order.
+    async def trail(self, session_id: str | UUID, *, after: int = -1, limit: int = MAX_PAGE) -> TrailPage:
+        """The events of a session behind revision `after`, at most `limit`, fewer where they are large.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -127,7 +139,9 @@ class Records:
         if not 1 <= limit <= MAX_PAGE or not -1 <= after <= rules.MAX_INTEGER:
             raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}, after a revision.")
         attempt = await self._attempt(session_id)
-        return await self._database.trail(attempt.id, after=after, limit=limit)
+        events = await self._database.trail(attempt.id, after=after, limit=limit, max_bytes=MAX_PAGE_BYTES)
+        more = bool(events) and events[-1].revision < attempt.revision
+        return TrailPage(events, events[-1].revision if more else None)
 
     async def at_version(self, session_id: str | UUID, version: int, *, owner: str | None = None) -> Session:
         """The session as it was before its next version.
