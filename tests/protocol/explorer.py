@@ -29,7 +29,16 @@ from .model import (
 )
 from .promises import Broken, Gap, Told
 
-READS = ("get", "find_event", "recent_revisions", "get_session", "get_drafts", "get_mark", "get_revision")
+READS = (
+    "get",
+    "find_event",
+    "read_trail",
+    "recent_revisions",
+    "get_session",
+    "get_drafts",
+    "get_mark",
+    "get_revision",
+)
 HEALING = -1
 """The trouble that only a clean comparison ends; the others end with a process's own next request."""
 
@@ -261,7 +270,7 @@ class Explorer:
             yield label, _with(done, who, process._replace(replies=replies)), None
         else:
             yield from self._hear(done, who, process, replies, label)
-        if step[0] == "settle" and not step[-1]:
+        if step[0] == "settle" and not step[3]:
             for after in self._spend(state, "skip"):
                 skipped = Label(name, "skips the row, which another holds")
                 yield from self._hear(after, who, process, (None,), skipped)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import suppress
 from enum import StrEnum
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 POSTGRES, VALKEY = "PostgreSQL", "Valkey"
@@ -56,6 +57,7 @@ class Rule(StrEnum):
     END_BOUNDS_DRAFTS = "no draft from after the end counts"
     LATE_MERGE = "a draft from before the end counts after it"
     LATE_IS_RECORDED = "a draft from after the end becomes an event"
+    TRAIL_OF_THE_ROW = "a row that changed since the statement read the trail is left alone"
     LATE_RECORDED_ONCE = "a late answer that is recorded is not recorded again"
 
 
@@ -80,6 +82,7 @@ class Draft(NamedTuple):
 
 
 Drafts: TypeAlias = tuple[Draft | None, ...]
+Trail: TypeAlias = tuple[int, frozenset[tuple[int, str, int]]]
 NO_DRAFTS: Drafts = (None,) * QUESTIONS
 
 
@@ -238,6 +241,7 @@ WORDS = {
     "get": "reads the row",
     "find_event": "looks for its write_id",
     "insert_event": "writes the event",
+    "read_trail": "looks at the trail",
     "recent_revisions": "asks for changed rows",
     "get_mark": "reads the mark",
     "get_revision": "reads the revision",
@@ -346,9 +350,19 @@ class Protocol:
         stores = self._change(stores, row, "completed", write.name, tuple(changes))
         return stores, ("written", stores.row)
 
-    def settle(self, stores: Stores, drafts: Drafts, now: int, wait: bool = False) -> Done:
-        """Database.settle for one session: its row, the settlement, the late questions that are recorded."""
-        row = stores.row
+    def read_trail(self, stores: Stores) -> Done:
+        """The snapshot that a statement begins with: the row's revision, and which late answers are known."""
+        late = (event.changes for event in stores.events if event.kind == "late_answer")
+        return stores, (stores.row.revision, frozenset(chain.from_iterable(late)))
+
+    def settle(self, stores: Stores, drafts: Drafts, now: int, wait: bool, trail: Trail) -> Done:
+        """Database.settle for one session: its row, the settlement, the late questions that are recorded.
+
+        None where the row is not the one that `trail` goes with. `wait` is what the explorer asks for.
+        """
+        row, (revision, known) = stores.row, trail
+        if any(drafts) and row.revision != revision and self.has(Rule.TRAIL_OF_THE_ROW):
+            return stores, None
         counted = [
             (q, *draft)
             for q, draft in enumerate(drafts)
@@ -360,7 +374,6 @@ class Protocol:
             for q, draft in enumerate(drafts)
             if draft is not None and draft.at > row.at(q) and draft.at > row.end
         ]
-        known = {change for event in stores.events if event.kind == "late_answer" for change in event.changes}
         unrecorded = [each for each in late if each not in known or not self.has(Rule.LATE_RECORDED_ONCE)]
         kind, changes = "unchanged", tuple(counted)
         if row.is_open and row.end < now:
@@ -534,7 +547,7 @@ class Protocol:
         try:
             *_, drafts, revision = yield from self._pipeline(env, *steps, writes=True)
             if revision is not None and revision > row.revision and self.has(Rule.COMMIT_SEES_FLUSH):
-                (cached,) = yield from self._pipeline(env, ("get_session",))
+                (cached,) = yield from self._pipeline(env, ("get_session",), writes=True)
                 if cached is not None:
                     since = tuple(
                         Draft(answer.value, answer.at) if answer and answer.at > row.at(q) else None
@@ -551,9 +564,19 @@ class Protocol:
             yield from self._pipeline(env, ("put_session", row), writes=True)
         return row
 
+    def _settle_row(self, drafts: Drafts, now: int, wait: bool = False) -> Steps:
+        """Database.settle: without drafts the trail does not matter."""
+        trail: Trail = (0, frozenset())
+        for _ in range(1 + wait):
+            if any(drafts):
+                trail = yield from self._fetch("read_trail")
+            if (settled := (yield from self._fetch("settle", drafts, now, wait, trail))) is not None:
+                return settled
+        return None
+
     def _settle(self, env: Environment, drafts: Drafts, at: int, wait: bool = False) -> Steps:
         """SessionManager._settle; None where another holds the row."""
-        settled = yield from self._fetch("settle", drafts, at, wait)
+        settled = yield from self._settle_row(drafts, at, wait)
         if settled is None:
             return None
         row, kind, _ = settled
@@ -637,10 +660,12 @@ class Protocol:
             if (yield from self._settle(env, drafts, write.at)) is None:
                 yield from self._settle(env, NO_DRAFTS, write.at, True)
             row = yield from self._settle(env, write.drafts, write.at, True)
+            if row is None:
+                return Reply("failed")
         except DatabaseAwayError:
             return Reply("refused", write=write, outcome="expired")
         if write.at > row.end:
-            return self._told("refused", row, NO_DRAFTS, write, "expired")
+            return Reply("refused", write=write, outcome="expired")
         return self._told("committed", row, drafts, write, "late")
 
     def complete(self, env: Environment, write: Write) -> Program:
@@ -657,7 +682,7 @@ class Protocol:
             return Reply("failed")
         if outcome == "overdue":
             yield from self._write_late(env, write._replace(version=None))
-            return self._told("refused", row, NO_DRAFTS, write, "expired")
+            return Reply("refused", write=write, outcome="expired")
         questions = {q for q, _ in write.answers} | {q for q, draft in enumerate(merged) if draft}
         rest = yield from self._put_committed(env, row, tuple(sorted(questions)))
         if outcome == "conflict":
@@ -709,7 +734,7 @@ class Protocol:
         return Reply("done")
 
     def _flush_session(self, env: Environment, drafts: Drafts, mark: int | None, now: int) -> Steps:
-        settled = yield from self._fetch("settle", drafts, now, False)
+        settled = yield from self._settle_row(drafts, now)
         if settled is None:
             if mark is not None and not self.has(Rule.SKIPPED_IS_LEFT):
                 yield from self._pipeline(env, ("acknowledge", mark))
