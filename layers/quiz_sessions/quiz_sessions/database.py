@@ -252,8 +252,9 @@ class Database:
                 coalesce(jsonb_object_agg(key, jsonb_build_object(
                     'version', current.version + 1, 'at', greatest(%(at)s, known_at)
                 )) FILTER (WHERE counts), '{{}}') AS meta,
-                bool_and(current.answers -> key = value
-                    AND known_version = %(version)s::bigint + 1) AS repeated
+                -- NULL for a question without an answer, which bool_and() would pass over.
+                bool_and((current.answers -> key = value
+                    AND known_version = %(version)s::bigint + 1) IS TRUE) AS repeated
             FROM current, jsonb_each(%(answers)s::jsonb), LATERAL (
                 SELECT (answer_meta -> key ->> 'at')::bigint AS known_at,
                     (answer_meta -> key ->> 'version')::int AS known_version
