@@ -15,7 +15,7 @@ from .scenarios import LONG, NOT_PROMISED, SHORT, TAKEN_OUT, named
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.protocol", description=__doc__)
     parser.add_argument("--long", action="store_true", help="with two faults in each scenario")
-    parser.add_argument("--most", type=int, default=40_000, help="states of a scenario (40000)")
+    parser.add_argument("--most", type=int, default=20_000, help="states of a scenario (20000)")
     options = parser.parse_args()
     broken = states = cut = 0
     for scenario in SHORT + LONG if options.long else SHORT:

@@ -161,7 +161,9 @@ class Explorer:
             for label, after, at_once in self._steps(state):
                 link, broken = (state, label), at_once
                 if came.setdefault(after, link) is link:
-                    broken = at_once or next(self._broken(after), None)
+                    # What is as it was has been looked at.
+                    if broken is None and (after.stores is not state.stores or after.told is not state.told):
+                        broken = next(self._broken(after), None)
                     queue.append(after)
                 if broken is not None:
                     return Found(len(came), True, broken, _trace(came, state, label))

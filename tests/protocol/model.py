@@ -45,6 +45,7 @@ class Rule(StrEnum):
     WRITE_ID_UNIQUE = "a write_id is unique among the events"
     VERSION_IN_STATEMENT = "a version is compared with the row's"
     REPEAT_RECOGNISED = "a repeated write with version is told its first result"
+    REPEAT_IS_WHOLE = "a repeat has no answer that its first sending did not have"
     REFUSED_BY_POSTGRES = "the cache refuses no answer while PostgreSQL is up"
     COMMITTED_IS_IN_ROW = "a reply says committed only of what is in the row"
     COMMIT_COMPARES_AT = "a commit without version leaves a later answer"
@@ -292,7 +293,10 @@ class Protocol:
         row = stores.row
         forced = write.version is not None
         known = write.version if write.version is not None else row.version
-        ours = all((a := row.answers[q]) and (a.value, a.version) == (v, known + 1) for q, v in write.answers)
+        every = all if self.has(Rule.REPEAT_IS_WHOLE) else any
+        ours = every(
+            (a := row.answers[q]) and (a.value, a.version) == (v, known + 1) for q, v in write.answers
+        )
         bounded = self.has(Rule.END_BOUNDS_WRITES)
         if seen:
             return stores, ("repeated", row)
