@@ -494,3 +494,18 @@ async def test_a_completed_session_takes_no_answer_in_its_grace(services: Servic
     with pytest.raises(SessionClosedError):
         await answer(services, session_id, 0, "A", END + 1)
     assert await services.exams.late_answers(session_id) == []
+
+
+async def test_a_late_answer_that_waited_for_its_first_sending_is_recorded_once(
+    services: Services, stores: Stores, database: Database
+) -> None:
+    session_id = await start(services)
+    await flush(services, LAST + 1)
+    settle = services.parts.database.settle
+    late = {session_id: Drafts({"0": Draft("A", LAST + 1)})}
+    with holding(stores, "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", session_id) as held:
+        first = await held.behind(settle(late, LAST + 1, wait=True))
+        again = await held.behind(settle(late, LAST + 1, wait=True))
+        held.release()
+        await asyncio.gather(first, again)
+    assert events(database, session_id) == ["started", "expired", "late_answer"]

@@ -173,6 +173,13 @@ async def test_other_answers_at_the_next_version_are_no_repeat(services: Service
         await services.manager.update_answer(session_id, 0, "B", version=0, at=LATER)
 
 
+async def test_a_write_with_one_more_answer_is_no_repeat(services: Services) -> None:
+    session_id = await start(services)
+    await services.manager.update_answer(session_id, 0, "A", version=0)
+    with pytest.raises(VersionConflictError):
+        await services.manager.update_answers(session_id, {"0": "A", "1": "B"}, version=0)
+
+
 async def test_of_simultaneous_writes_with_one_version_one_succeeds(services: Services) -> None:
     session_id = await start(services)
     results = await asyncio.gather(

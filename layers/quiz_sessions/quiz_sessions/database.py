@@ -252,8 +252,9 @@ class Database:
                 coalesce(jsonb_object_agg(key, jsonb_build_object(
                     'version', current.version + 1, 'at', greatest(%(at)s, known_at)
                 )) FILTER (WHERE counts), '{{}}') AS meta,
-                bool_and(current.answers -> key = value
-                    AND known_version = %(version)s::bigint + 1) AS repeated
+                -- NULL for a question without an answer, which bool_and() would pass over.
+                bool_and((current.answers -> key = value
+                    AND known_version = %(version)s::bigint + 1) IS TRUE) AS repeated
             FROM current, jsonb_each(%(answers)s::jsonb), LATERAL (
                 SELECT (answer_meta -> key ->> 'at')::bigint AS known_at,
                     (answer_meta -> key ->> 'version')::int AS known_version
@@ -462,7 +463,8 @@ class Database:
         A draft counts where it is later than what is committed and not after the row's end. On a row that
         has ended, drafts up to its end are a late_merge; those after it are kept as a late_answer. One
         call does the first of these that applies to a row, for it writes one event a row. Rows that others
-        hold are left out unless it is to `wait` for them, as are ids that no row has.
+        hold, or change at the same time, are left out unless it is to `wait` for them, as are ids that no
+        row has.
 
         Raises:
             PoisonedError: the server refuses the data of one of the sessions.
@@ -476,11 +478,14 @@ class Database:
             }
             for session_id, held in drafts.items()
         ]
-        rows = await self._postgres.fetch(
-            f"""
+        # A row is locked as it is by then, and the trail is read as it was when the statement began: of a row
+        # that was changed in between it may lack the late answers.
+        statement = f"""
             WITH batch AS (
                 SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb)
                     AS batch (id uuid, drafts jsonb, current_question bigint, current_question_at bigint)
+            ), seen AS (
+                SELECT id, revision FROM quiz_attempts WHERE id IN (SELECT id FROM batch)
             ), locked AS (
                 SELECT {ATTEMPT} FROM quiz_attempts WHERE id IN (SELECT id FROM batch)
                 ORDER BY id FOR UPDATE {"" if wait else "SKIP LOCKED"}
@@ -497,7 +502,7 @@ class Database:
                             THEN CASE WHEN is_open THEN 'merged' ELSE 'late_merge' END
                         WHEN unrecorded IS NOT NULL AND NOT is_open THEN 'late_answer'
                         ELSE 'unchanged' END AS settlement
-                FROM locked JOIN batch USING (id), LATERAL (
+                FROM locked JOIN batch USING (id) JOIN seen USING (id, revision), LATERAL (
                     SELECT status IN ('started', 'in_progress') AS is_open,
                         (extract(epoch FROM coalesce(ended_at, accepts_until)) * 1000000)::bigint AS end_at,
                         (extract(epoch FROM expires_at) * 1000000)::bigint AS deadline
@@ -569,9 +574,12 @@ class Database:
             SELECT settlement, late, row.* FROM judged JOIN (
                 SELECT {ATTEMPT} FROM changed
                 UNION ALL SELECT {ATTEMPT} FROM judged WHERE settlement = 'unchanged'
-            ) AS row USING (id)""",
-            {"batch": dump_json(batch), "now": from_micros(now)},
-        )
+            ) AS row USING (id)"""
+        parameters = {"batch": dump_json(batch), "now": from_micros(now)}
+        rows = await self._postgres.fetch(statement, parameters)
+        if wait and not rows:
+            # Who held the row has changed it, which a new statement sees.
+            rows = await self._postgres.fetch(statement, parameters)
         return [_settled(row) for row in rows]
 
     async def overdue(

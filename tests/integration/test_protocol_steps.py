@@ -1,0 +1,180 @@
+"""The steps of the protocol's model beside the stores: each does there what the model says that it does."""
+
+from __future__ import annotations
+
+import random
+from uuid import UUID
+
+import psycopg
+import pytest
+import redis
+
+from quiz_sessions.cache import StoredDrafts
+from quiz_sessions.database import Outcome
+from quiz_sessions.models import Attempt, Draft, Drafts, Micros, Status
+from quiz_sessions.wiring import Services
+from tests.builders import SECOND, START
+from tests.protocol import model
+from tests.tables import Database, events
+
+UNIT = 360 * SECOND
+"""Of the model's time: the session's half an hour ends at 5."""
+DEADLINE = 5
+
+
+def moment(at: int) -> Micros:
+    return START + at * UNIT
+
+
+def drafts_of(drafts: model.Drafts) -> Drafts:
+    return Drafts({str(q): Draft(draft.value, moment(draft.at)) for q, draft in enumerate(drafts) if draft})
+
+
+def row_of(attempt: Attempt) -> model.Row:
+    answers = tuple(
+        model.Answer(attempt.answers[q], *_meta(attempt, q)) if q in attempt.answers else None
+        for q in map(str, range(model.QUESTIONS))
+    )
+    status = "open" if attempt.status.is_open else attempt.status.value
+    return model.Row(status, answers, attempt.version, attempt.revision, (attempt.end - START) // UNIT)
+
+
+def _meta(attempt: Attempt, question: str) -> tuple[int, int]:
+    meta = attempt.answer_meta[question]
+    return (meta["at"] - START) // UNIT, meta["version"]
+
+
+def plain(row: model.Row | None) -> model.Row | None:
+    """Without what only the model knows."""
+    if row is None:
+        return None
+    return row._replace(answers=tuple(answer and answer._replace(forced=False) for answer in row.answers))
+
+
+class Both:
+    """One session in the model and in the stores, with what a slow process may still hold of it."""
+
+    def __init__(self, services: Services, session_id: UUID, dice: random.Random) -> None:
+        self.id = session_id
+        self.parts = services.parts
+        self.dice = dice
+        self.protocol = model.Protocol()
+        row = model.Row("open", (None,) * model.QUESTIONS, 0, 0, DEADLINE)
+        started = model.Event(0, 0, "started", "", ())
+        self.stores = model.Stores(row, (started,), model.Valkey(row, model.NO_DRAFTS))
+        self.rows: list[tuple[model.Row, Attempt]] = []
+        self.read: list[tuple[model.Drafts, StoredDrafts]] = []
+        self.marks: list[tuple[int, float]] = []
+        self.writes = 0
+
+    def some_write(self) -> model.Write:
+        self.writes += 1
+        questions = self.dice.choice(((0,), (1,), (0, 1)))
+        version = self.dice.choice((None, self.stores.row.version, max(0, self.stores.row.version - 1)))
+        answers = tuple((q, self.dice.choice("ab")) for q in questions)
+        return model.Write(f"write {self.writes}", self.dice.randint(0, 7), answers, version)
+
+    def some_drafts(self) -> model.Drafts:
+        return self.dice.choice((self.some_write().drafts, self.stores.valkey.drafts))
+
+    def same_row(self, row: model.Row, attempt: Attempt) -> None:
+        assert row_of(attempt) == plain(row)
+        self.rows.append((row, attempt))
+
+    async def write(self) -> None:
+        write = self.some_write()
+        self.stores, (outcome, row) = self.protocol.write(self.stores, write)
+        answers = {str(q): value for q, value in write.answers}
+        found = await self.parts.database.write_answers(
+            self.id, answers, moment(write.at), version=write.version
+        )
+        assert found is not None
+        assert found[0] == Outcome(outcome)
+        self.same_row(row, found[1])
+
+    async def finish(self) -> None:
+        write, drafts = self.some_write(), self.some_drafts()
+        self.stores, (outcome, row) = self.protocol.finish(self.stores, write, drafts)
+        answers = {str(q): value for q, value in write.answers}
+        found = await self.parts.database.finish(
+            self.id, Status.COMPLETED, drafts_of(drafts), answers, moment(write.at), version=write.version
+        )
+        assert found is not None
+        assert found[0] == Outcome(outcome)
+        self.same_row(row, found[1])
+
+    async def settle(self) -> None:
+        drafts, now = self.some_drafts(), self.dice.randint(0, 7)
+        _, trail = self.protocol.read_trail(self.stores)
+        self.stores, (row, kind, late) = self.protocol.settle(self.stores, drafts, now, False, trail)
+        (settled,) = await self.parts.database.settle({self.id: drafts_of(drafts)}, moment(now))
+        assert settled.settlement == kind
+        assert settled.late == {str(q) for q in late}
+        self.same_row(row, settled.attempt)
+
+    async def put_drafts(self) -> None:
+        drafts = self.some_write().drafts
+        self.stores, _ = self.protocol.put_drafts(self.stores, drafts)
+        self.stores, _ = self.protocol.set_mark(self.stores, drafts)
+        await self.parts.cache.put_drafts(self.id, drafts_of(drafts))
+
+    async def read_for_a_flush(self) -> None:
+        (held,) = await self.parts.cache.read_many([self.id])
+        self.read.append((self.stores.valkey.drafts, held))
+        for _, mark in await self.parts.cache.dirty(0, 0, 10):
+            assert self.stores.valkey.mark is not None
+            self.marks.append((self.stores.valkey.mark, mark))
+
+    async def put_committed(self) -> None:
+        if self.rows:
+            row, attempt = self.dice.choice(self.rows)
+            questions = self.dice.choice(((0,), (1,), (0, 1)))
+            self.stores, _ = self.protocol.put_session(self.stores, row)
+            self.stores, _ = self.protocol.drop_superseded(self.stores, row, questions)
+            await self.parts.cache.put_committed(attempt, map(str, questions))
+
+    async def refresh(self) -> None:
+        if self.rows:
+            row, attempt = self.dice.choice(self.rows)
+            self.stores, _ = self.protocol.put_session(self.stores, row, True)
+            await self.parts.cache.refresh([attempt])
+
+    async def clear(self) -> None:
+        if self.read:
+            drafts, held = self.dice.choice(self.read)
+            self.stores, _ = self.protocol.clear_drafts(self.stores, drafts)
+            await self.parts.cache.put_settled([], {self.id: held.raw}, {})
+
+    async def acknowledge(self) -> None:
+        if self.marks:
+            mark, score = self.dice.choice(self.marks)
+            self.stores, _ = self.protocol.acknowledge(self.stores, mark)
+            await self.parts.cache.put_settled([], {}, {self.id: score})
+
+    async def compare(self, database: Database) -> None:
+        (attempt,) = await self.parts.database.get([self.id])
+        assert row_of(attempt) == plain(self.stores.row)
+        assert events(database, self.id) == [event.kind for event in self.stores.events]
+        drafts, cached = await self.parts.cache.read(self.id)
+        assert drafts == drafts_of(self.stores.valkey.drafts)
+        assert (cached and row_of(cached)) == plain(self.stores.valkey.cached)
+        assert bool(await self.parts.cache.dirty(0, 0, 10)) == (self.stores.valkey.mark is not None)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_the_stores_do_what_the_model_of_the_protocol_says(
+    services: Services, database: psycopg.Connection[dict[str, object]], valkey: redis.Redis, seed: int
+) -> None:
+    dice = random.Random(seed)
+    session = await services.manager.create_session("user1", "quiz1", at=START)
+    both = Both(services, session.id, dice)
+    steps = [
+        *[both.write, both.write, both.settle, both.put_drafts, both.put_drafts, both.read_for_a_flush],
+        *[both.put_committed, both.refresh, both.clear, both.acknowledge],
+    ]
+    for number in range(40):
+        await dice.choice([*steps, both.finish] if number > 15 else steps)()
+        await both.compare(database)
+        if dice.random() < 0.05:
+            valkey.delete(f"session:{session.id}")
+            both.stores, _ = both.protocol.delete_session(both.stores)

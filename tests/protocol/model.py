@@ -1,0 +1,779 @@
+"""The protocol of docs/protocol.md as a model: two stores, the single steps done to them, and who does them.
+
+A step on a store is a method of `Protocol` that takes the stores and returns them anew with a reply. A
+program is a generator that yields calls and reads like its original in manager.py or flush.py. Each `Rule`
+can be left out, to see what it is there for. One session, two questions, small numbers for times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import suppress
+from enum import StrEnum
+from itertools import chain
+from typing import Any, NamedTuple, TypeAlias
+
+POSTGRES, VALKEY = "PostgreSQL", "Valkey"
+QUESTIONS = 2
+NEVER = 99
+"""A deadline that no scenario reaches."""
+
+
+class Rule(StrEnum):
+    """What the promises rest on."""
+
+    CACHE_PUT_COMPARES = "a cached session is written only over an older revision"
+    DRAFTS_READ_FIRST = "a read takes the drafts before the session"
+    READ_COMPARES_AT = "a read shows a draft only where it is later than the answer"
+    COMMIT_SEES_FLUSH = "a commit's reply has what a flush merged after its statement"
+    UNWRITTEN_DELETED = "a process deletes what it failed to cache before it uses Valkey again"
+    HEAL = "the flush puts rows over cached sessions that are behind"
+    DRAFT_PUT_COMPARES_AT = "of two drafts the later request's stays"
+    DROP_COMPARES_AT = "a commit drops only drafts that are not later"
+    MARK_AFTER_DRAFT = "the mark is set after the draft is written"
+    MARK_READ_FIRST = "the flush reads the mark before the drafts"
+    MARK_COMPARED = "a mark is taken away only if it has not moved"
+    MARK_KEPT_FOR_REST = "a mark stays while a draft is not dealt with"
+    SKIPPED_IS_LEFT = "a row that another holds keeps its drafts and its mark"
+    CLEAR_COMPARES_VALUE = "the flush clears a draft only as it read it"
+    CLEAR_AFTER_ROW = "the flush caches the row, changed or not, before it clears drafts"
+    CACHE_SETTLED = "a request that settles a row caches it, changed or not"
+    EVICTION_SPARES_DRAFTS = "memory that runs short takes cached sessions, never drafts or marks"
+    ROW_LOCKED = "a statement changes the row that it judged, under one lock"
+    EVENT_IN_STATEMENT = "the event is written by the statement that changes the row"
+    WRITE_ID = "a statement that is sent again looks for its write_id"
+    WRITE_ID_UNIQUE = "a write_id is unique among the events"
+    VERSION_IN_STATEMENT = "a version is compared with the row's"
+    REPEAT_RECOGNISED = "a repeated write with version is told its first result"
+    REPEAT_IS_WHOLE = "a repeat has no answer that its first sending did not have"
+    REFUSED_BY_POSTGRES = "the cache refuses no answer while PostgreSQL is up"
+    COMMITTED_IS_IN_ROW = "a reply says committed only of what is in the row"
+    COMMIT_COMPARES_AT = "a commit without version leaves a later answer"
+    AT_NEVER_LOWERED = "the time of an answer is never lowered"
+    SETTLE_COMPARES_AT = "the flush merges only drafts that are later than the answer"
+    FINISH_COMPARES_AT = "a completion merges only drafts that are later than the answer"
+    FINISH_MERGES_DRAFTS = "a completion merges the drafts"
+    FIRST_END_WINS = "what has ended stays as it ended"
+    END_BOUNDS_WRITES = "no write from after the end counts"
+    END_BOUNDS_DRAFTS = "no draft from after the end counts"
+    LATE_MERGE = "a draft from before the end counts after it"
+    LATE_IS_RECORDED = "a draft from after the end becomes an event"
+    TRAIL_OF_THE_ROW = "a row that changed since the statement read the trail is left alone"
+    LATE_RECORDED_ONCE = "a late answer that is recorded is not recorded again"
+
+
+class Answer(NamedTuple):
+    """An answer in the row; `forced` where its commit named the version, and so replaced what it knew."""
+
+    value: str
+    at: int
+    version: int
+    forced: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.value}@{self.at}"
+
+
+class Draft(NamedTuple):
+    value: str
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.value}@{self.at}"
+
+
+Drafts: TypeAlias = tuple[Draft | None, ...]
+Trail: TypeAlias = tuple[int, frozenset[tuple[int, str, int]]]
+NO_DRAFTS: Drafts = (None,) * QUESTIONS
+
+
+class Row(NamedTuple):
+    """The row. `end` is the last moment whose answers count: the deadline, until the session has ended."""
+
+    status: str
+    answers: tuple[Answer | None, ...]
+    version: int
+    revision: int
+    end: int
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == "open"
+
+    def at(self, question: int) -> int:
+        answer = self.answers[question]
+        return -1 if answer is None else answer.at
+
+    def __str__(self) -> str:
+        return f"{self.status} v{self.version} r{self.revision} {text(self.answers)}"
+
+
+class Event(NamedTuple):
+    """One change of the row; `request` is the write_id."""
+
+    revision: int
+    version: int
+    kind: str
+    request: str
+    changes: tuple[tuple[int, str, int], ...]
+
+
+class Valkey(NamedTuple):
+    """The cached session, the drafts, the mark in the dirty index and the clock that the marks are made of.
+
+    `given` is for the promises: the drafts that were written and marked, of which a loss is excused.
+    """
+
+    cached: Row | None
+    drafts: Drafts
+    mark: int | None = None
+    clock: int = 0
+    given: frozenset[tuple[int, Draft]] = frozenset()
+
+
+class Stores(NamedTuple):
+    """`recent`: the row was changed in the last 90 s. `put`: every draft that was ever written."""
+
+    row: Row
+    events: tuple[Event, ...]
+    valkey: Valkey
+    recent: bool = True
+    put: frozenset[tuple[int, Draft]] = frozenset()
+
+
+class Write(NamedTuple):
+    """A request's answers; `at` is the gateway's time for it."""
+
+    name: str
+    at: int
+    answers: tuple[tuple[int, str], ...] = ()
+    version: int | None = None
+
+    @property
+    def drafts(self) -> Drafts:
+        sent = dict(self.answers)
+        return tuple(Draft(sent[q], self.at) if q in sent else None for q in range(QUESTIONS))
+
+    def __str__(self) -> str:
+        told = "" if self.version is None else f" over v{self.version}"
+        return ", ".join(f"{value}@{self.at} to {q}" for q, value in self.answers) + told or f"@{self.at}"
+
+
+class Reply(NamedTuple):
+    """What a request is told: `shown` are the answers in it."""
+
+    kind: str
+    row: Row | None = None
+    shown: Drafts = NO_DRAFTS
+    write: Write | None = None
+    outcome: str = ""
+
+    def __str__(self) -> str:
+        if self.row is None or self.kind in ("failed", "refused"):
+            return self.kind + (f" ({self.outcome})" if self.outcome else "")
+        return f"{self.kind}, v{self.row.version} {text(self.shown)}"
+
+
+class Call(NamedTuple):
+    """Steps that are sent together, to be carried out one by one."""
+
+    store: str
+    steps: tuple[tuple[Any, ...], ...]
+
+
+class LostReplyError(Exception):
+    """PostgreSQL's reply did not come: the statement was carried out, or will be, or never is."""
+
+
+class DatabaseAwayError(Exception):
+    pass
+
+
+class ValkeyAwayError(Exception):
+    pass
+
+
+class RefusedError(Exception):
+    pass
+
+
+class Environment:
+    """What a process keeps between two requests: whether it owes Valkey the deletion of the session."""
+
+    def __init__(self, unwritten: bool) -> None:
+        self.unwritten = unwritten
+
+
+Done: TypeAlias = tuple[Stores, Any]
+Steps: TypeAlias = Generator[Call, Any, Any]
+Program: TypeAlias = Generator[Call, Any, Reply]
+
+
+def text(items: Any) -> str:
+    return "[" + " ".join("-" if item is None else str(item) for item in items) + "]"
+
+
+def words(step: tuple[Any, ...], reply: Any) -> str:
+    """A step as a trace shows it; what was replied, where it matters."""
+    match step:
+        case "overwrite", read, *inner:
+            return f"{words(tuple(inner), reply)} by r{read.revision}"
+        case "write", write, *_:
+            said = f"commits {write}"
+        case "finish", write, drafts:
+            said = f"completes {write} with {text(drafts)}"
+        case "settle", drafts, *_:
+            said = f"settles {text(drafts)}"
+        case ("put_drafts" | "clear_drafts" as name, drafts):
+            return f"{name.removesuffix('_drafts')}s {text(drafts)}"
+        case "put_session", row, *_:
+            return f"caches r{row.revision}"
+        case "get_drafts", *_:
+            return "reads the drafts" + ("" if reply is None else f" {text(reply)}")
+        case "get_session", *_:
+            return "reads the session" + ("" if reply is None else f" r{reply.revision}")
+        case name, *_:
+            return WORDS[name]
+    outcome = "" if reply is None else next(part for part in reply if isinstance(part, str))
+    return said if outcome in ("", "written", "merged") else f"{said}: {outcome}"
+
+
+WORDS = {
+    "get": "reads the row",
+    "find_event": "looks for its write_id",
+    "insert_event": "writes the event",
+    "read_trail": "looks at the trail",
+    "recent_revisions": "asks for changed rows",
+    "get_mark": "reads the mark",
+    "get_revision": "reads the revision",
+    "delete_session": "deletes the cached session",
+    "set_mark": "marks",
+    "drop_superseded": "drops superseded drafts",
+    "acknowledge": "takes the mark away",
+}
+
+
+def merge_drafts(older: Drafts, newer: Drafts) -> Drafts:
+    return tuple(
+        new if new is not None and (old is None or new.at >= old.at) else old
+        for old, new in zip(older, newer, strict=True)
+    )
+
+
+class Protocol:
+    """The steps and programs, without the rules that are left out."""
+
+    def __init__(self, without: frozenset[Rule] = frozenset()) -> None:
+        self._without = without
+
+    def has(self, rule: Rule) -> bool:
+        return rule not in self._without
+
+    def view(self, row: Row, drafts: Drafts) -> Drafts:
+        """rules.view: the drafts that count over the answers."""
+        compares = self.has(Rule.READ_COMPARES_AT)
+        return tuple(
+            draft
+            if draft is not None and draft.at <= row.end and (row.at(q) < draft.at or not compares)
+            else (answer := row.answers[q]) and Draft(answer.value, answer.at)
+            for q, draft in enumerate(drafts)
+        )
+
+    # PostgreSQL: each is one statement
+
+    def get(self, stores: Stores) -> Done:
+        return stores, stores.row
+
+    def find_event(self, stores: Stores, name: str) -> Done:
+        """The snapshot that a statement begins with; it locks the row after that."""
+        return stores, any(event.request == name for event in stores.events)
+
+    def write(self, stores: Stores, write: Write, seen: bool = False) -> Done:
+        """Database.write_answers; `seen`: sent again, it found the event of its write_id."""
+        row = stores.row
+        forced = write.version is not None
+        known = write.version if write.version is not None else row.version
+        every = all if self.has(Rule.REPEAT_IS_WHOLE) else any
+        ours = every(
+            (a := row.answers[q]) and (a.value, a.version) == (v, known + 1) for q, v in write.answers
+        )
+        bounded = self.has(Rule.END_BOUNDS_WRITES)
+        if seen:
+            return stores, ("repeated", row)
+        if row.status == "completed" and bounded:
+            return stores, ("closed", row)
+        if row.version == known + 1 and ours and self.has(Rule.REPEAT_RECOGNISED):
+            return stores, ("repeated", row)
+        if (row.status == "expired" or write.at > row.end) and bounded:
+            return stores, ("overdue", row)
+        if row.version != known and self.has(Rule.VERSION_IN_STATEMENT):
+            return stores, ("conflict", row)
+        sent = {
+            q
+            for q, _ in write.answers
+            if forced or row.at(q) <= write.at or not self.has(Rule.COMMIT_COMPARES_AT)
+        }
+        answers = list(row.answers)
+        for q, value in write.answers:
+            if q in sent:
+                at = max(write.at, row.at(q)) if self.has(Rule.AT_NEVER_LOWERED) else write.at
+                answers[q] = Answer(value, at, row.version + 1, forced)
+        row = row._replace(answers=tuple(answers), version=row.version + 1)
+        changes = tuple((q, value, write.at) for q, value in write.answers if q in sent)
+        unique = self.has(Rule.WRITE_ID_UNIQUE) and self.has(Rule.WRITE_ID)
+        if unique and any(event.request == write.name for event in stores.events):
+            return stores, ("violation", stores.row)
+        stores = self._change(stores, row, "answered", write.name, changes, self.has(Rule.EVENT_IN_STATEMENT))
+        return stores, ("written", stores.row)
+
+    def insert_event(self, stores: Stores, event: Event) -> Done:
+        return stores._replace(events=tuple(sorted((*stores.events, event)))), None
+
+    def finish(self, stores: Stores, write: Write, drafts: Drafts) -> Done:
+        """Database.finish, as a completion."""
+        row = stores.row
+        if row.status == "completed" and self.has(Rule.FIRST_END_WINS):
+            return stores, ("repeated", row)
+        if (row.status == "expired" or write.at > row.end) and self.has(Rule.FIRST_END_WINS):
+            return stores, ("overdue", row)
+        if write.version is not None and row.version != write.version:
+            return stores, ("conflict", row)
+        answers = list(row.answers)
+        changes = []
+        own = dict(write.answers)
+        for q, draft in enumerate(drafts):
+            if q in own and (row.at(q) <= write.at or write.version is not None):
+                answers[q] = Answer(
+                    own[q], max(write.at, row.at(q)), row.version + 1, write.version is not None
+                )
+                changes.append((q, own[q], write.at))
+            elif draft is not None and self._counts(draft, row.at(q), write.at, Rule.FINISH_COMPARES_AT):
+                answers[q] = Answer(*draft, row.version + 1)
+                changes.append((q, *draft))
+        row = Row("completed", tuple(answers), row.version + 1, row.revision, write.at)
+        stores = self._change(stores, row, "completed", write.name, tuple(changes))
+        return stores, ("written", stores.row)
+
+    def read_trail(self, stores: Stores) -> Done:
+        """The snapshot that a statement begins with: the row's revision, and which late answers are known."""
+        late = (event.changes for event in stores.events if event.kind == "late_answer")
+        return stores, (stores.row.revision, frozenset(chain.from_iterable(late)))
+
+    def settle(self, stores: Stores, drafts: Drafts, now: int, wait: bool, trail: Trail) -> Done:
+        """Database.settle for one session: its row, the settlement, the late questions that are recorded.
+
+        None where the row is not the one that `trail` goes with. `wait` is what the explorer asks for.
+        """
+        row, (revision, known) = stores.row, trail
+        if any(drafts) and row.revision != revision and self.has(Rule.TRAIL_OF_THE_ROW):
+            return stores, None
+        counted = [
+            (q, *draft)
+            for q, draft in enumerate(drafts)
+            if draft is not None and self._counts(draft, row.at(q), row.end, Rule.SETTLE_COMPARES_AT)
+            if row.is_open or self.has(Rule.LATE_MERGE)
+        ]
+        late = [
+            (q, *draft)
+            for q, draft in enumerate(drafts)
+            if draft is not None and draft.at > row.at(q) and draft.at > row.end
+        ]
+        unrecorded = [each for each in late if each not in known or not self.has(Rule.LATE_RECORDED_ONCE)]
+        kind, changes = "unchanged", tuple(counted)
+        if row.is_open and row.end < now:
+            kind = "expired"
+        elif counted:
+            kind = "merged" if row.is_open else "late_merge"
+        elif unrecorded and not row.is_open and self.has(Rule.LATE_IS_RECORDED):
+            kind, changes = "late_answer", tuple(unrecorded)
+        recorded = (
+            frozenset(q for q, *_ in late) if kind in ("late_answer", "unchanged") and not row.is_open else ()
+        )
+        if kind != "unchanged":
+            answers = list(row.answers)
+            for q, value, at in counted:
+                answers[q] = Answer(value, at, row.version)
+            status = "expired" if kind == "expired" else row.status
+            stores = self._change(
+                stores, row._replace(status=status, answers=tuple(answers)), kind, "", changes
+            )
+        return stores, (stores.row, kind, recorded)
+
+    def overwrite(self, stores: Stores, read: Row, step: str, *args: Any) -> Done:
+        """A statement that judged the row as it was `read` before."""
+        done, reply = getattr(self, step)(stores._replace(row=read), *args)
+        return (stores if done.row == read else done), reply
+
+    def recent_revisions(self, stores: Stores) -> Done:
+        return stores, stores.row.revision if stores.recent else None
+
+    def _counts(self, draft: Draft, known: int, end: int, rule: Rule) -> bool:
+        return (draft.at > known or not self.has(rule)) and (
+            draft.at <= end or not self.has(Rule.END_BOUNDS_DRAFTS)
+        )
+
+    def _change(
+        self, stores: Stores, row: Row, kind: str, name: str, changes: tuple[Any, ...], event: bool = True
+    ) -> Stores:
+        row = row._replace(revision=row.revision + 1)
+        trail = stores.events
+        if event:
+            trail = (*trail, Event(row.revision, row.version, kind, name, changes))
+        return stores._replace(row=row, events=trail, recent=True)
+
+    # Valkey: each is one command or script
+
+    def get_session(self, stores: Stores) -> Done:
+        return stores, stores.valkey.cached
+
+    def get_drafts(self, stores: Stores) -> Done:
+        return stores, stores.valkey.drafts
+
+    def get_mark(self, stores: Stores) -> Done:
+        return stores, stores.valkey.mark
+
+    def get_revision(self, stores: Stores) -> Done:
+        return stores, stores.valkey.cached and stores.valkey.cached.revision
+
+    def delete_session(self, stores: Stores) -> Done:
+        return self._set(stores, cached=None), None
+
+    def put_session(self, stores: Stores, row: Row, if_cached: bool = False) -> Done:
+        cached = stores.valkey.cached
+        if cached is None:
+            return (stores if if_cached else self._set(stores, cached=row)), None
+        newer = row.revision > cached.revision or not self.has(Rule.CACHE_PUT_COMPARES)
+        return (self._set(stores, cached=row) if newer else stores), None
+
+    def put_drafts(self, stores: Stores, new: Drafts) -> Done:
+        held = stores.valkey.drafts
+        kept = merge_drafts(held, new)
+        if not self.has(Rule.DRAFT_PUT_COMPARES_AT):
+            kept = tuple(draft or old for draft, old in zip(new, held, strict=True))
+        return self._set(stores, drafts=kept)._replace(put=stores.put | _numbered(new)), None
+
+    def set_mark(self, stores: Stores, new: Drafts) -> Done:
+        """`new` is only for the promises."""
+        clock = stores.valkey.clock + 1
+        return self._set(stores, mark=clock, clock=clock, given=stores.valkey.given | _numbered(new)), None
+
+    def drop_superseded(self, stores: Stores, row: Row, questions: tuple[int, ...]) -> Done:
+        return self._keep_drafts(
+            stores,
+            lambda q, draft: q not in questions or (draft.at > row.at(q) and self.has(Rule.DROP_COMPARES_AT)),
+        )
+
+    def clear_drafts(self, stores: Stores, read: Drafts) -> Done:
+        return self._keep_drafts(
+            stores,
+            lambda q, draft: read[q] is None or (draft != read[q] and self.has(Rule.CLEAR_COMPARES_VALUE)),
+        )
+
+    def acknowledge(self, stores: Stores, mark: int) -> Done:
+        same = stores.valkey.mark == mark or not self.has(Rule.MARK_COMPARED)
+        return (self._set(stores, mark=None) if same else stores), None
+
+    def _keep_drafts(self, stores: Stores, keeps: Any) -> Done:
+        held = stores.valkey.drafts
+        kept = tuple(draft if draft is not None and keeps(q, draft) else None for q, draft in enumerate(held))
+        return self._set(stores, drafts=kept), None
+
+    def _set(self, stores: Stores, **fields: Any) -> Stores:
+        return stores._replace(valkey=stores.valkey._replace(**fields))
+
+    # Calls
+
+    def _statement(self, *step: Any) -> Steps:
+        if step[0] in ("write", "finish", "settle") and not self.has(Rule.ROW_LOCKED):
+            (row,) = yield Call(POSTGRES, (("get",),))
+            step = ("overwrite", row, *step)
+        (reply,) = yield Call(POSTGRES, (step,))
+        return reply
+
+    def _fetch(self, *step: Any) -> Steps:
+        """Postgres.fetch: once more after a lost reply."""
+        try:
+            return (yield from self._statement(*step))
+        except LostReplyError:
+            pass
+        try:
+            return (yield from self._statement(*step))
+        except LostReplyError:
+            raise DatabaseAwayError from None
+
+    def _write_answers(self, write: Write) -> Steps:
+        """Database.write_answers: sent again it looks for its write_id, and so does it after a violation."""
+        seen = False
+        try:
+            outcome, row = yield from self._statement("write", write)
+        except LostReplyError:
+            outcome = "lost"
+        try:
+            while outcome in ("lost", "violation"):
+                if self.has(Rule.WRITE_ID):
+                    seen = yield from self._statement("find_event", write.name)
+                outcome, row = yield from self._statement("write", write, seen)
+            if outcome == "written" and not self.has(Rule.EVENT_IN_STATEMENT):
+                changes = tuple((q, value, write.at) for q, value in write.answers)
+                event = Event(row.revision, row.version, "answered", write.name, changes)
+                yield from self._statement("insert_event", event)
+        except LostReplyError:
+            raise DatabaseAwayError from None
+        return outcome, row
+
+    def _pipeline(self, env: Environment, *steps: Any, writes: bool = False) -> Steps:
+        """Cache._pipeline, with what it does for sessions that it failed to write."""
+        try:
+            if env.unwritten:
+                yield Call(VALKEY, (("delete_session",),))
+                env.unwritten = False
+            return (yield Call(VALKEY, steps))
+        except ValkeyAwayError:
+            env.unwritten |= writes and self.has(Rule.UNWRITTEN_DELETED)
+            raise
+
+    def _read(self, env: Environment) -> Steps:
+        """Cache.read."""
+        if self.has(Rule.DRAFTS_READ_FIRST):
+            return (yield from self._pipeline(env, ("get_drafts",), ("get_session",)))
+        cached, drafts = yield from self._pipeline(env, ("get_session",), ("get_drafts",))
+        return drafts, cached
+
+    def _try_read(self, env: Environment) -> Steps:
+        try:
+            return (yield from self._read(env))
+        except ValkeyAwayError:
+            return NO_DRAFTS, None
+
+    def _put_committed(self, env: Environment, row: Row, questions: tuple[int, ...]) -> Steps:
+        """Cache.put_committed; no drafts where Valkey is away."""
+        steps = ("put_session", row), ("drop_superseded", row, questions), ("get_drafts",), ("get_revision",)
+        try:
+            *_, drafts, revision = yield from self._pipeline(env, *steps, writes=True)
+            if revision is not None and revision > row.revision and self.has(Rule.COMMIT_SEES_FLUSH):
+                (cached,) = yield from self._pipeline(env, ("get_session",), writes=True)
+                if cached is not None:
+                    since = tuple(
+                        Draft(answer.value, answer.at) if answer and answer.at > row.at(q) else None
+                        for q, answer in enumerate(cached.answers)
+                    )
+                    drafts = merge_drafts(since, drafts)
+        except ValkeyAwayError:
+            return NO_DRAFTS
+        return drafts
+
+    def _load(self, env: Environment) -> Steps:
+        row = yield from self._fetch("get")
+        with suppress(ValkeyAwayError):
+            yield from self._pipeline(env, ("put_session", row), writes=True)
+        return row
+
+    def _settle_row(self, drafts: Drafts, now: int, wait: bool = False) -> Steps:
+        """Database.settle: without drafts the trail does not matter."""
+        trail: Trail = (0, frozenset())
+        for _ in range(1 + wait):
+            if any(drafts):
+                trail = yield from self._fetch("read_trail")
+            if (settled := (yield from self._fetch("settle", drafts, now, wait, trail))) is not None:
+                return settled
+        return None
+
+    def _settle(self, env: Environment, drafts: Drafts, at: int, wait: bool = False) -> Steps:
+        """SessionManager._settle; None where another holds the row."""
+        settled = yield from self._settle_row(drafts, at, wait)
+        if settled is None:
+            return None
+        row, kind, _ = settled
+        if kind != "unchanged" or self.has(Rule.CACHE_SETTLED):
+            yield from self._put_committed(env, row, tuple(q for q, draft in enumerate(drafts) if draft))
+        return row
+
+    def _told(
+        self, kind: str, row: Row, drafts: Drafts, write: Write | None = None, outcome: str = ""
+    ) -> Reply:
+        return Reply(kind, row, self.view(row, drafts), write, outcome)
+
+    # What SessionManager does
+
+    def commit(self, env: Environment, write: Write) -> Program:
+        """update_answers: `_commit_or_buffer`."""
+        try:
+            return (yield from self._commit(env, write))
+        except DatabaseAwayError:
+            pass
+        try:
+            drafts, cached = yield from self._read(env)
+            if cached is None:
+                return Reply("failed")
+            reply = yield from self._put_drafts(env, cached, drafts, write)
+            return reply if self.has(Rule.COMMITTED_IS_IN_ROW) else reply._replace(kind="committed")
+        except ValkeyAwayError:
+            return Reply("failed")
+        except RefusedError as error:
+            return Reply("refused", write=write, outcome=str(error))
+
+    def _commit(self, env: Environment, write: Write) -> Program:
+        outcome, row = yield from self._write_answers(write)
+        if outcome == "overdue":
+            return (yield from self._write_late(env, write))
+        drafts = yield from self._put_committed(env, row, tuple(q for q, _ in write.answers))
+        kind = "refused" if outcome in ("closed", "conflict") else "committed"
+        return self._told(kind, row, drafts, write, outcome)
+
+    def autosave(self, env: Environment, write: Write) -> Program:
+        """update_answers: `_autosave`."""
+        try:
+            try:
+                drafts, row = yield from self._read(env)
+                if row is not None:
+                    try:
+                        return (yield from self._put_drafts(env, row, drafts, write))
+                    except RefusedError:
+                        if not self.has(Rule.REFUSED_BY_POSTGRES):
+                            raise
+                try:
+                    row = yield from self._load(env)
+                except DatabaseAwayError:
+                    if row is None:
+                        raise
+                return (yield from self._put_drafts(env, row, drafts, write))
+            except ValkeyAwayError:
+                return (yield from self._commit(env, write))
+            except RefusedError as error:
+                if str(error) == "expired":
+                    return (yield from self._write_late(env, write))
+                return Reply("refused", write=write, outcome=str(error))
+        except DatabaseAwayError:
+            return Reply("failed")
+
+    def _put_drafts(self, env: Environment, row: Row, drafts: Drafts, write: Write) -> Program:
+        if row.status == "expired" or (row.is_open and write.at > row.end):
+            raise RefusedError("expired")
+        if not row.is_open:
+            raise RefusedError("closed")
+        if write.version is not None and write.version != row.version:
+            raise RefusedError("conflict")
+        new = write.drafts
+        steps = ("put_drafts", new), ("set_mark", new)
+        yield from self._pipeline(env, *(steps if self.has(Rule.MARK_AFTER_DRAFT) else steps[::-1]))
+        return self._told("buffered", row, merge_drafts(drafts, new), write)
+
+    def _write_late(self, env: Environment, write: Write) -> Program:
+        drafts, _ = yield from self._try_read(env)
+        try:
+            if (yield from self._settle(env, drafts, write.at)) is None:
+                yield from self._settle(env, NO_DRAFTS, write.at, True)
+            row = yield from self._settle(env, write.drafts, write.at, True)
+            if row is None:
+                return Reply("failed")
+        except DatabaseAwayError:
+            return Reply("refused", write=write, outcome="expired")
+        if write.at > row.end:
+            return Reply("refused", write=write, outcome="expired")
+        return self._told("committed", row, drafts, write, "late")
+
+    def complete(self, env: Environment, write: Write) -> Program:
+        """complete: `_finish`."""
+        ended = "ended"
+        try:
+            drafts, _ = yield from self._read(env)
+        except ValkeyAwayError:
+            drafts, ended = NO_DRAFTS, "blind"
+        merged = drafts if self.has(Rule.FINISH_MERGES_DRAFTS) else NO_DRAFTS
+        try:
+            outcome, row = yield from self._fetch("finish", write, merged)
+        except DatabaseAwayError:
+            return Reply("failed")
+        if outcome == "overdue":
+            yield from self._write_late(env, write._replace(version=None))
+            return Reply("refused", write=write, outcome="expired")
+        questions = {q for q, _ in write.answers} | {q for q, draft in enumerate(merged) if draft}
+        rest = yield from self._put_committed(env, row, tuple(sorted(questions)))
+        if outcome == "conflict":
+            return self._told("refused", row, rest, write, outcome)
+        return self._told("completed", row, rest, write, ended if outcome == "written" else outcome)
+
+    def read(self, env: Environment, at: int = 0) -> Program:
+        """get_session: `_current`."""
+        drafts, row = yield from self._try_read(env)
+        try:
+            if row is None:
+                row = yield from self._load(env)
+        except DatabaseAwayError:
+            return Reply("failed")
+        if row.is_open and at > row.end:
+            with suppress(DatabaseAwayError):
+                row = (yield from self._settle(env, drafts, at)) or (yield from self._load(env))
+        return self._told("read", row, drafts)
+
+    # What Flusher does
+
+    def flush(self, env: Environment, now: int) -> Program:
+        """_flush: the mark, the drafts, the statement, the clean-up."""
+        try:
+            if not self.has(Rule.MARK_READ_FIRST):
+                (drafts,) = yield from self._pipeline(env, ("get_drafts",))
+            (mark,) = yield from self._pipeline(env, ("get_mark",))
+            if mark is None:
+                return Reply("done")
+            if self.has(Rule.MARK_READ_FIRST):
+                (drafts,) = yield from self._pipeline(env, ("get_drafts",))
+            yield from self._flush_session(env, drafts, mark, now)
+        except (ValkeyAwayError, DatabaseAwayError):
+            return Reply("failed")
+        return Reply("done")
+
+    def expire(self, env: Environment, now: int) -> Program:
+        """_expire: also without Valkey, and it takes no marks away."""
+        try:
+            row = yield from self._fetch("get")
+            if not row.is_open or row.end >= now:
+                return Reply("done")
+            drafts = NO_DRAFTS
+            with suppress(ValkeyAwayError):
+                (drafts,) = yield from self._pipeline(env, ("get_drafts",))
+            yield from self._flush_session(env, drafts, None, now)
+        except (ValkeyAwayError, DatabaseAwayError):
+            return Reply("failed")
+        return Reply("done")
+
+    def _flush_session(self, env: Environment, drafts: Drafts, mark: int | None, now: int) -> Steps:
+        settled = yield from self._settle_row(drafts, now)
+        if settled is None:
+            if mark is not None and not self.has(Rule.SKIPPED_IS_LEFT):
+                yield from self._pipeline(env, ("acknowledge", mark))
+            return
+        row, kind, recorded = settled
+        done = tuple(
+            draft if draft is not None and (draft.at <= row.at(q) or q in recorded) else None
+            for q, draft in enumerate(drafts)
+        )
+        steps: list[tuple[Any, ...]] = []
+        if kind != "unchanged" or (any(done) and self.has(Rule.CLEAR_AFTER_ROW)):
+            steps.append(("put_session", row, not any(done)))
+        if any(done):
+            steps.append(("clear_drafts", done))
+        if mark is not None and (done == drafts or not self.has(Rule.MARK_KEPT_FOR_REST)):
+            steps.append(("acknowledge", mark))
+        if steps:
+            yield from self._pipeline(env, *steps, writes=True)
+
+    def heal(self, env: Environment) -> Program:
+        """_heal."""
+        if not self.has(Rule.HEAL):
+            return Reply("done")
+        try:
+            revision = yield from self._fetch("recent_revisions")
+            if revision is None:
+                return Reply("done")
+            (known,) = yield from self._pipeline(env, ("get_revision",))
+            if known is not None and known < revision:
+                row = yield from self._fetch("get")
+                yield from self._pipeline(env, ("put_session", row, True), writes=True)
+        except (ValkeyAwayError, DatabaseAwayError):
+            return Reply("failed")
+        return Reply("healed")
+
+
+def _numbered(drafts: Drafts) -> frozenset[tuple[int, Draft]]:
+    return frozenset((q, draft) for q, draft in enumerate(drafts) if draft is not None)

@@ -1,0 +1,192 @@
+"""What the protocol promises, as checks of the explorer's states; and what it knowingly does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import pairwise
+from typing import NamedTuple
+
+from .model import QUESTIONS, Draft, Event, Reply, Row, Stores
+
+Drafted = tuple[int, Draft]
+
+
+class Promise(StrEnum):
+    """In the words of docs/protocol.md."""
+
+    COMMITTED = "committed is kept"
+    BUFFERED = "buffered is kept"
+    VERSIONS = "a version is given out once"
+    READS = "reads do not go back"
+    ENDED = "what has ended stays ended"
+    REFUSALS = "a refusal is true"
+    REST = "it comes to rest"
+
+
+class Gap(StrEnum):
+    """What is not promised."""
+
+    LOST_WITH_VALKEY = "buffered answers go with Valkey's data"
+    END_WITHOUT_DRAFTS = "a completion that cannot read the drafts ends without them; they count later"
+    WITHOUT_DRAFTS = "a request that cannot read Valkey shows no drafts"
+    OVERTAKEN_END = "a draft from after the end takes the place of one from before it"
+    UNMARKED_DRAFT = "a draft that nobody was told of waits in Valkey without a mark"
+    STALE_UNTIL_HEALED = "reads may be old from a trouble with Valkey to the end of the next clean flush"
+    SLOW_READER = "a request that began before that flush may put an old session into the cache after it"
+    OLD_ROW = "a cached session stays behind a row that was not changed in the last 90 s"
+    CONFLICT_FROM_CACHE = "without PostgreSQL a repeated write may be told a conflict with itself"
+
+
+class Broken(NamedTuple):
+    promise: Promise
+    how: str
+
+
+class Told(NamedTuple):
+    """What the clients know.
+
+    `committed` and `buffered` are what they were told of their own answers, `lost` those drafts that Valkey
+    lost, `at` and `version` the latest of what replies showed.
+    """
+
+    committed: frozenset[tuple[str, int, str, int, int]] = frozenset()
+    buffered: frozenset[Drafted] = frozenset()
+    lost: frozenset[Drafted] = frozenset()
+    at: tuple[int, ...] = (-1,) * QUESTIONS
+    version: int = 0
+
+
+def stands(row: Row, question: int, value: str, at: int, version: int) -> bool:
+    """Whether an answer is in the row, or one that may take its place."""
+    answer = row.answers[question]
+    return answer is not None and (
+        answer.at > at or answer.value == value or (answer.forced and answer.version > version)
+    )
+
+
+def of_step(before: Stores, after: Stores) -> Iterator[Broken]:
+    """Promises about one step of a process."""
+    if not before.row.is_open and (after.row.status, after.row.end) != (before.row.status, before.row.end):
+        yield Broken(Promise.ENDED, f"a session that is {before.row.status} becomes {after.row.status}")
+    if len(after.events) > len(before.events) and (event := after.events[-1]).kind != "late_answer":
+        end = after.row.end if event.kind == "completed" else before.row.end
+        if any(at > end for *_, at in event.changes):
+            yield Broken(Promise.ENDED, f"an answer from after the end counts: {event.kind}")
+
+
+def of_state(stores: Stores, told: Told) -> Iterator[Broken]:
+    """Promises about PostgreSQL at every moment."""
+    row, events = stores.row, stores.events
+    for name, q, value, at, version in told.committed:
+        if not stands(row, q, value, at, version):
+            yield Broken(Promise.COMMITTED, f"{name} was told committed, and {value}@{at} is gone")
+    if [event.revision for event in events] != list(range(row.revision + 1)):
+        yield Broken(Promise.VERSIONS, "the trail has not one event for each revision")
+    versions = [event.version for event in events]
+    if any(b.version - a.version != _makes_version(b) for a, b in pairwise(events)):
+        yield Broken(Promise.VERSIONS, f"the versions of the trail are {versions}")
+    for event in events:
+        if _makes_version(event) and sum(other.request == event.request for other in events) > 1:
+            yield Broken(Promise.VERSIONS, f"{event.request} was carried out twice")
+    late = [change for event in events if event.kind == "late_answer" for change in event.changes]
+    if len(late) != len(set(late)):
+        yield Broken(Promise.ENDED, "a late answer is recorded twice")
+
+
+def of_reply(
+    reply: Reply, stores: Stores, floor: Told, told: Told, excused: frozenset[Gap]
+) -> Iterator[Broken]:
+    """Promises about a reply; `floor` is what was told when its request began."""
+    row, write = reply.row, reply.write
+    if write is not None and write.version is not None:
+        yield from _of_version(reply, write.version, stores, floor, excused)
+    if row is None:
+        return
+    if reply.outcome == "ended" or (reply.outcome == "blind" and Gap.END_WITHOUT_DRAFTS not in excused):
+        for q, draft in floor.buffered - told.lost:
+            if row.at(q) < draft.at <= row.end and not _overtaken(stores, q, excused):
+                yield Broken(Promise.ENDED, f"a completion leaves out {draft} to question {q}")
+    if Gap.STALE_UNTIL_HEALED in excused:
+        return
+    if row.version < floor.version:
+        yield Broken(Promise.READS, f"a reply shows version {row.version} after {floor.version}")
+    for q, (shown, at) in enumerate(zip(reply.shown, floor.at, strict=True)):
+        if Gap.WITHOUT_DRAFTS in excused or at > row.end or _overtaken(stores, q, excused):
+            continue
+        if (shown.at if shown else -1) < at:
+            yield Broken(Promise.READS, f"{shown or 'nothing'} is shown for question {q} after one from {at}")
+
+
+def _of_version(
+    reply: Reply, version: int, stores: Stores, floor: Told, excused: frozenset[Gap]
+) -> Iterator[Broken]:
+    row, write = reply.row, reply.write
+    assert write is not None
+    if reply.kind == "committed" and reply.outcome != "late" and row and row.version != version + 1:
+        yield Broken(Promise.VERSIONS, f"{write.name} insisted on version {version} and made {row.version}")
+    if reply.outcome != "conflict" or Gap.CONFLICT_FROM_CACHE in excused:
+        return
+    if version == floor.version == stores.row.version:
+        yield Broken(Promise.REFUSALS, f"{write.name} names the current version and is told a conflict")
+    for event in stores.events:
+        sent = {(q, value) for q, value, _ in event.changes}
+        held = {(q, answer and answer.value) for q, answer in enumerate(stores.row.answers)}
+        if event.version == version + 1 == stores.row.version and (sent & held).issuperset(write.answers):
+            yield Broken(Promise.REFUSALS, f"{write.name} conflicts with itself")
+
+
+def of_rest(stores: Stores, told: Told, excused: frozenset[Gap]) -> Iterator[Broken]:
+    """Promises about the stores after all has come to rest: flushed twice, without a fault."""
+    row, valkey = stores.row, stores.valkey
+    lost = told.lost if Gap.LOST_WITH_VALKEY in excused else frozenset()
+    late = [(q, at) for event in stores.events if event.kind == "late_answer" for q, _, at in event.changes]
+    for q, draft in told.buffered - lost:
+        recorded = draft.at > row.end and any(q == other and at >= draft.at for other, at in late)
+        skipped = draft.at <= row.end and _overtaken(stores, q, excused)
+        if not (stands(row, q, draft.value, draft.at, -1) or recorded or skipped):
+            yield Broken(Promise.BUFFERED, f"{draft} to question {q} was told buffered, and is gone")
+    if valkey.mark is not None:
+        yield Broken(Promise.REST, "the session stays dirty")
+    if any(valkey.drafts) and Gap.UNMARKED_DRAFT not in excused:
+        yield Broken(Promise.REST, f"{valkey.drafts} stay in Valkey")
+    if valkey.cached not in (None, row) and (stores.recent or Gap.OLD_ROW not in excused):
+        yield Broken(Promise.READS, "the cached session stays behind the row")
+
+
+def lost_between(before: Stores, after: Stores) -> frozenset[Drafted]:
+    """What Valkey has lost, and the row does not have."""
+    gone = before.valkey.given - after.valkey.given
+    return frozenset((q, d) for q, d in gone if not stands(before.row, q, d.value, d.at, -1))
+
+
+def tell(told: Told, reply: Reply, trouble: bool) -> Told:
+    """What the clients know after a reply."""
+    row, write = reply.row, reply.write
+    if row is None:
+        return told
+    if write is not None and reply.kind == "buffered":
+        drafts = frozenset((q, d) for q, d in enumerate(write.drafts) if d is not None)
+        told = told._replace(buffered=told.buffered | drafts)
+    if write is not None and reply.kind in ("committed", "completed"):
+        answers = frozenset(
+            (write.name, q, value, write.at, row.version)
+            for q, value in write.answers
+            if reply.kind == "committed" or stands(row, q, value, write.at, row.version)
+        )
+        told = told._replace(committed=told.committed | answers)
+    if not trouble:
+        shown = zip(told.at, reply.shown, strict=True)
+        at = tuple(max(known, answer.at if answer else -1) for known, answer in shown)
+        told = told._replace(at=at, version=max(told.version, row.version))
+    return told
+
+
+def _overtaken(stores: Stores, question: int, excused: frozenset[Gap]) -> bool:
+    """Whether a draft from after the end may have taken the place of one that counts."""
+    late = any(q == question and draft.at > stores.row.end for q, draft in stores.put)
+    return late and Gap.OVERTAKEN_END in excused
+
+
+def _makes_version(event: Event) -> bool:
+    return event.kind in ("answered", "completed")

@@ -1,0 +1,272 @@
+"""Small exams in which everything can happen: who does what, and what goes wrong meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .explorer import Scenario
+from .model import NEVER, Rule, Write
+from .promises import Gap, Promise
+
+Request = tuple[Any, ...]
+
+
+def commit(value: str, at: int, question: int = 0, version: int | None = None, name: str = "") -> Request:
+    return ("commit", Write(name or value, at, ((question, value),), version))
+
+
+def autosave(value: str, at: int, question: int = 0, version: int | None = None) -> Request:
+    return ("autosave", Write(value, at, ((question, value),), version))
+
+
+def complete(at: int, *answers: tuple[int, str], name: str = "end") -> Request:
+    return ("complete", Write(name, at, answers))
+
+
+def read(at: int = 0) -> Request:
+    return ("read", at)
+
+
+def flush(now: int = 0) -> Request:
+    return ("flush", now)
+
+
+def expire(now: int) -> Request:
+    return ("expire", now)
+
+
+HEAL: Request = ("heal",)
+
+
+def play(
+    name: str, actors: dict[str, list[Request]], faults: str = "", deadline: int = NEVER, cached: bool = True
+) -> list[Scenario]:
+    """Without faults, and with each of them; "crash+lose" are both in one scenario."""
+    found = []
+    for each in ("", *faults.split()):
+        kinds = each.split("+") if each else []
+        title = ", ".join(filter(None, (name, " and ".join(kinds))))
+        found.append(Scenario(title, actors, {kind: kinds.count(kind) for kind in kinds}, deadline, cached))
+    return found
+
+
+ALL = "crash lose repeat valkey database"
+SHORT = [
+    *play("two tabs commit", {"tab 1": [commit("a", 2)], "tab 2": [commit("b", 1)], "reader": [read()]}, ALL),
+    *play(
+        "a commit overtakes an autosave",
+        {"tab 1": [autosave("a", 1)], "tab 2": [commit("b", 2)], "flusher": [flush()]},
+        ALL,
+    ),
+    *play(
+        "a commit overtakes an autosave, and is read",
+        {"tab 1": [autosave("a", 1)], "tab 2": [commit("b", 2)], "reader": [read()]},
+    ),
+    *play(
+        "an autosave after the other",
+        {"tab": [autosave("a", 1), autosave("b", 2)], "flusher": [flush()]},
+        f"{ALL} empty restore+restore",
+    ),
+    *play(
+        "an autosave overtakes another",
+        {"tab 1": [autosave("a", 1)], "tab 2": [autosave("b", 2)], "flusher": [flush()]},
+        "crash repeat database",
+    ),
+    *play(
+        "an autosave that insists on a version",
+        {"tab 1": [commit("a", 1)], "tab 2": [autosave("b", 2, version=1)]},
+        "crash lose restore+restore",
+    ),
+    *play(
+        "an autosave, read and flushed",
+        {"tab": [autosave("a", 1)], "reader": [read(), read()], "flusher": [flush()]},
+        "crash lose skip evict empty restore+restore database",
+    ),
+    *play(
+        "two flushers",
+        {"tab": [autosave("a", 1), autosave("b", 2)], "one": [flush()], "two": [flush()]},
+        "skip",
+    ),
+    *play(
+        "a commit beside a flush of another answer",
+        {"tab 1": [autosave("a", 1)], "tab 2": [commit("b", 2, 1)], "flusher": [flush()]},
+        "crash",
+    ),
+    *play(
+        "a completion beside an autosave",
+        {"tab 1": [autosave("a", 1)], "tab 2": [complete(2)], "flusher": [flush()]},
+        "crash valkey database empty",
+    ),
+    *play(
+        "a completion and an autosave", {"tab 1": [autosave("a", 1)], "tab 2": [complete(2)]}, "lose repeat"
+    ),
+    *play(
+        "autosaves before and after the end",
+        {"tab 1": [autosave("a", 1), autosave("b", 3)], "tab 2": [complete(2)], "flusher": [flush()]},
+    ),
+    *play(
+        "autosaves of two answers before and after the end",
+        {"tab 1": [autosave("a", 1), autosave("b", 3, 1)], "tab 2": [complete(2)], "flusher": [flush()]},
+    ),
+    *play(
+        "a commit beside a completion with answers",
+        {"tab 1": [autosave("a", 1), commit("b", 3)], "tab 2": [complete(2, (0, "c"))]},
+        "crash valkey database",
+    ),
+    *play(
+        "two completions",
+        {"tab 1": [complete(1, (0, "a"), name="end 1")], "tab 2": [complete(2, (0, "b"), name="end 2")]},
+        ALL,
+    ),
+    *play(
+        "an expiry beside an autosave",
+        {"tab": [autosave("a", 1)], "reader": [read(9)], "expirer": [expire(9)]},
+        "crash skip",
+        deadline=2,
+    ),
+    *play(
+        "a commit that is brought after an expiry",
+        {"tab": [commit("b", 2), read()], "expirer": [expire(9)]},
+        ALL,
+        deadline=2,
+    ),
+    *play(
+        "a commit past the deadline",
+        {"tab": [autosave("a", 1), commit("b", 3)]},
+        "crash lose skip",
+        deadline=2,
+    ),
+    *play(
+        "a commit and a read past the deadline",
+        {"tab": [autosave("a", 1), commit("b", 3)], "reader": [read(9)]},
+        deadline=2,
+    ),
+    *play(
+        "two tabs that insist on a version",
+        {
+            "tab 1": [commit("a", 1, version=0), commit("a", 3, version=0, name="a again")],
+            "tab 2": [commit("b", 2, version=0)],
+        },
+        "crash lose crash+database",
+    ),
+    *play(
+        "two tabs that send the same answer over one version",
+        {
+            "tab 1": [commit("a", 1, version=0)],
+            "tab 2": [("commit", Write("a and b", 2, ((0, "a"), (1, "b")), 0))],
+        },
+        "crash lose",
+    ),
+    *play(
+        "an older request that insists on its version",
+        {"tab 1": [commit("a", 3), commit("b", 1, version=1)], "tab 2": [autosave("c", 2)]},
+        "crash",
+    ),
+    *play(
+        "a commit, read through its own process and another",
+        {"tab": [commit("a", 1), read()], "reader": [read()]},
+        f"{ALL} evict",
+    ),
+    *play(
+        "a commit, readers and a comparison",
+        {"tab": [commit("a", 1)], "reader": [read(), read()], "flusher": [HEAL]},
+        "crash evict lose valkey age",
+        cached=False,
+    ),
+]
+MORE = (
+    f"{ALL} evict empty restore+restore skip age "
+    "crash+crash crash+lose lose+lose crash+database crash+valkey lose+valkey lose+database database+valkey "
+    "crash+evict lose+evict crash+empty skip+crash skip+lose repeat+crash repeat+lose crash+restore+restore"
+)
+LONG = [
+    scenario
+    for short in SHORT
+    if not short.faults
+    for scenario in play(short.name, short.actors, MORE, short.deadline, short.cached)
+    if scenario not in SHORT
+] + play(
+    "everybody",
+    {
+        "tab 1": [autosave("a", 1)],
+        "tab 2": [commit("b", 2)],
+        "flusher 1": [flush(9)],
+        "flusher 2": [flush(9)],
+        "expirer": [expire(9)],
+        "reader": [read(9)],
+    },
+    deadline=3,
+)
+"""Each with every fault, and with two at once: some would take minutes and gigabytes, and are cut off."""
+
+
+def named(name: str) -> Scenario:
+    return next(scenario for scenario in SHORT if scenario.name == name)
+
+
+TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
+    Rule.CACHE_PUT_COMPARES: ("two tabs commit", Promise.READS, 9),
+    Rule.DRAFTS_READ_FIRST: ("an autosave, read and flushed", Promise.READS, 12),
+    Rule.READ_COMPARES_AT: ("a commit overtakes an autosave, and is read", Promise.READS, 8),
+    Rule.COMMIT_SEES_FLUSH: ("a commit beside a flush of another answer", Promise.READS, 15),
+    Rule.UNWRITTEN_DELETED: ("a commit, read through its own process and another, valkey", Promise.READS, 6),
+    Rule.HEAL: ("two tabs commit, crash", Promise.READS, 1),
+    Rule.DRAFT_PUT_COMPARES_AT: ("an autosave overtakes another", Promise.BUFFERED, 7),
+    Rule.DROP_COMPARES_AT: ("an autosave that insists on a version", Promise.BUFFERED, 7),
+    Rule.MARK_AFTER_DRAFT: ("an autosave after the other", Promise.BUFFERED, 8),
+    Rule.MARK_READ_FIRST: ("an autosave after the other", Promise.BUFFERED, 8),
+    Rule.MARK_COMPARED: ("an autosave after the other", Promise.BUFFERED, 15),
+    Rule.MARK_KEPT_FOR_REST: ("autosaves of two answers before and after the end", Promise.BUFFERED, 11),
+    Rule.SKIPPED_IS_LEFT: ("an autosave, read and flushed, skip", Promise.BUFFERED, 9),
+    Rule.CLEAR_COMPARES_VALUE: ("an autosave after the other", Promise.BUFFERED, 14),
+    Rule.CLEAR_AFTER_ROW: ("an autosave, read and flushed, lose", Promise.READS, 15),
+    Rule.CACHE_SETTLED: ("a commit that is brought after an expiry, lose", Promise.READS, 14),
+    Rule.EVICTION_SPARES_DRAFTS: ("an autosave, read and flushed, evict", Promise.BUFFERED, 5),
+    Rule.ROW_LOCKED: ("two tabs commit", Promise.VERSIONS, 4),
+    Rule.EVENT_IN_STATEMENT: ("two tabs commit, crash", Promise.VERSIONS, 1),
+    Rule.WRITE_ID: ("two tabs commit, lose", Promise.VERSIONS, 3),
+    Rule.WRITE_ID_UNIQUE: ("two tabs commit, lose", Promise.VERSIONS, 4),
+    Rule.VERSION_IN_STATEMENT: ("two tabs that insist on a version", Promise.VERSIONS, 6),
+    Rule.REPEAT_RECOGNISED: ("two tabs that insist on a version, crash", Promise.REFUSALS, 7),
+    Rule.REPEAT_IS_WHOLE: ("two tabs that send the same answer over one version", Promise.COMMITTED, 6),
+    Rule.REFUSED_BY_POSTGRES: (
+        "an autosave that insists on a version, restore and restore",
+        Promise.REFUSALS,
+        9,
+    ),
+    Rule.COMMITTED_IS_IN_ROW: ("two tabs commit, database", Promise.COMMITTED, 6),
+    Rule.COMMIT_COMPARES_AT: ("two tabs commit", Promise.COMMITTED, 6),
+    Rule.AT_NEVER_LOWERED: ("an older request that insists on its version", Promise.READS, 10),
+    Rule.SETTLE_COMPARES_AT: ("a commit overtakes an autosave, lose", Promise.COMMITTED, 10),
+    Rule.FINISH_COMPARES_AT: ("a commit beside a completion with answers, valkey", Promise.COMMITTED, 10),
+    Rule.FINISH_MERGES_DRAFTS: ("a completion beside an autosave", Promise.ENDED, 11),
+    Rule.FIRST_END_WINS: ("two completions", Promise.ENDED, 6),
+    Rule.END_BOUNDS_WRITES: ("a commit past the deadline", Promise.ENDED, 5),
+    Rule.END_BOUNDS_DRAFTS: ("autosaves before and after the end", Promise.ENDED, 10),
+    Rule.LATE_MERGE: ("a completion beside an autosave", Promise.BUFFERED, 7),
+    Rule.LATE_IS_RECORDED: ("autosaves before and after the end", Promise.BUFFERED, 11),
+    Rule.TRAIL_OF_THE_ROW: ("a commit past the deadline, lose", Promise.ENDED, 17),
+    Rule.LATE_RECORDED_ONCE: ("a commit past the deadline, lose", Promise.ENDED, 19),
+}
+"""Rule -> a scenario in which a promise is broken without it, which promise, and in how many steps."""
+
+NOT_PROMISED: dict[Gap, tuple[str, Promise, int]] = {
+    Gap.LOST_WITH_VALKEY: ("an autosave after the other, empty", Promise.BUFFERED, 5),
+    Gap.END_WITHOUT_DRAFTS: ("a completion beside an autosave, valkey", Promise.ENDED, 8),
+    Gap.WITHOUT_DRAFTS: ("an autosave, read and flushed, lose", Promise.READS, 7),
+    Gap.OVERTAKEN_END: ("autosaves before and after the end", Promise.BUFFERED, 10),
+    Gap.UNMARKED_DRAFT: ("an autosave after the other, crash", Promise.REST, 3),
+    Gap.STALE_UNTIL_HEALED: (
+        "a commit, read through its own process and another, lose",
+        Promise.READS,
+        4,
+    ),
+    Gap.SLOW_READER: ("a commit, readers and a comparison, lose", Promise.READS, 10),
+    Gap.OLD_ROW: ("a commit, readers and a comparison, age", Promise.READS, 6),
+    Gap.CONFLICT_FROM_CACHE: (
+        "two tabs that insist on a version, crash and database",
+        Promise.REFUSALS,
+        7,
+    ),
+}
+"""The same for what is not promised, as if it were."""
