@@ -15,6 +15,7 @@ from .measuring import Comparison, pinned_stores
 
 GROUPS: dict[str, Callable[[Stores, int], Iterator[Comparison]]] = {
     "warm": warm.measure,
+    "growth": warm.measure_growth,
     "cold": cold.measure,
     "bulk": bulk.measure,
 }

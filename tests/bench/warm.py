@@ -59,6 +59,45 @@ def measure(stores: Stores, rounds: int) -> Iterator[Comparison]:
     yield Comparison("warm autosave PATCH", "our committed PATCH", ours, theirs, {"median": 0.6})
 
 
+def measure_growth(stores: Stores, rounds: int) -> Iterator[Comparison]:
+    """The same with more answers in the session, and with more answers in a write."""
+    prepared(stores)
+    from session_api.handler import handler
+
+    entry: Callable[[Any, Any], Any] = handler
+
+    def session_of(answers: int) -> str:
+        started = _call(handler, "start", body={"user_id": "bench", "quiz_id": "bench"}, expected=201)
+        session_id: str = started["id"]
+        body = {"answers": {str(number): ANSWER for number in range(answers)}}
+        _call(handler, "progress", session_id, body=body, expected=200)
+        return session_id
+
+    def reading(session_id: str) -> Callable[[], object]:
+        event = request_event("read", session_id)
+        return lambda: _ok(entry(event, None))
+
+    def writing(session_id: str, answers: int, **more: object) -> Callable[[], object]:
+        body = {"answers": {str(number): ANSWER for number in range(answers)}, **more}
+        return lambda: _ok(entry(request_event("progress", session_id, body=body), None))
+
+    few = session_of(10)
+    for size in (100, 500):
+        many = session_of(size)
+        operations: dict[str, Callable[[str], Callable[[], object]]] = {
+            "GET": reading,
+            "committed PATCH": lambda one: writing(one, 1),
+            "autosave PATCH": lambda one: writing(one, 1, autosave=True),
+        }
+        for what, operation in operations.items():
+            ours, theirs = in_turn(operation(many), operation(few), rounds, 20)
+            yield Comparison(f"{what}, {size} answers in the session", "10", ours, theirs, {"median": None})
+    many = session_of(100)
+    for size in (10, 100):
+        ours, theirs = in_turn(writing(many, size), writing(many, 1), rounds, 20)
+        yield Comparison(f"committed PATCH of {size} answers", "of one", ours, theirs, {"median": None})
+
+
 def _prepare_bare(stores: Stores, session_id: str, answers: dict[str, str]) -> None:
     from .bare import TABLE
 
