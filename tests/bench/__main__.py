@@ -18,6 +18,7 @@ GROUPS: dict[str, Callable[[Stores, int], Iterator[Comparison]]] = {
     "growth": warm.measure_growth,
     "cold": cold.measure,
     "bulk": bulk.measure,
+    "backlog": bulk.measure_large,
 }
 RESULT = Path(".local/bench.json")
 

@@ -33,6 +33,11 @@ def measure(stores: Stores, rounds: int) -> Iterator[Comparison]:
     yield asyncio.run(_expiry(stores, 10_000))
 
 
+def measure_large(stores: Stores, rounds: int) -> Iterator[Comparison]:
+    """A backlog of 50,000 sessions, as after half an hour without the schedule."""
+    yield asyncio.run(_flush(stores, 50_000, 2))
+
+
 async def _flush(stores: Stores, size: int, rounds: int) -> Comparison:
     stores.clear()
     ids = _attempts(stores, size, seconds=3600)
