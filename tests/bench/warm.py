@@ -23,7 +23,12 @@ RECEIPT_KEYS = json.dumps({"current": "1", "keys": {"1": "a2V5IG9mIHRoaXJ0eS10d2
 
 def prepared(stores: Stores) -> str:
     """A session with its answers, in both forms; returns its id. It is read from this process from now on."""
-    os.environ.update(stores.environment(), RECEIPT_KEYS=RECEIPT_KEYS)
+    os.environ.update(
+        stores.environment(),
+        RECEIPT_KEYS=RECEIPT_KEYS,
+        POWERTOOLS_SERVICE_NAME="quiz-sessions",
+        POWERTOOLS_METRICS_NAMESPACE="QuizSessions",
+    )
     # As Lambda's runtime has it: no loop is running, and the handler's stays the same.
     asyncio.set_event_loop(asyncio.new_event_loop())
     from session_api.handler import handler
