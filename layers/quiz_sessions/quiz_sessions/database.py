@@ -559,22 +559,23 @@ class Database:
                     )
                 FROM judged
                 WHERE attempt.id = judged.id AND settlement <> 'unchanged'
-                RETURNING attempt.*
+                -- With all that is needed below: the planner expects one row of each of these, and joins them by
+                -- holding every row against every other.
+                RETURNING attempt.*, settlement, late, counted, unrecorded, lateness, moves,
+                    new_current_question
             ), event AS (
                 INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-                SELECT id, changed.revision, changed.version, settlement, CASE settlement
+                SELECT id, revision, version, settlement, CASE settlement
                         WHEN 'late_answer' THEN jsonb_build_object('late_answers', unrecorded)
                         ELSE jsonb_build_object('answers', counted) END
                     || CASE WHEN lateness > 0 THEN jsonb_build_object('late_ms', lateness) ELSE '{{}}' END
                     || CASE WHEN moves THEN jsonb_build_object('current_question', new_current_question)
                         ELSE '{{}}' END,
                     %(now)s
-                FROM changed JOIN judged USING (id)
+                FROM changed
             )
-            SELECT settlement, late, row.* FROM judged JOIN (
-                SELECT {ATTEMPT} FROM changed
-                UNION ALL SELECT {ATTEMPT} FROM judged WHERE settlement = 'unchanged'
-            ) AS row USING (id)"""
+            SELECT settlement, late, {ATTEMPT} FROM changed
+            UNION ALL SELECT settlement, late, {ATTEMPT} FROM judged WHERE settlement = 'unchanged'"""
         parameters = {"batch": dump_json(batch), "now": from_micros(now)}
         rows = await self._postgres.fetch(statement, parameters)
         if wait and not rows:
