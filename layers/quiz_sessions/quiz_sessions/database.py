@@ -559,8 +559,8 @@ class Database:
                     )
                 FROM judged
                 WHERE attempt.id = judged.id AND settlement <> 'unchanged'
-                -- With all that is needed below: the planner expects one row of each of these, and joins them by
-                -- holding every row against every other.
+                -- With all that is needed below: the planner expects one row of each of these, and would join
+                -- them by holding every row against every other.
                 RETURNING attempt.*, settlement, late, counted, unrecorded, lateness, moves,
                     new_current_question
             ), event AS (
