@@ -12,14 +12,15 @@ from pathlib import Path
 
 from tests.conftest import Stores
 
-from . import bulk, cold, warm
-from .measuring import Comparison, pinned_stores
+from . import bulk, cold, crowd, warm
+from .measuring import Comparison, Crowd, pinned_stores
 
-GROUPS: dict[str, Callable[[Stores, int], Iterator[Comparison]]] = {
+GROUPS: dict[str, Callable[[Stores, int], Iterator[Comparison] | Iterator[Crowd]]] = {
     "warm": warm.measure,
     "growth": warm.measure_growth,
     "cold": cold.measure,
     "bulk": bulk.measure,
+    "crowd": crowd.measure,
     "backlog": bulk.measure_large,
 }
 LINE = "{what:55} {ours:>12}  {against:42} {ratio!s:>6} {bar:>12} {met}"

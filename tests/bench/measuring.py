@@ -67,6 +67,44 @@ class Comparison:
         return lines
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """What many connections at once got from the service, and from its peer.
+
+    Attributes:
+        ours, theirs: of each round: replies a second, 99th percentile in milliseconds.
+        bar: the smallest allowed ratio of our rate to theirs.
+    """
+
+    what: str
+    ours: Sequence[tuple[float, float]]
+    theirs: Sequence[tuple[float, float]]
+    bar: float
+
+    def figures(self) -> list[dict[str, object]]:
+        """A line of the table for the rate, and one for the slowest."""
+        our_rate, our_p99 = map(statistics.median, zip(*self.ours, strict=True))
+        their_rate, their_p99 = map(statistics.median, zip(*self.theirs, strict=True))
+        return [
+            {
+                "what": f"{self.what}, replies a second",
+                "ours": f"{our_rate:.0f}",
+                "against": f"Node: {their_rate:.0f}",
+                "ratio": round(our_rate / their_rate, 2),
+                "bar": f">= {self.bar}",
+                "met": our_rate / their_rate >= self.bar,
+            },
+            {
+                "what": f"{self.what}, p99",
+                "ours": f"{our_p99:.1f} ms",
+                "against": f"Node: {their_p99:.1f} ms",
+                "ratio": round(our_p99 / their_p99, 2),
+                "bar": "<= 1",
+                "met": our_p99 <= their_p99,
+            },
+        ]
+
+
 def p99(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=100)[98]
 

@@ -1,0 +1,89 @@
+"""Many connections at once, against the same requests in Node (`peer/`)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from development_server import ports
+from tests.conftest import Stores
+
+from .measuring import Crowd
+
+PEER = Path(__file__).with_name("peer")
+CONNECTIONS = 100
+PEER_PROCESSES = 2
+BARS = {"get": 1.0, "patch": 1.3, "autosave": 2.5, "start": 1.2}
+
+
+def measure(stores: Stores, rounds: int) -> Iterator[Crowd]:
+    """Each kind of request for some seconds from each side in turn; needs Node and npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        print("no npm here: the comparison with Node is left out", file=sys.stderr)
+        return
+    subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=PEER, check=True)
+    # Everything on all cores, on both sides.
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    seconds = min(30, rounds * 1.5)
+    with _service(stores) as ours, _peer(stores) as theirs:
+        for kind, bar in BARS.items():
+            of_ours, of_theirs = [], []
+            for _ in range(2):
+                of_ours.append(_load(ours, kind, seconds))
+                of_theirs.append(_load(theirs, kind, seconds))
+            yield Crowd(f"{CONNECTIONS} connections, {kind}", of_ours, of_theirs, bar)
+
+
+def _load(port: int, kind: str, seconds: float) -> tuple[float, float]:
+    command = ["node", "load.js", str(port), str(CONNECTIONS), str(seconds), kind]
+    done = subprocess.run(command, cwd=PEER, check=True, capture_output=True, text=True)
+    result = json.loads(done.stdout)
+    assert not result["statuses"].keys() - {"200", "201"}, result
+    return result["rate"], result["p99"]
+
+
+@contextmanager
+def _service(stores: Stores) -> Iterator[int]:
+    environment = {**os.environ, **stores.environment()}
+    with tempfile.TemporaryDirectory(prefix="quiz-bench-") as data:
+        command = [sys.executable, "-m", "development_server", "--data", data]
+        with _running(command, environment, Path(data, "output"), "ready: ") as port:
+            yield port
+
+
+@contextmanager
+def _peer(stores: Stores) -> Iterator[int]:
+    environment = {**os.environ, **stores.environment(), "PROCESSES": str(PEER_PROCESSES)}
+    with (
+        tempfile.TemporaryDirectory(prefix="quiz-bench-") as data,
+        _running(["node", str(PEER / "server.js")], environment, Path(data, "output"), "ready") as port,
+    ):
+        yield port
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str], output: Path, sign: str) -> Iterator[int]:
+    port = ports.choose()
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            command, env={**environment, "PORT": str(port)}, stdout=stream, stderr=subprocess.STDOUT
+        )
+    try:
+        until = time.monotonic() + 30
+        while sign not in output.read_text():
+            assert process.poll() is None, output.read_text()
+            assert time.monotonic() < until, output.read_text()
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
