@@ -83,8 +83,6 @@ def stores(running_stores: Stores) -> Stores:
 async def services(stores: Stores) -> AsyncIterator[Services]:
     """The parts of one process on empty stores."""
     built = build_services(stores.settings)
-    # A server that has answered is given more time for further connections, which a busy machine needs.
-    await built.parts.postgres.ping()
     yield built
     await built.close()
 
