@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -24,6 +24,8 @@ from quiz_sessions.models import Session, Status, from_micros
 from quiz_sessions.quizzes import QuizRules, WhenActive
 from quiz_sessions.wiring import Services
 from tests.builders import SECOND, START
+from tests.conftest import Stores
+from tests.locks import holding
 from tests.tables import Database, events, row
 
 LATER = START + 10 * SECOND
@@ -445,40 +447,39 @@ async def test_an_answer_received_in_time_counts_on_a_row_that_has_expired(
     assert events(database, session_id) == ["started", "expired", "late_merge"]
 
 
-async def released_once_waited_for(database: Database, session_id: UUID, request: Awaitable[T]) -> T:
+async def released_once_waited_for(stores: Stores, session_id: UUID, request: Coroutine[Any, Any, T]) -> T:
     """What `request` comes to where another, as a flush does, holds the session's row when it arrives."""
-    task = asyncio.ensure_future(request)
-    with database.transaction():
-        database.execute("SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", [session_id])
-        waiting = "SELECT FROM pg_locks WHERE NOT granted"
-        while not task.done() and database.execute(waiting).rowcount == 0:  # noqa: ASYNC110  (it calls nobody)
-            await asyncio.sleep(0.01)
-    return await task
+    with holding(stores, "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", session_id) as held:
+        task = await held.behind(request)
+        held.release()
+        return await task
 
 
-async def test_a_late_autosave_waits_for_who_holds_its_row(services: Services, database: Database) -> None:
+async def test_a_late_autosave_waits_for_who_holds_its_row(
+    services: Services, stores: Stores, database: Database
+) -> None:
     session_id = await start(services)
     late = services.manager.update_answer(session_id, 0, "late", autosave=True, at=END + 1)
     with pytest.raises(SessionExpiredError):
-        await released_once_waited_for(database, session_id, late)
+        await released_once_waited_for(stores, session_id, late)
     assert events(database, session_id) == ["started", "expired", "late_answer"]
 
 
-async def test_a_held_up_autosave_waits_for_who_holds_its_row(services: Services, database: Database) -> None:
+async def test_a_held_up_autosave_waits_for_who_holds_its_row(services: Services, stores: Stores) -> None:
     session_id = await start(services)
     await services.manager.get_session(session_id, at=END + 1)
     held_up = services.manager.update_answer(session_id, 0, "held up", autosave=True, at=END)
-    session = await released_once_waited_for(database, session_id, held_up)
+    session = await released_once_waited_for(stores, session_id, held_up)
     assert (session.status, session.answers) == ("expired", {"0": "held up"})
 
 
 async def test_a_start_waits_for_who_holds_the_attempt_before_it(
-    services: Services, database: Database
+    services: Services, stores: Stores, database: Database
 ) -> None:
     await services.exams.put_quiz("quiz1", QuizRules(when_active=WhenActive.REJECT))
     overdue = await start(services)
     following = services.manager.create_session("user1", "quiz1", at=END + 1)
-    session = await released_once_waited_for(database, overdue, following)
+    session = await released_once_waited_for(stores, overdue, following)
     assert (session.attempt_no, session.status) == (2, "started")
     assert row(database, overdue)["status"] == "expired"
 
