@@ -236,12 +236,7 @@ class ExamManager:
         outcome, attempt = _found(await self._database.reopen(key, seconds, change, time_limit))
         if outcome is ChangeOutcome.EXPIRED:
             # Its row does not say so yet; the drafts that came in time are merged on the way.
-            try:
-                drafts, _ = await self._parts.cache.read(key)
-            except CacheUnavailableError as error:
-                # A later flush merges them: they were given in time.
-                self._parts.telemetry.survived("cache not read", error, session_id=str(key))
-                drafts = Drafts()
+            drafts, _ = await self._parts.read_cache(key)
             await self._parts.database.settle({key: drafts}, change.at)
             outcome, attempt = _found(await self._database.reopen(key, seconds, change, time_limit))
         match outcome:
@@ -369,12 +364,7 @@ class ExamManager:
             raise SessionClosedError(rules.view(attempt, Drafts(), at))
         if attempt.needs_grading:
             attempt = next(iter(await self._parts.grader.grade([attempt], at)), attempt)
-        drafts = Drafts()
-        try:
-            drafts = await self._parts.cache.put_committed(attempt, [])
-        except CacheUnavailableError as error:
-            self._parts.telemetry.survived("cache not written", error, session_id=str(attempt.id))
-        return rules.view(attempt, drafts, at)
+        return rules.view(attempt, await self._parts.cache_committed(attempt, []), at)
 
     async def _refresh(self, session_ids: Iterable[UUID]) -> None:
         """Show the new deadlines at once; what fails here, the next flush puts right."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -124,7 +124,7 @@ class SessionManager:
         start = await self._start(user_id, quiz_id, at, idempotency_key)
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
             # It stands in the way of the new one until its row says that it is over.
-            drafts, _ = await self._read_cache(start.attempt.id)
+            drafts, _ = await self._parts.read_cache(start.attempt.id)
             await self._expire(start.attempt.id, drafts, at)
             start = await self._start(user_id, quiz_id, at, idempotency_key)
         attempt = start.attempt
@@ -342,7 +342,7 @@ class SessionManager:
         outcome, attempt = found
         if outcome is Outcome.OVERDUE:
             return await self._write_late(key, write)
-        drafts = await self._cache_committed(attempt, write.answers)
+        drafts = await self._parts.cache_committed(attempt, write.answers)
         self._refuse(outcome, attempt, drafts, write)
         return await self._committed(attempt, drafts, write.at)
 
@@ -395,7 +395,7 @@ class SessionManager:
         An answer that the gateway received in time counts, though a slow function brings it after the row
         expired; one received later is kept as an event only.
         """
-        drafts, _ = await self._read_cache(key)
+        drafts, _ = await self._parts.read_cache(key)
         try:
             await self._expire(key, drafts, write.at)
             attempt = await self._settle(key, write.as_drafts(), write.at, wait=True)
@@ -409,7 +409,7 @@ class SessionManager:
         return await self._committed(attempt, drafts, write.at)
 
     async def _finish(self, key: UUID, status: Status, write: Write, deadline: datetime | None) -> Session:
-        drafts, _ = await self._read_cache(key)
+        drafts, _ = await self._parts.read_cache(key)
         found = await self._database.finish(
             key,
             status,
@@ -427,7 +427,7 @@ class SessionManager:
             await self._write_late(key, replace(write, version=None))
             raise SessionExpiredError
         attempt = await self._graded(attempt, write.at)
-        rest = await self._cache_committed(attempt, {*write.answers, *drafts.answers})
+        rest = await self._parts.cache_committed(attempt, {*write.answers, *drafts.answers})
         self._refuse(outcome, attempt, rest, write)
         return await self._committed(attempt, rest, write.at)
 
@@ -460,7 +460,7 @@ class SessionManager:
     async def _current(self, session_id: str | UUID, owner: str | None, at: Micros) -> tuple[Drafts, Attempt]:
         """The session's drafts and row; one whose time is over is expired on the way."""
         key = rules.session_key(session_id)
-        drafts, attempt = await self._read_cache(key)
+        drafts, attempt = await self._parts.read_cache(key)
         if attempt is None:
             attempt = await self._load(key)
         _check_owner(attempt, owner)
@@ -492,7 +492,7 @@ class SessionManager:
             return None
         # Unchanged, it may have been settled by the first sending of this very statement.
         attempt = await self._graded(settled[0].attempt, at)
-        await self._cache_committed(attempt, drafts.answers)
+        await self._parts.cache_committed(attempt, drafts.answers)
         return attempt
 
     async def _graded(self, attempt: Attempt, at: Micros) -> Attempt:
@@ -508,26 +508,11 @@ class SessionManager:
 
     # The cache, which never fails a request that PostgreSQL can serve
 
-    async def _read_cache(self, key: UUID) -> tuple[Drafts, Attempt | None]:
-        try:
-            return await self._cache.read(key)
-        except CacheUnavailableError as error:
-            self._telemetry.survived("cache not read", error, session_id=str(key))
-            return NO_DRAFTS, None
-
     async def _cache_session(self, attempt: Attempt) -> None:
         try:
             await self._cache.put_session(attempt)
         except CacheUnavailableError as error:
             self._telemetry.survived("cache not written", error, session_id=str(attempt.id))
-
-    async def _cache_committed(self, attempt: Attempt, questions: Iterable[str]) -> Drafts:
-        """Cache a committed row; returns the drafts that are left, none where Valkey is away."""
-        try:
-            return await self._cache.put_committed(attempt, questions)
-        except CacheUnavailableError as error:
-            self._telemetry.survived("cache not written", error, session_id=str(attempt.id))
-            return NO_DRAFTS
 
 
 def _check_owner(attempt: Attempt, owner: str | None) -> None:

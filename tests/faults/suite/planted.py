@@ -405,7 +405,7 @@ BUGS = (
         (
             (
                 "manager.py",
-                """        drafts, _ = await self._read_cache(key)
+                """        drafts, _ = await self._parts.read_cache(key)
         found = await self._database.finish(
 """,
                 """        drafts = NO_DRAFTS
