@@ -42,11 +42,12 @@ def main() -> None:
                 for line in comparison.figures():
                     lines.append({"group": groups[0], **line})
                     print(LINE.format(**line), flush=True)
-    for group in groups if len(groups) > 1 else ():
-        with tempfile.NamedTemporaryFile(prefix="quiz-bench-") as part:
-            command = [sys.executable, "-m", "tests.bench", "--only", group]
-            subprocess.run([*command, "--rounds", str(options.rounds), "--result", part.name], check=True)
-            lines += json.loads(Path(part.name).read_text())
+    else:
+        for group in groups:
+            with tempfile.NamedTemporaryFile(prefix="quiz-bench-") as part:
+                command = [sys.executable, "-m", "tests.bench", "--only", group]
+                subprocess.run([*command, "--rounds", str(options.rounds), "--result", part.name], check=True)
+                lines += json.loads(Path(part.name).read_text())
     options.result.write_text(json.dumps(lines, indent=2) + "\n")
 
 

@@ -21,15 +21,8 @@ def valkey() -> Redis:
     return Redis.from_url(os.environ["REDIS_URL"], protocol=2, driver_info=None)
 
 
-@cache
-def connection() -> Any:
-    """Of psycopg, opened with the first write."""
-    from psycopg import AsyncConnection
-
-    return AsyncConnection.connect(os.environ["DATABASE_URL"], autocommit=True, prepare_threshold=None)
-
-
 _open: list[Any] = []
+"""The connection to PostgreSQL, once a write has opened it."""
 
 
 @app.get("/sessions/{session_id}")
@@ -42,7 +35,12 @@ async def read(session_id: str) -> Response:
 async def write(session_id: str, request: Request) -> Response:
     """One statement, one write to the cache."""
     if not _open:
-        _open.append(await connection())
+        # The reading function has no such package.
+        from psycopg import AsyncConnection
+
+        _open.append(
+            await AsyncConnection.connect(os.environ["DATABASE_URL"], autocommit=True, prepare_threshold=None)
+        )
     body = await request.body()
     cursor = await _open[0].execute(
         """
