@@ -14,14 +14,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from quiz_sessions.database import STORED
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import DatabaseAddress
+
+from .stored_statements import store
 
 _LOCK = 0x9812_5E55
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
-    """Bring the schema up to date.
+    """Bring the schema up to date, and put this release's statements beside it.
 
     As CodeDeploy's hook it reports how that went, and traffic shifts only if it went well; invoked by hand
     any failure fails the invocation.
@@ -58,6 +61,9 @@ def upgrade(database_url: str) -> None:
             return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        store(driver, STORED)
 
 
 def _report(event: dict[str, Any], status: str) -> None:

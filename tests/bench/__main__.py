@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -36,17 +37,25 @@ def main() -> None:
     options.result.parent.mkdir(exist_ok=True)
     groups = options.only or [*GROUPS]
     lines: list[dict[str, object]] = []
+    # The service's log goes where it does on Lambda, and would bury the table.
+    table = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
     if len(groups) == 1:
         with pinned_stores() as stores:
             for comparison in GROUPS[groups[0]](stores, options.rounds):
                 for line in comparison.figures():
                     lines.append({"group": groups[0], **line})
-                    print(LINE.format(**line), flush=True)
+                    print(LINE.format(**line), file=table)
     else:
         for group in groups:
             with tempfile.NamedTemporaryFile(prefix="quiz-bench-") as part:
                 command = [sys.executable, "-m", "tests.bench", "--only", group]
-                subprocess.run([*command, "--rounds", str(options.rounds), "--result", part.name], check=True)
+                subprocess.run(
+                    [*command, "--rounds", str(options.rounds), "--result", part.name],
+                    check=True,
+                    stdout=table,
+                )
                 lines += json.loads(Path(part.name).read_text())
     options.result.write_text(json.dumps(lines, indent=2) + "\n")
 

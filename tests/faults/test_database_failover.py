@@ -992,7 +992,7 @@ async def test_an_attempt_is_given_up_once(
     servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:
     session_id = await start(services.manager)
-    proxy.lose(b"UPDATE quiz_attempts", loss)
+    proxy.lose(b"finish_attempt_", loss)
     response = await api("POST", f"/sessions/{session_id}/abandon")
     assert proxy.losses == []
     assert (response.status_code, response.json()["status"]) == (200, "abandoned")

@@ -607,7 +607,7 @@ async def test_an_answer_is_committed_exactly_once(
 ) -> None:
     manager = services_by_proxy.manager
     session_id = await start(manager)
-    proxy.lose(b"UPDATE quiz_attempts", loss)
+    proxy.lose(b"write_answers_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
         session = await manager.update_answer(session_id, 1, "A", version=version)
     assert proxy.losses == []
@@ -621,7 +621,7 @@ async def test_an_answer_is_committed_exactly_once(
 async def test_a_start_makes_exactly_one_attempt(
     servers: Servers, proxy: Proxy, services_by_proxy: Services, loss: Loss, key: str | None
 ) -> None:
-    proxy.lose(b"INSERT INTO quiz_attempts", loss)
+    proxy.lose(b"create_attempt_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
         session = await services_by_proxy.manager.create_session("user1", "quiz1", idempotency_key=key)
     assert proxy.losses == []
@@ -636,7 +636,7 @@ async def test_a_completion_happens_exactly_once(
 ) -> None:
     manager = services_by_proxy.manager
     session_id = await start(manager)
-    proxy.lose(b"UPDATE quiz_attempts", loss)
+    proxy.lose(b"finish_attempt_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
         session = await manager.complete(session_id, {"1": "A"})
     assert proxy.losses == []
@@ -650,7 +650,7 @@ async def test_a_flush_merges_exactly_once(
 ) -> None:
     session_id = await start(services_by_proxy.manager)
     await services_by_proxy.manager.update_answer(session_id, 1, "A", autosave=True)
-    proxy.lose(b"UPDATE quiz_attempts", loss)
+    proxy.lose(b"settle_attempts_", loss)
     report = await flush(services_by_proxy)
     assert proxy.losses == []
     assert (report.flush_failures, report.dirty_sessions) == (0, 0)
@@ -661,7 +661,7 @@ async def test_an_answer_whose_reply_is_lost_twice_is_buffered(
     proxy: Proxy, services_by_proxy: Services
 ) -> None:
     session_id = await start(services_by_proxy.manager)
-    proxy.lose(b"UPDATE quiz_attempts", Loss.REPLY, Loss.REPLY)
+    proxy.lose(b"write_answers_", Loss.REPLY, Loss.REPLY)
     session = await services_by_proxy.manager.update_answer(session_id, 1, "A")
     assert (session.durability, session.buffered_questions) == ("buffered", ["1"])
 
@@ -670,7 +670,7 @@ async def test_a_buffered_answer_that_was_committed_after_all_is_not_merged_agai
     servers: Servers, proxy: Proxy, services_by_proxy: Services
 ) -> None:
     session_id = await start(services_by_proxy.manager)
-    proxy.lose(b"UPDATE quiz_attempts", Loss.REPLY, Loss.REPLY)
+    proxy.lose(b"write_answers_", Loss.REPLY, Loss.REPLY)
     await services_by_proxy.manager.update_answer(session_id, 1, "A")
     await flush_without_failure(services_by_proxy)
     assert [event["type"] for event in servers.events(session_id)] == ["started", "answered"]

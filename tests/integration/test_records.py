@@ -29,10 +29,11 @@ from quiz_sessions.flush import Flusher
 from quiz_sessions.grading import parse_questions
 from quiz_sessions.manager import NO_DRAFTS
 from quiz_sessions.models import Micros, Session, Status, from_micros, to_micros
-from quiz_sessions.postgres import Postgres
+from quiz_sessions.postgres import Postgres, StoredStatement
 from quiz_sessions.quizzes import QuizRules
 from quiz_sessions.record_database import RecordDatabase
 from quiz_sessions.records import MAX_PAGE, Verification
+from quiz_sessions.telemetry import Telemetry
 from quiz_sessions.wiring import Services, build_services
 from tests.builders import SECOND, START
 from tests.conftest import Stores
@@ -263,7 +264,7 @@ class Explaining(Postgres):
 
     async def fetch(
         self,
-        statement: str,
+        statement: str | StoredStatement,
         parameters: dict[str, Any],
         *,
         resend: dict[str, Any] | None = None,
@@ -296,7 +297,7 @@ async def test_no_list_reads_the_whole_table(
     async def conninfo() -> str:
         return crowded.database_url
 
-    postgres = Explaining(conninfo, 1, lambda: None)
+    postgres = Explaining(conninfo, 1, lambda: None, Telemetry())
     names: dict[str, Any] = {"user_id": None, "quiz_id": None, **filters, "status": status}
     before = None if first_page else (from_micros(START - 18_000 * SECOND), UUID(int=0))
     await RecordDatabase(postgres).attempts(**names, now=START, before=before, limit=51)

@@ -9,8 +9,10 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
+from hashlib import sha256
 from typing import Any, Final, NoReturn
 
 from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor, errors
@@ -19,6 +21,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from .circuit import CircuitBreaker
 from .errors import BusyError, DatabaseUnavailableError, PoisonedError, StatementFailedError
+from .telemetry import Telemetry
 
 CONNECT_SECONDS = 1.0
 BUSY_SECONDS = 2.5
@@ -29,6 +32,33 @@ CALL_SECONDS = 3.6
 """For a statement that is sent a second time, both together."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredStatement:
+    """A statement that the migration puts into the database as a function; see docs/decisions/0015.
+
+    PostgreSQL reads and plans it once a connection, and not with every call. The text decides the function's
+    name, so that each release finds its own.
+    """
+
+    name: str
+    text: str
+
+    @property
+    def function(self) -> str:
+        """The name of the function."""
+        return f"{self.name}_{sha256(self.text.encode()).hexdigest()[:12]}"
+
+    def numbered(self) -> tuple[bytes, tuple[str, ...]]:
+        """The text with $1, $2, ... for its named parameters, and their names in that order."""
+        return _numbered(self.text)
+
+    def call(self) -> str:
+        """What runs the function, with the same named parameters."""
+        _, names = self.numbered()
+        arguments = ", ".join(f"%({name})s" for name in names)
+        return f"SELECT * FROM {self.function}({arguments})"  # noqa: S608  (names of ours)
+
+
 class Postgres:
     """A pool of connections.
 
@@ -37,9 +67,15 @@ class Postgres:
     """
 
     def __init__(
-        self, conninfo: Callable[[], Awaitable[str]], pool_size: int, on_failure: Callable[[], None]
+        self,
+        conninfo: Callable[[], Awaitable[str]],
+        pool_size: int,
+        on_failure: Callable[[], None],
+        telemetry: Telemetry,
     ) -> None:
         """`conninfo` is asked for each connection; `on_failure` is told when connecting keeps failing."""
+        self._telemetry = telemetry
+        self._not_stored: set[StoredStatement] = set()
         self._breaker = CircuitBreaker()
         self._last_reply = float("-inf")
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
@@ -76,7 +112,7 @@ class Postgres:
 
     async def fetch(
         self,
-        statement: str,
+        statement: str | StoredStatement,
         parameters: dict[str, Any],
         *,
         resend: dict[str, Any] | None = None,
@@ -91,6 +127,15 @@ class Postgres:
             PoisonedError: the server refuses the data itself.
             psycopg.IntegrityError: it breaks a constraint; what that means is the caller's to say.
         """
+        if isinstance(statement, StoredStatement):
+            if statement not in self._not_stored:
+                try:
+                    return await self.fetch(_call(statement), parameters, resend=resend, probe=probe)
+                except errors.UndefinedFunction as error:
+                    # This release has not migrated this database. It goes on, only slower.
+                    self._telemetry.survived("statement not stored", error, statement=statement.name)
+                    self._not_stored.add(statement)
+            statement = statement.text
         return (await self.fetch_together([statement], parameters, resend=resend, probe=probe))[0]
 
     async def fetch_together(
@@ -247,6 +292,11 @@ async def _execute(
 ) -> AsyncCursor[DictRow]:
     numbered, names = _numbered(statement)
     return await connection.execute(numbered, [parameters[name] for name in names])
+
+
+@cache
+def _call(statement: StoredStatement) -> str:
+    return statement.call()
 
 
 @cache

@@ -59,7 +59,7 @@ def build_services(settings: Settings, pool_size: int = POOL_SIZE) -> Services:
     """
     telemetry = Telemetry()
     address = DatabaseAddress(settings)
-    postgres = Postgres(address, pool_size, address.forget)
+    postgres = Postgres(address, pool_size, address.forget, telemetry)
     exam_database = ExamDatabase(postgres)
     record_database = RecordDatabase(postgres)
     parts = Parts(

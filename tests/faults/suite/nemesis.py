@@ -17,9 +17,9 @@ from .history import Span
 from .network import Link, Rule, Where
 from .processes import Function, Process, Stage
 
-COMMITS = (b"'answered'", b"GROUP BY current.answers")
+COMMITS = (b"write_answers_", b"finish_attempt_")
 """In the statements that commit answers, and that complete."""
-SETTLES = b"jsonb_to_recordset"
+SETTLES = b"settle_attempts_"
 CLEARS = b"Remove exactly the drafts"
 PUTS_DRAFTS = b"Keep drafts, for each field"
 JUNK_BYTES = 1 << 16

@@ -28,8 +28,8 @@ PUTS_SETTLED = b"Take dirty marks away"
 PUTS_DRAFTS = b"Keep drafts, for each field"
 READS = b"\r\nGET\r\n"
 COMPARES = b"\r\nGETRANGE\r\n"
-COMMITS = b"'answered'"
-SETTLES = b"jsonb_to_recordset"
+COMMITS = b"write_answers_"
+SETTLES = b"settle_attempts_"
 
 
 @dataclass
@@ -362,7 +362,7 @@ BUGS = (
     Bug(
         "the flush does not lock the rows that it judges",
         a_commit_and_a_flush_wait_for_one_row,
-        (("database.py", 'ORDER BY id FOR UPDATE {"" if wait else "SKIP LOCKED"}', "ORDER BY id"),),
+        (("database.py", "ORDER BY id FOR UPDATE {others}", "ORDER BY id"),),
     ),
     Bug(
         "drafts are cleared by their names",
@@ -451,8 +451,10 @@ BUGS = (
         (
             (
                 "database.py",
-                "\n                WHEN version <> %(version)s THEN 'conflict'",
-                "",
+                """ accepts_until THEN 'overdue'
+            WHEN version <> %(version)s THEN 'conflict'
+""",
+                " accepts_until THEN 'overdue'\n",
             ),
         ),
     ),
