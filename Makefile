@@ -15,7 +15,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test faults check build deploy localstack built unit exam soak bench sbom audit lock clean
+.PHONY: help run test tested tested-on-localstack faults check build deploy localstack built unit exam soak bench sbom audit lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,12 +23,20 @@ help: ## list the commands
 run: .venv/ready ## the service on http://127.0.0.1:8002 with its own PostgreSQL and Valkey (PORT=, DATABASE_URL=, REDIS_URL=)
 	@PORT=$(PORT) exec $(BIN)/python -m development_server $(OPTIONS)
 
-test: check built .venv-audit/ready ## every check and every test
+test: .venv/ready .venv-sam/ready ## every check and every test
+	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready
 	$(BIN)/coverage erase
-	@# Exams measure the machine as well: `make exam` runs them.
-	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile --ignore tests/exam
+	@$(MAKE) --no-print-directory --jobs 2 tested tested-on-localstack
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Exams measure the machine as well: `make exam` runs them.
+tested: .venv/ready
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile --ignore tests/exam --ignore tests/localstack
+
+# Most of their time these tests wait, for a rule that fires once a minute.
+tested-on-localstack: .venv/ready
+	$(BIN)/coverage run -m pytest --quiet tests/localstack
 
 faults: .venv/ready .venv-sam/ready ## students under faults for MINUTES=10, from SEED=, and every planted bug
 	$(BIN)/python -m tests.faults.suite --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
