@@ -19,7 +19,7 @@ from development_server.valkey import Valkey
 from migrate_database.handler import upgrade
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import Services, build_services
-from session_api.app import create_app
+from tests.shared_app import app_of
 
 hypothesis_settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -90,7 +90,7 @@ async def services(stores: Stores) -> AsyncIterator[Services]:
 @pytest.fixture
 async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the app."""
-    transport = httpx.ASGITransport(create_app(lambda: services), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app_of(services), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         yield http
 

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quiz_sessions.models import Micros
 from quiz_sessions.wiring import Services
-from session_api.app import create_app
 from tests.builders import START
+from tests.shared_app import app_of
 
 STAFF = "sessions:proctor sessions:grade quizzes:write"
 
@@ -58,8 +58,8 @@ class Api:
 @asynccontextmanager
 async def api_of(services: Services, *, jwt: bool = False) -> AsyncIterator[Api]:
     """The API of `services`; with `jwt`, callers are who the gateway says."""
-    served = replace(services, jwt=jwt)
-    gateway = Gateway(create_app(lambda: served))
+    served = replace(services, cached=replace(services.cached, jwt=jwt))
+    gateway = Gateway(app_of(served))
     transport = httpx.ASGITransport(gateway, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         yield Api(gateway, http)

@@ -13,6 +13,7 @@ from quiz_sessions.telemetry import Telemetry
 from quiz_sessions.wiring import Services
 
 from . import problems, routes, staff_routes
+from .cached_reads import CachedReads
 from .middleware import RequestMiddleware
 from .schemas import Conflict, InvalidInput, Problem
 
@@ -35,6 +36,11 @@ class _App(FastAPI):
                 schemas.pop(unused, None)
         assert self.openapi_schema is not None
         return self.openapi_schema
+
+
+def create_service(services: Callable[[], Services]) -> CachedReads:
+    """The app behind its cached reads, as every process serves it."""
+    return CachedReads(lambda: services().cached, cache(lambda: create_app(services)))
 
 
 def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemetry] = Telemetry) -> FastAPI:

@@ -1,40 +1,72 @@
-"""The HTTP API on AWS Lambda, for API Gateway's payloads 1.0 and 2.0."""
+"""The HTTP API on AWS Lambda, for API Gateway's payloads 1.0 and 2.0.
+
+Whatever takes long to import is imported here, by the first request that needs it, or before a snapshot.
+"""
 
 from __future__ import annotations
 
 import os
 from functools import cache
+from typing import TYPE_CHECKING
 
 from mangum import Mangum
 from snapshot_restore_py import register_before_snapshot
 
+from quiz_sessions.cached_sessions import CachedSessions
 from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import Services, build_services
 
-from .app import create_app
-from .problems import PROBLEM_JSON
+from .cached_reads import CachedReads
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from quiz_sessions.wiring import Services
+
+
+@cache
+def settings() -> Settings:
+    """This environment's, read by its first request: a snapshot holds neither settings nor sockets."""
+    return Settings.from_environment(os.environ)
+
+
+@cache
+def cached_sessions() -> CachedSessions:
+    """What a cached read needs."""
+    return CachedSessions.of(settings())
 
 
 @cache
 def services() -> Services:
-    """This environment's parts, made by its first request: a snapshot holds neither settings nor sockets."""
-    return build_services(Settings.from_environment(os.environ), pool_size=1)
+    """What everything else needs."""
+    from quiz_sessions.wiring import build_services  # noqa: PLC0415
+
+    return build_services(settings(), pool_size=1, cached=cached_sessions())
 
 
-def import_boto3() -> None:
-    """Import what reads the secret, which takes longer than a request may wait for its connection.
+@cache
+def app() -> FastAPI:
+    """The API as a whole."""
+    from .app import create_app  # noqa: PLC0415
 
-    A snapshot holds the module, and neither a client nor credentials.
-    """
-    import boto3  # noqa: F401, PLC0415  (for the snapshot alone)
+    return create_app(services)
 
 
-register_before_snapshot(import_boto3)
+def import_everything() -> None:
+    """What a snapshot is to hold: modules and routes, and neither a client nor credentials."""
+    # It reads the secret, and takes longer to import than a request may wait for its connection.
+    import boto3  # noqa: F401, PLC0415
+
+    import quiz_sessions.wiring  # noqa: F401, PLC0415
+
+    app()
+
+
+register_before_snapshot(import_everything)
 
 
 handler = Mangum(
-    create_app(services),
+    CachedReads(cached_sessions, app),
     lifespan="off",
     # What is not listed as text goes out in base64.
-    text_mime_types=["application/json", PROBLEM_JSON, "text/"],
+    text_mime_types=["application/json", "application/problem+json", "text/"],
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Request
-
 from quiz_sessions.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
 from quiz_sessions.rules import check_id
+
+from .gateway import request_context
 
 PROCTOR = "sessions:proctor"
 GRADE = "sessions:grade"
@@ -60,7 +61,7 @@ class Caller:
 ANYONE = Caller(None)
 
 
-def caller_of(request: Request) -> Caller:
+def caller_of(scope: MutableMapping[str, Any]) -> Caller:
     """The caller by the claims in API Gateway's event (payload 2.0, and 1.0 behind a REST API's authorizer).
 
     The gateway makes strings of all claims, and "[a b]" of a list.
@@ -68,8 +69,7 @@ def caller_of(request: Request) -> Caller:
     Raises:
         UnauthenticatedError: there are none, or they name nobody.
     """
-    context: Any = request.scope.get("aws.event", {}).get("requestContext", {})
-    authorizer = context.get("authorizer") or {}
+    authorizer = request_context(scope).get("authorizer") or {}
     claims = (authorizer.get("jwt") or authorizer).get("claims") or {}
     subject = claims.get("sub")
     try:

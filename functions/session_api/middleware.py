@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quiz_sessions.models import Micros
-from quiz_sessions.parts import current_micros
 from quiz_sessions.telemetry import Telemetry
 
+from .gateway import request_context, request_time
 from .problems import problem
 
 
@@ -29,11 +27,9 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        event_context: dict[str, Any] = scope.get("aws.event", {}).get("requestContext", {})
-        state = scope.setdefault("state", {})
-        # Whoever lets requests wait in front of the app has noted when they came.
-        state.setdefault("at", received_at(event_context))
-        state["request_id"] = event_context.get("requestId") or str(uuid4())
+        request_time(scope)
+        state = scope["state"]
+        state["request_id"] = request_context(scope).get("requestId") or str(uuid4())
         status = 0
 
         async def note_status(message: Message) -> None:
@@ -63,9 +59,3 @@ class RequestMiddleware:
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     request_id=state["request_id"],
                 )
-
-
-def received_at(event_context: dict[str, Any]) -> Micros:
-    """When the gateway received the request: in milliseconds in both of its payloads; else now."""
-    millis = event_context.get("timeEpoch") or event_context.get("requestTimeEpoch")
-    return millis * 1000 if isinstance(millis, int) else current_micros()

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from quiz_sessions.models import Session, dump_json
 from quiz_sessions.wiring import Services
 
+from .cached_reads import session_content
 from .problems import PROBLEM_JSON
 from .schemas import Conflict, InvalidInput, Problem, SessionReply
 
@@ -34,9 +35,8 @@ def session_reply(
     **more: Any,
 ) -> Response:
     """A session, its version as the entity tag, and when to autosave next."""
-    pause = services.parts.load.next_autosave_after_ms() if session.status.is_open else None
     return json_reply(
-        {**session.to_dict(), "next_autosave_after_ms": pause, **more},
+        {**session_content(session, services.cached.load), **more},
         status,
         {"ETag": f'"{session.version}"', **(headers or {})},
     )

@@ -37,7 +37,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
     router = APIRouter(route_class=StrictRoute)
 
     def caller(request: Request) -> Caller:
-        return caller_of(request) if services().jwt else ANYONE
+        return caller_of(request.scope) if services().jwt else ANYONE
 
     @router.post(
         "/sessions/start",

@@ -56,7 +56,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
 
 
 def _caller(request: Request, services: Services) -> Caller:
-    return caller_of(request) if services.jwt else ANYONE
+    return caller_of(request.scope) if services.jwt else ANYONE
 
 
 def _add_quizzes(router: APIRouter, services: Callable[[], Services]) -> None:

@@ -13,8 +13,7 @@ import psycopg
 from psycopg import AsyncConnection
 from redis.asyncio import Redis
 
-from quiz_sessions.models import Draft, Drafts
-from quiz_sessions.parts import current_micros
+from quiz_sessions.models import Draft, Drafts, current_micros
 from quiz_sessions.wiring import Services, build_services
 from tests.conftest import Stores
 

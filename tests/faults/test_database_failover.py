@@ -24,15 +24,14 @@ from development_server.valkey import Valkey
 from migrate_database.handler import upgrade
 from quiz_sessions.flush import MAX_TRIES
 from quiz_sessions.manager import SessionManager
-from quiz_sessions.models import iso
-from quiz_sessions.parts import current_micros
+from quiz_sessions.models import current_micros, iso
 from quiz_sessions.wiring import Services, build_services
-from session_api.app import create_app
 from tests.builders import SECOND
 from tests.conftest import Stores
 from tests.faults.conftest import Api, Servers, eventually
 from tests.faults.operable import CONNECTIONS, Follower, Operable
 from tests.faults.proxy import Loss, Proxy, proxy_of
+from tests.shared_app import app_of
 
 QUIZ: dict[str, Any] = {
     "time_limit_seconds": 3600,
@@ -456,7 +455,7 @@ async def pair_services(pair: Pair) -> AsyncIterator[Services]:
 
 @pytest.fixture
 async def pair_api(pair_services: Services) -> AsyncIterator[Api]:
-    app = create_app(lambda: pair_services)
+    app = app_of(pair_services)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         yield Api(http)

@@ -15,8 +15,7 @@ import pytest
 
 from quiz_sessions.flush import FlushReport
 from quiz_sessions.manager import SessionManager
-from quiz_sessions.models import Draft, Drafts
-from quiz_sessions.parts import current_micros
+from quiz_sessions.models import Draft, Drafts, current_micros
 from quiz_sessions.wiring import Services, build_services
 from tests.builders import SECOND
 from tests.conftest import Stores

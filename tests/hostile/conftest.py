@@ -15,8 +15,8 @@ import pytest
 import uvicorn
 
 from quiz_sessions.wiring import Services, build_services
-from session_api.app import create_app
 from tests.conftest import Stores
+from tests.shared_app import app_of
 
 PATIENCE_SECONDS = 30
 RECEIPT_KEYS = json.dumps(
@@ -37,9 +37,7 @@ def address(running_stores: Stores) -> Iterator[tuple[str, int]]:
     """Host and port of the app under the server that `make run` uses, in a thread with its own event loop."""
     running_stores.clear()
     services = build_services(running_stores.settings)
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(lambda: services), lifespan="off", ws="none", log_config=None)
-    )
+    server = uvicorn.Server(uvicorn.Config(app_of(services), lifespan="off", ws="none", log_config=None))
 
     async def serve(listening: socket.socket) -> None:
         await server.serve(sockets=[listening])

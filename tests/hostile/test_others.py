@@ -12,7 +12,6 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quiz_sessions.wiring import build_services
-from session_api.app import create_app
 from tests.conftest import Stores
 from tests.hostile.operations import (
     OPERATIONS,
@@ -23,6 +22,7 @@ from tests.hostile.operations import (
     find,
     stored,
 )
+from tests.shared_app import app_of
 
 ClientOf = Callable[[dict[str, Any] | None], httpx.AsyncClient]
 
@@ -44,7 +44,7 @@ class Gateway:
 async def client_of(stores: Stores) -> AsyncIterator[ClientOf]:
     """Clients by the claims of their token."""
     services = build_services(replace(stores.settings, jwt=True))
-    app = create_app(lambda: services)
+    app = app_of(services)
     async with AsyncExitStack() as stack:
 
         def client(claims: dict[str, Any] | None) -> httpx.AsyncClient:

@@ -8,12 +8,10 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
-from fastapi import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,9 +106,8 @@ CLAIMS = st.dictionaries(
 )
 
 
-def request(claims: object) -> Request:
-    event = {"requestContext": {"authorizer": {"jwt": {"claims": claims}}}}
-    return cast(Request, SimpleNamespace(scope={"aws.event": event}))
+def request(claims: object) -> dict[str, Any]:
+    return {"aws.event": {"requestContext": {"authorizer": {"jwt": {"claims": claims}}}}}
 
 
 @given(CLAIMS)

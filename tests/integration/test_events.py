@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from quiz_sessions.errors import EventBusUnavailableError, SessionExpiredError
 from quiz_sessions.events import CALLS_AT_ONCE, ENTRIES_A_CALL, PAGE, EventBus, Relay
 from quiz_sessions.flush import Flusher
-from quiz_sessions.parts import current_micros
+from quiz_sessions.models import current_micros
 from quiz_sessions.record_database import RecordDatabase, Unpublished
 from quiz_sessions.telemetry import Telemetry
 from quiz_sessions.wiring import Services, build_services

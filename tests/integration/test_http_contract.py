@@ -16,8 +16,8 @@ import redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quiz_sessions.wiring import Services, build_services
-from session_api.app import create_app
 from tests.conftest import Stores
+from tests.shared_app import app_of
 
 Database = psycopg.Connection[dict[str, object]]
 
@@ -126,7 +126,7 @@ class Gateway:
 
 @pytest.fixture
 def gateway(services: Services) -> Gateway:
-    return Gateway(create_app(lambda: services))
+    return Gateway(app_of(services))
 
 
 @pytest.fixture
@@ -342,7 +342,10 @@ async def test_another_start_is_refused(client: httpx.AsyncClient, store: Store,
 
 
 async def test_a_start_may_leave_its_user_to_the_token(services: Services) -> None:
-    gateway = Gateway(create_app(lambda: replace(services, jwt=True)), subject="from-the-token")
+    gateway = Gateway(
+        app_of(replace(services, cached=replace(services.cached, jwt=True))),
+        subject="from-the-token",
+    )
     transport = httpx.ASGITransport(gateway, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         body = check_start(await http.post("/sessions/start", json={"quiz_id": "quiz1"}))
@@ -1524,7 +1527,7 @@ async def test_ready_with_both_stores(client: httpx.AsyncClient) -> None:
 async def without_valkey(stores: Stores) -> AsyncIterator[httpx.AsyncClient]:
     """An app whose Valkey is not there: nothing listens on port 1."""
     built = build_services(replace(stores.settings, redis_url="redis://127.0.0.1:1"))
-    transport = httpx.ASGITransport(create_app(lambda: built), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app_of(built), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         yield http
     await built.close()
@@ -1555,7 +1558,7 @@ async def without_stores(stores: Stores) -> AsyncIterator[httpx.AsyncClient]:
         stores.settings, database_url="postgresql://127.0.0.1:1/quiz", redis_url="redis://127.0.0.1:1"
     )
     built = build_services(nowhere)
-    transport = httpx.ASGITransport(create_app(lambda: built), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app_of(built), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         yield http
     await built.close()

@@ -18,12 +18,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from development_server import ports
 from development_server.authorizer import Authorizer, Verifier
 from development_server.public_keys import Jwks
-from quiz_sessions.parts import current_micros
+from quiz_sessions.models import current_micros
 from quiz_sessions.wiring import Services, build_services
 from session_api.app import create_app
 from tests import tokens
 from tests.builders import SECOND
 from tests.conftest import Stores
+from tests.shared_app import app_of
 from tests.tables import Database
 
 NOBODY: Mapping[str, str] | None = None
@@ -99,16 +100,13 @@ class Gateway:
     claims: Mapping[str, str] | None = None
     payload: str = "2.0"
 
-    def __post_init__(self) -> None:
-        self._app = create_app(lambda: self.services)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         authorizer: Any = None
         if self.claims is not None:
             claims = {"claims": dict(self.claims)}
             authorizer = {"jwt": {**claims, "scopes": None}} if self.payload == "2.0" else claims
         event = {"requestContext": {"authorizer": authorizer} if authorizer else {}}
-        await self._app({**scope, "aws.event": event}, receive, send)
+        await app_of(self.services)({**scope, "aws.event": event}, receive, send)
 
 
 @dataclass(frozen=True)
@@ -209,7 +207,7 @@ async def test_what_each_caller_gets(
         before = everything()
         gateway.claims = CALLERS.get(caller)
         if caller == UNKNOWN_CALLERS:
-            gateway.services = replace(services, jwt=False)
+            gateway.services = replace(services, cached=replace(services.cached, jwt=False))
         reply = replies[caller] = await http.request(method, url, json=body)
         # Whoever is refused has changed nothing.
         assert reply.is_success or everything() == before
@@ -443,7 +441,7 @@ async def test_the_answer_key_is_for_those_who_may_write_it(
 
 
 async def test_without_identities_a_start_names_its_user(stores: Stores, services: Services) -> None:
-    async with client_of(create_app(lambda: replace(services, jwt=False))) as client:
+    async with client_of(app_of(replace(services, cached=replace(services.cached, jwt=False)))) as client:
         unnamed = await client.post("/sessions/start", json={"quiz_id": "free"})
         named = await client.post("/sessions/start", json={"quiz_id": "free", "user_id": "anyone"})
     assert (unnamed.status_code, unnamed.json()["code"]) == (422, "invalid_input")
@@ -463,7 +461,7 @@ async def test_the_scopes_of_a_real_token_count(
 ) -> None:
     jwks = tokens.write_jwks(folder / "jwks.json", first=tokens.rsa_key())
     verifier = Verifier(Jwks(jwks), tokens.ISSUER, tokens.AUDIENCE)
-    async with client_of(Authorizer(create_app(lambda: services), verifier)) as client:
+    async with client_of(Authorizer(app_of(services), verifier)) as client:
         found = {}
         for name, claims in {
             "owner": {"sub": "owner"},
@@ -479,7 +477,7 @@ async def test_the_scopes_of_a_real_token_count(
 
 async def test_without_identities_everyone_may_do_everything(stores: Stores, session_id: str) -> None:
     services = build_services(stores.settings)
-    transport = httpx.ASGITransport(create_app(lambda: services))
+    transport = httpx.ASGITransport(app_of(services))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         found = await client.get("/sessions?user_id=owner")
         extended = await client.post(f"/sessions/{session_id}/extend", json=SECONDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +10,10 @@ import httpx
 import psycopg
 import pytest
 
-from quiz_sessions.flush import Flusher
-from quiz_sessions.load import Load
-from quiz_sessions.manager import SessionManager
-from quiz_sessions.models import Draft, Drafts
-from quiz_sessions.parts import current_micros
+from quiz_sessions.models import Draft, Drafts, current_micros
 from quiz_sessions.wiring import Services
-from session_api.app import create_app
 from tests.conftest import Stores
+from tests.shared_app import app_of, with_steady_load
 
 PAUSE = "next_autosave_after_ms"
 
@@ -26,13 +21,12 @@ PAUSE = "next_autosave_after_ms"
 @pytest.fixture
 def steady(services: Services) -> Services:
     """A process whose pauses have no jitter."""
-    parts = replace(services.parts, load=Load(lambda: 0.5))
-    return replace(services, parts=parts, manager=SessionManager(parts), flusher=Flusher(parts))
+    return with_steady_load(services)
 
 
 @pytest.fixture
 async def http(steady: Services) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(lambda: steady), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app_of(steady), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 

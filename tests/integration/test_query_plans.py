@@ -9,8 +9,7 @@ import psycopg
 import pytest
 import redis
 
-from quiz_sessions.models import Micros
-from quiz_sessions.parts import current_micros
+from quiz_sessions.models import Micros, current_micros
 from quiz_sessions.quizzes import QuizRules
 from quiz_sessions.wiring import Services, build_services
 from tests.conftest import Stores

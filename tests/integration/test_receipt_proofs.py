@@ -18,9 +18,9 @@ from quiz_sessions.models import to_micros
 from quiz_sessions.quizzes import QuizRules
 from quiz_sessions.receipts import MAX_CHARACTERS
 from quiz_sessions.wiring import Services, build_services
-from session_api.app import create_app
 from tests.builders import SECOND, START
 from tests.conftest import Stores
+from tests.shared_app import app_of
 from tests.tables import Database
 
 KEY = b"k" * 32
@@ -280,7 +280,7 @@ async def test_answers_that_no_session_can_hold_are_refused(
 @pytest.mark.parametrize("unusable", ["", "nonsense", '{"current": "k1", "keys": {}}'])
 async def test_a_write_succeeds_where_the_keys_are_unusable(stores: Stores, unusable: str) -> None:
     services = build_services(replace(stores.settings, receipt_keys=unusable))
-    transport = httpx.ASGITransport(create_app(lambda: services))
+    transport = httpx.ASGITransport(app_of(services))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         session_id = (await start(client))["id"]
         kept = await keep(client, session_id, {"0": "A"})

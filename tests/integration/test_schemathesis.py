@@ -41,6 +41,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from quiz_sessions.wiring import build_services
 from session_api.app import create_app
 from tests.conftest import Stores
+from tests.shared_app import app_of
 
 CHECKS = [
     not_a_server_error,
@@ -87,9 +88,7 @@ def address(running_stores: Stores) -> Iterator[str]:
     """The app on a port of its own, in a thread with its own event loop."""
     running_stores.clear()
     services = build_services(replace(running_stores.settings, receipt_keys=RECEIPT_KEYS))
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(lambda: services), lifespan="off", ws="none", log_config=None)
-    )
+    server = uvicorn.Server(uvicorn.Config(app_of(services), lifespan="off", ws="none", log_config=None))
 
     async def serve(listening: socket.socket) -> None:
         await server.serve(sockets=[listening])

@@ -12,8 +12,7 @@ from psycopg import sql
 from migrate_database.handler import upgrade
 from migrate_database.stored_statements import store
 from quiz_sessions.database import STORED, Database
-from quiz_sessions.models import Drafts, Status
-from quiz_sessions.parts import current_micros
+from quiz_sessions.models import Drafts, Status, current_micros
 from quiz_sessions.postgres import Postgres, StoredStatement
 from quiz_sessions.telemetry import Telemetry
 from tests.conftest import Stores

@@ -1,14 +1,22 @@
-"""What importing a handler does, which is all that a snapshot of it holds."""
+"""What importing a handler does, and what its first request, of which the most frequent one needs little."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
 
+from quiz_sessions.wiring import Services
+from tests.conftest import Stores
+from tests.lambda_runtime.conftest import request_event
+
+SLOW = {"boto3", "aws_xray_sdk", "sqlalchemy", "alembic", "pydantic_settings", "httpx"}
+FOR_WRITES = {"fastapi", "starlette", "pydantic", "psycopg", "psycopg_pool", "aws_lambda_powertools"}
+
 PROGRAM = """
-import os, sys
+import json, sys
 from importlib import import_module
 
 connected = []
@@ -16,15 +24,18 @@ sys.addaudithook(lambda event, args: connected.append(args) if event == "socket.
 module = import_module(sys.argv[1])
 assert not connected, connected
 assert module.services.cache_info().currsize == 0
-print(*sorted({"boto3", "aws_xray_sdk"} & sys.modules.keys()))
+exec(sys.argv[2])
+print(json.dumps(sorted(name for name in sys.modules if "." not in name)))
 """
 
 
-def run_import(module: str) -> subprocess.CompletedProcess[str]:
-    """In an environment without any setting; a warning is an error."""
+def imported(
+    module: str, then: str = "", environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """In an environment with no other setting; a warning is an error."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, module],
-        env={"PATH": "/usr/bin:/bin"},
+        [sys.executable, "-W", "error", "-c", PROGRAM, module, then],
+        env={"PATH": "/usr/bin:/bin", **(environment or {})},
         capture_output=True,
         text=True,
         timeout=60,
@@ -32,12 +43,38 @@ def run_import(module: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("module", ["session_api.handler", "flush_sessions.handler"])
-def test_importing_a_handler_needs_no_setting_and_opens_no_connection(module: str) -> None:
-    imported = run_import(module)
-    assert (imported.returncode, imported.stderr) == (0, "")
+def modules(process: subprocess.CompletedProcess[str]) -> set[str]:
+    assert (process.returncode, process.stderr) == (0, "")
+    return set(json.loads(process.stdout))
 
 
 @pytest.mark.parametrize("module", ["session_api.handler", "flush_sessions.handler"])
-def test_importing_a_handler_does_not_import_the_slow_packages(module: str) -> None:
-    assert run_import(module).stdout.strip() == ""
+def test_importing_a_handler_needs_no_setting_opens_no_connection_and_nothing_slow(module: str) -> None:
+    assert not modules(imported(module)) & SLOW
+
+
+def test_the_whole_api_needs_nothing_slow() -> None:
+    found = modules(imported("session_api.handler", "module.app(); import quiz_sessions.wiring"))
+    assert found > FOR_WRITES
+    assert not found & SLOW
+
+
+async def test_a_cached_read_needs_nothing_of_what_writes_need(services: Services, stores: Stores) -> None:
+    session = await services.manager.create_session("user1", "quiz1")
+    event = json.dumps(request_event("read", str(session.id)))
+    read = f"""
+import asyncio
+assert module.handler(json.loads({event!r}), None)["statusCode"] == 200
+asyncio.get_event_loop().run_until_complete(module.cached_sessions().cache.close())
+asyncio.get_event_loop().close()
+"""
+    found = modules(imported("session_api.handler", read, stores.environment()))
+    assert not found & (SLOW | FOR_WRITES)
+
+
+def test_a_snapshot_holds_everything_and_neither_settings_nor_clients() -> None:
+    then = "module.import_everything(); assert not connected and not module.services.cache_info().currsize"
+    found = modules(
+        imported("session_api.handler", f"{then}; assert not module.settings.cache_info().currsize")
+    )
+    assert found > FOR_WRITES | {"boto3"}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from fastapi import FastAPI
-
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import build_services
-from session_api.app import create_app
+from session_api.app import create_service
+from session_api.cached_reads import CachedReads
 
 
-def app() -> FastAPI:
-    return create_app(cache(lambda: build_services(Settings.from_environment(os.environ))))
+def app() -> CachedReads:
+    return create_service(cache(lambda: build_services(Settings.from_environment(os.environ))))

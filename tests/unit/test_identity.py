@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fastapi import Request
 
 from quiz_sessions.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
 from session_api.identity import ANYONE, GRADE, PROCTOR, WRITE_QUIZZES, Caller, caller_of
@@ -13,17 +12,17 @@ from session_api.identity import ANYONE, GRADE, PROCTOR, WRITE_QUIZZES, Caller, 
 STUDENT = Caller("student1")
 
 
-def request(authorizer: object) -> Request:
-    """A request that the gateway passes on with this authorizer in its context."""
-    return Request({"type": "http", "aws.event": {"requestContext": {"authorizer": authorizer}}})
+def request(authorizer: object) -> dict[str, Any]:
+    """The scope of a request that the gateway passes on with this authorizer in its context."""
+    return {"type": "http", "aws.event": {"requestContext": {"authorizer": authorizer}}}
 
 
-def http_api(**claims: Any) -> Request:
+def http_api(**claims: Any) -> dict[str, Any]:
     """As payload 2.0 has it."""
     return request({"jwt": {"claims": claims, "scopes": None}})
 
 
-def rest_api(**claims: Any) -> Request:
+def rest_api(**claims: Any) -> dict[str, Any]:
     """As payload 1.0 has it."""
     return request({"claims": claims})
 
@@ -92,7 +91,7 @@ def test_without_claims_nobody_calls(authorizer: object) -> None:
 
 def test_without_a_gateway_nobody_calls() -> None:
     with pytest.raises(UnauthenticatedError):
-        caller_of(Request({"type": "http", "headers": [(b"authorization", b"Bearer token")]}))
+        caller_of({"type": "http", "headers": [(b"authorization", b"Bearer token")]})
 
 
 @pytest.mark.parametrize("subject", ["", "x" * 129, "a\x00", "\ud800", None, 7, ["student1"]])

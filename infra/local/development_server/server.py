@@ -17,7 +17,7 @@ from migrate_database.handler import upgrade
 from quiz_sessions.flush import Flusher
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import build_services
-from session_api.app import create_app
+from session_api.app import create_service
 
 from .admission import Admission
 from .authorizer import Authorizer, Verifier
@@ -87,7 +87,7 @@ class Server:
 
     async def _serve(self, asked: asyncio.Event, hurried: asyncio.Event) -> None:
         services = build_services(self._settings)
-        app: ASGIApp = create_app(lambda: services)
+        app: ASGIApp = create_service(lambda: services)
         config = uvicorn.Config(
             Admission(Authorizer(app, self._verifier) if self._verifier else app),
             lifespan="off",

@@ -516,6 +516,6 @@ class SessionManager:
 
 
 def _check_owner(attempt: Attempt, owner: str | None) -> None:
-    if owner is not None and attempt.user_id != owner:
+    if not rules.is_owned(attempt, owner):
         # To its caller, an attempt of someone else does not exist.
         raise SessionNotFoundError

@@ -7,6 +7,7 @@ All datetimes are aware and in UTC.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,11 @@ def to_micros(moment: datetime) -> Micros:
 def from_micros(at: Micros) -> datetime:
     """The aware UTC datetime of `at`, without rounding."""
     return EPOCH + timedelta(microseconds=at)
+
+
+def current_micros() -> Micros:
+    """This machine's clock."""
+    return time.time_ns() // 1000
 
 
 def dump_json(value: Any) -> str:

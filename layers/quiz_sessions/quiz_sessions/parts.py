@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,16 +12,11 @@ from .errors import CacheUnavailableError
 from .exam_database import ExamDatabase
 from .grader import Grader
 from .load import Load
-from .models import Attempt, Drafts, Micros
+from .models import Attempt, Drafts, Micros, current_micros
 from .postgres import Postgres
 from .receipts import Receipts
 from .record_database import RecordDatabase
 from .telemetry import Telemetry
-
-
-def current_micros() -> Micros:
-    """This machine's clock."""
-    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -278,6 +278,11 @@ def counts(draft: Draft, committed_at: Micros, end: Micros) -> bool:
     return committed_at < draft.at <= end
 
 
+def is_owned(attempt: Attempt, owner: str | None) -> bool:
+    """Whether a caller sees the attempt who may see those of `owner` alone; None sees all."""
+    return owner is None or attempt.user_id == owner
+
+
 def counting(attempt: Attempt, drafts: Drafts) -> dict[str, Any]:
     """The answers of the drafts that count, by question."""
     return {

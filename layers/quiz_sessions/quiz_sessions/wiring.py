@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from .cache import Cache
+from .cached_sessions import CachedSessions
 from .database import Database
 from .errors import SecretUnavailableError
 from .events import EventBus, Relay
@@ -19,7 +19,6 @@ from .exam_database import ExamDatabase
 from .exams import ExamManager
 from .flush import Flusher
 from .grader import Grader
-from .load import Load
 from .manager import SessionManager
 from .parts import Parts
 from .postgres import Postgres
@@ -37,7 +36,7 @@ class Services:
     """What a process is made of.
 
     Attributes:
-        jwt: whether callers are known by verified claims; see `Settings`.
+        cached: the same cache, for reads that need nothing else.
     """
 
     manager: SessionManager
@@ -45,18 +44,28 @@ class Services:
     records: Records
     flusher: Flusher
     parts: Parts
-    jwt: bool
+    cached: CachedSessions
+
+    @property
+    def jwt(self) -> bool:
+        """Whether callers are known by verified claims; see `Settings`."""
+        return self.cached.jwt
 
     async def close(self) -> None:
         """Close every connection."""
         await self.parts.close()
 
 
-def build_services(settings: Settings, pool_size: int = POOL_SIZE) -> Services:
+def build_services(
+    settings: Settings, pool_size: int = POOL_SIZE, cached: CachedSessions | None = None
+) -> Services:
     """The parts of one process, with at most `pool_size` connections to PostgreSQL.
+
+    `cached` is what the process reads with already, if it does.
 
     A Lambda environment serves one request at a time and needs one connection.
     """
+    cached = cached or CachedSessions.of(settings)
     telemetry = Telemetry()
     address = DatabaseAddress(settings)
     postgres = Postgres(address, pool_size, address.forget, telemetry)
@@ -67,10 +76,10 @@ def build_services(settings: Settings, pool_size: int = POOL_SIZE) -> Services:
         database=Database(postgres),
         exam_database=exam_database,
         record_database=record_database,
-        cache=Cache(settings.redis_url, settings.session_cache_ttl_seconds, cluster=settings.redis_cluster),
+        cache=cached.cache,
         grader=Grader(exam_database),
         receipts=Receipts(_receipt_keys(settings), telemetry),
-        load=Load(),
+        load=cached.load,
         telemetry=telemetry,
         time_limit_seconds=settings.default_time_limit_seconds,
     )
@@ -81,7 +90,7 @@ def build_services(settings: Settings, pool_size: int = POOL_SIZE) -> Services:
         records=Records(parts),
         flusher=Flusher(parts, Relay(record_database, bus, telemetry) if bus else None, bus),
         parts=parts,
-        jwt=settings.jwt,
+        cached=cached,
     )
 
 

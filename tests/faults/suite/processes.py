@@ -346,7 +346,7 @@ def _migrate(servers: Servers, layer: Path) -> None:
     path = ":".join(map(str, (layer, ROOT / "functions")))
     subprocess.run(
         [sys.executable, "-c", "from migrate_database.handler import handler; handler({}, None)"],
-        env={**os.environ, "PYTHONPATH": path, "DATABASE_URL": servers.postgres.url, "REDIS_URL": ""},
+        env={"PYTHONPATH": path, "DATABASE_URL": servers.postgres.url},
         check=True,
     )
 

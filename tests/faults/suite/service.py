@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quiz_sessions.exams import ExamManager
 from quiz_sessions.flush import Flusher
 from quiz_sessions.manager import SessionManager
-from quiz_sessions.parts import current_micros
+from quiz_sessions.models import current_micros
 from quiz_sessions.records import Records
 from quiz_sessions.settings import Settings
 from quiz_sessions.wiring import Services, build_services
-from session_api.app import create_app
+from session_api.app import create_service
 
 from .clients import CONTEXT_HEADER, FLUSH_PATH
 
@@ -63,7 +63,7 @@ def main(port: int) -> None:
     services = build_services(Settings.from_environment(os.environ))
     services = shifted(services, int(os.environ.get(CLOCK_SHIFT, "0")))
     uvicorn.run(
-        Front(create_app(lambda: services), services.flusher),
+        Front(create_service(lambda: services), services.flusher),
         port=port,
         lifespan="off",
         log_config=None,

@@ -1,0 +1,69 @@
+"""A way of its own for the request that is made most: see docs/decisions/0016."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from quiz_sessions.cached_sessions import CachedSessions
+from quiz_sessions.errors import UnauthenticatedError
+from quiz_sessions.load import Load
+from quiz_sessions.models import Session, dump_json
+
+from .gateway import request_time
+from .identity import ANYONE, GRADE, PROCTOR, caller_of
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_PATH = re.compile(r"/sessions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+
+
+class CachedReads:
+    """Answers `GET /sessions/{id}` where the cache alone can; everything else is the app's.
+
+    It refuses nothing itself, so that the app alone says what is wrong with a request.
+    """
+
+    def __init__(self, sessions: Callable[[], CachedSessions], app: Callable[[], ASGIApp]) -> None:
+        """Both are called with the first request that needs them."""
+        self._sessions = sessions
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
+            path = _PATH.fullmatch(scope["path"])
+            session = await self._read(UUID(path[1]), scope) if path is not None else None
+            if session is not None:
+                await _reply(send, session, self._sessions().load)
+                return
+        await self._app()(scope, receive, send)
+
+    async def _read(self, session_id: UUID, scope: Scope) -> Session | None:
+        sessions = self._sessions()
+        try:
+            caller = caller_of(scope) if sessions.jwt else ANYONE
+        except UnauthenticatedError:
+            return None
+        return await sessions.read(session_id, caller.owner(PROCTOR, GRADE), request_time(scope))
+
+
+def session_content(session: Session, load: Load) -> dict[str, Any]:
+    """The body of a reply that shows a session: with it, when to autosave next."""
+    pause = load.next_autosave_after_ms() if session.status.is_open else None
+    return {**session.to_dict(), "next_autosave_after_ms": pause}
+
+
+async def _reply(send: Send, session: Session, load: Load) -> None:
+    body = dump_json(session_content(session, load)).encode()
+    headers = [
+        (b"cache-control", b"no-store"),
+        (b"etag", b'"%d"' % session.version),
+        (b"content-length", b"%d" % len(body)),
+        (b"content-type", b"application/json"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

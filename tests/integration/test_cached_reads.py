@@ -1,0 +1,160 @@
+"""The short way of a read: the same reply as the app's, or none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from uuid import uuid4
+
+import httpx
+import pytest
+import redis
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from quiz_sessions.models import Session
+from quiz_sessions.wiring import Services
+from session_api.cached_reads import CachedReads
+from tests.builders import SECOND, START
+from tests.gateway import Gateway
+from tests.shared_app import app_of, with_steady_load
+
+Prepare = Callable[[Services], Awaitable[Session]]
+LATER = START + 60 * SECOND
+
+
+async def the_app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Says that it was asked."""
+    await send({"type": "http.response.start", "status": 299, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+def steady(services: Services) -> Services:
+    """The same services, whose advice to clients is not random."""
+    return with_steady_load(services)
+
+
+@pytest.fixture
+async def short(steady: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """The short way; what it leaves to the app is 299."""
+    async with client_of(CachedReads(lambda: steady.cached, lambda: the_app)) as http:
+        yield http
+
+
+def client_of(app: ASGIApp, **claims: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(Gateway(app, at=LATER, **claims), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://test")
+
+
+async def started(services: Services) -> Session:
+    return await services.manager.create_session("user1", "quiz1", at=START)
+
+
+async def answered(services: Services) -> Session:
+    session = await started(services)
+    return await services.manager.update_answers(session.id, {"1": "Ä", "2": [1.0, None]}, at=START + SECOND)
+
+
+async def with_drafts(services: Services) -> Session:
+    session = await answered(services)
+    return await services.manager.update_answer(session.id, 3, "C", autosave=True, at=START + 2 * SECOND)
+
+
+async def completed(services: Services) -> Session:
+    session = await answered(services)
+    return await services.manager.complete(session.id, at=START + 3 * SECOND)
+
+
+@pytest.mark.parametrize("prepare", [started, answered, with_drafts, completed])
+async def test_it_replies_what_the_app_does(
+    steady: Services, short: httpx.AsyncClient, prepare: Prepare
+) -> None:
+    session = await prepare(steady)
+    async with client_of(app_of(steady)) as app:
+        long = await app.get(f"/sessions/{session.id}")
+    reply = await short.get(f"/sessions/{session.id}")
+    assert (reply.status_code, reply.content) == (long.status_code, long.content)
+    assert sorted(reply.headers.raw) == sorted(long.headers.raw)
+
+
+async def test_it_tells_the_time_that_is_left_when_the_gateway_received_the_request(
+    steady: Services, short: httpx.AsyncClient
+) -> None:
+    session = await started(steady)
+    reply = await short.get(f"/sessions/{session.id}")
+    assert reply.json()["time_remaining"] == 1740
+
+
+async def test_a_session_that_is_not_cached_is_left_to_the_app(short: httpx.AsyncClient) -> None:
+    assert (await short.get(f"/sessions/{uuid4()}")).status_code == 299
+
+
+async def test_a_cached_session_that_makes_no_sense_is_left_to_the_app(
+    steady: Services, short: httpx.AsyncClient, valkey: redis.Redis
+) -> None:
+    session = await started(steady)
+    valkey.set(f"session:{session.id}", json.dumps({"revision": 0}))
+    assert (await short.get(f"/sessions/{session.id}")).status_code == 299
+
+
+async def test_a_session_whose_time_is_over_is_left_to_the_app(
+    steady: Services, short: httpx.AsyncClient
+) -> None:
+    session = await steady.manager.create_session("user1", "quiz1", at=START - 3600 * SECOND)
+    assert (await short.get(f"/sessions/{session.id}")).status_code == 299
+
+
+async def test_without_valkey_everything_is_left_to_the_app(
+    steady: Services, short: httpx.AsyncClient
+) -> None:
+    session = await started(steady)
+    await steady.cached.cache.close()
+    away = replace(steady.cached, cache=type(steady.cached.cache)("redis://127.0.0.1:1", 60))
+    async with client_of(CachedReads(lambda: away, lambda: the_app)) as http:
+        assert (await http.get(f"/sessions/{session.id}")).status_code == 299
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        lambda session_id: f"/sessions/{session_id}?at_version=0",
+        lambda session_id: f"/sessions/{session_id.upper()}",
+        lambda session_id: f"/sessions/{session_id}/deadline",
+        lambda session_id: f"/sessions/{session_id}/",
+        lambda session_id: f"/sessions/{session_id}%0a",
+    ],
+)
+async def test_what_is_spelt_in_another_way_is_left_to_the_app(
+    steady: Services, short: httpx.AsyncClient, spelling: Callable[[str], str]
+) -> None:
+    session = await started(steady)
+    assert (await short.get(spelling(str(session.id)))).status_code == 299
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PATCH", "DELETE", "OPTIONS"])
+async def test_other_methods_are_left_to_the_app(
+    steady: Services, short: httpx.AsyncClient, method: str
+) -> None:
+    session = await started(steady)
+    assert (await short.request(method, f"/sessions/{session.id}")).status_code == 299
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({"subject": "user1"}, 200),
+        ({"subject": "user2"}, 299),
+        ({"subject": "teacher", "scope": "sessions:proctor"}, 200),
+        ({"subject": "teacher", "scope": "sessions:grade"}, 200),
+        ({"subject": "teacher", "scope": "quizzes:write"}, 299),
+        ({}, 299),
+    ],
+)
+async def test_with_tokens_it_shows_a_session_to_whom_the_app_does(
+    steady: Services, claims: dict[str, str], status: int
+) -> None:
+    session = await started(steady)
+    known = replace(steady.cached, jwt=True)
+    async with client_of(CachedReads(lambda: known, lambda: the_app), **claims) as http:
+        assert (await http.get(f"/sessions/{session.id}")).status_code == status
