@@ -92,22 +92,20 @@ class Cache:
     # Requests
 
     async def read(self, session_id: UUID) -> tuple[Drafts, Attempt | None]:
-        """A session's drafts and its cached row, in one round trip.
+        """A session's drafts and its cached row, as they are in one moment.
 
-        The drafts are taken first: a flush in between then shows as a draft already superseded, and not
-        as an answer that is in neither.
+        Were the row taken first, an answer that a flush moves in between would be in neither.
         """
-        async with self._pipeline() as pipe:
-            pipe.hgetall(_drafts_key(session_id))
-            pipe.get(_session_key(session_id))
-            raw, text = await pipe.execute()
+        keys = _session_key(session_id), _drafts_key(session_id)
+        async with self._server():
+            raw, text = await self._redis.eval(_script("read_session"), len(keys), *keys)
             try:
                 attempt = None if text is None else Attempt.from_json(text)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 # Another version of this service wrote it; the row will take its place.
                 await self._redis.delete(_session_key(session_id))
                 attempt = None
-        return _parse(raw).drafts, attempt
+        return _parse(dict(zip(raw[::2], raw[1::2], strict=True))).drafts, attempt
 
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row unless a newer one is there."""

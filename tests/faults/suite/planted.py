@@ -26,7 +26,7 @@ PATIENT = ("cache.py", "COMMAND_SECONDS = 0.25", "COMMAND_SECONDS = 8.0")
 PUTS_SESSION = b'{"revision":'
 PUTS_SETTLED = b"Take dirty marks away"
 PUTS_DRAFTS = b"Keep drafts, for each field"
-READS = b"\r\nGET\r\n"
+READS_DRAFTS = b"HGETALL"
 COMPARES = b"\r\nGETRANGE\r\n"
 COMMITS = b"write_answers_"
 SETTLES = b"settle_attempts_"
@@ -155,7 +155,7 @@ async def a_flush_comes_between_the_two_halves_of_a_read(scene: Scene) -> None:
     await scene.meanwhile(
         scene.read(scene.first),
         scene.first.valkey,
-        Rule(READS, Where.SPLIT, command=b"*2\r\n$"),
+        Rule(READS_DRAFTS, Where.HOLD),
         lambda: scene.flush(scene.second),
     )
 
@@ -337,13 +337,10 @@ BUGS = (
         (
             (
                 "cache.py",
-                """            pipe.hgetall(_drafts_key(session_id))
-            pipe.get(_session_key(session_id))
-            raw, text = await pipe.execute()
+                """            raw, text = await self._redis.eval(_script("read_session"), len(keys), *keys)
 """,
-                """            pipe.get(_session_key(session_id))
-            pipe.hgetall(_drafts_key(session_id))
-            text, raw = await pipe.execute()
+                """            text = await self._redis.get(keys[0])
+            raw = [part for pair in (await self._redis.hgetall(keys[1])).items() for part in pair]
 """,
             ),
         ),
