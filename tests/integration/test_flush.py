@@ -218,6 +218,17 @@ async def test_a_draft_that_cannot_be_read_stays_and_the_others_are_merged(
     assert valkey.hget(drafts_key(session_id), "q:1") == garbage.encode()
 
 
+async def test_two_damaged_drafts_that_would_make_a_good_one_together_are_none(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "A")
+    valkey.hset(drafts_key(session_id), "q:1", '{"at":1,"answer":["B"')
+    valkey.hset(drafts_key(session_id), "q:2", '"C"]}')
+    assert (await flush(services)).flush_failures == 1
+    assert row(database, session_id)["answers"] == {"0": "A"}
+
+
 # Deadlines
 
 

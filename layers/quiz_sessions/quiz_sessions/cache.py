@@ -406,9 +406,8 @@ def _parse(raw: Mapping[bytes, bytes]) -> StoredDrafts:
     answers: dict[str, Draft] = {}
     current: Draft | None = None
     readable = True
-    for name, value in raw.items():
+    for name, stored in zip(raw, _load_all(list(raw.values())), strict=True):
         try:
-            stored = json.loads(value)
             draft = Draft(stored["answer"], operator.index(stored["at"]))
             rules.check_json_value(draft.value)
             question = name.decode()
@@ -420,6 +419,23 @@ def _parse(raw: Mapping[bytes, bytes]) -> StoredDrafts:
         else:
             answers[question.removeprefix(_QUESTION)] = draft
     return StoredDrafts(raw, Drafts(answers, current), readable)
+
+
+def _load_all(texts: Sequence[bytes]) -> Sequence[Any]:
+    """The value of each; None for what is no JSON."""
+    try:
+        # Decoding ten in one call takes half the time of as many calls.
+        together: Sequence[Any] = json.loads(b"[" + b",".join(texts) + b"]")
+    except (ValueError, RecursionError):
+        together = ()
+    return together if len(together) == len(texts) else [_load(text) for text in texts]
+
+
+def _load(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def draft_field(question: str | None) -> bytes:

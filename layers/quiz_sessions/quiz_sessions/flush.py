@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -115,6 +118,8 @@ class Flusher:
         self._statement_bytes = statement_bytes
         self._fan_out_sessions = fan_out_sessions
         self._healed_at: float | None = None
+        # One statement at a time: a second one would only wait for the connection, and lose patience.
+        self._settling = asyncio.Lock()
 
     async def run(
         self, seconds_left: Callable[[], float] = lambda: math.inf, shard: int | None = None
@@ -186,20 +191,21 @@ class Flusher:
         # A session that gets drafts all the time would be dirty again and again: once a run is enough.
         seen: set[UUID] = set()
         since, tied = -math.inf, 0
-        while go_on():
-            # Those that share the last mark and are still there come again at the head of this page.
-            page = await self._cache.dirty(shard, since, self._batch + tied)
-            marks = {session_id: mark for session_id, mark in page if session_id not in seen}
-            seen.update(marks)
-            stored = dict(zip(marks, await self._cache.read_many(list(marks)), strict=True))
-            for chunk in self._chunks(stored):
-                if not go_on():
+        async with two_at_a_time() as begin:
+            while go_on():
+                # Those that share the last mark and are still there come again at the head of this page.
+                page = await self._cache.dirty(shard, since, self._batch + tied)
+                marks = {session_id: mark for session_id, mark in page if session_id not in seen}
+                seen.update(marks)
+                stored = dict(zip(marks, await self._cache.read_many(list(marks)), strict=True))
+                for chunk in self._chunks(stored):
+                    if not go_on():
+                        return
+                    await begin(partial(self._flush_chunk, chunk, marks, report, go_on))
+                if len(page) < self._batch + tied:
                     return
-                await self._flush_chunk(chunk, marks, report, go_on)
-            if len(page) < self._batch + tied:
-                return
-            since = page[-1][1]
-            tied = sum(mark == since for _, mark in page)
+                since = page[-1][1]
+                tied = sum(mark == since for _, mark in page)
 
     async def _flush_chunk(
         self,
@@ -229,7 +235,8 @@ class Flusher:
         """Settle what can be settled: one session's data, or its size, must not hold up the others."""
         drafts = {session_id: held.drafts for session_id, held in chunk.items()}
         try:
-            return await self._database.settle(drafts, self._clock())
+            async with self._settling:
+                return await self._database.settle(drafts, self._clock())
         except (PoisonedError, BusyError, StatementFailedError) as error:
             if len(chunk) > 1:
                 ids, settled = list(chunk), []
@@ -299,12 +306,15 @@ class Flusher:
 
     async def _expire(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
         after: tuple[datetime, UUID] | None = None
-        while go_on():
-            page = await self._database.overdue(self._clock(), after, self._batch)
-            if not page:
-                return
-            after = page[-1]
-            await self._expire_batch([session_id for _, session_id in page], report, go_on)
+        async with two_at_a_time() as begin:
+            while go_on():
+                async with self._settling:
+                    page = await self._database.overdue(self._clock(), after, self._batch)
+                if not page:
+                    return
+                after = page[-1]
+                ids = [session_id for _, session_id in page]
+                await begin(partial(self._expire_batch, ids, report, go_on))
 
     async def _expire_batch(
         self, session_ids: Sequence[UUID], report: FlushReport, go_on: Callable[[], bool]
@@ -390,6 +400,31 @@ class Flusher:
             size += weight
         if chunk:
             yield chunk
+
+
+@asynccontextmanager
+async def two_at_a_time() -> AsyncIterator[
+    Callable[[Callable[[], Coroutine[Any, Any, None]]], Awaitable[None]]
+]:
+    """Begins work while what was begun before is going on: PostgreSQL has one batch, this process another.
+
+    What one raises is raised here, once the other has ended.
+    """
+    running: deque[asyncio.Task[None]] = deque()
+
+    async def begin(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if len(running) == 2:
+            await running.popleft()
+        running.append(asyncio.create_task(work()))
+
+    ended: list[BaseException | None] = []
+    try:
+        yield begin
+    finally:
+        ended = await asyncio.gather(*running, return_exceptions=True)
+    for error in ended:
+        if error is not None:
+            raise error
 
 
 def _dealt_with(result: Settled, held: StoredDrafts) -> dict[bytes, bytes]:
