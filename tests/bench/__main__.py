@@ -13,16 +13,18 @@ from pathlib import Path
 
 from tests.conftest import Stores
 
-from . import bulk, cold, crowd, warm
-from .measuring import Comparison, Crowd, pinned_stores
+from . import bulk, cold, crowd, growth, large, warm
+from .measuring import Measured, pinned_stores
 
-GROUPS: dict[str, Callable[[Stores, int], Iterator[Comparison] | Iterator[Crowd]]] = {
+GROUPS: dict[str, Callable[[Stores, int], Iterator[Measured]]] = {
     "warm": warm.measure,
-    "growth": warm.measure_growth,
+    "growth": growth.measure,
     "cold": cold.measure,
     "bulk": bulk.measure,
     "crowd": crowd.measure,
-    "backlog": bulk.measure_large,
+    "active": large.measure_active,
+    "memory": large.measure_memory,
+    "simulation": large.measure_simulation,
 }
 LINE = "{what:55} {ours:>12}  {against:42} {ratio!s:>6} {bar:>12} {met}"
 
@@ -43,8 +45,8 @@ def main() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
     if len(groups) == 1:
         with pinned_stores() as stores:
-            for comparison in GROUPS[groups[0]](stores, options.rounds):
-                for line in comparison.figures():
+            for measured in GROUPS[groups[0]](stores, options.rounds):
+                for line in measured.figures():
                     lines.append({"group": groups[0], **line})
                     print(LINE.format(**line), file=table)
     else:

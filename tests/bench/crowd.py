@@ -22,6 +22,12 @@ PEER = Path(__file__).with_name("peer")
 CONNECTIONS = 100
 PEER_PROCESSES = 2
 BARS = {"get": 1.0, "patch": 1.3, "autosave": 2.5, "start": 1.2}
+SERVED_BEST_BY = {
+    "get": ["make run"],
+    "patch": ["make run", "two processes"],
+    "autosave": ["make run", "two processes"],
+    "start": ["make run"],
+}
 
 
 def measure(stores: Stores, rounds: int) -> Iterator[Crowd]:
@@ -34,13 +40,15 @@ def measure(stores: Stores, rounds: int) -> Iterator[Crowd]:
     # Everything on all cores, on both sides.
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     seconds = min(30, rounds * 1.5)
-    with _service(stores) as ours, _peer(stores) as theirs:
+    with service(stores) as one, _two_processes(stores) as two, _peer(stores) as theirs:
         for kind, bar in BARS.items():
-            of_ours, of_theirs = [], []
-            for _ in range(2):
-                of_ours.append(_load(ours, kind, seconds))
-                of_theirs.append(_load(theirs, kind, seconds))
-            yield Crowd(f"{CONNECTIONS} connections, {kind}", of_ours, of_theirs, bar)
+            for name in SERVED_BEST_BY[kind]:
+                port = one if name == "make run" else two
+                of_ours, of_theirs = [], []
+                for _ in range(2):
+                    of_ours.append(_load(port, kind, seconds))
+                    of_theirs.append(_load(theirs, kind, seconds))
+                yield Crowd(f"{CONNECTIONS} connections, {kind}, {name}", of_ours, of_theirs, bar)
 
 
 def _load(port: int, kind: str, seconds: float) -> tuple[float, float]:
@@ -52,12 +60,28 @@ def _load(port: int, kind: str, seconds: float) -> tuple[float, float]:
 
 
 @contextmanager
-def _service(stores: Stores) -> Iterator[int]:
+def service(stores: Stores) -> Iterator[int]:
+    """`make run`'s server; its port."""
     environment = {**os.environ, **stores.environment()}
     with tempfile.TemporaryDirectory(prefix="quiz-bench-") as data:
         command = [sys.executable, "-m", "development_server", "--data", data]
         with _running(command, environment, Path(data, "output"), "ready: ") as port:
             yield port
+
+
+@contextmanager
+def _two_processes(stores: Stores) -> Iterator[int]:
+    """The same app by uvicorn alone, in two processes."""
+    command = [sys.executable, "-W", "ignore", "-m", "uvicorn", "--factory", "tests.soak.api:app"]
+    command += ["--workers", "2", "--no-access-log"]
+    environment = {**os.environ, **stores.environment(), "POWERTOOLS_METRICS_DISABLED": "true"}
+    with (
+        tempfile.TemporaryDirectory(prefix="quiz-bench-") as data,
+        _running(command, environment, Path(data, "output"), "startup complete") as port,
+    ):
+        # The other one needs as long.
+        time.sleep(2)
+        yield port
 
 
 @contextmanager
@@ -75,7 +99,10 @@ def _running(command: list[str], environment: dict[str, str], output: Path, sign
     port = ports.choose()
     with output.open("wb") as stream:
         process = subprocess.Popen(
-            command, env={**environment, "PORT": str(port)}, stdout=stream, stderr=subprocess.STDOUT
+            command,
+            env={**environment, "PORT": str(port), "UVICORN_PORT": str(port)},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
         )
     try:
         until = time.monotonic() + 30

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from development_server.postgres import Postgres
 from development_server.valkey import Valkey
@@ -103,6 +104,71 @@ class Crowd:
                 "met": our_p99 <= their_p99,
             },
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number with what it is held against.
+
+    Attributes:
+        met: whether it is within its bar; None where there is none.
+    """
+
+    what: str
+    ours: str
+    against: str = ""
+    bar: str = ""
+    met: bool | None = None
+
+    def figures(self) -> list[dict[str, object]]:
+        """Its line of the table."""
+        return [
+            {
+                "what": self.what,
+                "ours": self.ours,
+                "against": self.against,
+                "ratio": None,
+                "bar": self.bar,
+                "met": "" if self.met is None else self.met,
+            }
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """How the time of an operation grows.
+
+    Attributes:
+        over: what grows.
+        points: of it and milliseconds, smallest first.
+    """
+
+    what: str
+    over: str
+    points: Sequence[tuple[int, float]]
+
+    def figures(self) -> list[dict[str, object]]:
+        """A line of the table for each size, each beside the smallest."""
+        (least, base), *_ = self.points
+        return [
+            {
+                "what": f"{self.what}, {size:,} {self.over}",
+                "ours": f"{took:.2f} ms",
+                "against": f"{least:,}: {base:.2f} ms",
+                "ratio": round(took / base, 2),
+                "bar": "",
+                "met": "",
+                "curve": [self.what, self.over, size, took],
+            }
+            for size, took in self.points
+        ]
+
+
+class Measured(Protocol):
+    """What lines of the table are made of."""
+
+    def figures(self) -> list[dict[str, object]]:
+        """The lines."""
 
 
 def p99(values: Sequence[float]) -> float:

@@ -33,10 +33,10 @@ def prepared(stores: Stores) -> str:
     asyncio.set_event_loop(asyncio.new_event_loop())
     from session_api.handler import handler
 
-    started = _call(handler, "start", body={"user_id": "bench", "quiz_id": "bench"}, expected=201)
+    started = call(handler, "start", body={"user_id": "bench", "quiz_id": "bench"}, expected=201)
     session_id: str = started["id"]
     answers = {str(number): ANSWER for number in range(QUESTIONS)}
-    _call(handler, "progress", session_id, body={"answers": answers}, expected=200)
+    call(handler, "progress", session_id, body={"answers": answers}, expected=200)
     _prepare_bare(stores, session_id, answers)
     return session_id
 
@@ -50,11 +50,11 @@ def measure(stores: Stores, rounds: int) -> Iterator[Comparison]:
 
     def reading(entry: Callable[[Any, Any], Any]) -> Callable[[], object]:
         event = request_event("read", session_id)
-        return lambda: _ok(entry(event, None))
+        return lambda: ok(entry(event, None))
 
     def writing(entry: Callable[[Any, Any], Any], autosave: bool) -> Callable[[], object]:
         body = {"answers": {"3": ANSWER}, **({"autosave": True} if autosave else {})}
-        return lambda: _ok(entry(request_event("progress", session_id, body=body), None))
+        return lambda: ok(entry(request_event("progress", session_id, body=body), None))
 
     ours, theirs = in_turn(reading(handler), reading(bare.handler), rounds, 100)
     yield Comparison("warm cached GET", "bare GET", ours, theirs, {"median": 1.25, "p99": 1.5})
@@ -62,45 +62,6 @@ def measure(stores: Stores, rounds: int) -> Iterator[Comparison]:
     yield Comparison("warm committed PATCH", "bare UPDATE and SET", ours, theirs, {"median": 1.35})
     ours, theirs = in_turn(writing(handler, True), writing(handler, False), rounds, 100)
     yield Comparison("warm autosave PATCH", "our committed PATCH", ours, theirs, {"median": 0.6})
-
-
-def measure_growth(stores: Stores, rounds: int) -> Iterator[Comparison]:
-    """The same with more answers in the session, and with more answers in a write."""
-    prepared(stores)
-    from session_api.handler import handler
-
-    entry: Callable[[Any, Any], Any] = handler
-
-    def session_of(answers: int) -> str:
-        started = _call(handler, "start", body={"user_id": "bench", "quiz_id": "bench"}, expected=201)
-        session_id: str = started["id"]
-        body = {"answers": {str(number): ANSWER for number in range(answers)}}
-        _call(handler, "progress", session_id, body=body, expected=200)
-        return session_id
-
-    def reading(session_id: str) -> Callable[[], object]:
-        event = request_event("read", session_id)
-        return lambda: _ok(entry(event, None))
-
-    def writing(session_id: str, answers: int, **more: object) -> Callable[[], object]:
-        body = {"answers": {str(number): ANSWER for number in range(answers)}, **more}
-        return lambda: _ok(entry(request_event("progress", session_id, body=body), None))
-
-    few = session_of(10)
-    for size in (100, 500):
-        many = session_of(size)
-        operations: dict[str, Callable[[str], Callable[[], object]]] = {
-            "GET": reading,
-            "committed PATCH": lambda one: writing(one, 1),
-            "autosave PATCH": lambda one: writing(one, 1, autosave=True),
-        }
-        for what, operation in operations.items():
-            ours, theirs = in_turn(operation(many), operation(few), rounds, 20)
-            yield Comparison(f"{what}, {size} answers in the session", "10", ours, theirs, {"median": None})
-    many = session_of(100)
-    for size in (10, 100):
-        ours, theirs = in_turn(writing(many, size), writing(many, 1), rounds, 20)
-        yield Comparison(f"committed PATCH of {size} answers", "of one", ours, theirs, {"median": None})
 
 
 def _prepare_bare(stores: Stores, session_id: str, answers: dict[str, str]) -> None:
@@ -117,7 +78,7 @@ def _prepare_bare(stores: Stores, session_id: str, answers: dict[str, str]) -> N
         valkey.set(f"bare:{session_id}", cached)
 
 
-def _call(
+def call(
     handler: Callable[[Any, Any], Any], name: str, session_id: str = "", *, body: object, expected: int
 ) -> Any:
     reply = handler(request_event(name, session_id or "-", body=body), None)
@@ -125,5 +86,5 @@ def _call(
     return json.loads(reply["body"])
 
 
-def _ok(reply: Any) -> None:
+def ok(reply: Any) -> None:
     assert reply["statusCode"] == 200, reply
