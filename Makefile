@@ -15,7 +15,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test tested tested-on-localstack faults check build deploy localstack built unit exam soak bench sbom audit lock clean
+.PHONY: help run test tested tested-on-localstack faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,6 +82,9 @@ soak: .venv/ready ## a steady load for MINUTES=20, with an eye on memory, connec
 
 bench: .venv/ready .venv-sam/ready ## speed against floors, in one table and .local/bench.json; OPTIONS="--only warm"
 	@$(BIN)/python -W ignore -m tests.bench $(OPTIONS)
+
+bench-plots: .venv/ready ## the curves of `make bench OPTIONS="--only growth"`, drawn to docs/plots
+	@$(BIN)/python -m tests.bench.plots
 
 sbom: build ## what the built functions and their layer are made of, as CycloneDX in .aws-sam/sbom.json
 	@$(BIN)/python infra/local/sbom.py .aws-sam/build .aws-sam/sbom.json
