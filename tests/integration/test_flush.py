@@ -351,6 +351,20 @@ async def test_a_cached_session_that_is_behind_is_healed(services: Services, val
     assert (await services.manager.get_session(session_id, at=LATER)).answers == {"0": "A"}
 
 
+@pytest.mark.parametrize("number", [1, 2, 5], ids=["under a page", "a page", "more"])
+async def test_every_session_that_is_behind_is_healed_page_by_page(
+    services: Services, database: Database, number: int
+) -> None:
+    ids = [await start(services, f"user{i}") for i in range(number)]
+    for session_id in ids:
+        await services.parts.database.write_answers(session_id, {"0": "A"}, LATER)
+    # Some at the same moment, which the pages part by their ids.
+    database.execute("UPDATE quiz_attempts SET last_updated = now()")
+    assert (await flush(services, batch=2)).caches_healed == number
+    for session_id in ids:
+        assert (await services.manager.get_session(session_id, at=LATER)).answers == {"0": "A"}
+
+
 async def test_a_draft_that_was_committed_goes_only_when_the_cache_has_its_answer(
     services: Services, database: Database
 ) -> None:

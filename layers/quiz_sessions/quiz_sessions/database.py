@@ -628,15 +628,24 @@ class Database:
         )
         return [(row["accepts_until"], row["id"]) for row in rows]
 
-    async def recent_revisions(self, seconds: int) -> list[tuple[UUID, int]]:
-        """Id and revision of every attempt that was changed in the last `seconds` by the server's clock."""
+    async def recent_revisions(
+        self, seconds: int, after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[tuple[datetime, UUID, int]]:
+        """Attempts changed in the last `seconds` by the server's clock, behind `after`: when, id, revision.
+
+        One that is changed between two calls comes again.
+        """
+        changed, session_id = after or (None, UUID(int=0))
         rows = await self._postgres.fetch(
             """
-            SELECT id, revision FROM quiz_attempts
-            WHERE last_updated > statement_timestamp() - make_interval(secs => %(seconds)s)""",
-            {"seconds": seconds},
+            SELECT last_updated, id, revision FROM quiz_attempts
+            WHERE (last_updated, id) > (
+                coalesce(%(changed)s, statement_timestamp() - make_interval(secs => %(seconds)s)), %(id)s
+            )
+            ORDER BY last_updated, id LIMIT %(limit)s""",
+            {"seconds": seconds, "changed": changed, "id": session_id, "limit": limit},
         )
-        return [(row["id"], row["revision"]) for row in rows]
+        return [(row["last_updated"], row["id"], row["revision"]) for row in rows]
 
 
 def attempt_of(row: DictRow) -> Attempt:

@@ -362,24 +362,24 @@ class Flusher:
         since = self._healed_at
         now = time.monotonic()
         # After an outage of the cache, back to the last comparison that went through.
-        recent = await self._database.recent_revisions(
-            HEAL_SECONDS if since is None else HEAL_SECONDS + math.ceil(now - since)
-        )
-        for start in range(0, len(recent), self._batch):
-            if not go_on():
-                return
-            page = recent[start : start + self._batch]
-            cached = await self._cache.revisions([session_id for session_id, _ in page])
+        seconds = HEAL_SECONDS if since is None else HEAL_SECONDS + math.ceil(now - since)
+        after: tuple[datetime, UUID] | None = None
+        while go_on():
+            page = await self._database.recent_revisions(seconds, after, self._batch)
+            cached = await self._cache.revisions([session_id for _, session_id, _ in page])
             behind = [
                 session_id
-                for (session_id, revision), known in zip(page, cached, strict=True)
+                for (_, session_id, revision), known in zip(page, cached, strict=True)
                 if known is not None and known < revision
             ]
             if behind:
                 attempts = await self._database.get(behind)
                 await self._cache.refresh(attempts)
                 report.caches_healed += len(attempts)
-        self._healed_at = now
+            if len(page) < self._batch:
+                self._healed_at = now
+                return
+            after = page[-1][:2]
 
     async def _measure(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
         (
