@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quiz_sessions.models import Micros
 from quiz_sessions.wiring import Services
 from tests.builders import START
-from tests.shared_app import app_of
+from tests.shared_app import app_of, with_tokens
 
 STAFF = "sessions:proctor sessions:grade quizzes:write"
 
@@ -58,7 +58,7 @@ class Api:
 @asynccontextmanager
 async def api_of(services: Services, *, jwt: bool = False) -> AsyncIterator[Api]:
     """The API of `services`; with `jwt`, callers are who the gateway says."""
-    served = replace(services, cached=replace(services.cached, jwt=jwt))
+    served = with_tokens(services, jwt)
     gateway = Gateway(app_of(served))
     transport = httpx.ASGITransport(gateway, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:

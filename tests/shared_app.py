@@ -27,6 +27,11 @@ def app_of(services: Services) -> ASGIApp:
     return app
 
 
+def with_tokens(services: Services, jwt: bool = True) -> Services:
+    """The same services, whose callers are known by their tokens, or are not."""
+    return replace(services, cached=replace(services.cached, jwt=jwt))
+
+
 def with_steady_load(services: Services) -> Services:
     """The same services; what they advise to clients is not random."""
     load = Load(jitter=lambda: 0.5)

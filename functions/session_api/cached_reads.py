@@ -13,7 +13,7 @@ from quiz_sessions.load import Load
 from quiz_sessions.models import Session, dump_json
 
 from .gateway import request_time
-from .identity import ANYONE, GRADE, PROCTOR, caller_of
+from .identity import GRADE, PROCTOR, caller_if_known
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -45,7 +45,7 @@ class CachedReads:
     async def _read(self, session_id: UUID, scope: Scope) -> Session | None:
         sessions = self._sessions()
         try:
-            caller = caller_of(scope) if sessions.jwt else ANYONE
+            caller = caller_if_known(scope, jwt=sessions.jwt)
         except UnauthenticatedError:
             return None
         return await sessions.read(session_id, caller.owner(PROCTOR, GRADE), request_time(scope))

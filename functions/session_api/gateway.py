@@ -7,6 +7,10 @@ from typing import Any
 
 from quiz_sessions.models import Micros, current_micros
 
+PROBLEM_JSON = "application/problem+json"
+TEXT_TYPES = ["application/json", PROBLEM_JSON, "text/"]
+"""What goes out as it is; the gateway wants everything else in base64."""
+
 
 def request_context(scope: MutableMapping[str, Any]) -> dict[str, Any]:
     """The event's `requestContext`; empty where there is no gateway."""

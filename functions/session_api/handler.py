@@ -16,6 +16,7 @@ from quiz_sessions.cached_sessions import CachedSessions
 from quiz_sessions.settings import Settings
 
 from .cached_reads import CachedReads
+from .gateway import TEXT_TYPES
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -67,6 +68,5 @@ register_before_snapshot(import_everything)
 handler = Mangum(
     CachedReads(cached_sessions, app),
     lifespan="off",
-    # What is not listed as text goes out in base64.
-    text_mime_types=["application/json", "application/problem+json", "text/"],
+    text_mime_types=TEXT_TYPES,
 )

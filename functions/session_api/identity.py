@@ -61,6 +61,15 @@ class Caller:
 ANYONE = Caller(None)
 
 
+def caller_if_known(scope: MutableMapping[str, Any], *, jwt: bool) -> Caller:
+    """The caller by its token where there are tokens (`jwt`), else anyone.
+
+    Raises:
+        UnauthenticatedError: there is no token, or it names nobody.
+    """
+    return caller_of(scope) if jwt else ANYONE
+
+
 def caller_of(scope: MutableMapping[str, Any]) -> Caller:
     """The caller by the claims in API Gateway's event (payload 2.0, and 1.0 behind a REST API's authorizer).
 

@@ -14,7 +14,8 @@ from starlette.exceptions import HTTPException
 from quiz_sessions import errors
 from quiz_sessions.models import dump_json, iso
 
-PROBLEM_JSON = "application/problem+json"
+from .gateway import PROBLEM_JSON
+
 RETRY_AFTER_SECONDS = 2
 MAX_ERRORS = 20
 MAX_LOCATION_CHARACTERS = 200

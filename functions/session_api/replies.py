@@ -12,7 +12,7 @@ from quiz_sessions.models import Session, dump_json
 from quiz_sessions.wiring import Services
 
 from .cached_reads import session_content
-from .problems import PROBLEM_JSON
+from .gateway import PROBLEM_JSON
 from .schemas import Conflict, InvalidInput, Problem, SessionReply
 
 Responses = dict[int | str, dict[str, Any]]

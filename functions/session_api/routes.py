@@ -15,7 +15,7 @@ from quiz_sessions.models import dump_json
 from quiz_sessions.rules import MAX_INTEGER
 from quiz_sessions.wiring import Services
 
-from .identity import ANYONE, GRADE, PROCTOR, Caller, caller_of
+from .identity import GRADE, PROCTOR, Caller, caller_if_known
 from .replies import documented, json_reply, session_reply
 from .schemas import (
     CompleteRequest,
@@ -37,7 +37,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
     router = APIRouter(route_class=StrictRoute)
 
     def caller(request: Request) -> Caller:
-        return caller_of(request.scope) if services().jwt else ANYONE
+        return caller_if_known(request.scope, jwt=services().jwt)
 
     @router.post(
         "/sessions/start",

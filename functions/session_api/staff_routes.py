@@ -17,7 +17,7 @@ from quiz_sessions.records import MAX_PAGE
 from quiz_sessions.rules import MAX_ID_CHARACTERS, MAX_INTEGER
 from quiz_sessions.wiring import Services
 
-from .identity import ANYONE, GRADE, PROCTOR, WRITE_QUIZZES, Caller, caller_of
+from .identity import GRADE, PROCTOR, WRITE_QUIZZES, Caller, caller_if_known
 from .replies import documented, json_reply, session_reply
 from .schemas import (
     AccommodationReply,
@@ -56,7 +56,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
 
 
 def _caller(request: Request, services: Services) -> Caller:
-    return caller_of(request.scope) if services.jwt else ANYONE
+    return caller_if_known(request.scope, jwt=services.jwt)
 
 
 def _add_quizzes(router: APIRouter, services: Callable[[], Services]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +16,7 @@ from tests.conftest import Stores
 from tests.lambda_runtime.conftest import request_event
 
 from .bulk import attempts, autosave, long_ago
-from .measuring import Curve
+from .measuring import Curve, in_turn
 from .warm import ANSWER, call, ok, prepared
 
 Operation = Callable[[], object]
@@ -43,14 +42,14 @@ def _with_the_session(rounds: int) -> Iterator[Curve]:
         "autosave PATCH": lambda session_id: _writing(session_id, 1, autosave=True),
     }
     for what, operation in operations.items():
-        times = _in_turn({size: operation(session_id) for size, session_id in sessions.items()}, rounds)
+        times = _points({size: operation(session_id) for size, session_id in sessions.items()}, rounds)
         yield Curve(what, "answers in the session", times)
 
 
 def _with_the_write(rounds: int) -> Iterator[Curve]:
     session_id = _session_of(100)
     for what, more in {"committed PATCH": {}, "autosave PATCH": {"autosave": True}}.items():
-        times = _in_turn({size: _writing(session_id, size, **more) for size in WRITTEN}, rounds)
+        times = _points({size: _writing(session_id, size, **more) for size in WRITTEN}, rounds)
         yield Curve(what, "answers in the write", times)
 
 
@@ -75,24 +74,16 @@ def _with_the_table(stores: Stores, rounds: int) -> Iterator[Curve]:
                 "committed PATCH": _writing(session_id, 1),
             }
             for what, operation in operations.items():
-                (point,) = _in_turn({size: operation}, rounds)
+                (point,) = _points({size: operation}, rounds)
                 points.setdefault(what, []).append(point)
         points.setdefault("flush of 100", []).append((size, loop.run_until_complete(_flush(stores))))
     for what, curve in points.items():
         yield Curve(what, "attempts in the table", curve)
 
 
-def _in_turn(operations: Mapping[int, Operation], rounds: int) -> list[tuple[int, float]]:
-    times: dict[int, list[float]] = {size: [] for size in operations}
-    for turn in range(rounds + 1):
-        for size, operation in operations.items():
-            gc.collect()
-            for _ in range(CALLS):
-                begun = time.perf_counter()
-                operation()
-                if turn:
-                    times[size].append((time.perf_counter() - begun) * 1000)
-    return [(size, statistics.median(taken)) for size, taken in times.items()]
+def _points(operations: Mapping[int, Operation], rounds: int) -> list[tuple[int, float]]:
+    times = in_turn(*operations.values(), rounds=rounds, calls=CALLS, warm_up=CALLS)
+    return [(size, statistics.median(taken)) for size, taken in zip(operations, times, strict=True)]
 
 
 def _handler() -> Callable[[Any, Any], Any]:

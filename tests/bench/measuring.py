@@ -179,15 +179,15 @@ STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"median": statistic
 
 
 def in_turn(
-    ours: Callable[[], object], theirs: Callable[[], object], rounds: int, calls: int, warm_up: int = 30
-) -> tuple[list[float], list[float]]:
-    """Milliseconds of each call: `rounds` times `calls` of ours, then as many of theirs."""
-    times: tuple[list[float], list[float]] = ([], [])
+    *contenders: Callable[[], object], rounds: int, calls: int, warm_up: int = 30
+) -> list[list[float]]:
+    """Milliseconds of each contender's calls: `rounds` times `calls` of the first, then of the next."""
+    times: list[list[float]] = [[] for _ in contenders]
     for _ in range(warm_up):
-        ours()
-        theirs()
+        for contender in contenders:
+            contender()
     for _ in range(rounds):
-        for contender, kept in zip((ours, theirs), times, strict=True):
+        for contender, kept in zip(contenders, times, strict=True):
             gc.collect()
             for _ in range(calls):
                 begun = time.perf_counter()

@@ -56,11 +56,11 @@ def measure(stores: Stores, rounds: int) -> Iterator[Comparison]:
         body = {"answers": {"3": ANSWER}, **({"autosave": True} if autosave else {})}
         return lambda: ok(entry(request_event("progress", session_id, body=body), None))
 
-    ours, theirs = in_turn(reading(handler), reading(bare.handler), rounds, 100)
+    ours, theirs = in_turn(reading(handler), reading(bare.handler), rounds=rounds, calls=100)
     yield Comparison("warm cached GET", "bare GET", ours, theirs, {"median": 1.25, "p99": 1.5})
-    ours, theirs = in_turn(writing(handler, False), writing(bare.handler, False), rounds, 100)
+    ours, theirs = in_turn(writing(handler, False), writing(bare.handler, False), rounds=rounds, calls=100)
     yield Comparison("warm committed PATCH", "bare UPDATE and SET", ours, theirs, {"median": 1.35})
-    ours, theirs = in_turn(writing(handler, True), writing(handler, False), rounds, 100)
+    ours, theirs = in_turn(writing(handler, True), writing(handler, False), rounds=rounds, calls=100)
     yield Comparison("warm autosave PATCH", "our committed PATCH", ours, theirs, {"median": 0.6})
 
 

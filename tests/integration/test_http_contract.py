@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quiz_sessions.wiring import Services, build_services
 from tests.conftest import Stores
-from tests.shared_app import app_of
+from tests.shared_app import app_of, with_tokens
 
 Database = psycopg.Connection[dict[str, object]]
 
@@ -343,7 +343,7 @@ async def test_another_start_is_refused(client: httpx.AsyncClient, store: Store,
 
 async def test_a_start_may_leave_its_user_to_the_token(services: Services) -> None:
     gateway = Gateway(
-        app_of(replace(services, cached=replace(services.cached, jwt=True))),
+        app_of(with_tokens(services)),
         subject="from-the-token",
     )
     transport = httpx.ASGITransport(gateway, raise_app_exceptions=False)

@@ -24,7 +24,7 @@ from session_api.app import create_app
 from tests import tokens
 from tests.builders import SECOND
 from tests.conftest import Stores
-from tests.shared_app import app_of
+from tests.shared_app import app_of, with_tokens
 from tests.tables import Database
 
 NOBODY: Mapping[str, str] | None = None
@@ -207,7 +207,7 @@ async def test_what_each_caller_gets(
         before = everything()
         gateway.claims = CALLERS.get(caller)
         if caller == UNKNOWN_CALLERS:
-            gateway.services = replace(services, cached=replace(services.cached, jwt=False))
+            gateway.services = with_tokens(services, False)
         reply = replies[caller] = await http.request(method, url, json=body)
         # Whoever is refused has changed nothing.
         assert reply.is_success or everything() == before
@@ -441,7 +441,7 @@ async def test_the_answer_key_is_for_those_who_may_write_it(
 
 
 async def test_without_identities_a_start_names_its_user(stores: Stores, services: Services) -> None:
-    async with client_of(app_of(replace(services, cached=replace(services.cached, jwt=False)))) as client:
+    async with client_of(app_of(with_tokens(services, False))) as client:
         unnamed = await client.post("/sessions/start", json={"quiz_id": "free"})
         named = await client.post("/sessions/start", json={"quiz_id": "free", "user_id": "anyone"})
     assert (unnamed.status_code, unnamed.json()["code"]) == (422, "invalid_input")

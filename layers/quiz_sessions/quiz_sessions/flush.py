@@ -90,6 +90,7 @@ class FlushReport:
         }
 
 
+_Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 _Step: TypeAlias = Callable[[FlushReport, Callable[[], bool]], Awaitable[None]]
 
 
@@ -403,21 +404,18 @@ class Flusher:
 
 
 @asynccontextmanager
-async def two_at_a_time() -> AsyncIterator[
-    Callable[[Callable[[], Coroutine[Any, Any, None]]], Awaitable[None]]
-]:
+async def two_at_a_time() -> AsyncIterator[Callable[[_Work], Awaitable[None]]]:
     """Begins work while what was begun before is going on: PostgreSQL has one batch, this process another.
 
     What one raises is raised here, once the other has ended.
     """
     running: deque[asyncio.Task[None]] = deque()
 
-    async def begin(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def begin(work: _Work) -> None:
         if len(running) == 2:
             await running.popleft()
         running.append(asyncio.create_task(work()))
 
-    ended: list[BaseException | None] = []
     try:
         yield begin
     finally:
