@@ -15,7 +15,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test tested tested-on-localstack faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean
+.PHONY: help run test tested tested-on-localstack faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,10 +51,7 @@ check: .venv/ready .venv-sam/ready ## lint, format, types and templates
 
 build: .venv-sam/ready .venv-localstack/ready ## the functions and their layer, in .aws-sam/build
 	PATH="$(PYTHON313_FOLDER):$(CURDIR)/$(BIN):$$PATH" $(SAM) build --cached
-	@# SAM publishes a version only when a function's own folder changes; so it gets a hash of all else it runs with.
-	@release=$$(find .aws-sam/build/ServiceLayer* template.yaml samconfig.toml -type f ! -name '*.pyc' -print0 \
-	  | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-64); \
-	for function in SessionApiFunction FlushFunction; do echo "$$release" > .aws-sam/build/$$function/RELEASE; done
+	@infra/local/release.sh
 	@for layer in .aws-sam/build/ServiceLayer*; do \
 	  echo "unzipped with a function: $$(du -cm --apparent-size $$layer .aws-sam/build/SessionApiFunction | tail -n 1 | cut -f 1) MB ($${layer##*/})"; \
 	done
@@ -92,22 +89,17 @@ sbom: build ## what the built functions and their layer are made of, as CycloneD
 audit: .venv/ready .venv-audit/ready ## known vulnerabilities of everything that is locked; asks osv.dev
 	@$(BIN)/python infra/local/audit.py .venv-audit/bin/pip-audit layers/quiz_sessions/requirements.txt $(LOCKS)-*.txt
 
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+LOCK := $(COMPILE) --universal --python-version 3.11
+
 lock: .venv/ready ## compile the locked requirements anew
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" pyproject.toml -o layers/quiz_sessions/requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" -c layers/quiz_sessions/requirements.txt \
-	  pyproject.toml --group dev -o $(LOCKS)-dev.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" $(LOCKS)-uv.in -o $(LOCKS)-uv.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" $(LOCKS)-sam.in -o $(LOCKS)-sam.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" $(LOCKS)-audit.in -o $(LOCKS)-audit.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" -c $(LOCKS)-dev.txt $(LOCKS)-lambda.in -o $(LOCKS)-lambda.txt
-	$(BIN)/uv pip compile --quiet --python-version 3.13 --exclude-newer 2026-03-05 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" $(LOCKS)-localstack.in -o $(LOCKS)-localstack.txt
+	$(LOCK) pyproject.toml -o layers/quiz_sessions/requirements.txt
+	$(LOCK) -c layers/quiz_sessions/requirements.txt pyproject.toml --group dev -o $(LOCKS)-dev.txt
+	$(LOCK) $(LOCKS)-uv.in -o $(LOCKS)-uv.txt
+	$(LOCK) $(LOCKS)-sam.in -o $(LOCKS)-sam.txt
+	$(LOCK) $(LOCKS)-audit.in -o $(LOCKS)-audit.txt
+	$(COMPILE) --universal --python-version 3.13 -c $(LOCKS)-dev.txt $(LOCKS)-lambda.in -o $(LOCKS)-lambda.txt
+	$(COMPILE) --python-version 3.13 --exclude-newer 2026-03-05 $(LOCKS)-localstack.in -o $(LOCKS)-localstack.txt
 
 clean: ## remove the environments, keep the data in .local/
 	rm -rf .venv .venv-audit .venv-sam .venv-localstack .venv-lambda .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
@@ -139,19 +131,16 @@ clean: ## remove the environments, keep the data in .local/
 	@$(BIN)/uv pip install --quiet --python .venv-audit/bin/python --require-hashes -r $(LOCKS)-audit.txt
 	@touch $@
 
-# LocalStack wants Python 3.13, and so do the functions that it runs.
+# LocalStack needs Python 3.13, and so do the functions that it runs.
 .venv-localstack/ready: .venv/uv $(LOCKS)-localstack.txt $(LOCKS)-lambda.txt infra/local/localstack/pyproject.toml
-	@for candidate in "$(PYTHON313)" python3.13 "$$(pyenv prefix 3.13.0 2>/dev/null)/bin/python3.13"; do \
-	  if [ "$$("$$candidate" -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null)" = "3 13" ]; then python=$$candidate; break; fi; \
-	done; \
-	if [ -z "$${python:-}" ]; then \
-	  echo "no LocalStack here: get Python 3.13 (pyenv install 3.13.0, or PYTHON313=path), then make .venv-localstack/ready" >&2; \
-	  [ "$${CI:-}" != true ]; exit; \
-	fi; \
-	echo "installing LocalStack in .venv-localstack ..."; \
-	$(BIN)/uv venv --quiet --allow-existing --python "$$python" .venv-localstack; \
-	$(BIN)/uv pip install --quiet --python .venv-localstack/bin/python --require-hashes -r $(LOCKS)-localstack.txt; \
-	$(BIN)/uv pip install --quiet --python .venv-localstack/bin/python --no-deps --no-build-isolation -e infra/local/localstack; \
-	$(BIN)/uv venv --quiet --allow-existing --python "$$python" .venv-lambda; \
-	$(BIN)/uv pip install --quiet --python .venv-lambda/bin/python --require-hashes -r $(LOCKS)-lambda.txt; \
-	touch $@
+	@python=$$(infra/local/python313.sh "$(PYTHON313)"); \
+	[ -z "$$python" ] || $(MAKE) --no-print-directory localstack-installed PYTHON313="$$python"
+
+localstack-installed:
+	@echo "installing LocalStack in .venv-localstack ..."
+	@$(BIN)/uv venv --quiet --allow-existing --python "$(PYTHON313)" .venv-localstack
+	@$(BIN)/uv pip install --quiet --python .venv-localstack/bin/python --require-hashes -r $(LOCKS)-localstack.txt
+	@$(BIN)/uv pip install --quiet --python .venv-localstack/bin/python --no-deps --no-build-isolation -e infra/local/localstack
+	@$(BIN)/uv venv --quiet --allow-existing --python "$(PYTHON313)" .venv-lambda
+	@$(BIN)/uv pip install --quiet --python .venv-lambda/bin/python --require-hashes -r $(LOCKS)-lambda.txt
+	@touch .venv-localstack/ready
