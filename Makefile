@@ -38,7 +38,7 @@ tested: .venv/ready
 tested-on-localstack: .venv/ready
 	$(BIN)/coverage run -m pytest --quiet tests/localstack
 
-faults: .venv/ready .venv-sam/ready ## students under faults for MINUTES=10, from SEED=, and every planted bug
+faults: .venv/ready .venv-sam/ready ## students under faults for MINUTES=20, from SEED=, and every planted bug
 	$(BIN)/python -m tests.faults.suite --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 	ALL_PLANTED_BUGS=true $(BIN)/python -m pytest tests/faults/test_planted_bugs.py
 
