@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from quiz_sessions.models import Attempt, Draft, Drafts, Micros, Status, from_micros
+from quiz_sessions.domain.attempts import Attempt, Status
+from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.domain.timestamps import Micros, from_micros
 
 SECOND: Micros = 1_000_000
 START: Micros = 1_800_000_000 * SECOND
@@ -15,38 +16,21 @@ START: Micros = 1_800_000_000 * SECOND
 
 def attempt(**fields: Any) -> Attempt:
     """An attempt just started, but for `fields`."""
-    return replace(
-        Attempt(
-            id=UUID("11111111-2222-4333-8444-555555555555"),
-            user_id="user1",
-            quiz_id="quiz1",
-            attempt_no=1,
-            status=Status.STARTED,
-            current_question=0,
-            current_question_at=0,
-            answers={},
-            answer_meta={},
-            version=0,
-            revision=0,
-            time_remaining=1800,
-            time_limit_seconds=1800,
-            accommodation_seconds=0,
-            extension_seconds=0,
-            closes_at=None,
-            grace_seconds=0,
-            started_at=from_micros(START),
-            expires_at=from_micros(START + 1800 * SECOND),
-            accepts_until=from_micros(START + 1800 * SECOND),
-            last_updated=from_micros(START),
-            completed_at=None,
-            ended_at=None,
-            late_ms=0,
-            score=None,
-            max_score=None,
-            needs_grading=False,
-        ),
-        **fields,
-    )
+    end = from_micros(START + 1800 * SECOND)
+    started: dict[str, Any] = {
+        "id": UUID("11111111-2222-4333-8444-555555555555"),
+        "user_id": "user1",
+        "quiz_id": "quiz1",
+        "attempt_no": 1,
+        "status": Status.STARTED,
+        "time_remaining": 1800,
+        "time_limit_seconds": 1800,
+        "started_at": from_micros(START),
+        "expires_at": end,
+        "accepts_until": end,
+        "last_updated": from_micros(START),
+    }
+    return Attempt(**{**started, **fields})
 
 
 def drafts(current_question: Draft | None = None, **answers: tuple[Any, Micros]) -> Drafts:

@@ -17,8 +17,8 @@ from hypothesis import settings as hypothesis_settings
 from development_server.postgres import Postgres
 from development_server.valkey import Valkey
 from migrate_database.handler import upgrade
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.runtime.settings import Settings
 from tests.shared_app import app_of
 
 hypothesis_settings.register_profile(

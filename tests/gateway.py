@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quiz_sessions.models import Micros
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.timestamps import Micros
 from tests.builders import START
-from tests.shared_app import app_of, with_tokens
+from tests.harness.service import with_tokens
+from tests.shared_app import app_of
 
 STAFF = "sessions:proctor sessions:grade quizzes:write"
 

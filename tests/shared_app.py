@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import replace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quiz_sessions.flush import Flusher
-from quiz_sessions.load import Load
-from quiz_sessions.manager import SessionManager
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
 from session_api.app import create_service
 
 _serving: ContextVar[Services] = ContextVar("serving")
@@ -25,21 +21,3 @@ def app_of(services: Services) -> ASGIApp:
         await _app(scope, receive, send)
 
     return app
-
-
-def with_tokens(services: Services, jwt: bool = True) -> Services:
-    """The same services, whose callers are known by their tokens, or are not."""
-    return replace(services, cached=replace(services.cached, jwt=jwt))
-
-
-def with_steady_load(services: Services) -> Services:
-    """The same services; what they advise to clients is not random."""
-    load = Load(jitter=lambda: 0.5)
-    parts = replace(services.parts, load=load)
-    return replace(
-        services,
-        cached=replace(services.cached, load=load),
-        parts=parts,
-        manager=SessionManager(parts),
-        flusher=Flusher(parts),
-    )

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from snapshot_restore_py import register_before_snapshot
 
-from quiz_sessions.events import FLUSH_SHARD
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.stores.event_bus import FLUSH_SHARD
 
 
 class Context(Protocol):

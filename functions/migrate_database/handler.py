@@ -14,9 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from quiz_sessions.database import STORED
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import DatabaseAddress
+from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.stores.secrets_manager import DatabaseAddress
+from quiz_sessions.stores.statements import stored_statements
 
 from .stored_statements import store
 
@@ -63,7 +63,7 @@ def upgrade(database_url: str) -> None:
         command.upgrade(config, "head")
         driver = connection.connection.driver_connection
         assert driver is not None
-        store(driver, STORED)
+        store(driver, stored_statements())
 
 
 def _report(event: dict[str, Any], status: str) -> None:

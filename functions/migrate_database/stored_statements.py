@@ -11,10 +11,10 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 from psycopg.rows import scalar_row
 
-from quiz_sessions.postgres import StoredStatement
+from quiz_sessions.stores.statements import Statement, numbered
 
 
-def store(connection: psycopg.Connection[Any], statements: Iterable[StoredStatement]) -> None:
+def store(connection: psycopg.Connection[Any], statements: Iterable[Statement]) -> None:
     """Create the functions that are not there yet.
 
     Those of other releases stay: one may be running, and deployed again after this one.
@@ -31,8 +31,8 @@ def store(connection: psycopg.Connection[Any], statements: Iterable[StoredStatem
             connection.execute(_definition(connection, statement))
 
 
-def _definition(connection: psycopg.Connection[Any], statement: StoredStatement) -> sql.Composed:
-    text, _ = statement.numbered()
+def _definition(connection: psycopg.Connection[Any], statement: Statement) -> sql.Composed:
+    text = numbered(statement.text).text
     described = _describe(connection, text)
     types = [described.param_type(i) for i in range(described.nparams)]
     columns = [(described.fname(i) or b"", described.ftype(i)) for i in range(described.nfields)]

@@ -9,13 +9,14 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from quiz_sessions.telemetry import Telemetry
-from quiz_sessions.wiring import Services
+import quiz_sessions
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.runtime.telemetry import Telemetry
 
-from . import problems, routes, staff_routes
+from . import problems, routes
 from .cached_reads import CachedReads
 from .middleware import RequestMiddleware
-from .schemas import Conflict, InvalidInput, Problem
+from .schemas.problems import Conflict, InvalidInput, Problem
 
 DESCRIPTION = """Owns quiz attempts while students take them: starts them, keeps every answer, runs the clock
 on the server and hands them in. Errors are `application/problem+json` with a stable `code`."""
@@ -47,14 +48,13 @@ def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemet
     """The app; both are called with the first request that needs them, and so may connect late."""
     app = _App(
         title="Quiz Sessions",
-        version="0.1.0",
+        version=quiz_sessions.__version__,
         description=DESCRIPTION,
         redoc_url=None,
         # Each path has one spelling; a redirect would be built from the Host header.
         redirect_slashes=False,
     )
     app.include_router(routes.build_router(services))
-    app.include_router(staff_routes.build_router(services))
     problems.install(app)
     app.add_middleware(RequestMiddleware, telemetry=cache(telemetry))
     return app

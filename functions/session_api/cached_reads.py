@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from quiz_sessions.cached_sessions import CachedSessions
-from quiz_sessions.errors import UnauthenticatedError
-from quiz_sessions.load import Load
-from quiz_sessions.models import Session, dump_json
+from quiz_sessions.domain.errors import UnauthenticatedError
+from quiz_sessions.domain.json_values import dump_json
+from quiz_sessions.domain.sessions import Session
+from quiz_sessions.services.backpressure import Backpressure
+from quiz_sessions.services.cached_reads import CachedSessions
 
 from .gateway import request_time
-from .identity import GRADE, PROCTOR, caller_if_known
+from .identity import GRADE, PROCTOR, authenticate
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,27 +39,27 @@ class CachedReads:
             path = _PATH.fullmatch(scope["path"])
             session = await self._read(UUID(path[1]), scope) if path is not None else None
             if session is not None:
-                await _reply(send, session, self._sessions().load)
+                await _reply(send, session, self._sessions().backpressure)
                 return
         await self._app()(scope, receive, send)
 
     async def _read(self, session_id: UUID, scope: Scope) -> Session | None:
         sessions = self._sessions()
         try:
-            caller = caller_if_known(scope, jwt=sessions.jwt)
+            caller = authenticate(scope, jwt=sessions.jwt)
         except UnauthenticatedError:
             return None
         return await sessions.read(session_id, caller.owner(PROCTOR, GRADE), request_time(scope))
 
 
-def session_content(session: Session, load: Load) -> dict[str, Any]:
+def session_content(session: Session, backpressure: Backpressure) -> dict[str, Any]:
     """The body of a reply that shows a session: with it, when to autosave next."""
-    pause = load.next_autosave_after_ms() if session.status.is_open else None
+    pause = backpressure.next_autosave_after_ms() if session.status.is_open else None
     return {**session.to_dict(), "next_autosave_after_ms": pause}
 
 
-async def _reply(send: Send, session: Session, load: Load) -> None:
-    body = dump_json(session_content(session, load)).encode()
+async def _reply(send: Send, session: Session, backpressure: Backpressure) -> None:
+    body = dump_json(session_content(session, backpressure)).encode()
     headers = [
         (b"cache-control", b"no-store"),
         (b"etag", b'"%d"' % session.version),

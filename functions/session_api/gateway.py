@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from quiz_sessions.models import Micros, current_micros
+from quiz_sessions.domain.timestamps import Micros
+from quiz_sessions.runtime.clock import current_micros
 
 PROBLEM_JSON = "application/problem+json"
 TEXT_TYPES = ["application/json", PROBLEM_JSON, "text/"]

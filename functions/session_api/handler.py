@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from mangum import Mangum
 from snapshot_restore_py import register_before_snapshot
 
-from quiz_sessions.cached_sessions import CachedSessions
-from quiz_sessions.settings import Settings
+from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.services.cached_reads import CachedSessions
 
 from .cached_reads import CachedReads
 from .gateway import TEXT_TYPES
@@ -21,7 +21,7 @@ from .gateway import TEXT_TYPES
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from quiz_sessions.wiring import Services
+    from quiz_sessions.bootstrap import Services
 
 
 @cache
@@ -39,7 +39,7 @@ def cached_sessions() -> CachedSessions:
 @cache
 def services() -> Services:
     """What everything else needs."""
-    from quiz_sessions.wiring import build_services  # noqa: PLC0415
+    from quiz_sessions.bootstrap import build_services  # noqa: PLC0415
 
     return build_services(settings(), pool_size=1, cached=cached_sessions())
 
@@ -57,7 +57,7 @@ def import_everything() -> None:
     # It reads the secret, and takes longer to import than a request may wait for its connection.
     import boto3  # noqa: F401, PLC0415
 
-    import quiz_sessions.wiring  # noqa: F401, PLC0415
+    import quiz_sessions.bootstrap  # noqa: F401, PLC0415
 
     app()
 

@@ -7,8 +7,8 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from quiz_sessions.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
-from quiz_sessions.rules import check_id
+from quiz_sessions.domain.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
+from quiz_sessions.domain.validation import check_id
 
 from .gateway import request_context
 
@@ -61,7 +61,7 @@ class Caller:
 ANYONE = Caller(None)
 
 
-def caller_if_known(scope: MutableMapping[str, Any], *, jwt: bool) -> Caller:
+def authenticate(scope: MutableMapping[str, Any], *, jwt: bool) -> Caller:
     """The caller by its token where there are tokens (`jwt`), else anyone.
 
     Raises:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quiz_sessions.telemetry import Telemetry
+from quiz_sessions.runtime.telemetry import Telemetry
 
 from .gateway import request_context, request_time
 from .problems import problem

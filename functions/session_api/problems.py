@@ -11,8 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from quiz_sessions import errors
-from quiz_sessions.models import dump_json, iso
+from quiz_sessions.domain import errors
+from quiz_sessions.domain.json_values import dump_record
 
 from .gateway import PROBLEM_JSON
 
@@ -37,7 +37,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.DeadlineMovedError: (409, "deadline_moved"),
     errors.SessionOpenError: (409, "session_open"),
     errors.SessionStateError: (409, "session_state"),
-    errors.TrailDamagedError: (409, "trail_damaged"),
+    errors.AuditLogDamagedError: (409, "trail_damaged"),
     errors.GradedByKeyError: (409, "graded_by_key"),
     errors.VersionConflictError: (409, "version_conflict"),
     errors.SessionClosedError: (409, "session_closed"),
@@ -81,7 +81,7 @@ def problem(
     }
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS), **(headers or {})}
-    return Response(dump_json(body), status, dict(headers or {}), PROBLEM_JSON)
+    return Response(dump_record(body), status, dict(headers or {}), PROBLEM_JSON)
 
 
 async def _domain(request: Request, error: Exception) -> Response:
@@ -95,13 +95,13 @@ async def _domain(request: Request, error: Exception) -> Response:
         extra["changed_questions"] = error.changed_questions
     match error:
         case errors.VersionConflictError() | errors.SessionClosedError() | errors.DeadlineMovedError():
-            extra["session"] = error.session.to_dict()
+            extra["session"] = error.session
         case errors.ActiveAttemptError():
-            extra["session_id"] = error.session_id and str(error.session_id)
+            extra["session_id"] = error.session_id
         case errors.QuizNotOpenError():
-            extra["opens_at"] = iso(error.opens_at)
+            extra["opens_at"] = error.opens_at
         case errors.QuizClosedError():
-            extra["closes_at"] = iso(error.closes_at)
+            extra["closes_at"] = error.closes_at
     # RFC 9110, 11.6.1.
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return problem(status, code, str(error), request.state.request_id, headers=headers, extra=extra)

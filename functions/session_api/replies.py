@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi.responses import Response
-from pydantic import BaseModel
 
-from quiz_sessions.models import Session, dump_json
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.json_values import dump_record, shown_fields
+from quiz_sessions.domain.sessions import Session
 
 from .cached_reads import session_content
 from .gateway import PROBLEM_JSON
-from .schemas import Conflict, InvalidInput, Problem, SessionReply
+from .schemas.problems import Conflict, InvalidInput, Problem
+from .schemas.sessions import SessionReply
 
 Responses = dict[int | str, dict[str, Any]]
+_Record = TypeVar("_Record")
 
 
-def json_reply(
-    content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    """A reply that no cache keeps."""
+def pick(reply: type[_Record], source: object, **more: object) -> _Record:
+    """A reply made of the fields of `source` that have its names, and of `more`."""
+    fields: Any = reply
+    names = (name for name in shown_fields(fields) if name not in more)
+    return reply(**{name: getattr(source, name) for name in names}, **more)
+
+
+def json_reply(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A record as a reply that no cache keeps."""
     return Response(
-        dump_json(content), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json"
+        dump_record(content), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json"
     )
 
 
@@ -32,21 +39,23 @@ def session_reply(
     session: Session,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
-    **more: Any,
+    **more: object,
 ) -> Response:
     """A session, its version as the entity tag, and when to autosave next."""
     return json_reply(
-        {**session_content(session, services.cached.load), **more},
+        {**session_content(session, services.cached.backpressure), **more},
         status,
         {"ETag": f'"{session.version}"', **(headers or {})},
     )
 
 
 def documented(
-    status: int, description: str, *problems: int, model: type[BaseModel] = SessionReply
+    status: int, description: str, *problems: int, model: type[object] | None = SessionReply
 ) -> Responses:
-    """A success and the problems that there may be instead."""
-    responses: Responses = {status: {"model": model, "description": description}}
+    """A success (without a body, where `model` is None) and the problems that there may be instead."""
+    responses: Responses = {status: {"description": description}}
+    if model is not None:
+        responses[status]["model"] = model
     models = {409: Conflict, 422: InvalidInput}
     for code in (*problems, 401, 503):
         schema = {"$ref": f"#/components/schemas/{models.get(code, Problem).__name__}"}

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
-from quiz_sessions.rules import MAX_ANSWER_BYTES
+from quiz_sessions.domain.validation import MAX_ANSWER_BYTES
 
 
 class StrictRoute(APIRoute):

@@ -13,8 +13,9 @@ import psycopg
 from psycopg import AsyncConnection
 from redis.asyncio import Redis
 
-from quiz_sessions.models import Draft, Drafts, current_micros
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.runtime.clock import current_micros
 from tests.conftest import Stores
 
 from .measuring import Comparison
@@ -134,7 +135,7 @@ async def autosave(services: Services, ids: list[UUID], answer: str) -> None:
     drafts = Drafts({str(question): Draft(answer, at) for question in range(QUESTIONS)})
     for start in range(0, len(ids), 50):
         await asyncio.gather(
-            *(services.parts.cache.put_drafts(one, drafts) for one in ids[start : start + 50])
+            *(services.stores.valkey.put_drafts(one, drafts) for one in ids[start : start + 50])
         )
 
 

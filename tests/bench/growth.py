@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import redis
 
-from quiz_sessions.wiring import build_services
+from quiz_sessions.bootstrap import build_services
 from tests.conftest import Stores
 from tests.lambda_runtime.conftest import request_event
 

@@ -18,8 +18,9 @@ from uuid import UUID
 import psycopg
 import redis
 
-from quiz_sessions.models import Draft, Drafts, current_micros
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.runtime.clock import current_micros
 from tests.conftest import Stores
 from tests.soak.http import Connection
 
@@ -125,7 +126,7 @@ async def _fill(stores: Stores, ids: list[UUID]) -> None:
 def _flush_all(stores: Stores, size: int) -> tuple[float, float]:
     async def run() -> tuple[float, float]:
         services = build_services(stores.settings, pool_size=1)
-        await services.parts.postgres.ping()
+        await services.stores.postgres.ping()
         before, begun = _memory_peak(), time.perf_counter()
         report = await services.flusher.run()
         took = time.perf_counter() - begun
@@ -200,7 +201,7 @@ async def _autosaves(stores: Stores, ids: list[UUID]) -> tuple[int, dict[str, di
 
 async def _autosave(services: Services, session_id: UUID, turn: int) -> None:
     draft = Draft(f"answer {turn}", current_micros())
-    await services.parts.cache.put_drafts(session_id, Drafts({str(turn): draft}))
+    await services.stores.valkey.put_drafts(session_id, Drafts({str(turn): draft}))
 
 
 def _flush_regularly(stores: Stores, stop: Any, results: Any) -> None:
@@ -210,7 +211,7 @@ def _flush_regularly(stores: Stores, stop: Any, results: Any) -> None:
         last = False
         while not last:
             last = stop.wait(FLUSH_EVERY)
-            _, oldest, _ = await services.parts.cache.backlog()
+            oldest = (await services.stores.valkey.backlog()).oldest_age_seconds
             begun = time.perf_counter()
             report = await services.flusher.run()
             reports.append({**asdict(report), "seconds": time.perf_counter() - begun, "oldest": oldest})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from quiz_sessions.grading import grade, parse_questions
+from quiz_sessions.domain.grading import grade, parse_questions
 
 from .client import TRY_AGAIN, Figures, NoReplyError, Reply, User
 from .server import Server

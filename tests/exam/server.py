@@ -17,9 +17,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from quiz_sessions.flush import FlushReport
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import build_services
+from quiz_sessions.bootstrap import build_services
+from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.services.flush import FlushReport
 
 PATIENCE_SECONDS = 60
 

@@ -22,8 +22,8 @@ from development_server.embedded import EmbeddedServer
 from development_server.postgres import Postgres
 from development_server.valkey import Valkey
 from migrate_database.handler import upgrade
-from quiz_sessions.manager import SessionManager
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.services.sessions import SessionManager
 from tests.conftest import Stores
 
 REQUEST_SECONDS = 5
@@ -176,7 +176,7 @@ def freezing(servers: Servers, services: Services) -> Iterator[Outage]:
 async def before(servers: Servers) -> AsyncIterator[SessionManager]:
     """Another process, which prepares sessions: the one under test has no connections yet."""
     services = build_services(servers.stores.settings)
-    yield services.manager
+    yield services.sessions
     await services.close()
 
 

@@ -11,13 +11,15 @@ from uuid import UUID, uuid4
 import pytest
 from redis.crc import key_slot
 
-from quiz_sessions.events import EventBus
-from quiz_sessions.flush import Flusher
-from quiz_sessions.models import Draft, Drafts, Status
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.services.flush import FlushLimits
+from quiz_sessions.stores.event_bus import EventBus
 from tests.builders import SECOND, START
 from tests.cluster import ValkeyCluster, running_cluster
 from tests.conftest import Stores
+from tests.harness.service import flush_at, rebuilt
 from tests.tables import Database, row
 
 LATER = START + 10 * SECOND
@@ -64,7 +66,7 @@ def test_all_keys_of_a_session_share_a_slot() -> None:
 
 
 async def test_a_session_from_start_to_completion(services: Services, database: Database) -> None:
-    manager = services.manager
+    manager = services.sessions
     session_id = (await manager.create_session("user1", "quiz1", at=START)).id
     await manager.update_answer(session_id, 0, "committed", at=LATER)
     saved = await manager.update_answer(session_id, 1, "draft", autosave=True, at=LATER + 1)
@@ -78,13 +80,13 @@ async def test_a_session_from_start_to_completion(services: Services, database: 
 async def test_sessions_of_all_nodes_are_flushed_and_acknowledged(
     services: Services, cluster: ValkeyCluster, database: Database
 ) -> None:
-    started = [await services.manager.create_session(f"user{n}", "quiz1", at=START) for n in range(60)]
+    started = [await services.sessions.create_session(f"user{n}", "quiz1", at=START) for n in range(60)]
     for session in started:
-        await services.manager.update_answer(session.id, 0, "draft", autosave=True, at=LATER)
+        await services.sessions.update_answer(session.id, 0, "draft", autosave=True, at=LATER)
     assert len({cluster.primary_of(session.id).port for session in started}) == 3
     assert sum(marks(cluster).values()) == 60
     assert len(marks(cluster)) > 8
-    report = await Flusher(replace(services.parts, clock=lambda: LATER + SECOND)).run()
+    report = await flush_at(services, LATER + SECOND)
     assert (report.sessions_flushed, report.dirty_sessions, report.flush_failures) == (60, 0, 0)
     assert marks(cluster) == {}
     rows = database.execute("SELECT DISTINCT answers FROM quiz_attempts").fetchall()
@@ -92,7 +94,7 @@ async def test_sessions_of_all_nodes_are_flushed_and_acknowledged(
 
 
 async def test_the_backlog_that_slows_clients_down_is_that_of_every_shard(services: Services) -> None:
-    cache = services.parts.cache
+    cache = services.stores.valkey
     told = [await cache.put_drafts(UUID(int=n), Drafts({"0": Draft("A", LATER)})) for n in range(64)]
     assert told[-1] == 64
 
@@ -111,10 +113,12 @@ class AskedBus(EventBus):
 
 async def test_a_long_backlog_is_shared_out_by_shard(services: Services, cluster: ValkeyCluster) -> None:
     for n in range(60):
-        session = await services.manager.create_session(f"user{n}", "quiz1", at=START)
-        await services.manager.update_answer(session.id, 0, "draft", autosave=True, at=LATER)
+        session = await services.sessions.create_session(f"user{n}", "quiz1", at=START)
+        await services.sessions.update_answer(session.id, 0, "draft", autosave=True, at=LATER)
     bus = AskedBus()
-    flusher = Flusher(replace(services.parts, clock=lambda: LATER + SECOND), None, bus, fan_out_sessions=59)
+    flusher = rebuilt(
+        services, clock=lambda: LATER + SECOND, bus=bus, flush_limits=FlushLimits(fan_out_sessions=59)
+    ).flusher
     first = await flusher.run()
     assert first.dirty_sessions == 60 - first.sessions_flushed > 30
     for shard in bus.asked:
@@ -124,34 +128,34 @@ async def test_a_long_backlog_is_shared_out_by_shard(services: Services, cluster
 
 async def test_a_short_backlog_is_not_shared_out(services: Services) -> None:
     for n in range(20):
-        session = await services.manager.create_session(f"user{n}", "quiz1", at=START)
-        await services.manager.update_answer(session.id, 0, "draft", autosave=True, at=LATER)
+        session = await services.sessions.create_session(f"user{n}", "quiz1", at=START)
+        await services.sessions.update_answer(session.id, 0, "draft", autosave=True, at=LATER)
     bus = AskedBus()
-    await Flusher(replace(services.parts, clock=lambda: LATER + SECOND), None, bus, fan_out_sessions=20).run()
+    await rebuilt(services, bus=bus, flush_limits=FlushLimits(fan_out_sessions=20)).flusher.run()
     assert bus.asked == []
 
 
 async def test_a_mark_that_moved_since_it_was_read_stays(services: Services, cluster: ValkeyCluster) -> None:
-    cache = services.parts.cache
-    session_id = (await services.manager.create_session("user1", "quiz1", at=START)).id
+    cache = services.stores.valkey
+    session_id = (await services.sessions.create_session("user1", "quiz1", at=START)).id
     await cache.put_drafts(session_id, Drafts({"0": Draft("A", LATER)}))
     shard = session_id.int % len(cache.shards)
     read = dict(await cache.dirty(shard, 0, 10))
     await cache.put_drafts(session_id, Drafts({"0": Draft("B", LATER + 1)}))
-    await cache.put_settled([], {}, read)
+    await cache.put_settled([], [], {}, read)
     assert sum(marks(cluster).values()) == 1
 
 
 async def test_a_session_that_is_behind_its_row_is_healed(services: Services, cluster: ValkeyCluster) -> None:
-    session_id = (await services.manager.create_session("user1", "quiz1")).id
-    (old,) = await services.parts.database.get([session_id])
-    await services.manager.update_answer(session_id, 0, "A")
+    session_id = (await services.sessions.create_session("user1", "quiz1")).id
+    (old,) = await services.stores.attempts.get([session_id])
+    await services.sessions.update_answer(session_id, 0, "A")
     with cluster.client() as client:
         client.delete(f"session:{session_id}")
-    await services.parts.cache.put_session(old)
+    await services.stores.valkey.put_session(old)
     report = await services.flusher.run()
-    assert report.caches_healed == 1
-    assert (await services.manager.get_session(session_id)).answers == {"0": "A"}
+    assert report.caches_reconciled == 1
+    assert (await services.sessions.get_session(session_id)).answers == {"0": "A"}
 
 
 # The driver leaves the connections to a node that is gone to the garbage collector.
@@ -161,7 +165,7 @@ async def test_a_node_is_lost_under_load_and_no_acknowledged_answer_with_it(
 ) -> None:
     with running_cluster() as cluster:
         services = build(stores, cluster)
-        manager = services.manager
+        manager = services.sessions
         sessions = [(await manager.create_session(f"user{n}", "quiz1")).id for n in range(STUDENTS)]
         # (session, question) -> the answer acknowledged last, with when and how.
         acknowledged: dict[tuple[UUID, str], tuple[str, float, str]] = {}

@@ -22,10 +22,11 @@ from httpx import Response
 from development_server import processes
 from development_server.valkey import Valkey
 from migrate_database.handler import upgrade
-from quiz_sessions.flush import MAX_TRIES
-from quiz_sessions.manager import SessionManager
-from quiz_sessions.models import current_micros, iso
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.timestamps import iso
+from quiz_sessions.runtime.clock import current_micros
+from quiz_sessions.services.flush import MAX_TRIES
+from quiz_sessions.services.sessions import SessionManager
 from tests.builders import SECOND
 from tests.conftest import Stores
 from tests.faults.conftest import Api, Servers, eventually
@@ -299,13 +300,13 @@ async def test_trouble_with_one_row_does_not_keep_others_from_being_committed(
 async def test_trouble_with_one_row_does_not_keep_others_from_being_flushed(
     servers: Servers, services: Services, refusals: Refusals, state: str
 ) -> None:
-    sessions = [await start(services.manager, f"user{number}") for number in range(3)]
+    sessions = [await start(services.sessions, f"user{number}") for number in range(3)]
     for session_id in sessions:
-        await services.manager.update_answer(session_id, 1, "A", autosave=True)
+        await services.sessions.update_answer(session_id, 1, "A", autosave=True)
     refusals.begin(state, sessions[1])
     for _ in range(MAX_TRIES + 1):
         report = await services.flusher.run()
-    assert (report.flush_failures, report.dirty_sessions, report.sessions_set_aside) == (1, 1, 0)
+    assert (report.flush_failures, report.dirty_sessions, report.sessions_quarantined) == (1, 1, 0)
     assert servers.dirty() == {sessions[1]}
     assert [servers.row(each)["answers"] for each in (sessions[0], sessions[2])] == [{"1": "A"}] * 2
 
@@ -398,7 +399,7 @@ async def test_on_a_read_only_server_a_change_is_503(
 async def test_what_was_buffered_on_a_read_only_server_is_committed_once_it_takes_writes(
     servers: Servers, services: Services, api: Api, read_only: Callable[[bool], None]
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     read_only(True)
     assert_durability(await api.answer(session_id, 1, "A"), "buffered")
     read_only(False)
@@ -465,7 +466,7 @@ async def test_a_failover_loses_nothing_and_does_nothing_twice(
     pair: Pair, pair_services: Services, pair_api: Api
 ) -> None:
     await pair.wait_for_each_other()
-    async with students_at_work(pair_api, pair_services.manager) as students:
+    async with students_at_work(pair_api, pair_services.sessions) as students:
         await pair.lose_primary()
         await all_reach(students, "buffered")
         # As a name does that still leads to the server which only follows.
@@ -499,9 +500,9 @@ async def test_during_a_failover_a_start_is_503_and_its_repeat_makes_one_attempt
 async def test_a_follower_that_is_behind_is_not_read(
     pair: Pair, pair_services: Services, pair_api: Api
 ) -> None:
-    session_id = await start(pair_services.manager)
+    session_id = await start(pair_services.sessions)
     pair.follower.operate("SELECT pg_wal_replay_pause()")
-    await pair_services.manager.update_answer(session_id, 1, "A")
+    await pair_services.sessions.update_answer(session_id, 1, "A")
     pair.after.uncache(session_id)
     await pair.lose_primary()
     pair.proxy.lead_to(pair.follower.url)
@@ -518,7 +519,7 @@ async def test_a_follower_that_is_behind_is_not_read(
 async def test_a_server_that_recovers_and_lets_nobody_in_is_an_outage(
     pair: Pair, pair_services: Services, pair_api: Api
 ) -> None:
-    session_id = await start(pair_services.manager)
+    session_id = await start(pair_services.sessions)
     await asyncio.to_thread(pair.follower.stop)
     pair.follower.hide()
     await asyncio.to_thread(pair.follower.start)
@@ -535,7 +536,7 @@ async def test_a_server_that_recovers_and_lets_nobody_in_is_an_outage(
 async def test_connections_to_a_server_that_has_become_read_only_give_way_to_the_one_that_took_over(
     pair: Pair, pair_services: Services, pair_api: Api
 ) -> None:
-    session_id = await start(pair_services.manager)
+    session_id = await start(pair_services.sessions)
     await asyncio.to_thread(pair.primary.configure, default_transaction_read_only="on")
     await pair.promote()
     pair.proxy.lead_to(pair.follower.url)
@@ -550,7 +551,7 @@ async def test_a_commit_that_waits_for_a_lost_follower_is_buffered_and_done_once
     pair: Pair, pair_services: Services, pair_api: Api
 ) -> None:
     await pair.wait_for_each_other()
-    session_id = await start(pair_services.manager)
+    session_id = await start(pair_services.sessions)
     await asyncio.to_thread(pair.follower.kill)
     assert_durability(await pair_api.answer(session_id, 1, "A"), "buffered")
     await asyncio.to_thread(pair.follower.start)
@@ -598,7 +599,7 @@ async def waiting_backend(servers: Servers) -> int:
 async def test_a_pool_whose_every_connection_was_ended_serves_all_requests(
     servers: Servers, services: Services, api: Api
 ) -> None:
-    sessions = [await start(services.manager, f"user{number}") for number in range(10)]
+    sessions = [await start(services.sessions, f"user{number}") for number in range(10)]
     await asyncio.gather(*(api.answer(session_id, 0, "A") for session_id in sessions))
     terminate_all(servers)
     for response in await asyncio.gather(*(api.answer(session_id, 1, "B") for session_id in sessions)):
@@ -608,7 +609,7 @@ async def test_a_pool_whose_every_connection_was_ended_serves_all_requests(
 async def test_a_statement_whose_connection_is_ended_is_carried_out_once(
     servers: Servers, services: Services, api: Api
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     with locked(servers, "quiz_attempts") as let_go:
         answering = asyncio.create_task(api.answer(session_id, 1, "A"))
         backend = await waiting_backend(servers)
@@ -621,7 +622,7 @@ async def test_a_statement_whose_connection_is_ended_is_carried_out_once(
 async def test_a_statement_that_an_operator_cancels_is_503_session_busy(
     servers: Servers, services: Services, api: Api
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     with locked(servers, "quiz_attempts"):
         answering = asyncio.create_task(api.answer(session_id, 1, "A"))
         servers.query("SELECT pg_cancel_backend(%s)", await waiting_backend(servers))
@@ -631,7 +632,7 @@ async def test_a_statement_that_an_operator_cancels_is_503_session_busy(
 async def test_connections_ended_all_the_time_lose_nothing_and_do_nothing_twice(
     servers: Servers, services: Services, api: Api
 ) -> None:
-    async with students_at_work(api, services.manager) as students:
+    async with students_at_work(api, services.sessions) as students:
         for _ in range(30):
             await asyncio.to_thread(terminate_all, servers)
             await asyncio.sleep(0.05)
@@ -662,7 +663,7 @@ async def test_a_shutdown_under_load_loses_nothing_and_does_nothing_twice(
     api: Api,
     end: Callable[[Operable], Awaitable[None]],
 ) -> None:
-    async with students_at_work(api, services.manager) as students:
+    async with students_at_work(api, services.sessions) as students:
         await end(postgres)
         await all_reach(students, "buffered")
         await asyncio.to_thread(postgres.start)
@@ -675,7 +676,7 @@ async def test_a_shutdown_under_load_loses_nothing_and_does_nothing_twice(
 async def test_a_backend_that_crashes_under_load_loses_nothing_and_does_nothing_twice(
     servers: Servers, postgres: Operable, services: Services, api: Api
 ) -> None:
-    async with students_at_work(api, services.manager) as students:
+    async with students_at_work(api, services.sessions) as students:
         # Then the server ends all others as well, and recovers.
         with suppress(ProcessLookupError):
             os.kill(backends(servers)[0], signal.SIGKILL)
@@ -737,7 +738,7 @@ async def test_answers_are_committed_once_there_is_room_for_a_connection_again(
 async def test_the_connections_that_a_process_has_serve_it_while_there_are_no_more(
     services: Services, api: Api, crowd: Callable[[], ExitStack]
 ) -> None:
-    sessions = [await start(services.manager, f"user{number}") for number in range(20)]
+    sessions = [await start(services.sessions, f"user{number}") for number in range(20)]
     crowd()
     for response in await asyncio.gather(*(api.answer(session_id, 1, "A") for session_id in sessions)):
         assert_durability(response, "committed")
@@ -769,7 +770,7 @@ async def prepared(api: Api, manager: SessionManager) -> UUID:
 async def test_rows_that_others_hold_are_503_session_busy(
     servers: Servers, services: Services, api: Api, method: str, path: str, body: object, table: str
 ) -> None:
-    session_id = await prepared(api, services.manager)
+    session_id = await prepared(api, services.sessions)
     with locked(servers, table):
         response = await api(method, path.format(id=session_id), body)
     assert_try_again(response, "session_busy")
@@ -786,7 +787,7 @@ async def test_a_statement_that_takes_too_long_is_503_session_busy_and_changes_n
     body: object,
     table: str,
 ) -> None:
-    session_id = await prepared(api, services.manager)
+    session_id = await prepared(api, services.sessions)
     slow_updates(table)
     before = servers.row(session_id)
     changed = {**QUIZ, "time_limit_seconds": 60} if path == "/quizzes/quiz1" else body
@@ -816,7 +817,7 @@ def slow_updates(servers: Servers) -> Iterator[Callable[[str], None]]:
 async def test_a_transaction_that_was_ended_for_idling_is_done_once_more(
     services: Services, api: Api, proxy: Proxy, configure: Callable[..., None]
 ) -> None:
-    await prepared(api, services.manager)
+    await prepared(api, services.sessions)
     configure(idle_in_transaction_session_timeout="100ms")
     proxy.delay(b"COMMIT", 0.3)
     response = await api("PUT", "/quizzes/quiz1", {**QUIZ, "time_limit_seconds": 7200})
@@ -827,7 +828,7 @@ async def test_a_transaction_that_was_ended_for_idling_is_done_once_more(
 async def test_a_transaction_that_takes_too_long_is_503_session_busy_and_changes_nothing(
     services: Services, api: Api, proxy: Proxy, configure: Callable[..., None]
 ) -> None:
-    await prepared(api, services.manager)
+    await prepared(api, services.sessions)
     configure(transaction_timeout="100ms")
     proxy.delay(b"COMMIT", 0.3)
     response = await api("PUT", "/quizzes/quiz1", {**QUIZ, "time_limit_seconds": 7200})
@@ -838,7 +839,7 @@ async def test_a_transaction_that_takes_too_long_is_503_session_busy_and_changes
 async def test_connections_that_were_ended_for_idling_are_no_failure(
     servers: Servers, services: Services, api: Api, configure: Callable[..., None]
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     configure(idle_session_timeout="100ms")
 
     async def gone() -> list[int]:
@@ -864,7 +865,7 @@ async def test_a_new_quiz_is_registered_once(api: Api, proxy: Proxy, loss: Loss)
 async def test_a_quiz_is_changed_once_and_its_attempts_follow(
     servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:
-    session_id = await prepared(api, services.manager)
+    session_id = await prepared(api, services.sessions)
     proxy.lose(b"COMMIT", loss)
     response = await api("PUT", "/quizzes/quiz1", {**QUIZ, "time_limit_seconds": 7200})
     assert proxy.losses == []
@@ -887,7 +888,7 @@ async def test_a_quiz_that_was_changed_twice_by_one_person_has_two_more_revision
 async def test_extra_time_is_given_once_and_shown_at_once(
     servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     proxy.lose(b"COMMIT", loss)
     response = await api("PUT", "/quizzes/quiz1/accommodations/user1", EXTRA)
     assert proxy.losses == []
@@ -900,7 +901,7 @@ async def test_extra_time_is_given_once_and_shown_at_once(
 async def test_extra_time_is_taken_back_once(
     servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:
-    session_id = await prepared(api, services.manager)
+    session_id = await prepared(api, services.sessions)
     proxy.lose(b"COMMIT", loss)
     response = await api("DELETE", "/quizzes/quiz1/accommodations/user1")
     assert proxy.losses == []
@@ -930,7 +931,7 @@ async def test_what_was_not_there_to_be_deleted_is_404(api: Api, proxy: Proxy, p
 async def test_a_quiz_that_students_take_is_not_deleted(
     services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:
-    await prepared(api, services.manager)
+    await prepared(api, services.sessions)
     proxy.lose(b"COMMIT", loss)
     response = await api("DELETE", "/quizzes/quiz1")
     assert (response.status_code, response.json()["code"]) == (409, "quiz_in_use")
@@ -963,7 +964,7 @@ async def test_a_change_whose_reply_is_lost_twice_is_503_and_may_be_repeated(api
 async def test_a_deadline_is_moved_once(
     servers: Servers, services: Services, api: Api, proxy: Proxy, path: str, loss: Loss
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     proxy.lose(b"UPDATE quiz_attempts", loss)
     response = await api("POST", path.format(id=session_id), MORE)
     assert proxy.losses == []
@@ -977,7 +978,7 @@ async def test_a_deadline_is_moved_once(
 async def test_an_attempt_is_reopened_once(
     servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:
-    session_id = await start(services.manager, at=current_micros() - 1900 * SECOND)
+    session_id = await start(services.sessions, at=current_micros() - 1900 * SECOND)
     await services.flusher.run()
     proxy.lose(b"COMMIT", loss)
     response = await api("POST", f"/sessions/{session_id}/reopen", MORE)
@@ -990,7 +991,7 @@ async def test_an_attempt_is_reopened_once(
 async def test_an_attempt_is_given_up_once(
     servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     proxy.lose(b"finish_attempt_", loss)
     response = await api("POST", f"/sessions/{session_id}/abandon")
     assert proxy.losses == []
@@ -1002,8 +1003,8 @@ async def test_an_attempt_is_given_up_once(
 async def test_a_score_is_set_once(
     servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:
-    session_id = await start(services.manager)
-    await services.manager.complete(session_id)
+    session_id = await start(services.sessions)
+    await services.sessions.complete(session_id)
     proxy.lose(b"UPDATE quiz_attempts", loss)
     body = {"score": 1.0, "max_score": 2.0, "reason": "read by a person"}
     response = await api("POST", f"/sessions/{session_id}/score", body)
@@ -1016,7 +1017,7 @@ async def test_a_score_is_set_once(
 async def test_a_completion_tells_its_score_when_the_reply_to_its_grading_is_lost(
     servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:
-    session_id = await prepared(api, services.manager)
+    session_id = await prepared(api, services.sessions)
     proxy.lose(b"new_results", loss)
     response = await api("POST", f"/sessions/{session_id}/complete", {"answers": {"1": "A"}})
     assert proxy.losses == []
@@ -1029,8 +1030,8 @@ async def test_a_completion_tells_its_score_when_the_reply_to_its_grading_is_los
 async def test_a_regrade_is_done_once_and_counted(
     servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:
-    session_id = await prepared(api, services.manager)
-    await services.manager.complete(session_id, {"1": "B"})
+    session_id = await prepared(api, services.sessions)
+    await services.sessions.complete(session_id, {"1": "B"})
     await api("PUT", "/quizzes/quiz1", {"questions": {"1": {"points": 2, "grading": "exact", "key": "B"}}})
     proxy.lose(b"new_results", loss)
     response = await api("POST", "/quizzes/quiz1/regrade", {"reason": "the key was wrong"})

@@ -13,10 +13,11 @@ import httpx
 import psycopg
 import pytest
 
-from quiz_sessions.flush import FlushReport
-from quiz_sessions.manager import SessionManager
-from quiz_sessions.models import Draft, Drafts, current_micros
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.runtime.clock import current_micros
+from quiz_sessions.services.flush import FlushReport
+from quiz_sessions.services.sessions import SessionManager
 from tests.builders import SECOND
 from tests.conftest import Stores
 from tests.faults.conftest import REQUEST_SECONDS, Api, Outage, Servers, eventually
@@ -98,7 +99,7 @@ async def test_without_postgres_an_answer_is_buffered_and_read_back(
     api: Api, services: Services, outage: Outage
 ) -> None:
     # The service has an open connection: this is what a request costs when the server goes away.
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     await outage.begin("postgres")
     for response in (await api.answer(session_id, 1, "A"), await api.read(session_id)):
         assert response.status_code == 200
@@ -198,7 +199,7 @@ async def test_many_requests_at_once_on_a_frozen_postgres_are_all_buffered_in_ti
     api: Api, services: Services, freezing: Outage
 ) -> None:
     # More than the pool has connections, and all of those open.
-    sessions = [await start(services.manager, f"user{number}") for number in range(40)]
+    sessions = [await start(services.sessions, f"user{number}") for number in range(40)]
     await asyncio.gather(*(api.answer(session_id, 0, "A") for session_id in sessions))
     await freezing.begin("postgres")
     responses = await asyncio.gather(*(api.answer(session_id, 1, "B") for session_id in sessions))
@@ -208,7 +209,7 @@ async def test_many_requests_at_once_on_a_frozen_postgres_are_all_buffered_in_ti
 async def test_a_write_that_commits_on_thaw_does_not_undo_a_newer_buffered_answer(
     servers: Servers, services: Services, api: Api, freezing: Outage
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     await freezing.begin("postgres")
     await api.answer(session_id, 1, "hung")
     await api.answer(session_id, 1, "newer")
@@ -225,7 +226,7 @@ async def test_a_write_that_commits_on_thaw_does_not_undo_a_newer_buffered_answe
 async def test_a_write_that_commits_late_does_not_undo_a_newer_committed_answer(
     servers: Servers, services: Services, api: Api
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     (backend,) = servers.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'quiz-sessions'")
     os.kill(backend["pid"], signal.SIGSTOP)
     # The first sending hangs in the frozen backend; it has not been carried out when this returns.
@@ -266,9 +267,9 @@ def slow_row(servers: Servers) -> Iterator[Callable[[object], None]]:
 async def test_a_slow_row_does_not_keep_others_from_being_flushed(
     servers: Servers, services: Services, slow_row: Callable[[object], None]
 ) -> None:
-    slow, quick = [await start(services.manager, f"user{i}") for i in range(2)]
+    slow, quick = [await start(services.sessions, f"user{i}") for i in range(2)]
     for session_id in (slow, quick):
-        await services.manager.update_answer(session_id, 1, "A", autosave=True)
+        await services.sessions.update_answer(session_id, 1, "A", autosave=True)
     slow_row(slow)
     report = await services.flusher.run()
     assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
@@ -300,7 +301,7 @@ async def test_without_valkey_answers_are_committed(
 async def test_without_valkey_a_read_has_the_last_answer(
     api: Api, services: Services, outage: Outage
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     await outage.begin("valkey")
     await api.answer(session_id, 1, "A")
     assert (await api.read(session_id)).json()["answers"] == {"1": "A"}
@@ -309,7 +310,7 @@ async def test_without_valkey_a_read_has_the_last_answer(
 async def test_no_read_is_stale_once_valkey_is_back(
     servers: Servers, api: Api, services: Services, outage: Outage
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     await api.answer(session_id, 1, "A")
     await outage.begin("valkey")
     await api.answer(session_id, 1, "B")
@@ -327,7 +328,7 @@ async def test_no_read_is_stale_once_valkey_is_back(
 async def test_of_many_reads_at_once_none_is_stale_once_valkey_is_back(
     servers: Servers, api: Api, services: Services, outage: Outage
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     await api.answer(session_id, 1, "A")
     await outage.begin("valkey")
     await api.answer(session_id, 1, "B")
@@ -344,7 +345,7 @@ async def test_of_many_reads_at_once_none_is_stale_once_valkey_is_back(
 async def test_an_outage_of_valkey_leaves_the_keys_of_others_alone(
     before: SessionManager, servers: Servers, api: Api, services: Services, outage: Outage
 ) -> None:
-    session_id, untouched = await start(services.manager), await start(before, "user2")
+    session_id, untouched = await start(services.sessions), await start(before, "user2")
     await outage.begin("valkey")
     await api.answer(session_id, 1, "A")
     await outage.end("valkey")
@@ -402,7 +403,7 @@ async def test_without_both_every_session_endpoint_is_503(
 async def test_with_open_connections_to_two_frozen_stores_every_request_ends_in_time(
     api: Api, services: Services, freezing: Outage
 ) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     # A connection for each.
     await send_all(api, ["progress"] * len(REQUESTS), session_id)
     await freezing.begin("postgres", "valkey")
@@ -461,14 +462,14 @@ async def test_a_session_can_be_completed_after_both_were_away(
 
 
 async def test_a_locked_row_is_503_session_busy(servers: Servers, services: Services, api: Api) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     with row_locked(servers, session_id):
         for response in await send_all(api, ["progress", "complete", "abandon"], session_id):
             assert_try_again(response, "session_busy")
 
 
 async def test_an_answer_to_a_locked_row_is_not_kept(servers: Servers, services: Services, api: Api) -> None:
-    session_id = await start(services.manager)
+    session_id = await start(services.sessions)
     with row_locked(servers, session_id):
         await api.answer(session_id, 1, "A")
     assert (servers.drafts(session_id), servers.dirty()) == ({}, set())
@@ -478,7 +479,7 @@ async def test_an_answer_to_a_locked_row_is_not_kept(servers: Servers, services:
 async def test_other_sessions_commit_while_one_row_is_locked(
     servers: Servers, services: Services, api: Api
 ) -> None:
-    held, other = await start(services.manager), await start(services.manager, "user2")
+    held, other = await start(services.sessions), await start(services.sessions, "user2")
     with row_locked(servers, held):
         waiting = asyncio.create_task(api.answer(held, 1, "A"))
         durabilities = set()
@@ -514,7 +515,7 @@ async def test_a_flush_that_valkey_leaves_in_the_middle_merges_nothing_twice(
 ) -> None:
     session_id = await start(before)
     await before.update_answer(session_id, 1, "A", autosave=True)
-    settle = services.parts.database.settle
+    settle = services.stores.attempts.settle
 
     async def settle_then_fail(*arguments: object) -> object:
         settled = await settle(*arguments)  # type: ignore[arg-type]  # passed on as they came
@@ -522,7 +523,7 @@ async def test_a_flush_that_valkey_leaves_in_the_middle_merges_nothing_twice(
         return settled
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(services.parts.database, "settle", settle_then_fail)
+        patch.setattr(services.stores.attempts, "settle", settle_then_fail)
         assert (await flush(services)).flush_failures > 0
     await outage.end("valkey")
     await flush_without_failure(services)
@@ -533,17 +534,17 @@ async def test_a_flush_that_valkey_leaves_in_the_middle_merges_nothing_twice(
 async def test_a_locked_row_does_not_keep_other_sessions_from_being_flushed(
     servers: Servers, services: Services
 ) -> None:
-    sessions = [await start(services.manager, f"user{number}") for number in range(3)]
+    sessions = [await start(services.sessions, f"user{number}") for number in range(3)]
     for session_id in sessions:
-        await services.manager.update_answer(session_id, 1, "A", autosave=True)
+        await services.sessions.update_answer(session_id, 1, "A", autosave=True)
     with row_locked(servers, sessions[1]):
         report = await flush(services)
     assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (2, 0, 1)
 
 
 async def test_a_locked_row_keeps_its_drafts_and_its_mark(servers: Servers, services: Services) -> None:
-    session_id = await start(services.manager)
-    await services.manager.update_answer(session_id, 1, "A", autosave=True)
+    session_id = await start(services.sessions)
+    await services.sessions.update_answer(session_id, 1, "A", autosave=True)
     drafts = servers.drafts(session_id)
     with row_locked(servers, session_id):
         await flush(services)
@@ -551,8 +552,8 @@ async def test_a_locked_row_keeps_its_drafts_and_its_mark(servers: Servers, serv
 
 
 async def test_the_next_run_flushes_a_row_that_was_locked(servers: Servers, services: Services) -> None:
-    session_id = await start(services.manager)
-    await services.manager.update_answer(session_id, 1, "A", autosave=True)
+    session_id = await start(services.sessions)
+    await services.sessions.update_answer(session_id, 1, "A", autosave=True)
     with row_locked(servers, session_id):
         await flush(services)
     await flush(services)
@@ -563,10 +564,10 @@ async def test_the_next_run_flushes_a_row_that_was_locked(servers: Servers, serv
 async def test_two_flushers_at_once_merge_every_draft_exactly_once(
     servers: Servers, services: Services
 ) -> None:
-    sessions = [await start(services.manager, f"user{number}") for number in range(450)]
+    sessions = [await start(services.sessions, f"user{number}") for number in range(450)]
     draft = Draft("A", current_micros())
     for session_id in sessions:
-        await services.parts.cache.put_drafts(session_id, Drafts({"1": draft}))
+        await services.stores.valkey.put_drafts(session_id, Drafts({"1": draft}))
     other = build_services(servers.stores.settings)
     both = await asyncio.gather(flush(services), flush(other))
     # What each left because the other held it.
@@ -604,7 +605,7 @@ async def services_by_proxy(servers: Servers, proxy: Proxy) -> AsyncIterator[Ser
 async def test_an_answer_is_committed_exactly_once(
     servers: Servers, proxy: Proxy, services_by_proxy: Services, loss: Loss, version: int | None
 ) -> None:
-    manager = services_by_proxy.manager
+    manager = services_by_proxy.sessions
     session_id = await start(manager)
     proxy.lose(b"write_answers_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
@@ -622,7 +623,7 @@ async def test_a_start_makes_exactly_one_attempt(
 ) -> None:
     proxy.lose(b"create_attempt_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
-        session = await services_by_proxy.manager.create_session("user1", "quiz1", idempotency_key=key)
+        session = await services_by_proxy.sessions.create_session("user1", "quiz1", idempotency_key=key)
     assert proxy.losses == []
     assert (session.status, session.replayed) == ("started", False)
     (attempt,) = servers.query("SELECT id, attempt_no FROM quiz_attempts")
@@ -633,7 +634,7 @@ async def test_a_start_makes_exactly_one_attempt(
 async def test_a_completion_happens_exactly_once(
     servers: Servers, proxy: Proxy, services_by_proxy: Services, loss: Loss
 ) -> None:
-    manager = services_by_proxy.manager
+    manager = services_by_proxy.sessions
     session_id = await start(manager)
     proxy.lose(b"finish_attempt_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
@@ -647,8 +648,8 @@ async def test_a_completion_happens_exactly_once(
 async def test_a_flush_merges_exactly_once(
     servers: Servers, proxy: Proxy, services_by_proxy: Services, loss: Loss
 ) -> None:
-    session_id = await start(services_by_proxy.manager)
-    await services_by_proxy.manager.update_answer(session_id, 1, "A", autosave=True)
+    session_id = await start(services_by_proxy.sessions)
+    await services_by_proxy.sessions.update_answer(session_id, 1, "A", autosave=True)
     proxy.lose(b"settle_attempts_", loss)
     report = await flush(services_by_proxy)
     assert proxy.losses == []
@@ -659,18 +660,18 @@ async def test_a_flush_merges_exactly_once(
 async def test_an_answer_whose_reply_is_lost_twice_is_buffered(
     proxy: Proxy, services_by_proxy: Services
 ) -> None:
-    session_id = await start(services_by_proxy.manager)
+    session_id = await start(services_by_proxy.sessions)
     proxy.lose(b"write_answers_", Loss.REPLY, Loss.REPLY)
-    session = await services_by_proxy.manager.update_answer(session_id, 1, "A")
+    session = await services_by_proxy.sessions.update_answer(session_id, 1, "A")
     assert (session.durability, session.buffered_questions) == ("buffered", ["1"])
 
 
 async def test_a_buffered_answer_that_was_committed_after_all_is_not_merged_again(
     servers: Servers, proxy: Proxy, services_by_proxy: Services
 ) -> None:
-    session_id = await start(services_by_proxy.manager)
+    session_id = await start(services_by_proxy.sessions)
     proxy.lose(b"write_answers_", Loss.REPLY, Loss.REPLY)
-    await services_by_proxy.manager.update_answer(session_id, 1, "A")
+    await services_by_proxy.sessions.update_answer(session_id, 1, "A")
     await flush_without_failure(services_by_proxy)
     assert [event["type"] for event in servers.events(session_id)] == ["started", "answered"]
     assert (servers.drafts(session_id), servers.dirty()) == ({}, set())
@@ -679,7 +680,7 @@ async def test_a_buffered_answer_that_was_committed_after_all_is_not_merged_agai
 async def test_an_answer_that_a_slow_function_brings_in_time_is_read_though_its_reply_was_lost(
     proxy: Proxy, services_by_proxy: Services
 ) -> None:
-    manager = services_by_proxy.manager
+    manager = services_by_proxy.sessions
     session_id = await start_overdue(manager)
     in_time = current_micros() - 200 * SECOND
     # The flush has expired the row and cached it so.

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from development_server.valkey import Valkey
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.runtime.settings import Settings
 from tests.conftest import Stores
 from tests.faults.conftest import Servers
 
@@ -38,7 +38,7 @@ async def crowded(stores: Stores, small_valkey: Valkey) -> AsyncIterator[Service
 
 
 async def test_nothing_acknowledged_is_lost_when_valkey_is_full(servers: Servers, crowded: Services) -> None:
-    manager = crowded.manager
+    manager = crowded.sessions
     sessions = [await manager.create_session(f"user{i}", "quiz") for i in range(60)]
     kept: dict[UUID, dict[str, str]] = {}
     durabilities = set()
@@ -66,16 +66,16 @@ def unreplicated(servers: Servers) -> Iterator[None]:
 @pytest.mark.usefixtures("unreplicated")
 @pytest.mark.parametrize("autosave", [False, True])
 async def test_answers_are_committed_where_valkey_refuses_writes(services: Services, autosave: bool) -> None:
-    session = await services.manager.create_session("user", "quiz")
-    kept = await services.manager.update_answer(session.id, 0, "A", autosave=autosave)
+    session = await services.sessions.create_session("user", "quiz")
+    kept = await services.sessions.update_answer(session.id, 0, "A", autosave=autosave)
     assert (kept.durability, kept.answers) == ("committed", {"0": "A"})
 
 
 async def test_a_flush_survives_a_valkey_that_refuses_writes(
     servers: Servers, services: Services, request: pytest.FixtureRequest
 ) -> None:
-    session = await services.manager.create_session("user", "quiz")
-    await services.manager.update_answer(session.id, 0, "A", autosave=True)
+    session = await services.sessions.create_session("user", "quiz")
+    await services.sessions.update_answer(session.id, 0, "A", autosave=True)
     request.getfixturevalue("unreplicated")
     report = await services.flusher.run()
     assert report.sessions_flushed == 1

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import uvicorn
 
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
 from tests.conftest import Stores
 from tests.shared_app import app_of
 

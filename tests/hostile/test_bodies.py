@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from quiz_sessions.errors import ContentTooLargeError
-from quiz_sessions.rules import MAX_ANSWER_BYTES, check_json_value
+from quiz_sessions.domain.errors import ContentTooLargeError
+from quiz_sessions.domain.validation import MAX_ANSWER_BYTES, check_json_value
 from session_api.strict_json import MAX_BODY_BYTES, MAX_MEMBERS, loads
 from tests.conftest import Stores
 from tests.hostile.operations import (

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quiz_sessions.wiring import build_services
+from quiz_sessions.bootstrap import build_services
 from tests.conftest import Stores
 from tests.hostile.operations import (
     OPERATIONS,

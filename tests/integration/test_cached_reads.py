@@ -12,12 +12,14 @@ import pytest
 import redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quiz_sessions.models import Session
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.sessions import Session
+from quiz_sessions.stores.valkey import ValkeyStore
 from session_api.cached_reads import CachedReads
 from tests.builders import SECOND, START
 from tests.gateway import Gateway
-from tests.shared_app import app_of, with_steady_load
+from tests.harness.service import with_steady_backpressure
+from tests.shared_app import app_of
 
 Prepare = Callable[[Services], Awaitable[Session]]
 LATER = START + 60 * SECOND
@@ -32,7 +34,7 @@ async def the_app(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture
 def steady(services: Services) -> Services:
     """The same services, whose advice to clients is not random."""
-    return with_steady_load(services)
+    return with_steady_backpressure(services)
 
 
 @pytest.fixture
@@ -48,22 +50,22 @@ def client_of(app: ASGIApp, **claims: str) -> httpx.AsyncClient:
 
 
 async def started(services: Services) -> Session:
-    return await services.manager.create_session("user1", "quiz1", at=START)
+    return await services.sessions.create_session("user1", "quiz1", at=START)
 
 
 async def answered(services: Services) -> Session:
     session = await started(services)
-    return await services.manager.update_answers(session.id, {"1": "Ä", "2": [1.0, None]}, at=START + SECOND)
+    return await services.sessions.update_answers(session.id, {"1": "Ä", "2": [1.0, None]}, at=START + SECOND)
 
 
 async def with_drafts(services: Services) -> Session:
     session = await answered(services)
-    return await services.manager.update_answer(session.id, 3, "C", autosave=True, at=START + 2 * SECOND)
+    return await services.sessions.update_answer(session.id, 3, "C", autosave=True, at=START + 2 * SECOND)
 
 
 async def completed(services: Services) -> Session:
     session = await answered(services)
-    return await services.manager.complete(session.id, at=START + 3 * SECOND)
+    return await services.sessions.complete(session.id, at=START + 3 * SECOND)
 
 
 @pytest.mark.parametrize("prepare", [started, answered, with_drafts, completed])
@@ -101,7 +103,7 @@ async def test_a_cached_session_that_makes_no_sense_is_left_to_the_app(
 async def test_a_session_whose_time_is_over_is_left_to_the_app(
     steady: Services, short: httpx.AsyncClient
 ) -> None:
-    session = await steady.manager.create_session("user1", "quiz1", at=START - 3600 * SECOND)
+    session = await steady.sessions.create_session("user1", "quiz1", at=START - 3600 * SECOND)
     assert (await short.get(f"/sessions/{session.id}")).status_code == 299
 
 
@@ -109,8 +111,8 @@ async def test_without_valkey_everything_is_left_to_the_app(
     steady: Services, short: httpx.AsyncClient
 ) -> None:
     session = await started(steady)
-    await steady.cached.cache.close()
-    away = replace(steady.cached, cache=type(steady.cached.cache)("redis://127.0.0.1:1", 60))
+    await steady.cached.valkey.close()
+    away = replace(steady.cached, valkey=ValkeyStore("redis://127.0.0.1:1", 60))
     async with client_of(CachedReads(lambda: away, lambda: the_app)) as http:
         assert (await http.get(f"/sessions/{session.id}")).status_code == 299
 

@@ -17,15 +17,17 @@ from uuid import UUID, uuid4
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from quiz_sessions.errors import EventBusUnavailableError, SessionExpiredError
-from quiz_sessions.events import CALLS_AT_ONCE, ENTRIES_A_CALL, PAGE, EventBus, Relay
-from quiz_sessions.flush import Flusher
-from quiz_sessions.models import current_micros
-from quiz_sessions.record_database import RecordDatabase, Unpublished
-from quiz_sessions.telemetry import Telemetry
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.audit_events import OutboxMessage
+from quiz_sessions.domain.errors import EventBusUnavailableError, SessionExpiredError
+from quiz_sessions.runtime.clock import current_micros
+from quiz_sessions.runtime.telemetry import Telemetry
+from quiz_sessions.services.outbox_relay import PAGE, Relay
+from quiz_sessions.stores.event_bus import CALLS_AT_ONCE, ENTRIES_A_CALL, EventBus
+from quiz_sessions.stores.outbox import OutboxStore
 from tests.builders import SECOND, START
 from tests.conftest import Stores
+from tests.harness.service import flush_at, rebuilt
 from tests.tables import Database
 
 LATER = START + 10 * SECOND
@@ -44,11 +46,11 @@ class Bus(EventBus):
         super().__init__("a bus without a network")
         self.calls: list[list[Event]] = []
         self.taken: list[Event] = []
-        self.refused: Callable[[Unpublished], bool] = lambda event: False
-        self.down: Callable[[Sequence[Unpublished]], bool] = lambda events: False
+        self.refused: Callable[[OutboxMessage], bool] = lambda event: False
+        self.down: Callable[[Sequence[OutboxMessage]], bool] = lambda events: False
         self.then: Callable[[], None] = lambda: None
 
-    async def put(self, events: Sequence[Unpublished]) -> list[str | None]:
+    async def put(self, events: Sequence[OutboxMessage]) -> list[str | None]:
         if self.down(events):
             raise EventBusUnavailableError
         self.calls.append([identity(event) for event in events])
@@ -58,13 +60,13 @@ class Bus(EventBus):
         return codes
 
 
-def identity(event: Unpublished) -> Event:
+def identity(event: OutboxMessage) -> Event:
     return event.attempt_id, event.revision
 
 
 def relay(services: Services, bus: EventBus) -> Relay:
     """That of a process of its own."""
-    return Relay(services.parts.record_database, bus, services.parts.telemetry)
+    return Relay(services.stores.outbox, bus, services.telemetry)
 
 
 async def publish(services: Services, bus: EventBus, go_on: Callable[[], bool] = lambda: True) -> int:
@@ -75,10 +77,10 @@ async def sessions(services: Services, count: int) -> list[Event]:
     """So many sessions that were started, extended and completed; their events."""
     happened: list[Event] = []
     for number in range(count):
-        session = await services.manager.create_session(f"user{number}", "quiz1", at=START)
-        await services.manager.update_answer(session.id, 0, "A", at=LATER)
-        await services.exams.extend(session.id, 60, "a fire drill", at=LATER)
-        await services.manager.complete(session.id, at=LATER)
+        session = await services.sessions.create_session(f"user{number}", "quiz1", at=START)
+        await services.sessions.update_answer(session.id, 0, "A", at=LATER)
+        await services.administration.extend(session.id, 60, "a fire drill", at=LATER)
+        await services.sessions.complete(session.id, at=LATER)
         # Revision 1 is the answer, which is nobody else's concern.
         happened += [(session.id, revision) for revision in (0, 2, 3)]
     return happened
@@ -150,12 +152,12 @@ async def test_more_than_a_page_is_sent_in_one_run(services: Services, database:
 
 
 async def test_what_is_nobody_elses_concern_is_not_sent(services: Services, database: Database) -> None:
-    session = await services.manager.create_session("user1", "quiz1", at=START)
-    await services.manager.update_answer(session.id, 0, "A", at=LATER)
-    await services.manager.update_answer(session.id, 1, "B", autosave=True, at=LATER)
-    await Flusher(replace(services.parts, clock=lambda: LATER)).run()
+    session = await services.sessions.create_session("user1", "quiz1", at=START)
+    await services.sessions.update_answer(session.id, 0, "A", at=LATER)
+    await services.sessions.update_answer(session.id, 1, "B", autosave=True, at=LATER)
+    await flush_at(services, LATER)
     with pytest.raises(SessionExpiredError):
-        await services.manager.update_answer(session.id, 0, "C", at=START + 1801 * SECOND)
+        await services.sessions.update_answer(session.id, 0, "C", at=START + 1801 * SECOND)
     bus = Bus()
     await publish(services, bus)
     types = [
@@ -226,7 +228,7 @@ async def test_what_the_bus_refuses_is_logged_with_its_code_and_counted(
     await sessions(services, 3)
     bus = Bus()
     bus.refused = lambda event: event.user_id != "user0"
-    await Relay(services.parts.record_database, bus, Telemetry()).run(lambda: True)
+    await Relay(services.stores.outbox, bus, Telemetry()).run(lambda: True)
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (refused,) = (line for line in logged if line.get("message") == "events refused")
     assert (refused["level"], refused["codes"]) == ("WARNING", ["ThrottlingException"])
@@ -238,7 +240,7 @@ async def test_whatever_the_bus_refuses_nothing_is_lost_and_nothing_overtaken(se
     bus = Bus()
     seen: set[Event] = set()
 
-    def first_time(event: Unpublished) -> bool:
+    def first_time(event: OutboxMessage) -> bool:
         refused = identity(event) not in seen
         seen.add(identity(event))
         return refused
@@ -256,11 +258,11 @@ async def test_whatever_the_bus_refuses_nothing_is_lost_and_nothing_overtaken(se
 
 
 async def test_what_happens_meanwhile_follows_in_the_next_run(services: Services) -> None:
-    session = await services.manager.create_session("user1", "quiz1", at=START)
+    session = await services.sessions.create_session("user1", "quiz1", at=START)
     bus = Bus()
     process = relay(services, bus)
     assert await process.run(lambda: True) == 1
-    await services.manager.complete(session.id, at=LATER)
+    await services.sessions.complete(session.id, at=LATER)
     assert await process.run(lambda: True) == 1
     assert by_session(bus.taken) == {session.id: [0, 1]}
 
@@ -295,7 +297,7 @@ async def test_while_one_relay_sends_another_does_not(services: Services) -> Non
     found: list[int] = []
 
     class Meanwhile(Bus):
-        async def put(self, events: Sequence[Unpublished]) -> list[str | None]:
+        async def put(self, events: Sequence[OutboxMessage]) -> list[str | None]:
             found.append(await publish(services, other))
             return await bus.put(events)
 
@@ -318,13 +320,13 @@ async def test_what_another_relay_sends_meanwhile_is_not_sent_again(services: Se
     happened = await sessions(services, 2)
     bus = Bus()
 
-    class Overtaken(RecordDatabase):
-        async def unpublished(self, limit: int) -> list[Unpublished]:
-            found = await super().unpublished(limit)
+    class Overtaken(OutboxStore):
+        async def messages(self, limit: int) -> list[OutboxMessage]:
+            found = await super().messages(limit)
             await publish(services, bus)
             return found
 
-    slow = Relay(Overtaken(services.parts.postgres), bus, services.parts.telemetry)
+    slow = Relay(Overtaken(services.stores.postgres), bus, services.telemetry)
     await slow.run(lambda: True)
     assert sorted(bus.taken) == sorted(happened)
 
@@ -384,7 +386,7 @@ async def test_a_database_that_fails_after_the_bus_has_taken_it_has_it_sent_agai
     # The row of the event is held: noting it takes longer than a statement may.
     database.execute("BEGIN")
     database.execute("SELECT FROM attempt_events FOR UPDATE")
-    report = await Flusher(services.parts, relay(services, bus)).run()
+    report = await rebuilt(services, bus=bus).flusher.run()
     database.execute("ROLLBACK")
     assert report.flush_failures == 1
     let_the_lease_lapse(database)
@@ -397,12 +399,12 @@ async def test_a_database_that_fails_after_the_bus_has_taken_it_has_it_sent_agai
 
 async def test_the_flush_says_what_it_sent_and_what_waits(services: Services) -> None:
     started = current_micros() - 100 * SECOND
-    await services.manager.create_session("user1", "quiz1", at=started)
-    other = await services.manager.create_session("user2", "quiz1", at=started + 50 * SECOND)
-    await services.manager.abandon(other.id)
+    await services.sessions.create_session("user1", "quiz1", at=started)
+    other = await services.sessions.create_session("user2", "quiz1", at=started + 50 * SECOND)
+    await services.sessions.abandon(other.id)
     bus = Bus()
     bus.refused = lambda event: event.attempt_id != other.id
-    flusher = Flusher(services.parts, relay(services, bus))
+    flusher = rebuilt(services, bus=bus).flusher
     metrics = (await flusher.run()).metrics()
     assert (metrics["EventsPublished"], metrics["EventsPending"]) == (2, 1)
     assert metrics["OldestEventAgeSeconds"] >= 100
@@ -469,10 +471,10 @@ class Client:
         return {"FailedEntryCount": sum(map(bool, self.errors)), "Entries": entries}
 
 
-async def waiting(services: Services, count: int) -> list[Unpublished]:
+async def waiting(services: Services, count: int) -> list[OutboxMessage]:
     for number in range(count):
-        await services.manager.create_session(f"user{number}", "quiz1", at=START)
-    return await services.parts.record_database.unpublished(PAGE)
+        await services.sessions.create_session(f"user{number}", "quiz1", at=START)
+    return await services.stores.outbox.messages(PAGE)
 
 
 async def test_an_entry_says_where_it_goes_and_what_it_is(services: Services) -> None:

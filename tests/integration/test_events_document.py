@@ -11,13 +11,13 @@ from uuid import UUID
 import pytest
 from jsonschema_rs import Draft202012Validator, Registry, meta
 
-from quiz_sessions.errors import SessionExpiredError
-from quiz_sessions.events import SCHEMA_VERSION, detail_of
-from quiz_sessions.grading import parse_questions
-from quiz_sessions.manager import NO_DRAFTS
-from quiz_sessions.models import dump_json
-from quiz_sessions.quizzes import QuizRules
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.drafts import NO_DRAFTS
+from quiz_sessions.domain.errors import SessionExpiredError
+from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.json_values import dump_json
+from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.stores.event_bus import SCHEMA_VERSION, detail_of
 from tests.builders import SECOND, START
 from tests.tables import Database
 
@@ -49,7 +49,7 @@ def is_valid(kind: str, detail: object) -> bool:
 
 async def sent(services: Services) -> list[tuple[str, dict[str, Any]]]:
     """What goes to the bus when everything has happened, by kind of the row."""
-    manager, exams = services.manager, services.exams
+    manager, exams = services.sessions, services.administration
     rules = QuizRules(grace_seconds=30, questions=parse_questions({"0": {"grading": "exact", "key": "A"}}))
     await exams.put_quiz("keyed", rules, at=START)
     late = await manager.create_session("user1", "keyed", at=START)
@@ -63,8 +63,8 @@ async def sent(services: Services) -> list[tuple[str, dict[str, Any]]]:
     await manager.abandon(over.id, at=END + 33 * SECOND)
     scored = await manager.create_session("user1", "unregistered", at=START + 1)
     await manager.complete(scored.id, at=LATER)
-    await exams.set_score(scored.id, 7.5, 10, "read", at=LATER)
-    waiting = await services.parts.record_database.unpublished(1000)
+    await services.scores.set_score(scored.id, 7.5, 10, "read", at=LATER)
+    waiting = await services.stores.outbox.messages(1000)
     return [(event.type, json.loads(dump_json(detail_of(event)))) for event in waiting]
 
 
@@ -126,44 +126,44 @@ async def test_an_event_of_a_session_says_what_happened_to_it(services: Services
 
 async def test_the_hash_is_that_of_the_trail(services: Services) -> None:
     for _, detail in await sent(services):
-        trail = await services.parts.record_database.trail(UUID(detail["session_id"]))
-        assert trail[detail["sequence"]].to_dict()["hash"] == detail["hash"]
+        trail = await services.stores.audit.events(UUID(detail["session_id"]))
+        assert trail[detail["sequence"]].hash.hex() == detail["hash"]
 
 
 async def test_a_time_is_in_utc_wherever_the_server_is(services: Services, database: Database) -> None:
-    session = await services.manager.create_session("user1", "quiz1", at=START)
+    session = await services.sessions.create_session("user1", "quiz1", at=START)
     database.execute(
         """
         INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
         VALUES (%s, 1, 0, 'extended', '{"expires_at": "2027-01-15T14:05:00.5+05:30"}', now())""",
         [session.id],
     )
-    _, event = await services.parts.record_database.unpublished(10)
+    _, event = await services.stores.outbox.messages(10)
     assert detail_of(event)["expires_at"] == "2027-01-15T08:35:00.500000Z"
 
 
 async def test_a_completion_from_before_the_grace_is_as_documented(
     services: Services, database: Database
 ) -> None:
-    session = await services.manager.create_session("user1", "quiz1", at=START)
+    session = await services.sessions.create_session("user1", "quiz1", at=START)
     database.execute(
         """
         INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
         VALUES (%s, 1, 1, 'completed', '{"answers": {}}', now())""",
         [session.id],
     )
-    _, event = await services.parts.record_database.unpublished(10)
+    _, event = await services.stores.outbox.messages(10)
     assert is_valid("session.completed", json.loads(dump_json(detail_of(event))))
 
 
 async def test_a_quiz_that_lost_its_key_is_as_documented(services: Services) -> None:
     rules = QuizRules(questions=parse_questions({"0": {"grading": "exact", "key": "A"}}))
-    await services.exams.put_quiz("quiz1", rules, at=START)
-    session = await services.manager.create_session("user1", "quiz1", at=START)
-    await services.parts.database.settle({session.id: NO_DRAFTS}, END + 1)
-    await services.exams.delete_quiz("quiz1")
+    await services.administration.put_quiz("quiz1", rules, at=START)
+    session = await services.sessions.create_session("user1", "quiz1", at=START)
+    await services.stores.attempts.settle({session.id: NO_DRAFTS}, END + 1)
+    await services.administration.delete_quiz("quiz1")
     await services.flusher.run()
-    *_, event = await services.parts.record_database.unpublished(10)
+    *_, event = await services.stores.outbox.messages(10)
     detail = json.loads(dump_json(detail_of(event)))
     assert (event.type, detail["score"], detail["max_score"]) == ("graded", None, None)
     assert is_valid("session.graded", detail)

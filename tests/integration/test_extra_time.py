@@ -12,7 +12,9 @@ from uuid import UUID, uuid4
 import pytest
 import redis
 
-from quiz_sessions.errors import (
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.attempts import Attempt, Status
+from quiz_sessions.domain.errors import (
     AccommodationNotFoundError,
     ActiveAttemptError,
     DeadlineMovedError,
@@ -23,16 +25,17 @@ from quiz_sessions.errors import (
     SessionNotFoundError,
     SessionStateError,
 )
-from quiz_sessions.exam_database import CohortExtension
-from quiz_sessions.exams import MAX_CHANGE_SECONDS
-from quiz_sessions.flush import Flusher, FlushReport
-from quiz_sessions.models import Attempt, Micros, Session, Status, from_micros, iso, to_micros
-from quiz_sessions.quizzes import QuizRules, WhenActive
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.domain.outcomes import CohortExtension, Unmoved
+from quiz_sessions.domain.quizzes import QuizRules, WhenActive
+from quiz_sessions.domain.sessions import Session
+from quiz_sessions.domain.timestamps import Micros, from_micros, iso, to_micros
+from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
+from quiz_sessions.services.flush import FlushReport
 from tests.builders import SECOND, START
 from tests.conftest import Stores
 from tests.faults.proxy import Loss, Proxy, proxy_of
 from tests.gateway import Api, api_of
+from tests.harness.service import flush_at
 from tests.locks import holding
 from tests.tables import Database, changes, contents, events, row
 
@@ -44,27 +47,31 @@ HOLD = "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE"
 
 
 async def put(services: Services, at: Micros = START, **fields: Any) -> None:
-    await services.exams.put_quiz("quiz1", QuizRules(**fields), at=at)
+    await services.administration.put_quiz("quiz1", QuizRules(**fields), at=at)
 
 
 async def start(services: Services, user: str = "user1", at: Micros = START) -> UUID:
-    return (await services.manager.create_session(user, "quiz1", at=at)).id
+    return (await services.sessions.create_session(user, "quiz1", at=at)).id
 
 
 async def extend(
     services: Services, session_id: UUID, seconds: int, at: Micros = LATER, key: str | None = None
 ) -> Session:
-    return await services.exams.extend(session_id, seconds, WHY, idempotency_key=key, by="teacher", at=at)
+    return await services.administration.extend(
+        session_id, seconds, WHY, idempotency_key=key, by="teacher", at=at
+    )
 
 
 async def extend_all(
     services: Services, seconds: int, at: Micros = LATER, key: str | None = None
 ) -> CohortExtension:
-    return await services.exams.extend_quiz("quiz1", seconds, WHY, idempotency_key=key, by="teacher", at=at)
+    return await services.administration.extend_quiz(
+        "quiz1", seconds, WHY, idempotency_key=key, by="teacher", at=at
+    )
 
 
 async def give(services: Services, seconds: int, at: Micros = LATER, user: str = "user1") -> None:
-    await services.exams.put_accommodation(user, "quiz1", seconds, WHY, by="teacher", at=at)
+    await services.administration.put_accommodation(user, "quiz1", seconds, WHY, by="teacher", at=at)
 
 
 async def reopen(
@@ -74,17 +81,19 @@ async def reopen(
     at: Micros = END + SECOND,
     key: str | None = None,
 ) -> Session:
-    return await services.exams.reopen(session_id, seconds, WHY, idempotency_key=key, by="teacher", at=at)
+    return await services.administration.reopen(
+        session_id, seconds, WHY, idempotency_key=key, by="teacher", at=at
+    )
 
 
 async def flush(services: Services, now: Micros) -> FlushReport:
-    return await Flusher(replace(services.parts, clock=lambda: now)).run()
+    return await flush_at(services, now)
 
 
 async def deadline_of(services: Services, session_id: UUID, at: Micros = LATER) -> Micros:
     """As everyone is told it, which has to be as the row has it."""
-    told = await services.manager.get_deadline(session_id, at=at)
-    (attempt,) = await services.parts.database.get([session_id])
+    told = await services.sessions.get_deadline(session_id, at=at)
+    (attempt,) = await services.stores.attempts.get([session_id])
     assert told.expires_at == attempt.expires_at
     assert told.accepts_until == attempt.accepts_until
     return to_micros(attempt.expires_at)
@@ -140,7 +149,7 @@ async def test_a_deadline_is_the_sum_of_its_seconds_but_not_after_the_close(
     await give(services, 600, at=START)
     session_id = await start(services)
     await extend(services, session_id, 300)
-    deadline = await services.manager.get_deadline(session_id, at=LATER)
+    deadline = await services.sessions.get_deadline(session_id, at=LATER)
     assert (deadline.time_limit_seconds, deadline.accommodation_seconds, deadline.extension_seconds) == (
         1000,
         600,
@@ -189,10 +198,10 @@ async def test_only_the_gateways_clock_counts(api: Api) -> None:
 
 async def test_an_ended_sessions_deadline_stands(services: Services) -> None:
     session_id = await start(services)
-    await services.manager.complete(session_id, at=LATER)
+    await services.sessions.complete(session_id, at=LATER)
     await put(services, time_limit_seconds=60)
     await give(services, 60)
-    deadline = await services.manager.get_deadline(session_id, at=END)
+    deadline = await services.sessions.get_deadline(session_id, at=END)
     assert (to_micros(deadline.expires_at), deadline.time_remaining) == (END, 1790)
 
 
@@ -238,7 +247,7 @@ async def test_now_is_rounded_up_to_a_whole_second_after_the_start(services: Ser
     session_id = await start(services)
     session = await extend(services, session_id, -1800, at=LATER + 1)
     assert to_micros(session.expires_at) == LATER + SECOND
-    assert (await services.manager.update_answer(session_id, 0, "A", at=LATER + SECOND)).version == 1
+    assert (await services.sessions.update_answer(session_id, 0, "A", at=LATER + SECOND)).version == 1
 
 
 async def test_time_taken_away_can_be_given_back(services: Services) -> None:
@@ -251,10 +260,10 @@ async def test_time_taken_away_can_be_given_back(services: Services) -> None:
 async def test_a_negative_extension_in_the_grace_takes_no_used_time(services: Services) -> None:
     await put(services, grace_seconds=60)
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "A", autosave=True, at=END + 30 * SECOND)
+    await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=END + 30 * SECOND)
     await extend(services, session_id, -600, at=END + 30 * SECOND)
     assert await deadline_of(services, session_id, END + 30 * SECOND) == END
-    assert (await services.manager.get_session(session_id, at=END + 31 * SECOND)).answers == {"0": "A"}
+    assert (await services.sessions.get_session(session_id, at=END + 31 * SECOND)).answers == {"0": "A"}
 
 
 async def test_an_extension_does_not_pass_the_close(services: Services) -> None:
@@ -302,16 +311,16 @@ async def test_whatever_needs_a_reason_is_not_done_without(
 
 async def test_a_reason_has_a_thousand_characters_at_most(services: Services) -> None:
     session_id = await start(services)
-    await services.exams.extend(session_id, 60, "é" * 1000, at=LATER)
+    await services.administration.extend(session_id, 60, "é" * 1000, at=LATER)
     with pytest.raises(InvalidInputError):
-        await services.exams.extend(session_id, 60, "é" * 1001, at=LATER)
+        await services.administration.extend(session_id, 60, "é" * 1001, at=LATER)
 
 
 async def test_an_ended_session_is_not_extended(services: Services, database: Database) -> None:
     completed, abandoned, overdue, expired = [await start(services, f"user{i}") for i in range(4)]
-    await services.manager.complete(completed, at=LATER)
-    await services.manager.abandon(abandoned, at=LATER)
-    await services.manager.get_session(expired, at=END + 1)
+    await services.sessions.complete(completed, at=LATER)
+    await services.sessions.abandon(abandoned, at=LATER)
+    await services.sessions.get_session(expired, at=END + 1)
     before = contents(database)
     for session_id in (completed, abandoned):
         with pytest.raises(SessionClosedError):
@@ -393,7 +402,7 @@ async def test_twenty_simultaneous_extensions_all_count(services: Services) -> N
 async def test_a_repeat_is_told_what_became_of_the_session(services: Services) -> None:
     session_id = await start(services)
     await extend(services, session_id, 600, key="k")
-    await services.manager.complete(session_id, at=LATER)
+    await services.sessions.complete(session_id, at=LATER)
     assert (await extend(services, session_id, 600, key="k")).status is Status.COMPLETED
 
 
@@ -448,25 +457,12 @@ async def test_a_reopening_whose_connection_breaks_happens_once(
     by_proxy: Services, proxy: Proxy, database: Database, marker: bytes, loss: Loss
 ) -> None:
     session_id = await start(by_proxy)
-    await by_proxy.manager.get_session(session_id, at=END + 1)
+    await by_proxy.sessions.get_session(session_id, at=END + 1)
     proxy.lose(marker, loss)
     session = await reopen(by_proxy, session_id)
     assert proxy.losses == []
     assert session.status is Status.STARTED
     assert events(database, session_id) == ["started", "expired", "reopened"]
-
-
-async def test_a_row_of_the_release_before_is_extended_by_as_much_as_is_said(
-    services: Services, database: Database
-) -> None:
-    session_id = await start(services)
-    database.execute("UPDATE quiz_attempts SET time_limit_seconds = NULL")
-    await extend(services, session_id, 600)
-    await extend(services, session_id, 60)
-    await extend_all(services, 6)
-    assert await deadline_of(services, session_id) == END + 666 * SECOND
-    told = await services.manager.get_deadline(session_id, at=LATER)
-    assert (told.time_limit_seconds, told.extension_seconds) == (1800, 666)
 
 
 # Extending a whole quiz
@@ -476,12 +472,12 @@ async def test_a_cohort_is_told_who_moved_who_did_not_and_why(services: Services
     names = ("moved", "also", "completed", "abandoned", "expired", "overdue", "repeated")
     ids = {name: await start(services, name) for name in names if name != "overdue"}
     ids["overdue"] = await start(services, "overdue", at=LATER - 1801 * SECOND)
-    await services.exams.put_accommodation("expired", "quiz1", 0, WHY, at=START)
-    await services.manager.complete(ids["completed"], at=LATER)
-    await services.manager.abandon(ids["abandoned"], at=LATER)
+    await services.administration.put_accommodation("expired", "quiz1", 0, WHY, at=START)
+    await services.sessions.complete(ids["completed"], at=LATER)
+    await services.sessions.abandon(ids["abandoned"], at=LATER)
     await extend(services, ids["expired"], -MAX_CHANGE_SECONDS, at=START)
-    await services.manager.get_session(ids["expired"], at=LATER)
-    await services.manager.complete(ids["repeated"], at=LATER)
+    await services.sessions.get_session(ids["expired"], at=LATER)
+    await services.sessions.complete(ids["repeated"], at=LATER)
     reply = await api("POST", "/quizzes/quiz1/extend", {"seconds": 600, "reason": WHY}, at=LATER, key="alarm")
     assert reply.status_code == 200
     body = reply.json()
@@ -517,7 +513,7 @@ async def test_what_a_cohort_extension_keeps_back_is_explained_at_once(services:
     await put(services, closes_at=from_micros(END))
     session_id = await start(services)
     await extend_all(services, 600)
-    assert (await services.manager.get_deadline(session_id, at=LATER)).extension_seconds == 600
+    assert (await services.sessions.get_deadline(session_id, at=LATER)).extension_seconds == 600
 
 
 async def test_a_cohort_goes_back_to_now_at_most(services: Services) -> None:
@@ -533,7 +529,7 @@ async def test_a_quiz_that_nobody_takes_has_nobody_to_extend(services: Services)
 
 
 async def test_other_quizzes_do_not_move(services: Services) -> None:
-    other = (await services.manager.create_session("user1", "quiz2", at=START)).id
+    other = (await services.sessions.create_session("user1", "quiz2", at=START)).id
     await start(services)
     assert len((await extend_all(services, 60)).changed) == 1
     assert await deadline_of(services, other) == END
@@ -559,14 +555,14 @@ async def test_cohort_extensions_accommodations_and_quiz_changes_at_once_do_no_h
         *(put(services, time_limit_seconds=2000, at=LATER) for _ in range(2)),
         *(give(services, 100, user=f"user{i}") for i in range(10)),
         *(extend(services, each, 1) for each in ids),
-        *(services.manager.update_answer(each, 0, "A", at=LATER) for each in ids),
+        *(services.sessions.update_answer(each, 0, "A", at=LATER) for each in ids),
         flush(services, LATER),
     )
     assert {row(database, each)["expires_at"] for each in ids} == {
         from_micros(START + (2000 + 100 + 30 + 1) * SECOND)
     }
     for each in ids:
-        assert (await services.records.verify(each)).intact
+        assert (await services.audit.verify(each)).intact
 
 
 async def test_a_session_that_ends_while_its_cohort_is_extended_is_told(
@@ -574,12 +570,12 @@ async def test_a_session_that_ends_while_its_cohort_is_extended_is_told(
 ) -> None:
     ending, other = await start(services), await start(services, "user2")
     with holding(stores, HOLD, ending) as held:
-        completing = await held.behind(services.manager.complete(ending, at=LATER))
+        completing = await held.behind(services.sessions.complete(ending, at=LATER))
         extending = await held.behind(extend_all(services, 600))
         held.release()
         assert (await completing).status is Status.COMPLETED
         extension = await extending
-    assert extension == CohortExtension([other], {"completed": (1, [ending])})
+    assert extension == CohortExtension([other], {"completed": Unmoved(1, [ending])})
 
 
 # A quiz that changes
@@ -619,10 +615,10 @@ async def test_another_close_moves_open_deadlines_to_now_at_the_earliest(
 
 async def test_what_was_answered_before_a_shorter_limit_counts(services: Services) -> None:
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "committed", at=LATER)
-    await services.manager.update_answer(session_id, 1, "draft", autosave=True, at=LATER)
+    await services.sessions.update_answer(session_id, 0, "committed", at=LATER)
+    await services.sessions.update_answer(session_id, 1, "draft", autosave=True, at=LATER)
     await put(services, at=LATER, time_limit_seconds=1)
-    session = await services.manager.get_session(session_id, at=LATER + 1)
+    session = await services.sessions.get_session(session_id, at=LATER + 1)
     assert (session.status, session.answers) == (Status.EXPIRED, {"0": "committed", "1": "draft"})
 
 
@@ -640,11 +636,11 @@ async def test_a_shorter_grace_ends_now_at_the_earliest(services: Services, clos
     await put(services, grace_seconds=60)
     session_id = await start(services)
     now = END + 30 * SECOND
-    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=now)
+    await services.sessions.update_answer(session_id, 0, "draft", autosave=True, at=now)
     await put(services, at=now, grace_seconds=0, closes_at=closes and from_micros(closes))
-    told = await services.manager.get_deadline(session_id, at=now)
+    told = await services.sessions.get_deadline(session_id, at=now)
     assert (to_micros(told.expires_at), to_micros(told.accepts_until)) == (END, now)
-    session = await services.manager.get_session(session_id, at=now + 1)
+    session = await services.sessions.get_session(session_id, at=now + 1)
     assert (session.status, session.answers) == (Status.EXPIRED, {"0": "draft"})
 
 
@@ -652,15 +648,15 @@ async def test_a_shorter_grace_before_the_deadline_is_the_new_one(services: Serv
     await put(services, grace_seconds=60)
     session_id = await start(services)
     await put(services, at=LATER, grace_seconds=5)
-    told = await services.manager.get_deadline(session_id, at=LATER)
+    told = await services.sessions.get_deadline(session_id, at=LATER)
     assert to_micros(told.accepts_until) == END + 5 * SECOND
 
 
 async def test_a_change_that_changes_nothing_moves_nothing(services: Services, database: Database) -> None:
     await put(services, time_limit_seconds=60)
     session_id = await start(services)
-    _, created, moved = await services.exams.put_quiz("quiz1", QuizRules(time_limit_seconds=60), at=LATER)
-    assert (created, moved) == (False, 0)
+    written = await services.administration.put_quiz("quiz1", QuizRules(time_limit_seconds=60), at=LATER)
+    assert (written.created, written.rescheduled) == (False, [])
     assert events(database, session_id) == ["started"]
 
 
@@ -698,12 +694,12 @@ async def test_extra_time_taken_back_leaves_what_was_used(services: Services) ->
     await put(services, time_limit_seconds=5)
     await give(services, 3600, at=START)
     session_id = await start(services)
-    await services.exams.delete_accommodation("user1", "quiz1", by="teacher", at=LATER)
+    await services.administration.delete_accommodation("user1", "quiz1", by="teacher", at=LATER)
     assert await deadline_of(services, session_id) == LATER
     with pytest.raises(AccommodationNotFoundError):
-        await services.exams.get_accommodation("user1", "quiz1")
-    await services.manager.complete(session_id, at=LATER)
-    assert (await services.manager.create_session("user1", "quiz1", at=LATER)).time_remaining == 5
+        await services.administration.get_accommodation("user1", "quiz1")
+    await services.sessions.complete(session_id, at=LATER)
+    assert (await services.sessions.create_session("user1", "quiz1", at=LATER)).time_remaining == 5
 
 
 async def test_extra_time_over_http(api: Api) -> None:
@@ -740,7 +736,7 @@ async def test_extra_time_has_limits(api: Api, database: Database, seconds: Any)
 async def test_the_trail_says_who_gave_extra_time_and_why(services: Services, database: Database) -> None:
     session_id = await start(services)
     await give(services, 600)
-    await services.exams.delete_accommodation("user1", "quiz1", by="head", at=LATER)
+    await services.administration.delete_accommodation("user1", "quiz1", by="head", at=LATER)
     given, taken = changes(database, session_id, "rescheduled")
     assert (given["accommodation_seconds"], given["by"], given["reason"]) == (600, "teacher", WHY)
     assert (taken["accommodation_seconds"], taken["by"]) == (0, "head")
@@ -782,7 +778,7 @@ async def test_extra_time_taken_back_does_not_undo_a_change_of_the_quiz(
     session_id = await start(services)
     with holding(stores, HOLD, session_id) as held:
         changing = await held.behind(put(services, at=LATER, time_limit_seconds=2000))
-        taking = await held.behind(services.exams.delete_accommodation("user1", "quiz1", at=LATER))
+        taking = await held.behind(services.administration.delete_accommodation("user1", "quiz1", at=LATER))
         held.release()
         await asyncio.gather(changing, taking)
     assert await deadline_of(services, session_id) == START + 2000 * SECOND
@@ -808,10 +804,10 @@ async def test_a_cached_session_shows_its_new_deadline_at_once(
     elif how == "extra time":
         await give(services, 600)
     elif how == "taken back":
-        await services.exams.delete_accommodation("user1", "quiz1", at=LATER)
+        await services.administration.delete_accommodation("user1", "quiz1", at=LATER)
     else:
         await reopen(services, session_id)
-    (attempt,) = await services.parts.database.get([session_id])
+    (attempt,) = await services.stores.attempts.get([session_id])
     assert attempt.expires_at != before.expires_at
     assert cached(valkey, session_id) == attempt
 
@@ -824,7 +820,7 @@ async def test_a_stale_cached_deadline_refuses_no_answer(
     stale = make_stale(valkey, session_id)
     await extend(services, session_id, 600)
     valkey.set(f"session:{session_id}", stale)
-    session = await services.manager.update_answer(
+    session = await services.sessions.update_answer(
         session_id, 0, "A", autosave=autosave, at=END + 600 * SECOND
     )
     assert (session.status, session.answers) == (Status.IN_PROGRESS, {"0": "A"})
@@ -843,9 +839,9 @@ async def test_a_reader_with_a_stale_cached_deadline_expires_nothing(
     stale = make_stale(valkey, session_id)
     await extend(services, session_id, 600)
     valkey.set(f"session:{session_id}", stale)
-    session = await services.manager.get_session(session_id, at=END + 1)
+    session = await services.sessions.get_session(session_id, at=END + 1)
     assert (session.status, session.time_remaining) == (Status.STARTED, 600)
-    deadline = await services.manager.get_deadline(session_id, at=END + 1)
+    deadline = await services.sessions.get_deadline(session_id, at=END + 1)
     assert (deadline.status, to_micros(deadline.expires_at)) == (Status.STARTED, END + 600 * SECOND)
     assert events(database, session_id) == ["started", "extended"]
 
@@ -858,7 +854,7 @@ async def test_a_reader_with_a_stale_cached_deadline_sees_the_row_also_while_oth
     await extend(services, session_id, 600)
     valkey.set(f"session:{session_id}", stale)
     with holding(stores, HOLD, session_id):
-        session = await services.manager.get_session(session_id, at=END + 1)
+        session = await services.sessions.get_session(session_id, at=END + 1)
     assert (session.status, session.time_remaining) == (Status.STARTED, 600)
 
 
@@ -867,7 +863,7 @@ async def test_an_overdue_session_is_shown_as_expired_also_while_others_hold_it(
 ) -> None:
     session_id = await start(services)
     with holding(stores, HOLD, session_id):
-        session = await services.manager.get_session(session_id, at=END + 1)
+        session = await services.sessions.get_session(session_id, at=END + 1)
     assert (session.status, session.time_remaining) == (Status.EXPIRED, 0)
 
 
@@ -875,7 +871,7 @@ async def test_an_autosave_after_a_shorter_limit_is_too_late(services: Services)
     session_id = await start(services)
     await put(services, at=LATER, time_limit_seconds=20)
     with pytest.raises(SessionExpiredError):
-        await services.manager.update_answer(session_id, 0, "A", autosave=True, at=LATER + 11 * SECOND)
+        await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=LATER + 11 * SECOND)
 
 
 # An old tab
@@ -885,7 +881,7 @@ async def test_an_old_tab_does_not_close_an_extended_session(services: Services,
     session_id = await start(services)
     await extend(services, session_id, 600)
     with pytest.raises(DeadlineMovedError) as refused:
-        await services.manager.complete(session_id, {"0": "A"}, deadline=from_micros(END), at=END)
+        await services.sessions.complete(session_id, {"0": "A"}, deadline=from_micros(END), at=END)
     assert refused.value.session.expires_at == from_micros(END + 600 * SECOND)
     assert (row(database, session_id)["status"], row(database, session_id)["answers"]) == ("started", {})
     assert events(database, session_id) == ["started", "extended"]
@@ -897,26 +893,26 @@ async def test_a_tab_that_knows_the_deadline_or_hopes_for_a_later_one_closes(
 ) -> None:
     session_id = await start(services)
     await extend(services, session_id, 600)
-    session = await services.manager.complete(session_id, deadline=from_micros(known), at=END)
+    session = await services.sessions.complete(session_id, deadline=from_micros(known), at=END)
     assert session.status is Status.COMPLETED
 
 
 async def test_a_tab_that_does_not_say_what_it_knows_closes(services: Services) -> None:
     session_id = await start(services)
     await extend(services, session_id, 600)
-    assert (await services.manager.complete(session_id, at=END)).status is Status.COMPLETED
+    assert (await services.sessions.complete(session_id, at=END)).status is Status.COMPLETED
 
 
 async def test_a_clock_of_whole_milliseconds_knows_the_deadline(services: Services) -> None:
     session_id = await start(services, at=START + 1_999)
-    session = await services.manager.complete(session_id, deadline=from_micros(END + 1_000), at=END)
+    session = await services.sessions.complete(session_id, deadline=from_micros(END + 1_000), at=END)
     assert session.status is Status.COMPLETED
 
 
 async def test_a_deadline_that_is_a_millisecond_later_has_moved(services: Services) -> None:
     session_id = await start(services, at=START + 2_000)
     with pytest.raises(DeadlineMovedError):
-        await services.manager.complete(session_id, deadline=from_micros(END + 1_999), at=END)
+        await services.sessions.complete(session_id, deadline=from_micros(END + 1_999), at=END)
 
 
 async def test_an_old_tab_over_http(api: Api) -> None:
@@ -938,7 +934,7 @@ async def test_an_old_tab_after_the_new_deadline_is_too_late(services: Services)
     session_id = await start(services)
     await extend(services, session_id, 60)
     with pytest.raises(SessionExpiredError):
-        await services.manager.complete(session_id, deadline=from_micros(END), at=END + 60 * SECOND + 1)
+        await services.sessions.complete(session_id, deadline=from_micros(END), at=END + 60 * SECOND + 1)
 
 
 # An extension racing the end
@@ -951,20 +947,20 @@ async def test_an_extension_before_the_completion_of_an_old_tab_wins(
     with holding(stores, HOLD, session_id) as held:
         extending = await held.behind(extend(services, session_id, 600))
         completing = await held.behind(
-            services.manager.complete(session_id, deadline=from_micros(END), at=END)
+            services.sessions.complete(session_id, deadline=from_micros(END), at=END)
         )
         held.release()
         await extending
         with pytest.raises(DeadlineMovedError):
             await completing
-    assert (await services.manager.get_session(session_id, at=END)).status is Status.STARTED
+    assert (await services.sessions.get_session(session_id, at=END)).status is Status.STARTED
 
 
 async def test_an_extension_after_the_completion_comes_too_late(services: Services, stores: Stores) -> None:
     session_id = await start(services)
     with holding(stores, HOLD, session_id) as held:
         completing = await held.behind(
-            services.manager.complete(session_id, deadline=from_micros(END), at=END)
+            services.sessions.complete(session_id, deadline=from_micros(END), at=END)
         )
         extending = await held.behind(extend(services, session_id, 600))
         held.release()
@@ -980,7 +976,7 @@ async def test_an_extension_in_time_keeps_a_later_write_from_being_late(
     session_id = await start(services)
     with holding(stores, HOLD, session_id) as held:
         extending = await held.behind(extend(services, session_id, 600, at=END))
-        writing = await held.behind(services.manager.update_answer(session_id, 0, "A", at=END + SECOND))
+        writing = await held.behind(services.sessions.update_answer(session_id, 0, "A", at=END + SECOND))
         held.release()
         await extending
         assert (await writing).status is Status.IN_PROGRESS
@@ -1024,7 +1020,7 @@ async def test_of_an_extension_and_a_completion_at_once_the_trail_tells_the_orde
     ids = [await start(services, f"user{i}") for i in range(10)]
     found = await asyncio.gather(
         *(extend(services, each, 600) for each in ids),
-        *(services.manager.complete(each, deadline=from_micros(END), at=LATER) for each in ids),
+        *(services.sessions.complete(each, deadline=from_micros(END), at=LATER) for each in ids),
         return_exceptions=True,
     )
     for session_id, extended, completed in zip(ids, found[:10], found[10:], strict=True):
@@ -1046,33 +1042,33 @@ async def test_an_expired_session_is_opened_for_as_long_as_is_said(
     services: Services, database: Database, marked: bool, seconds: int
 ) -> None:
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=END)
+    await services.sessions.update_answer(session_id, 0, "draft", autosave=True, at=END)
     if marked:
-        await services.manager.get_session(session_id, at=END + 1)
+        await services.sessions.get_session(session_id, at=END + 1)
     session = await reopen(services, session_id, seconds)
     assert (session.status, session.answers) == (Status.IN_PROGRESS, {"0": "draft"})
     assert to_micros(session.expires_at) == END + SECOND + seconds * SECOND
     assert session.time_remaining == seconds
     assert events(database, session_id) == ["started", "expired", "reopened"]
     assert changes(database, session_id, "reopened")[0]["by"] == "teacher"
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_a_session_opened_again_takes_answers_and_ends_again(services: Services) -> None:
     session_id = await start(services)
-    await services.manager.get_session(session_id, at=END + 1)
+    await services.sessions.get_session(session_id, at=END + 1)
     again = END + 11 * SECOND
     assert (await reopen(services, session_id, 10)).status is Status.STARTED
-    await services.manager.update_answer(session_id, 0, "A", at=again)
+    await services.sessions.update_answer(session_id, 0, "A", at=again)
     with pytest.raises(SessionExpiredError):
-        await services.manager.update_answer(session_id, 0, "B", at=again + 1)
-    session = await services.manager.get_session(session_id, at=again + 1)
+        await services.sessions.update_answer(session_id, 0, "B", at=again + 1)
+    session = await services.sessions.get_session(session_id, at=again + 1)
     assert (session.status, session.answers) == (Status.EXPIRED, {"0": "A"})
 
 
 async def test_a_repeated_reopening_is_one(services: Services, database: Database) -> None:
     session_id = await start(services)
-    await services.manager.get_session(session_id, at=END + 1)
+    await services.sessions.get_session(session_id, at=END + 1)
     opened = await asyncio.gather(*(reopen(services, session_id, key="k") for _ in TWENTY))
     assert len({session.expires_at for session in opened}) == 1
     assert events(database, session_id) == ["started", "expired", "reopened"]
@@ -1082,7 +1078,7 @@ async def test_of_simultaneous_reopenings_without_key_one_succeeds(
     services: Services, database: Database
 ) -> None:
     session_id = await start(services)
-    await services.manager.get_session(session_id, at=END + 1)
+    await services.sessions.get_session(session_id, at=END + 1)
     found = await asyncio.gather(*(reopen(services, session_id) for _ in TWENTY), return_exceptions=True)
     assert sum(isinstance(each, Session) for each in found) == 1
     assert sum(isinstance(each, SessionStateError) for each in found) == 19
@@ -1091,8 +1087,8 @@ async def test_of_simultaneous_reopenings_without_key_one_succeeds(
 
 async def test_only_what_has_expired_is_opened_again(services: Services, database: Database) -> None:
     opened, completed, abandoned = [await start(services, f"user{i}") for i in range(3)]
-    await services.manager.complete(completed, at=LATER)
-    await services.manager.abandon(abandoned, at=LATER)
+    await services.sessions.complete(completed, at=LATER)
+    await services.sessions.abandon(abandoned, at=LATER)
     before = contents(database)
     with pytest.raises(SessionStateError):
         await reopen(services, opened, at=END)
@@ -1109,12 +1105,12 @@ async def test_a_session_is_not_opened_for_other_than_some_seconds(
     services: Services, api: Api, seconds: int
 ) -> None:
     session_id = await start(services)
-    await services.manager.get_session(session_id, at=END + 1)
+    await services.sessions.get_session(session_id, at=END + 1)
     with pytest.raises(InvalidInputError):
         await reopen(services, session_id, seconds)
     reply = await api("POST", f"/sessions/{session_id}/reopen", {"seconds": seconds, "reason": WHY})
     assert reply.status_code == 422
-    assert (await services.manager.get_session(session_id, at=END + 1)).status is Status.EXPIRED
+    assert (await services.sessions.get_session(session_id, at=END + 1)).status is Status.EXPIRED
 
 
 @pytest.mark.parametrize("when_active", [WhenActive.RESUME, WhenActive.REJECT])
@@ -1125,14 +1121,14 @@ async def test_a_session_is_not_opened_beside_another_where_one_may_be_open(
     if rule_from_the_start:
         await put(services, when_active=when_active)
     expired = await start(services)
-    await services.manager.get_session(expired, at=END + 1)
+    await services.sessions.get_session(expired, at=END + 1)
     other = await start(services, at=END + 1)
     await put(services, at=END + 1, when_active=when_active)
     before = contents(database)
     with pytest.raises(ActiveAttemptError):
         await reopen(services, expired)
     assert contents(database) == before
-    await services.manager.complete(other, at=END + SECOND)
+    await services.sessions.complete(other, at=END + SECOND)
     assert (await reopen(services, expired)).status is Status.STARTED
     await put(services, at=END + SECOND, when_active=WhenActive.REJECT)
     with pytest.raises(ActiveAttemptError):
@@ -1142,7 +1138,7 @@ async def test_a_session_is_not_opened_beside_another_where_one_may_be_open(
 async def test_a_session_is_opened_beside_another_where_any_number_may_be(services: Services) -> None:
     await put(services, when_active=WhenActive.RESUME)
     expired = await start(services)
-    await services.manager.get_session(expired, at=END + 1)
+    await services.sessions.get_session(expired, at=END + 1)
     await start(services, at=END + 1)
     await put(services, at=END + 1, when_active=WhenActive.NEW)
     assert (await reopen(services, expired)).status is Status.STARTED
@@ -1167,7 +1163,7 @@ async def test_of_a_start_and_a_reopening_at_once_one_is_open(services: Services
 async def test_a_session_is_opened_again_by_the_rules_that_hold_now(services: Services) -> None:
     await put(services, closes_at=from_micros(END))
     session_id = await start(services)
-    await services.manager.get_session(session_id, at=END + 1)
+    await services.sessions.get_session(session_id, at=END + 1)
     with pytest.raises(QuizClosedError) as refused:
         await reopen(services, session_id)
     assert refused.value.closes_at == from_micros(END)
@@ -1181,14 +1177,14 @@ async def test_a_session_is_opened_again_by_the_rules_that_hold_now(services: Se
     await give(services, 30, at=END + SECOND)
     session = await reopen(services, session_id)
     assert to_micros(session.expires_at) == END + 300 * SECOND
-    told = await services.manager.get_deadline(session_id, at=END + SECOND)
+    told = await services.sessions.get_deadline(session_id, at=END + SECOND)
     assert (told.grace_seconds, told.time_limit_seconds, told.accommodation_seconds, told.binding) == (
         9,
         60,
         30,
         "closes_at",
     )
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.audit.verify(session_id)).intact
     await put(services, at=END + SECOND, time_limit_seconds=60)
     assert await deadline_of(services, session_id, END + SECOND) == END + 601 * SECOND
 
@@ -1197,7 +1193,7 @@ async def test_a_session_of_a_quiz_that_has_closed_since_is_not_opened_again(
     services: Services, database: Database
 ) -> None:
     session_id = await start(services)
-    await services.manager.get_session(session_id, at=END + 1)
+    await services.sessions.get_session(session_id, at=END + 1)
     await put(services, at=END + 1, closes_at=from_micros(END + SECOND))
     before = contents(database)
     with pytest.raises(QuizClosedError) as refused:
@@ -1212,7 +1208,7 @@ async def test_a_reopening_that_waits_for_a_change_of_the_quiz_follows_it(
 ) -> None:
     await put(services, closes_at=from_micros(END))
     session_id = await start(services)
-    await services.manager.get_session(session_id, at=END + 1)
+    await services.sessions.get_session(session_id, at=END + 1)
     other = await start(services, "user2", at=END - SECOND)
     await extend(services, other, 600, at=END - SECOND)
     with holding(stores, HOLD, other) as held:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 import redis
 
-from quiz_sessions import rules
-from quiz_sessions.flush import Flusher, FlushReport
-from quiz_sessions.grading import parse_questions
-from quiz_sessions.models import Draft, Drafts, Micros
-from quiz_sessions.quizzes import QuizRules
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.domain.sessions import view
+from quiz_sessions.domain.timestamps import Micros
+from quiz_sessions.services.flush import FlushReport
 from tests.builders import SECOND, START
 from tests.conftest import Stores
+from tests.harness.service import flush_at
 from tests.tables import Database, events, row
 
 LATER = START + 10 * SECOND
@@ -26,16 +27,15 @@ END = START + 1800 * SECOND
 
 
 async def start(services: Services, user: str = "user1") -> UUID:
-    return (await services.manager.create_session(user, "quiz1", at=START)).id
+    return (await services.sessions.create_session(user, "quiz1", at=START)).id
 
 
 async def flush(services: Services, now: Micros = LATER, **sizes: int) -> FlushReport:
-    flusher = Flusher(replace(services.parts, clock=lambda: now), None, None, **sizes)
-    return await flusher.run()
+    return await flush_at(services, now, **sizes)
 
 
 async def autosave(services: Services, session_id: UUID, answer: object, at: Micros = LATER) -> None:
-    await services.manager.update_answer(session_id, 0, answer, autosave=True, at=at)
+    await services.sessions.update_answer(session_id, 0, answer, autosave=True, at=at)
 
 
 def drafts_key(session_id: UUID) -> str:
@@ -65,7 +65,7 @@ async def test_a_read_after_the_flush_is_committed(services: Services) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "draft")
     await flush(services)
-    session = await services.manager.get_session(session_id, at=LATER)
+    session = await services.sessions.get_session(session_id, at=LATER)
     assert (session.durability, session.buffered_questions) == ("committed", [])
     assert session.answers == {"0": "draft"}
 
@@ -73,7 +73,7 @@ async def test_a_read_after_the_flush_is_committed(services: Services) -> None:
 async def test_more_than_a_batch_is_flushed_in_one_run(services: Services, database: Database) -> None:
     ids = [await start(services, f"user{i}") for i in range(30)]
     await asyncio.gather(*(autosave(services, session_id, i) for i, session_id in enumerate(ids)))
-    report = await flush(services, batch=7)
+    report = await flush(services, sessions=7)
     assert (report.sessions_flushed, report.dirty_sessions) == (30, 0)
     assert [row(database, session_id)["answers"]["0"] for session_id in ids] == list(range(30))
 
@@ -85,7 +85,7 @@ async def test_sessions_marked_at_the_same_moment_are_all_flushed(
     for session_id in ids:
         await autosave(services, session_id, "A")
     valkey.zadd("dirty:0", {str(session_id): 1000 for session_id in ids})
-    assert (await flush(services, batch=4)).sessions_flushed == 11
+    assert (await flush(services, sessions=4)).sessions_flushed == 11
 
 
 async def test_a_page_of_held_rows_with_one_mark_ends(
@@ -98,7 +98,7 @@ async def test_a_page_of_held_rows_with_one_mark_ends(
     with psycopg.connect(stores.database_url) as other:
         other.execute("SELECT 1 FROM quiz_attempts FOR UPDATE")
         async with asyncio.timeout(30):
-            report = await flush(services, batch=2)
+            report = await flush(services, sessions=2)
     assert (report.sessions_flushed, report.dirty_sessions) == (0, 5)
 
 
@@ -113,8 +113,8 @@ async def test_a_draft_older_than_the_committed_answer_is_dropped(
     services: Services, database: Database, valkey: redis.Redis
 ) -> None:
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "committed", at=LATER)
-    await services.parts.cache.put_drafts(session_id, Drafts({"0": Draft("old", LATER - 1)}))
+    await services.sessions.update_answer(session_id, 0, "committed", at=LATER)
+    await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft("old", LATER - 1)}))
     report = await flush(services)
     assert report.sessions_flushed == 0
     assert row(database, session_id)["answers"] == {"0": "committed"}
@@ -124,12 +124,12 @@ async def test_a_draft_older_than_the_committed_answer_is_dropped(
 async def test_a_draft_that_arrives_during_the_flush_stays(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "first")
-    marks = await services.parts.cache.dirty(0, 0, 10)
-    (stored,) = await services.parts.cache.read_many([session_id])
-    (settled,) = await services.parts.database.settle({session_id: stored.drafts}, LATER)
+    marks = await services.stores.valkey.dirty(0, 0, 10)
+    (stored,) = await services.stores.valkey.read_many([session_id])
+    (settled,) = await services.stores.attempts.settle({session_id: stored.drafts}, LATER)
     await autosave(services, session_id, "second", LATER + 1)
-    await services.parts.cache.put_settled([(settled.attempt, True)], {session_id: stored.raw}, dict(marks))
-    session = await services.manager.get_session(session_id, at=LATER + 2)
+    await services.stores.valkey.put_settled([settled.attempt], [], {session_id: stored.raw}, dict(marks))
+    session = await services.sessions.get_session(session_id, at=LATER + 2)
     assert (session.answers, session.buffered_questions) == ({"0": "second"}, ["0"])
     assert valkey.zcard("dirty:0") == 1
 
@@ -137,8 +137,8 @@ async def test_a_draft_that_arrives_during_the_flush_stays(services: Services, v
 async def test_flushing_twice_merges_once(services: Services, database: Database) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "draft")
-    (stored,) = await services.parts.cache.read_many([session_id])
-    await services.parts.database.settle({session_id: stored.drafts}, LATER)
+    (stored,) = await services.stores.valkey.read_many([session_id])
+    await services.stores.attempts.settle({session_id: stored.drafts}, LATER)
     report = await flush(services)
     assert report.dirty_sessions == 0
     assert events(database, session_id) == ["started", "merged"]
@@ -181,7 +181,7 @@ async def test_a_session_without_a_row_is_set_aside_after_five_tries(
     services: Services, valkey: redis.Redis
 ) -> None:
     good, ghost = await start(services), uuid4()
-    await services.parts.cache.put_drafts(ghost, Drafts({"0": Draft("lost", LATER)}))
+    await services.stores.valkey.put_drafts(ghost, Drafts({"0": Draft("lost", LATER)}))
     await autosave(services, good, "A")
     reports = [await flush(services) for _ in range(6)]
     assert reports[0].sessions_flushed == 1
@@ -251,7 +251,7 @@ async def test_a_session_in_time_does_not_expire(services: Services) -> None:
 async def test_more_than_a_batch_expires_in_one_run(services: Services, database: Database) -> None:
     for i in range(10):
         await start(services, f"user{i}")
-    assert (await flush(services, END + 1, batch=3)).sessions_expired == 10
+    assert (await flush(services, END + 1, sessions=3)).sessions_expired == 10
 
 
 async def test_expiring_merges_drafts_that_lost_their_mark(
@@ -284,8 +284,8 @@ async def test_a_draft_from_before_the_end_counts_after_it(
     services: Services, database: Database, ending: str
 ) -> None:
     session_id = await start(services)
-    await getattr(services.manager, ending)(session_id, at=LATER)
-    await services.parts.cache.put_drafts(session_id, Drafts({"0": Draft("in time", LATER)}))
+    await getattr(services.sessions, ending)(session_id, at=LATER)
+    await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft("in time", LATER)}))
     report = await flush(services)
     assert report.drafts_late == 1
     assert row(database, session_id)["answers"] == {"0": "in time"}
@@ -297,8 +297,8 @@ async def test_a_draft_from_after_the_end_is_kept_as_a_late_answer(
     services: Services, database: Database, valkey: redis.Redis, ending: str
 ) -> None:
     session_id = await start(services)
-    await getattr(services.manager, ending)(session_id, at=LATER)
-    await services.parts.cache.put_drafts(session_id, Drafts({"0": Draft("too late", LATER + 1)}))
+    await getattr(services.sessions, ending)(session_id, at=LATER)
+    await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft("too late", LATER + 1)}))
     report = await flush(services)
     assert (report.drafts_late, report.dirty_sessions) == (1, 0)
     assert row(database, session_id)["answers"] == {}
@@ -312,16 +312,16 @@ async def test_a_draft_from_after_the_end_leaves_the_one_that_it_followed(servic
     session_id = await start(services)
     await autosave(services, session_id, "in time")
     await autosave(services, session_id, "just after", at=LATER + 2)
-    completed = await services.manager.complete(session_id, at=LATER + 1)
+    completed = await services.sessions.complete(session_id, at=LATER + 1)
     assert completed.answers["0"] in ("in time", "just after")
 
 
 async def test_a_late_answer_is_recorded_once(services: Services, database: Database) -> None:
     session_id = await start(services)
-    await services.manager.complete(session_id, at=LATER)
+    await services.sessions.complete(session_id, at=LATER)
     late = Drafts({"0": Draft("too late", LATER + 1)})
-    await services.parts.database.settle({session_id: late}, LATER + 2)
-    await services.parts.cache.put_drafts(session_id, late)
+    await services.stores.attempts.settle({session_id: late}, LATER + 2)
+    await services.stores.valkey.put_drafts(session_id, late)
     report = await flush(services)
     assert report.dirty_sessions == 0
     assert events(database, session_id) == ["started", "completed", "late_answer"]
@@ -331,8 +331,8 @@ async def test_drafts_from_both_sides_of_the_end_are_dealt_with_in_two_runs(
     services: Services, database: Database
 ) -> None:
     session_id = await start(services)
-    await services.manager.complete(session_id, at=LATER)
-    await services.parts.cache.put_drafts(
+    await services.sessions.complete(session_id, at=LATER)
+    await services.stores.valkey.put_drafts(
         session_id, Drafts({"0": Draft("in time", LATER), "1": Draft("too late", LATER + 1)})
     )
     assert (await flush(services)).dirty_sessions == 1
@@ -345,10 +345,10 @@ async def test_drafts_from_both_sides_of_the_end_are_dealt_with_in_two_runs(
 
 async def test_a_cached_session_that_is_behind_is_healed(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
-    await services.parts.database.write_answers(session_id, {"0": "A"}, LATER)
+    await services.stores.attempts.write_answers(session_id, {"0": "A"}, LATER)
     report = await flush(services)
-    assert report.caches_healed == 1
-    assert (await services.manager.get_session(session_id, at=LATER)).answers == {"0": "A"}
+    assert report.caches_reconciled == 1
+    assert (await services.sessions.get_session(session_id, at=LATER)).answers == {"0": "A"}
 
 
 @pytest.mark.parametrize("number", [1, 2, 5], ids=["under a page", "a page", "more"])
@@ -357,12 +357,12 @@ async def test_every_session_that_is_behind_is_healed_page_by_page(
 ) -> None:
     ids = [await start(services, f"user{i}") for i in range(number)]
     for session_id in ids:
-        await services.parts.database.write_answers(session_id, {"0": "A"}, LATER)
+        await services.stores.attempts.write_answers(session_id, {"0": "A"}, LATER)
     # Some at the same moment, which the pages part by their ids.
     database.execute("UPDATE quiz_attempts SET last_updated = now()")
-    assert (await flush(services, batch=2)).caches_healed == number
+    assert (await flush(services, sessions=2)).caches_reconciled == number
     for session_id in ids:
-        assert (await services.manager.get_session(session_id, at=LATER)).answers == {"0": "A"}
+        assert (await services.sessions.get_session(session_id, at=LATER)).answers == {"0": "A"}
 
 
 async def test_a_draft_that_was_committed_goes_only_when_the_cache_has_its_answer(
@@ -370,29 +370,29 @@ async def test_a_draft_that_was_committed_goes_only_when_the_cache_has_its_answe
 ) -> None:
     # As when the answer was committed, the reply lost, and so the answer buffered as well.
     session_id = await start(services)
-    await services.parts.database.write_answers(session_id, {"0": "A"}, LATER, current_question=1)
+    await services.stores.attempts.write_answers(session_id, {"0": "A"}, LATER, current_question=1)
     await autosave(services, session_id, "A")
     # Longer ago than what the flush compares with the cache.
     database.execute("UPDATE quiz_attempts SET last_updated = now() - interval '1 hour'")
     await flush(services)
-    session = await services.manager.get_session(session_id, at=LATER)
+    session = await services.sessions.get_session(session_id, at=LATER)
     assert (session.version, session.answers, session.durability) == (1, {"0": "A"}, "committed")
 
 
 async def test_a_commit_shows_the_draft_that_a_flush_merges_before_its_reply(services: Services) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "draft")
-    written = await services.parts.database.write_answers(session_id, {"1": "B"}, LATER + 1)
+    written = await services.stores.attempts.write_answers(session_id, {"1": "B"}, LATER + 1)
     assert written is not None
     await flush(services)
-    drafts = await services.parts.cache.put_committed(written[1], ["1"])
-    assert rules.view(written[1], drafts, LATER + 1).answers == {"0": "draft", "1": "B"}
+    drafts = await services.stores.valkey.put_committed(written.attempt, ["1"])
+    assert view(written.attempt, drafts, LATER + 1).answers == {"0": "draft", "1": "B"}
 
 
 async def test_healing_leaves_what_is_not_cached_alone(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     valkey.delete(f"session:{session_id}")
-    assert (await flush(services)).caches_healed == 0
+    assert (await flush(services)).caches_reconciled == 0
     assert valkey.exists(f"session:{session_id}") == 0
 
 
@@ -443,7 +443,7 @@ async def test_a_member_of_the_dirty_index_that_is_no_id_is_set_aside_and_holds_
     await autosave(services, session_id, "A")
     valkey.zadd("dirty:0", {b"\xff not an id": 1})
     report = await flush(services)
-    assert (report.sessions_flushed, report.dirty_sessions, report.sessions_set_aside) == (1, 0, 1)
+    assert (report.sessions_flushed, report.dirty_sessions, report.sessions_quarantined) == (1, 0, 1)
     assert row(database, session_id)["answers"] == {"0": "A"}
     assert valkey.smembers("dirty:set-aside") == {b"\xff not an id"}
 
@@ -452,7 +452,7 @@ async def test_a_step_that_fails_is_told_after_the_others_have_run(
     services: Services, database: Database, valkey: redis.Redis
 ) -> None:
     questions = parse_questions({"0": {"grading": "exact", "key": "A"}})
-    await services.exams.put_quiz("quiz1", QuizRules(questions=questions), at=START)
+    await services.administration.put_quiz("quiz1", QuizRules(questions=questions), at=START)
     ended, cached = [await start(services, user) for user in ("user1", "user2")]
     await autosave(services, ended, "A")
     # As nobody but a person at the database could: the key makes no sense.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from quiz_sessions.errors import (
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.errors import (
     GradedByKeyError,
     InvalidInputError,
     SessionClosedError,
@@ -18,16 +19,17 @@ from quiz_sessions.errors import (
     SessionNotFoundError,
     SessionOpenError,
 )
-from quiz_sessions.exams import Regrade
-from quiz_sessions.flush import Flusher, FlushReport
-from quiz_sessions.grader import BATCH
-from quiz_sessions.grading import parse_questions
-from quiz_sessions.models import Micros, Session, Status
-from quiz_sessions.quizzes import QuizRules
-from quiz_sessions.wiring import Services
+from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.outcomes import Regrade
+from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.domain.sessions import Session
+from quiz_sessions.domain.timestamps import Micros
+from quiz_sessions.services.flush import FlushReport
+from quiz_sessions.services.grading import BATCH
 from tests.builders import SECOND, START
 from tests.conftest import Stores
 from tests.gateway import Api, api_of
+from tests.harness.service import flush_at
 from tests.locks import holding
 from tests.tables import Database, changes, contents, events, row
 
@@ -42,16 +44,16 @@ def keyed(key: str = "A", **more: Any) -> dict[str, Any]:
 
 async def put(services: Services, questions: dict[str, Any] | None = None, at: Micros = START) -> None:
     parsed = parse_questions(keyed() if questions is None else questions)
-    await services.exams.put_quiz("quiz1", QuizRules(questions=parsed), at=at)
+    await services.administration.put_quiz("quiz1", QuizRules(questions=parsed), at=at)
 
 
 async def start(services: Services, user: str = "user1") -> UUID:
-    return (await services.manager.create_session(user, "quiz1", at=START)).id
+    return (await services.sessions.create_session(user, "quiz1", at=START)).id
 
 
 async def complete(services: Services, answer: Any = "A", user: str = "user1") -> UUID:
     session_id = await start(services, user)
-    await services.manager.complete(session_id, {"0": answer}, at=LATER)
+    await services.sessions.complete(session_id, {"0": answer}, at=LATER)
     return session_id
 
 
@@ -62,15 +64,15 @@ async def complete_many(services: Services, number: int) -> None:
 
 
 async def regrade(services: Services, at: Micros = LATER) -> Regrade:
-    return await services.exams.regrade("quiz1", WHY, by="teacher", at=at)
+    return await services.scores.regrade("quiz1", WHY, by="teacher", at=at)
 
 
 async def score(services: Services, session_id: UUID, points: float = 7.5, max_score: float = 10) -> Session:
-    return await services.exams.set_score(session_id, points, max_score, WHY, by="teacher", at=LATER)
+    return await services.scores.set_score(session_id, points, max_score, WHY, by="teacher", at=LATER)
 
 
 async def flush(services: Services, now: Micros = LATER) -> FlushReport:
-    return await Flusher(replace(services.parts, clock=lambda: now)).run()
+    return await flush_at(services, now)
 
 
 def scored(database: Database, session_id: UUID) -> tuple[Any, ...]:
@@ -90,26 +92,26 @@ async def api(services: Services) -> AsyncIterator[Api]:
 async def test_a_completion_is_graded_at_once(services: Services, database: Database) -> None:
     await put(services)
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "A", autosave=True, at=LATER)
-    session = await services.manager.complete(session_id, at=LATER)
+    await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=LATER)
+    session = await services.sessions.complete(session_id, at=LATER)
     assert (session.score, session.max_score) == (2, 2)
     assert scored(database, session_id) == (2, 2, False)
     assert events(database, session_id) == ["started", "completed", "graded"]
     (change,) = changes(database, session_id, "graded")
     assert change == {"score": 2, "max_score": 2, "quiz_revision": 1}
-    results = await services.manager.get_results(session_id, at=LATER)
+    results = await services.scores.results(session_id, at=LATER)
     assert results.questions == {
         "0": {"points": 2, "max_points": 2, "correct": True},
         "essay": {"points": 0, "max_points": 0, "correct": None},
     }
-    assert (await services.manager.get_session(session_id, at=LATER)).score == 2
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.sessions.get_session(session_id, at=LATER)).score == 2
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_simultaneous_completions_are_graded_once(services: Services, database: Database) -> None:
     await put(services)
     session_id = await start(services)
-    await asyncio.gather(*(services.manager.complete(session_id, {"0": "A"}, at=LATER) for _ in range(20)))
+    await asyncio.gather(*(services.sessions.complete(session_id, {"0": "A"}, at=LATER) for _ in range(20)))
     assert scored(database, session_id) == (2, 2, False)
     assert events(database, session_id) == ["started", "completed", "graded"]
 
@@ -117,8 +119,8 @@ async def test_simultaneous_completions_are_graded_once(services: Services, data
 async def test_an_expiry_by_touch_is_graded_at_once(services: Services, database: Database) -> None:
     await put(services)
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "A", autosave=True, at=END)
-    session = await services.manager.get_session(session_id, at=END + 1)
+    await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=END)
+    session = await services.sessions.get_session(session_id, at=END + 1)
     assert (session.status, session.score) == (Status.EXPIRED, 2)
     assert events(database, session_id) == ["started", "expired", "graded"]
 
@@ -127,7 +129,7 @@ async def test_an_expiry_by_a_late_write_is_graded_at_once(services: Services, d
     await put(services)
     session_id = await start(services)
     with pytest.raises(SessionExpiredError):
-        await services.manager.update_answer(session_id, 0, "A", at=END + 1)
+        await services.sessions.update_answer(session_id, 0, "A", at=END + 1)
     assert scored(database, session_id) == (0, 2, False)
 
 
@@ -135,12 +137,12 @@ async def test_an_expiry_by_the_flush_is_graded_by_it(services: Services, databa
     await put(services)
     ids = [await start(services, f"user{i}") for i in range(3)]
     for session_id in ids:
-        await services.manager.update_answer(session_id, 0, "A", autosave=True, at=END)
+        await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=END)
     report = await flush(services, END + 1)
     assert (report.sessions_expired, report.attempts_graded) == (3, 3)
     for session_id in ids:
         assert scored(database, session_id) == (2, 2, False)
-        assert (await services.manager.get_session(session_id, at=END + 1)).score == 2
+        assert (await services.sessions.get_session(session_id, at=END + 1)).score == 2
 
 
 async def test_the_flush_grades_what_a_request_could_not(services: Services, database: Database) -> None:
@@ -165,8 +167,8 @@ async def test_the_flush_grades_more_than_a_batch(services: Services, database: 
 async def test_an_abandoned_attempt_has_no_score(services: Services, database: Database) -> None:
     await put(services)
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "A", at=LATER)
-    session = await services.manager.abandon(session_id, at=LATER)
+    await services.sessions.update_answer(session_id, 0, "A", at=LATER)
+    session = await services.sessions.abandon(session_id, at=LATER)
     await flush(services)
     await regrade(services)
     assert (session.score, scored(database, session_id)) == (None, (None, None, False))
@@ -198,17 +200,17 @@ async def test_a_session_opened_again_loses_its_score_until_it_ends(
 ) -> None:
     await put(services)
     session_id = await start(services)
-    assert (await services.manager.get_session(session_id, at=END + 1)).score == 0
-    session = await services.exams.reopen(session_id, 600, WHY, at=END + SECOND)
+    assert (await services.sessions.get_session(session_id, at=END + 1)).score == 0
+    session = await services.administration.reopen(session_id, 600, WHY, at=END + SECOND)
     assert (session.score, session.max_score, scored(database, session_id)) == (
         None,
         None,
         (None, None, False),
     )
-    assert await services.parts.exam_database.results(session_id) is None
-    done = await services.manager.complete(session_id, {"0": "A"}, at=END + 2 * SECOND)
+    assert await services.stores.administration.results(session_id) is None
+    done = await services.sessions.complete(session_id, {"0": "A"}, at=END + 2 * SECOND)
     assert done.score == 2
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_results_over_http(api: Api) -> None:
@@ -255,8 +257,8 @@ async def test_a_corrected_key_changes_scores_when_it_is_said_so(
         "former_score": 2,
         "former_max_score": 2,
     }
-    assert (await services.manager.get_session(wrong, at=LATER)).score == 2
-    assert (await services.records.verify(right)).intact
+    assert (await services.sessions.get_session(wrong, at=LATER)).score == 2
+    assert (await services.audit.verify(right)).intact
 
 
 async def test_a_regrade_done_is_not_done_again(services: Services, database: Database) -> None:
@@ -282,8 +284,8 @@ async def test_a_regrade_grades_expired_attempts_and_leaves_open_ones(
 ) -> None:
     await put(services)
     expired = await start(services)
-    await services.manager.get_session(expired, at=END + 1)
-    await services.manager.create_session("user2", "quiz1", at=END)
+    await services.sessions.get_session(expired, at=END + 1)
+    await services.sessions.create_session("user2", "quiz1", at=END)
     await put(services, keyed(more={"points": 1, "grading": "exact", "key": "x"}))
     assert await regrade(services) == Regrade(1, 1, complete=True)
     assert scored(database, expired) == (0, 3, False)
@@ -347,13 +349,13 @@ async def test_a_regrade_among_late_answers_and_another_correction_ends_right(
     late = []
     for session_id in ids:
         with pytest.raises(SessionExpiredError):
-            await services.manager.update_answer(session_id, 0, "B", at=END + 1)
-        late.append((await services.exams.late_answers(session_id))[0].event)
+            await services.sessions.update_answer(session_id, 0, "B", at=END + 1)
+        late.append((await services.administration.late_answers(session_id))[0].event)
     await put(services, keyed("C"))
     await asyncio.gather(
         regrade(services),
         *(
-            services.exams.accept_late_answer(session_id, event, WHY, at=END + SECOND)
+            services.administration.accept_late_answer(session_id, event, WHY, at=END + SECOND)
             for session_id, event in zip(ids, late, strict=True)
         ),
         put(services, keyed("B")),
@@ -365,7 +367,7 @@ async def test_a_regrade_among_late_answers_and_another_correction_ends_right(
         pass
     assert {scored(database, session_id) for session_id in ids} == {(2, 2, False)}
     for session_id in ids:
-        assert (await services.records.verify(session_id)).intact
+        assert (await services.audit.verify(session_id)).intact
 
 
 async def test_a_key_that_was_corrected_by_deleting_the_quiz_is_another_key(
@@ -373,14 +375,14 @@ async def test_a_key_that_was_corrected_by_deleting_the_quiz_is_another_key(
 ) -> None:
     await put(services)
     session_id = await complete(services, "B")
-    await services.exams.delete_quiz("quiz1")
-    quiz, created, _ = await services.exams.put_quiz(
+    await services.administration.delete_quiz("quiz1")
+    written = await services.administration.put_quiz(
         "quiz1", QuizRules(questions=parse_questions(keyed("B"))), at=LATER
     )
-    assert created
+    assert written.created
     assert await regrade(services) == Regrade(1, 1, complete=True)
     assert scored(database, session_id) == (2, 2, False)
-    assert row(database, session_id)["graded_with"] == quiz.revision
+    assert row(database, session_id)["graded_with"] == written.quiz.revision
 
 
 async def test_a_regrade_over_http(api: Api) -> None:
@@ -407,14 +409,14 @@ async def test_an_ended_attempt_without_key_is_scored_by_hand(
     assert scored(database, session_id) == (points, max_score, False)
     (change,) = changes(database, session_id, "graded")
     assert (float(change["score"]), change["by"], change["reason"]) == (points, "teacher", WHY)
-    assert (await services.records.verify(session_id)).intact
-    results = await services.manager.get_results(session_id, owner="user1", at=LATER)
+    assert (await services.audit.verify(session_id)).intact
+    results = await services.scores.results(session_id, owner="user1", at=LATER)
     assert (results.score, results.max_score, results.questions) == (points, max_score, None)
 
 
 async def test_an_expired_attempt_is_scored_by_hand_and_again(services: Services, database: Database) -> None:
     session_id = await start(services)
-    await services.manager.get_session(session_id, at=END + 1)
+    await services.sessions.get_session(session_id, at=END + 1)
     await score(services, session_id, 5, 10)
     await score(services, session_id, 6, 10)
     assert scored(database, session_id) == (6, 10, False)
@@ -425,7 +427,7 @@ async def test_an_expired_attempt_is_scored_by_hand_and_again(services: Services
 
 async def test_what_can_not_be_scored_by_hand_is_left_alone(services: Services, database: Database) -> None:
     opened, abandoned = await start(services), await start(services, "user2")
-    await services.manager.abandon(abandoned, at=LATER)
+    await services.sessions.abandon(abandoned, at=LATER)
     before = contents(database)
     with pytest.raises(SessionOpenError):
         await score(services, opened)
@@ -502,7 +504,7 @@ async def test_a_score_by_hand_has_no_results_of_a_key_that_is_gone(services: Se
     session_id = await complete(services)
     await put(services, {"essay": {"points": 5}})
     await score(services, session_id, 4, 5)
-    results = await services.manager.get_results(session_id, at=LATER)
+    results = await services.scores.results(session_id, at=LATER)
     assert (results.score, results.max_score, results.questions) == (4, 5, None)
 
 

@@ -15,9 +15,10 @@ import pytest
 import redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
 from tests.conftest import Stores
-from tests.shared_app import app_of, with_tokens
+from tests.harness.service import with_tokens
+from tests.shared_app import app_of
 
 Database = psycopg.Connection[dict[str, object]]
 

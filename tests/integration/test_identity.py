@@ -18,13 +18,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from development_server import ports
 from development_server.authorizer import Authorizer, Verifier
 from development_server.public_keys import Jwks
-from quiz_sessions.models import current_micros
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.runtime.clock import current_micros
 from session_api.app import create_app
 from tests import tokens
 from tests.builders import SECOND
 from tests.conftest import Stores
-from tests.shared_app import app_of, with_tokens
+from tests.harness.service import with_tokens
+from tests.shared_app import app_of
 from tests.tables import Database
 
 NOBODY: Mapping[str, str] | None = None
@@ -284,7 +285,7 @@ async def test_an_attempt_of_another_stays_as_it_is(
     cached: bool,
     state: str,
 ) -> None:
-    manager = services.manager
+    manager = services.sessions
     started = current_micros() - (3600 if state == "overdue" else 0) * SECOND
     session = await manager.create_session("owner", "quiz1", at=started)
     if state == "with a draft":

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import redis
 
-from quiz_sessions.errors import (
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.domain.errors import (
     InvalidInputError,
     LateAnswerNotFoundError,
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
 )
-from quiz_sessions.exams import MAX_CHANGE_SECONDS
-from quiz_sessions.flush import Flusher, FlushReport
-from quiz_sessions.grading import parse_questions
-from quiz_sessions.models import Draft, Drafts, Micros, Session, Status, from_micros, iso
-from quiz_sessions.quizzes import QuizRules
-from quiz_sessions.wiring import Services
+from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.domain.sessions import Session
+from quiz_sessions.domain.timestamps import Micros, from_micros, iso
+from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
+from quiz_sessions.services.flush import FlushReport
 from tests.builders import SECOND, START
 from tests.conftest import Stores
 from tests.gateway import Api, api_of
+from tests.harness.service import flush_at
 from tests.locks import holding
 from tests.tables import Database, changes, contents, events, row
 
@@ -39,34 +42,34 @@ MAX = 2**31 - 1
 
 
 async def put(services: Services, at: Micros = START, **fields: Any) -> None:
-    await services.exams.put_quiz("quiz1", QuizRules(**{"grace_seconds": GRACE, **fields}), at=at)
+    await services.administration.put_quiz("quiz1", QuizRules(**{"grace_seconds": GRACE, **fields}), at=at)
 
 
 async def start(services: Services, user: str = "user1", **fields: Any) -> UUID:
     """A session with ten seconds of grace."""
     await put(services, **fields)
-    return (await services.manager.create_session(user, "quiz1", at=START)).id
+    return (await services.sessions.create_session(user, "quiz1", at=START)).id
 
 
 async def answer(
     services: Services, session_id: UUID, question: int, value: Any, at: Micros, *, autosave: bool = False
 ) -> Session:
-    return await services.manager.update_answer(session_id, question, value, autosave=autosave, at=at)
+    return await services.sessions.update_answer(session_id, question, value, autosave=autosave, at=at)
 
 
 async def answer_late(services: Services, session_id: UUID, answers: dict[str, Any], at: Micros) -> int:
     """The number of the event that keeps them."""
     with pytest.raises(SessionExpiredError):
-        await services.manager.update_answers(session_id, answers, at=at)
-    return (await services.exams.late_answers(session_id))[-1].event
+        await services.sessions.update_answers(session_id, answers, at=at)
+    return (await services.administration.late_answers(session_id))[-1].event
 
 
 async def accept(services: Services, session_id: UUID, event: int, at: Micros = LAST + SECOND) -> Session:
-    return await services.exams.accept_late_answer(session_id, event, WHY, by="teacher", at=at)
+    return await services.administration.accept_late_answer(session_id, event, WHY, by="teacher", at=at)
 
 
 async def flush(services: Services, now: Micros) -> FlushReport:
-    return await Flusher(replace(services.parts, clock=lambda: now)).run()
+    return await flush_at(services, now)
 
 
 @pytest.fixture
@@ -118,7 +121,7 @@ async def test_a_draft_in_the_grace_counts_and_is_marked(
     assert (stored["status"], stored["answers"], stored["late_ms"]) == ("in_progress", {"0": "A"}, late_ms)
     (change,) = changes(database, session_id, "merged")
     assert change.get("late_ms", 0) == late_ms
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_a_draft_in_the_grace_is_merged_by_the_expiry(services: Services, database: Database) -> None:
@@ -127,15 +130,15 @@ async def test_a_draft_in_the_grace_is_merged_by_the_expiry(services: Services, 
     assert (await flush(services, LAST + 1)).sessions_expired == 1
     stored = row(database, session_id)
     assert (stored["status"], stored["answers"], stored["late_ms"]) == ("expired", {"0": "A"}, GRACE * 1000)
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_nothing_expires_within_the_grace(services: Services, database: Database) -> None:
     session_id = await start(services)
-    assert (await services.manager.get_session(session_id, at=LAST)).status is Status.STARTED
+    assert (await services.sessions.get_session(session_id, at=LAST)).status is Status.STARTED
     assert (await flush(services, LAST)).sessions_expired == 0
     assert events(database, session_id) == ["started"]
-    assert (await services.manager.get_session(session_id, at=LAST + 1)).status is Status.EXPIRED
+    assert (await services.sessions.get_session(session_id, at=LAST + 1)).status is Status.EXPIRED
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ async def test_a_completion_in_the_grace_is_of_the_deadline(
     services: Services, database: Database, at: Micros, completed: Micros, late_ms: int
 ) -> None:
     session_id = await start(services)
-    session = await services.manager.complete(session_id, {"0": "A"}, at=at)
+    session = await services.sessions.complete(session_id, {"0": "A"}, at=at)
     assert (session.status, session.completed_at, session.late_ms) == (
         Status.COMPLETED,
         from_micros(completed),
@@ -154,7 +157,7 @@ async def test_a_completion_in_the_grace_is_of_the_deadline(
     )
     assert row(database, session_id)["completed_at"] == from_micros(completed)
     assert changes(database, session_id, "completed")[0]["late_ms"] == late_ms
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_a_completion_behind_the_grace_is_too_late_and_keeps_its_answers(
@@ -162,7 +165,7 @@ async def test_a_completion_behind_the_grace_is_too_late_and_keeps_its_answers(
 ) -> None:
     session_id = await start(services)
     with pytest.raises(SessionExpiredError):
-        await services.manager.complete(session_id, {"0": "A"}, at=LAST + 1)
+        await services.sessions.complete(session_id, {"0": "A"}, at=LAST + 1)
     assert row(database, session_id)["completed_at"] is None
     assert events(database, session_id) == ["started", "expired", "late_answer"]
 
@@ -170,7 +173,7 @@ async def test_a_completion_behind_the_grace_is_too_late_and_keeps_its_answers(
 async def test_a_completion_takes_drafts_of_the_grace(services: Services) -> None:
     session_id = await start(services)
     await answer(services, session_id, 0, "draft", END + SECOND, autosave=True)
-    session = await services.manager.complete(session_id, at=END + 2 * SECOND)
+    session = await services.sessions.complete(session_id, at=END + 2 * SECOND)
     assert (session.answers, session.late_ms) == ({"0": "draft"}, 2000)
 
 
@@ -185,7 +188,7 @@ async def test_an_answer_of_the_grace_held_up_by_a_slow_function_counts_and_is_m
     services: Services, database: Database
 ) -> None:
     session_id = await start(services)
-    await services.manager.get_session(session_id, at=LAST + 1)
+    await services.sessions.get_session(session_id, at=LAST + 1)
     session = await answer(services, session_id, 0, "held up", LAST)
     assert (session.status, session.answers, session.late_ms) == (
         Status.EXPIRED,
@@ -222,10 +225,10 @@ async def test_without_a_grace_the_deadline_is_the_end(services: Services) -> No
 async def test_more_time_makes_a_late_answer_less_late(services: Services) -> None:
     session_id = await start(services)
     await answer(services, session_id, 0, "A", END + 5 * SECOND)
-    less = await services.exams.extend(session_id, 3, WHY, at=END + 5 * SECOND)
+    less = await services.administration.extend(session_id, 3, WHY, at=END + 5 * SECOND)
     assert less.late_ms == 2000
-    assert (await services.exams.extend(session_id, 3, WHY, at=END + 5 * SECOND)).late_ms == 0
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.administration.extend(session_id, 3, WHY, at=END + 5 * SECOND)).late_ms == 0
+    assert (await services.audit.verify(session_id)).intact
 
 
 # A month of grace, or before the deadline, has more milliseconds than an integer
@@ -239,10 +242,10 @@ async def test_the_longest_grace_takes_writes_to_its_end(services: Services, dat
     draft = await answer(services, session_id, 1, "B", MONTH_LATER, autosave=True)
     assert (draft.late_ms, draft.buffered_questions) == (MAX, ["1"])
     assert (await flush(services, MONTH_LATER)).flush_failures == 0
-    session = await services.manager.complete(session_id, {"2": "C"}, at=MONTH_LATER)
+    session = await services.sessions.complete(session_id, {"2": "C"}, at=MONTH_LATER)
     assert (session.answers, session.late_ms) == ({"0": "A", "1": "B", "2": "C"}, MAX)
     assert row(database, session_id)["late_ms"] == MAX
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_the_longest_limit_takes_drafts_from_its_beginning(
@@ -291,24 +294,24 @@ async def test_late_answers_are_listed_in_the_order_of_their_arrival(services: S
 
 
 async def test_a_session_without_late_answers_lists_none(services: Services) -> None:
-    assert await services.exams.late_answers(await start(services)) == []
+    assert await services.administration.late_answers(await start(services)) == []
     with pytest.raises(SessionNotFoundError):
-        await services.exams.late_answers(uuid4())
+        await services.administration.late_answers(uuid4())
 
 
 async def test_a_late_answer_sent_again_is_kept_once(services: Services) -> None:
     session_id = await start(services)
     await answer_late(services, session_id, {"0": "A"}, LAST + 1)
     await answer_late(services, session_id, {"0": "A"}, LAST + 1)
-    assert len(await services.exams.late_answers(session_id)) == 1
+    assert len(await services.administration.late_answers(session_id)) == 1
 
 
 async def test_a_draft_from_behind_the_end_is_a_late_answer(services: Services) -> None:
     session_id = await start(services)
-    await services.parts.cache.put_drafts(session_id, Drafts({"q": Draft("late", LAST + 1)}))
+    await services.stores.valkey.put_drafts(session_id, Drafts({"q": Draft("late", LAST + 1)}))
     await flush(services, LAST + 1)
     await flush(services, LAST + 1)
-    (late,) = await services.exams.late_answers(session_id)
+    (late,) = await services.administration.late_answers(session_id)
     assert late.answers == {"q": {"answer": "late", "at": LAST + 1}}
     assert (await accept(services, session_id, late.event)).answers == {"q": "late"}
 
@@ -330,8 +333,8 @@ async def test_an_accepted_late_answer_counts_and_is_marked(services: Services, 
         "reason": WHY,
         "late_ms": GRACE * 1000 + 1,
     }
-    assert (await services.manager.get_session(session_id, at=LAST + SECOND)).answers == {"0": "A"}
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.sessions.get_session(session_id, at=LAST + SECOND)).answers == {"0": "A"}
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_accepting_again_changes_nothing(services: Services, database: Database) -> None:
@@ -351,7 +354,7 @@ async def test_twenty_simultaneous_acceptances_are_one(services: Services, datab
     assert all(session.answers == {"0": "A"} for session in found)
     assert events(database, session_id).count("late_accepted") == 1
     assert (row(database, session_id)["score"], row(database, session_id)["needs_grading"]) == (1, False)
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_acceptances_that_wait_for_each_other_are_one(
@@ -373,7 +376,7 @@ async def test_of_late_answers_accepted_in_any_order_the_later_one_counts(servic
     second = await answer_late(services, session_id, {"0": "second"}, LAST + 2)
     await accept(services, session_id, second)
     assert (await accept(services, session_id, first)).answers == {"0": "second", "1": "only"}
-    assert [late.accepted for late in await services.exams.late_answers(session_id)] == [True, True]
+    assert [late.accepted for late in await services.administration.late_answers(session_id)] == [True, True]
 
 
 async def test_simultaneous_acceptances_of_two_late_answers_both_count(services: Services) -> None:
@@ -381,7 +384,7 @@ async def test_simultaneous_acceptances_of_two_late_answers_both_count(services:
     one = await answer_late(services, session_id, {"0": "A"}, LAST + 1)
     two = await answer_late(services, session_id, {"1": "B"}, LAST + 2)
     await asyncio.gather(accept(services, session_id, one), accept(services, session_id, two))
-    session = await services.manager.get_session(session_id, at=LAST + SECOND)
+    session = await services.sessions.get_session(session_id, at=LAST + SECOND)
     assert session.answers == {"0": "A", "1": "B"}
 
 
@@ -395,11 +398,11 @@ async def test_an_accepted_late_answer_stands_over_what_was_given_in_time(servic
 async def test_a_late_answer_is_older_than_what_was_given_after_a_reopening(services: Services) -> None:
     session_id = await start(services)
     event = await answer_late(services, session_id, {"0": "late"}, LAST + 1)
-    await services.exams.reopen(session_id, 600, WHY, at=LAST + 2)
+    await services.administration.reopen(session_id, 600, WHY, at=LAST + 2)
     await answer(services, session_id, 0, "newer", LAST + 3)
     session = await accept(services, session_id, event)
     assert (session.status, session.answers) == (Status.IN_PROGRESS, {"0": "newer"})
-    assert (await services.records.verify(session_id)).intact
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_what_is_no_late_answer_can_not_be_accepted(services: Services, database: Database) -> None:
@@ -448,7 +451,7 @@ async def test_an_accepted_late_answer_is_graded(services: Services, database: D
     assert row(database, session_id)["score"] == 1
     session = await accept(services, session_id, event)
     assert (session.score, session.max_score) == (3, 3)
-    assert (await services.manager.get_results(session_id, at=LAST + SECOND)).questions == {
+    assert (await services.scores.results(session_id, at=LAST + SECOND)).questions == {
         "0": {"points": 1, "max_points": 1, "correct": True},
         "1": {"points": 2, "max_points": 2, "correct": True},
     }
@@ -458,7 +461,7 @@ async def test_an_accepted_late_answer_is_graded(services: Services, database: D
 
 async def test_a_late_merge_is_graded(services: Services, database: Database) -> None:
     session_id = await start(services, questions=KEYED)
-    assert (await services.manager.get_session(session_id, at=LAST + 1)).score == 0
+    assert (await services.sessions.get_session(session_id, at=LAST + 1)).score == 0
     assert (await answer(services, session_id, 1, "B", LAST)).score == 2
     assert events(database, session_id) == ["started", "expired", "graded", "late_merge", "graded"]
 
@@ -467,22 +470,22 @@ async def test_a_late_merge_by_the_flush_is_graded(
     services: Services, database: Database, valkey: redis.Redis
 ) -> None:
     session_id = await start(services, questions=KEYED)
-    await services.manager.complete(session_id, {"0": "A"}, at=END)
-    await services.parts.cache.put_drafts(session_id, Drafts({"1": Draft("B", END - 1)}))
+    await services.sessions.complete(session_id, {"0": "A"}, at=END)
+    await services.stores.valkey.put_drafts(session_id, Drafts({"1": Draft("B", END - 1)}))
     report = await flush(services, END + SECOND)
     assert (report.drafts_late, report.attempts_graded) == (1, 1)
     assert (row(database, session_id)["score"], row(database, session_id)["needs_grading"]) == (3, False)
-    assert (await services.manager.get_session(session_id, at=END + SECOND)).score == 3
+    assert (await services.sessions.get_session(session_id, at=END + SECOND)).score == 3
 
 
 async def test_a_late_answer_of_an_abandoned_session_earns_nothing(
     services: Services, database: Database
 ) -> None:
     session_id = await start(services, questions=KEYED)
-    await services.manager.abandon(session_id, at=START)
-    await services.parts.cache.put_drafts(session_id, Drafts({"0": Draft("A", START + 1)}))
+    await services.sessions.abandon(session_id, at=START)
+    await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft("A", START + 1)}))
     await flush(services, START + 1)
-    (late,) = await services.exams.late_answers(session_id)
+    (late,) = await services.administration.late_answers(session_id)
     session = await accept(services, session_id, late.event)
     assert (session.status, session.answers, session.score) == (Status.ABANDONED, {"0": "A"}, None)
     assert row(database, session_id)["needs_grading"] is False
@@ -490,10 +493,10 @@ async def test_a_late_answer_of_an_abandoned_session_earns_nothing(
 
 async def test_a_completed_session_takes_no_answer_in_its_grace(services: Services) -> None:
     session_id = await start(services)
-    await services.manager.complete(session_id, at=END)
+    await services.sessions.complete(session_id, at=END)
     with pytest.raises(SessionClosedError):
         await answer(services, session_id, 0, "A", END + 1)
-    assert await services.exams.late_answers(session_id) == []
+    assert await services.administration.late_answers(session_id) == []
 
 
 async def test_a_late_answer_that_waited_for_its_first_sending_is_recorded_once(
@@ -501,7 +504,7 @@ async def test_a_late_answer_that_waited_for_its_first_sending_is_recorded_once(
 ) -> None:
     session_id = await start(services)
     await flush(services, LAST + 1)
-    settle = services.parts.database.settle
+    settle = services.stores.attempts.settle
     late = {session_id: Drafts({"0": Draft("A", LAST + 1)})}
     with holding(stores, "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", session_id) as held:
         first = await held.behind(settle(late, LAST + 1, wait=True))

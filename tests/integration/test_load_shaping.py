@@ -10,10 +10,12 @@ import httpx
 import psycopg
 import pytest
 
-from quiz_sessions.models import Draft, Drafts, current_micros
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.runtime.clock import current_micros
 from tests.conftest import Stores
-from tests.shared_app import app_of, with_steady_load
+from tests.harness.service import with_steady_backpressure
+from tests.shared_app import app_of
 
 PAUSE = "next_autosave_after_ms"
 
@@ -21,7 +23,7 @@ PAUSE = "next_autosave_after_ms"
 @pytest.fixture
 def steady(services: Services) -> Services:
     """A process whose pauses have no jitter."""
-    return with_steady_load(services)
+    return with_steady_backpressure(services)
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ async def test_the_pause_grows_with_the_sessions_that_wait_for_the_flush(
 ) -> None:
     session = await start(http)
     for n in range(999):
-        await steady.parts.cache.put_drafts(UUID(int=n), Drafts({"0": Draft("A", current_micros())}))
+        await steady.stores.valkey.put_drafts(UUID(int=n), Drafts({"0": Draft("A", current_micros())}))
     assert await autosave(http, session) == 15_000
     # Also for those who only read.
     assert (await http.get(f"/sessions/{session['id']}")).json()[PAUSE] == 15_000

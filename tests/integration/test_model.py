@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -18,7 +18,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from quiz_sessions.errors import (
+from quiz_sessions.bootstrap import build_services
+from quiz_sessions.domain.errors import (
     DeadlineMovedError,
     LateAnswerNotFoundError,
     QuizSessionsError,
@@ -27,14 +28,14 @@ from quiz_sessions.errors import (
     SessionStateError,
     VersionConflictError,
 )
-from quiz_sessions.flush import Flusher
-from quiz_sessions.grading import parse_questions
-from quiz_sessions.history import COMPARED, differences, replay
-from quiz_sessions.models import Session, from_micros
-from quiz_sessions.quizzes import QuizRules
-from quiz_sessions.wiring import build_services
+from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.domain.replay import COMPARED, differences, replay
+from quiz_sessions.domain.sessions import Session
+from quiz_sessions.domain.timestamps import from_micros
 from tests.builders import SECOND, START
 from tests.conftest import Stores
+from tests.harness.service import rebuilt
 
 LIMIT = 1800 * SECOND
 KEY = {"0": "A", "1": 1}
@@ -328,10 +329,10 @@ class SideBySide(RuleBasedStateMachine):
             self.runner.close()
 
     def the_trail_tells_the_same(self) -> None:
-        found = self.runner.run(self.services.records.verify(self.session_id))
+        found = self.runner.run(self.services.audit.verify(self.session_id))
         assert found.intact, found
-        (row,) = self.runner.run(self.services.parts.database.get([self.session_id]))
-        trail = self.runner.run(self.services.parts.record_database.trail(self.session_id))
+        (row,) = self.runner.run(self.services.stores.attempts.get([self.session_id]))
+        trail = self.runner.run(self.services.stores.audit.events(self.session_id))
         told = replay(row, trail)
         assert {name: getattr(told, name) for name in COMPARED} == {
             name: getattr(row, name) for name in COMPARED
@@ -345,8 +346,8 @@ class SideBySide(RuleBasedStateMachine):
             {**{name: {"grading": "exact", "key": key} for name, key in KEY.items()}, "2": {"points": 5}}
         )
         quiz = QuizRules(time_limit_seconds=LIMIT // SECOND, grace_seconds=grace, questions=questions)
-        self.runner.run(self.services.exams.put_quiz("quiz", quiz, at=START))
-        session = self.run(self.services.manager.create_session("user", "quiz", at=START))
+        self.runner.run(self.services.administration.put_quiz("quiz", quiz, at=START))
+        session = self.run(self.services.sessions.create_session("user", "quiz", at=START))
         self.session_id = session.id
         self.model.grace = grace * SECOND
 
@@ -376,7 +377,7 @@ class SideBySide(RuleBasedStateMachine):
         act = self.model.autosave if autosave else self.model.commit
         self.both(
             lambda: act(new, self.now, None),
-            self.services.manager.update_answer(
+            self.services.sessions.update_answer(
                 self.session_id, question, answer, autosave=autosave, at=self.now
             ),
         )
@@ -395,7 +396,7 @@ class SideBySide(RuleBasedStateMachine):
         act = self.model.autosave if autosave else self.model.commit
         self.both(
             lambda: act(new, at, known),
-            self.services.manager.update_answer(
+            self.services.sessions.update_answer(
                 self.session_id, question, answer, version=known, autosave=autosave, at=at
             ),
         )
@@ -414,7 +415,7 @@ class SideBySide(RuleBasedStateMachine):
         deadline = None if known is None else from_micros(known)
         self.both(
             lambda: self.model.finish("completed", new, at, known),
-            self.services.manager.complete(self.session_id, given, deadline=deadline, at=at),
+            self.services.sessions.complete(self.session_id, given, deadline=deadline, at=at),
         )
 
     @rule(early=earnest)
@@ -423,7 +424,7 @@ class SideBySide(RuleBasedStateMachine):
             return
         self.both(
             lambda: self.model.finish("abandoned", {}, self.now),
-            self.services.manager.abandon(self.session_id, at=self.now),
+            self.services.sessions.abandon(self.session_id, at=self.now),
         )
 
     @rule(seconds=st.sampled_from([1, 60, 600, -1, -60, -600, -7200]), later=pauses)
@@ -431,7 +432,7 @@ class SideBySide(RuleBasedStateMachine):
         self.now += later
         self.both(
             lambda: self.model.extend(seconds, self.now),
-            self.services.exams.extend(self.session_id, seconds, "why", at=self.now),
+            self.services.administration.extend(self.session_id, seconds, "why", at=self.now),
         )
 
     @rule(seconds=st.sampled_from([1, 300]), later=pauses)
@@ -439,12 +440,12 @@ class SideBySide(RuleBasedStateMachine):
         self.now += later
         self.both(
             lambda: self.model.reopen(seconds, self.now),
-            self.services.exams.reopen(self.session_id, seconds, "why", at=self.now),
+            self.services.administration.reopen(self.session_id, seconds, "why", at=self.now),
         )
 
     @rule(number=st.integers(0, 2))
     def accept_a_late_answer(self, number: int) -> None:
-        listed = self.runner.run(self.services.exams.late_answers(self.session_id))
+        listed = self.runner.run(self.services.administration.late_answers(self.session_id))
         kept = [
             {name: (value["answer"], value["at"]) for name, value in late.answers.items()} for late in listed
         ]
@@ -453,13 +454,13 @@ class SideBySide(RuleBasedStateMachine):
         event = listed[number].event if number < len(listed) else 0
         self.both(
             lambda: self.model.accept(number),
-            self.services.exams.accept_late_answer(self.session_id, event, "why", at=self.now),
+            self.services.administration.accept_late_answer(self.session_id, event, "why", at=self.now),
         )
 
     @rule()
     def flush(self) -> None:
         services = self.services
-        flusher = Flusher(replace(services.parts, clock=lambda: self.now))
+        flusher = rebuilt(services, clock=lambda: self.now).flusher
         # A row takes one event a run; drafts from both sides of its end are done after the second.
         for _ in range(3):
             report = self.runner.run(flusher.run())
@@ -490,7 +491,7 @@ class SideBySide(RuleBasedStateMachine):
     def both_show_the_same(self) -> None:
         if self.session_id.int == 0:
             return
-        session = self.run(self.services.manager.get_session(self.session_id, at=self.now))
+        session = self.run(self.services.sessions.get_session(self.session_id, at=self.now))
         assert {name: getattr(session, name) for name in self.model.shown(self.now)} == self.model.shown(
             self.now
         )

@@ -9,10 +9,12 @@ import psycopg
 import pytest
 import redis
 
-from quiz_sessions.cache import StoredDrafts
-from quiz_sessions.database import Outcome
-from quiz_sessions.models import Attempt, Draft, Drafts, Micros, Status
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.attempts import Attempt, Status
+from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.domain.outcomes import WriteOutcome
+from quiz_sessions.domain.timestamps import Micros
+from quiz_sessions.stores.valkey import StoredDrafts
 from tests.builders import SECOND, START
 from tests.protocol import model
 from tests.tables import Database, events
@@ -56,7 +58,7 @@ class Both:
 
     def __init__(self, services: Services, session_id: UUID, dice: random.Random) -> None:
         self.id = session_id
-        self.parts = services.parts
+        self.real = services.stores
         self.dice = dice
         self.protocol = model.Protocol()
         row = model.Row("open", (None,) * model.QUESTIONS, 0, 0, DEADLINE)
@@ -85,29 +87,29 @@ class Both:
         write = self.some_write()
         self.stores, (outcome, row) = self.protocol.write(self.stores, write)
         answers = {str(q): value for q, value in write.answers}
-        found = await self.parts.database.write_answers(
+        found = await self.real.attempts.write_answers(
             self.id, answers, moment(write.at), version=write.version
         )
         assert found is not None
-        assert found[0] == Outcome(outcome)
-        self.same_row(row, found[1])
+        assert found.outcome == WriteOutcome(outcome)
+        self.same_row(row, found.attempt)
 
     async def finish(self) -> None:
         write, drafts = self.some_write(), self.some_drafts()
         self.stores, (outcome, row) = self.protocol.finish(self.stores, write, drafts)
         answers = {str(q): value for q, value in write.answers}
-        found = await self.parts.database.finish(
+        found = await self.real.attempts.finish(
             self.id, Status.COMPLETED, drafts_of(drafts), answers, moment(write.at), version=write.version
         )
         assert found is not None
-        assert found[0] == Outcome(outcome)
-        self.same_row(row, found[1])
+        assert found.outcome == WriteOutcome(outcome)
+        self.same_row(row, found.attempt)
 
     async def settle(self) -> None:
         drafts, now = self.some_drafts(), self.dice.randint(0, 7)
         _, trail = self.protocol.read_trail(self.stores)
         self.stores, (row, kind, late) = self.protocol.settle(self.stores, drafts, now, False, trail)
-        (settled,) = await self.parts.database.settle({self.id: drafts_of(drafts)}, moment(now))
+        (settled,) = await self.real.attempts.settle({self.id: drafts_of(drafts)}, moment(now))
         assert settled.settlement == kind
         assert settled.late == {str(q) for q in late}
         self.same_row(row, settled.attempt)
@@ -116,12 +118,12 @@ class Both:
         drafts = self.some_write().drafts
         self.stores, _ = self.protocol.put_drafts(self.stores, drafts)
         self.stores, _ = self.protocol.set_mark(self.stores, drafts)
-        await self.parts.cache.put_drafts(self.id, drafts_of(drafts))
+        await self.real.valkey.put_drafts(self.id, drafts_of(drafts))
 
     async def read_for_a_flush(self) -> None:
-        (held,) = await self.parts.cache.read_many([self.id])
+        (held,) = await self.real.valkey.read_many([self.id])
         self.read.append((self.stores.valkey.drafts, held))
-        for _, mark in await self.parts.cache.dirty(0, 0, 10):
+        for _, mark in await self.real.valkey.dirty(0, 0, 10):
             assert self.stores.valkey.mark is not None
             self.marks.append((self.stores.valkey.mark, mark))
 
@@ -131,34 +133,34 @@ class Both:
             questions = self.dice.choice(((0,), (1,), (0, 1)))
             self.stores, _ = self.protocol.put_session(self.stores, row)
             self.stores, _ = self.protocol.drop_superseded(self.stores, row, questions)
-            await self.parts.cache.put_committed(attempt, map(str, questions))
+            await self.real.valkey.put_committed(attempt, map(str, questions))
 
     async def refresh(self) -> None:
         if self.rows:
             row, attempt = self.dice.choice(self.rows)
             self.stores, _ = self.protocol.put_session(self.stores, row, True)
-            await self.parts.cache.refresh([attempt])
+            await self.real.valkey.refresh([attempt])
 
     async def clear(self) -> None:
         if self.read:
             drafts, held = self.dice.choice(self.read)
             self.stores, _ = self.protocol.clear_drafts(self.stores, drafts)
-            await self.parts.cache.put_settled([], {self.id: held.raw}, {})
+            await self.real.valkey.put_settled([], [], {self.id: held.raw}, {})
 
     async def acknowledge(self) -> None:
         if self.marks:
             mark, score = self.dice.choice(self.marks)
             self.stores, _ = self.protocol.acknowledge(self.stores, mark)
-            await self.parts.cache.put_settled([], {}, {self.id: score})
+            await self.real.valkey.put_settled([], [], {}, {self.id: score})
 
     async def compare(self, database: Database) -> None:
-        (attempt,) = await self.parts.database.get([self.id])
+        (attempt,) = await self.real.attempts.get([self.id])
         assert row_of(attempt) == plain(self.stores.row)
         assert events(database, self.id) == [event.kind for event in self.stores.events]
-        drafts, cached = await self.parts.cache.read(self.id)
-        assert drafts == drafts_of(self.stores.valkey.drafts)
-        assert (cached and row_of(cached)) == plain(self.stores.valkey.cached)
-        assert bool(await self.parts.cache.dirty(0, 0, 10)) == (self.stores.valkey.mark is not None)
+        held = await self.real.valkey.read(self.id)
+        assert held.drafts == drafts_of(self.stores.valkey.drafts)
+        assert (held.attempt and row_of(held.attempt)) == plain(self.stores.valkey.cached)
+        assert bool(await self.real.valkey.dirty(0, 0, 10)) == (self.stores.valkey.mark is not None)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -166,7 +168,7 @@ async def test_the_stores_do_what_the_model_of_the_protocol_says(
     services: Services, database: psycopg.Connection[dict[str, object]], valkey: redis.Redis, seed: int
 ) -> None:
     dice = random.Random(seed)
-    session = await services.manager.create_session("user1", "quiz1", at=START)
+    session = await services.sessions.create_session("user1", "quiz1", at=START)
     both = Both(services, session.id, dice)
     steps = [
         *[both.write, both.write, both.settle, both.put_drafts, both.put_drafts, both.read_for_a_flush],

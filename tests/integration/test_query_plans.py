@@ -9,9 +9,10 @@ import psycopg
 import pytest
 import redis
 
-from quiz_sessions.models import Micros, current_micros
-from quiz_sessions.quizzes import QuizRules
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.domain.timestamps import Micros
+from quiz_sessions.runtime.clock import current_micros
 from tests.conftest import Stores
 
 MANY = 20_000
@@ -20,23 +21,23 @@ SECOND: Micros = 1_000_000
 Operation = Callable[[Services, UUID, UUID], Awaitable[object]]
 
 OPERATIONS: dict[str, Operation] = {
-    "start": lambda s, one, ended: s.manager.create_session("somebody", "quiz1", idempotency_key="key"),
-    "start under rules": lambda s, one, ended: s.manager.create_session("user1", "ruled"),
-    "read": lambda s, one, ended: s.manager.get_session(one),
-    "deadline": lambda s, one, ended: s.manager.get_deadline(one),
-    "answer": lambda s, one, ended: s.manager.update_answers(one, {"1": "A"}),
-    "autosave": lambda s, one, ended: s.manager.update_answers(one, {"1": "A"}, autosave=True),
-    "complete": lambda s, one, ended: s.manager.complete(one, {"1": "A"}),
-    "abandon": lambda s, one, ended: s.manager.abandon(one),
-    "extend": lambda s, one, ended: s.exams.extend(one, 60, "late"),
-    "reopen": lambda s, one, ended: s.exams.reopen(ended, 60, "again"),
-    "late answers": lambda s, one, ended: s.exams.late_answers(ended),
-    "extra time": lambda s, one, ended: s.exams.put_accommodation("user1", "quiz1", 60, "more time"),
-    "list a user's": lambda s, one, ended: s.records.find(user_id="user7"),
-    "list a quiz's": lambda s, one, ended: s.records.find(quiz_id="quiz7"),
-    "trail": lambda s, one, ended: s.records.trail(one),
-    "at a version": lambda s, one, ended: s.records.at_version(one, 0),
-    "verify": lambda s, one, ended: s.records.verify(one),
+    "start": lambda s, one, ended: s.sessions.create_session("somebody", "quiz1", idempotency_key="key"),
+    "start under rules": lambda s, one, ended: s.sessions.create_session("user1", "ruled"),
+    "read": lambda s, one, ended: s.sessions.get_session(one),
+    "deadline": lambda s, one, ended: s.sessions.get_deadline(one),
+    "answer": lambda s, one, ended: s.sessions.update_answers(one, {"1": "A"}),
+    "autosave": lambda s, one, ended: s.sessions.update_answers(one, {"1": "A"}, autosave=True),
+    "complete": lambda s, one, ended: s.sessions.complete(one, {"1": "A"}),
+    "abandon": lambda s, one, ended: s.sessions.abandon(one),
+    "extend": lambda s, one, ended: s.administration.extend(one, 60, "late"),
+    "reopen": lambda s, one, ended: s.administration.reopen(ended, 60, "again"),
+    "late answers": lambda s, one, ended: s.administration.late_answers(ended),
+    "extra time": lambda s, one, ended: s.administration.put_accommodation("user1", "quiz1", 60, "more time"),
+    "list a user's": lambda s, one, ended: s.audit.find(user_id="user7"),
+    "list a quiz's": lambda s, one, ended: s.audit.find(quiz_id="quiz7"),
+    "trail": lambda s, one, ended: s.audit.events(one),
+    "at a version": lambda s, one, ended: s.audit.at_version(one, 0),
+    "verify": lambda s, one, ended: s.audit.verify(one),
     "flush": lambda s, one, ended: s.flusher.run(),
 }
 
@@ -89,12 +90,12 @@ def scans(stores: Stores) -> dict[str, int]:
 async def perform(stores: Stores, operation: Operation) -> None:
     """Prepare two attempts of a moment ago, then the operation alone is counted."""
     services = build_services(stores.settings)
-    one = (await services.manager.create_session("user1", "quiz1")).id
+    one = (await services.sessions.create_session("user1", "quiz1")).id
     an_hour_ago = current_micros() - 3600 * SECOND
-    ended = (await services.manager.create_session("user1", "quiz2", at=an_hour_ago)).id
-    await services.exams.put_quiz("ruled", QuizRules(time_limit_seconds=60, max_attempts=None))
-    await services.manager.get_session(ended)
-    await services.manager.update_answers(one, {"2": "B"}, autosave=True)
+    ended = (await services.sessions.create_session("user1", "quiz2", at=an_hour_ago)).id
+    await services.administration.put_quiz("ruled", QuizRules(time_limit_seconds=60, max_attempts=None))
+    await services.sessions.get_session(ended)
+    await services.sessions.update_answers(one, {"2": "B"}, autosave=True)
     await services.close()
     with redis.Redis.from_url(stores.redis_url) as valkey:
         valkey.delete(f"session:{one}", f"session:{ended}")

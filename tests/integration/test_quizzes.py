@@ -13,7 +13,9 @@ import httpx
 import pytest
 import redis
 
-from quiz_sessions.errors import (
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.errors import (
     ActiveAttemptError,
     AttemptsExhaustedError,
     QuizClosedError,
@@ -23,10 +25,10 @@ from quiz_sessions.errors import (
     ResultsHiddenError,
     SessionOpenError,
 )
-from quiz_sessions.grading import parse_questions
-from quiz_sessions.models import Micros, Session, Status, from_micros, iso
-from quiz_sessions.quizzes import QuizRules, ShowResults, WhenActive
-from quiz_sessions.wiring import Services
+from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.quizzes import QuizRules, ShowResults, WhenActive
+from quiz_sessions.domain.sessions import Session
+from quiz_sessions.domain.timestamps import Micros, from_micros, iso
 from tests.builders import SECOND, START
 from tests.conftest import Stores
 from tests.gateway import STAFF, Api, api_of
@@ -42,11 +44,11 @@ REASON = {"reason": "because"}
 
 
 async def put(services: Services, at: Micros = START, **fields: Any) -> None:
-    await services.exams.put_quiz("quiz1", QuizRules(**fields), at=at)
+    await services.administration.put_quiz("quiz1", QuizRules(**fields), at=at)
 
 
 async def start(services: Services, user: str = "user1", at: Micros = START, **more: Any) -> Session:
-    return await services.manager.create_session(user, "quiz1", at=at, **more)
+    return await services.sessions.create_session(user, "quiz1", at=at, **more)
 
 
 async def start_twenty(
@@ -75,10 +77,10 @@ async def api(services: Services) -> AsyncIterator[Api]:
 
 async def test_an_unregistered_quiz_works_with_defaults(services: Services) -> None:
     session = await start(services)
-    deadline = await services.manager.get_deadline(session.id, at=START)
+    deadline = await services.sessions.get_deadline(session.id, at=START)
     assert (deadline.time_limit_seconds, deadline.grace_seconds, deadline.closes_at) == (1800, 0, None)
-    await services.manager.complete(session.id, {"0": "A"}, at=LATER)
-    results = await services.manager.get_results(session.id, at=LATER)
+    await services.sessions.complete(session.id, {"0": "A"}, at=LATER)
+    results = await services.scores.results(session.id, at=LATER)
     assert (results.score, results.max_score, results.questions) == (None, None, None)
 
 
@@ -133,10 +135,10 @@ async def test_a_put_replaces_every_rule(api: Api) -> None:
 async def test_a_deleted_quiz_is_forgotten_and_its_attempts_stay(api: Api, services: Services) -> None:
     await put(services, time_limit_seconds=60)
     session = await start(services)
-    await services.manager.complete(session.id, at=LATER)
+    await services.sessions.complete(session.id, at=LATER)
     assert (await api("DELETE", "/quizzes/quiz1")).status_code == 204
     assert (await api("GET", "/quizzes/quiz1")).status_code == 404
-    assert (await services.manager.get_session(session.id, at=LATER)).status is Status.COMPLETED
+    assert (await services.sessions.get_session(session.id, at=LATER)).status is Status.COMPLETED
     assert (await start(services)).time_remaining == 1800
 
 
@@ -145,19 +147,19 @@ async def test_a_quiz_with_open_attempts_is_not_deleted(api: Api, services: Serv
     session = await start(services)
     reply = await api("DELETE", "/quizzes/quiz1")
     assert (reply.status_code, reply.json()["code"]) == (409, "quiz_in_use")
-    assert (await services.exams.get_quiz("quiz1")).rules.time_limit_seconds == 60
-    await services.manager.abandon(session.id, at=LATER)
-    await services.exams.delete_quiz("quiz1")
+    assert (await services.administration.get_quiz("quiz1")).rules.time_limit_seconds == 60
+    await services.sessions.abandon(session.id, at=LATER)
+    await services.administration.delete_quiz("quiz1")
     with pytest.raises(QuizNotFoundError):
-        await services.exams.get_quiz("quiz1")
+        await services.administration.get_quiz("quiz1")
 
 
 async def test_a_quiz_is_not_deleted_under_a_start(services: Services, stores: Stores) -> None:
     await put(services, time_limit_seconds=60)
-    await services.exams.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
+    await services.administration.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
     with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
         starting = await held.behind(start(services))
-        deleting = await held.behind(services.exams.delete_quiz("quiz1"))
+        deleting = await held.behind(services.administration.delete_quiz("quiz1"))
         held.release()
         assert (await starting).time_remaining == 60
         with pytest.raises(QuizInUseError):
@@ -311,8 +313,8 @@ async def test_twenty_simultaneous_starts_do_not_pass_max_attempts(
 
 async def test_ended_attempts_count_also_abandoned_ones(services: Services, database: Database) -> None:
     await put(services, max_attempts=2)
-    await services.manager.abandon((await start(services)).id, at=LATER)
-    await services.manager.complete((await start(services)).id, at=LATER)
+    await services.sessions.abandon((await start(services)).id, at=LATER)
+    await services.sessions.complete((await start(services)).id, at=LATER)
     before = contents(database)
     with pytest.raises(AttemptsExhaustedError):
         await start(services, at=LATER)
@@ -328,12 +330,12 @@ async def test_more_attempts_can_be_allowed_and_fewer_end_none(services: Service
     await put(services, max_attempts=1)
     with pytest.raises(AttemptsExhaustedError):
         await start(services)
-    assert (await services.manager.get_session(first.id, at=LATER)).status is Status.STARTED
+    assert (await services.sessions.get_session(first.id, at=LATER)).status is Status.STARTED
 
 
 async def test_extra_time_given_before_the_first_start_costs_no_attempt(services: Services) -> None:
     await put(services, max_attempts=1)
-    await services.exams.put_accommodation("user1", "quiz1", 60, "slow", at=START)
+    await services.administration.put_accommodation("user1", "quiz1", 60, "slow", at=START)
     assert (await start(services)).attempt_no == 1
 
 
@@ -358,8 +360,8 @@ async def test_new_starts_another_attempt_beside_the_open_one(services: Services
 async def test_resume_finds_the_open_attempt_with_its_answers_and_drafts(services: Services) -> None:
     await put(services, when_active=WhenActive.RESUME)
     first = await start(services)
-    await services.manager.update_answer(first.id, 0, "A", at=LATER)
-    await services.manager.update_answer(first.id, 1, "B", autosave=True, at=LATER)
+    await services.sessions.update_answer(first.id, 0, "A", at=LATER)
+    await services.sessions.update_answer(first.id, 1, "B", autosave=True, at=LATER)
     again = await start(services, at=LATER + SECOND)
     assert (again.id, again.resumed, again.replayed) == (first.id, True, False)
     assert again.answers == {"0": "A", "1": "B"}
@@ -413,7 +415,7 @@ async def test_starts_that_waited_for_the_one_that_took_the_last_attempt_find_it
     services: Services, stores: Stores, when_active: WhenActive, key: str | None, max_attempts: int | None
 ) -> None:
     await put(services, when_active=when_active, max_attempts=max_attempts)
-    await services.exams.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
+    await services.administration.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
     with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
         waiting = [await held.behind(start(services, idempotency_key=key)) for _ in range(4)]
         held.release()
@@ -432,7 +434,7 @@ async def test_starts_that_waited_for_the_one_that_took_the_last_attempt_find_it
 async def test_an_ended_attempt_is_in_nobodys_way(services: Services, when_active: WhenActive) -> None:
     await put(services, when_active=when_active)
     first = await start(services)
-    await services.manager.complete(first.id, at=LATER)
+    await services.sessions.complete(first.id, at=LATER)
     again = await start(services, at=LATER)
     assert (again.attempt_no, again.resumed) == (2, False)
 
@@ -443,7 +445,7 @@ async def test_of_twenty_simultaneous_starts_over_an_overdue_attempt_one_is_new(
 ) -> None:
     await put(services, when_active=when_active)
     first = await start(services)
-    await services.manager.update_answer(first.id, 0, "draft", autosave=True, at=END)
+    await services.sessions.update_answer(first.id, 0, "draft", autosave=True, at=END)
     sessions, refused = await start_twenty(services, at=END + 1)
     (second,) = created(sessions)
     assert second.attempt_no == 2
@@ -480,10 +482,10 @@ async def test_an_overdue_attempt_is_resumed_to_the_end_of_its_grace(services: S
 
 async def test_users_and_quizzes_do_not_stand_in_each_others_way(services: Services) -> None:
     await put(services, when_active=WhenActive.REJECT, max_attempts=1)
-    await services.exams.put_quiz("quiz2", QuizRules(when_active=WhenActive.REJECT), at=START)
+    await services.administration.put_quiz("quiz2", QuizRules(when_active=WhenActive.REJECT), at=START)
     await start(services)
     assert (await start(services, "user2")).attempt_no == 1
-    assert (await services.manager.create_session("user1", "quiz2", at=START)).attempt_no == 1
+    assert (await services.sessions.create_session("user1", "quiz2", at=START)).attempt_no == 1
 
 
 @pytest.mark.parametrize("when_active", ONE_OPEN)
@@ -533,7 +535,7 @@ async def test_a_change_of_the_quiz_that_waits_for_a_start_reaches_its_attempt(
     services: Services, stores: Stores, database: Database, valkey: redis.Redis
 ) -> None:
     await put(services, time_limit_seconds=60)
-    await services.exams.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
+    await services.administration.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
     with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
         starting = await held.behind(start(services))
         changing = await held.behind(put(services, time_limit_seconds=90))
@@ -541,13 +543,15 @@ async def test_a_change_of_the_quiz_that_waits_for_a_start_reaches_its_attempt(
         session = await starting
         await changing
     assert row(database, session.id)["time_limit_seconds"] == 90
-    assert (await services.manager.get_session(session.id, at=START)).time_remaining == 90
+    assert (await services.sessions.get_session(session.id, at=START)).time_remaining == 90
 
 
 async def test_a_start_that_waits_for_extra_time_has_it(services: Services, stores: Stores) -> None:
     first = await start(services)
     with holding(stores, "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", first.id) as held:
-        giving = await held.behind(services.exams.put_accommodation("user1", "quiz1", 600, "slow", at=START))
+        giving = await held.behind(
+            services.administration.put_accommodation("user1", "quiz1", 600, "slow", at=START)
+        )
         starting = await held.behind(start(services))
         held.release()
         await giving
@@ -560,7 +564,7 @@ async def test_extra_time_reaches_every_attempt_that_is_started_with_it(
     users = [f"user{i}" for i in range(10)]
     await asyncio.gather(
         *(start(services, user) for user in users),
-        *(services.exams.put_accommodation(user, "quiz1", 600, "slow", at=START) for user in users),
+        *(services.administration.put_accommodation(user, "quiz1", 600, "slow", at=START) for user in users),
     )
     found = database.execute("SELECT accommodation_seconds, expires_at FROM quiz_attempts").fetchall()
     assert found == [{"accommodation_seconds": 600, "expires_at": CLOSES + timedelta(seconds=600)}] * 10
@@ -572,7 +576,7 @@ async def test_every_start_follows_the_last_of_many_changes(services: Services, 
         *(start(services, f"user{i}") for i in range(10)),
         *(put(services, time_limit_seconds=1001 + i) for i in range(5)),
     )
-    limit = (await services.exams.get_quiz("quiz1")).rules.time_limit_seconds
+    limit = (await services.administration.get_quiz("quiz1")).rules.time_limit_seconds
     found = database.execute("SELECT DISTINCT time_limit_seconds FROM quiz_attempts").fetchall()
     assert found == [{"time_limit_seconds": limit}]
 
@@ -688,22 +692,22 @@ async def test_a_student_sees_results_when_the_quiz_shows_them(
 ) -> None:
     await put(services, show_results=show, closes_at=closes, questions=QUESTION)
     session = await start(services)
-    await services.manager.complete(session.id, {"0": "B"}, at=LATER)
-    staff = await services.manager.get_results(session.id, at=at)
+    await services.sessions.complete(session.id, {"0": "B"}, at=LATER)
+    staff = await services.scores.results(session.id, at=at)
     assert (staff.score, staff.max_score) == (1, 1)
     if shown:
-        assert await services.manager.get_results(session.id, owner="user1", at=at) == staff
+        assert await services.scores.results(session.id, owner="user1", at=at) == staff
     else:
         with pytest.raises(ResultsHiddenError):
-            await services.manager.get_results(session.id, owner="user1", at=at)
+            await services.scores.results(session.id, owner="user1", at=at)
 
 
 @pytest.mark.parametrize("owner", [None, "user1"])
 async def test_an_open_session_has_no_results_yet(services: Services, owner: str | None) -> None:
     session = await start(services)
     with pytest.raises(SessionOpenError):
-        await services.manager.get_results(session.id, owner=owner, at=END)
-    assert (await services.manager.get_results(session.id, owner=owner, at=END + 1)).score is None
+        await services.scores.results(session.id, owner=owner, at=END)
+    assert (await services.scores.results(session.id, owner=owner, at=END + 1)).score is None
 
 
 async def test_hidden_results_are_a_403_to_a_student_alone(services: Services) -> None:
@@ -723,7 +727,7 @@ async def test_a_change_of_the_quiz_says_who_and_why_in_the_trail(
     services: Services, database: Database
 ) -> None:
     session = await start(services)
-    await services.exams.put_quiz("quiz1", QuizRules(time_limit_seconds=60), by="teacher", at=START)
+    await services.administration.put_quiz("quiz1", QuizRules(time_limit_seconds=60), by="teacher", at=START)
     (change,) = changes(database, session.id, "rescheduled")
     assert (change["by"], change["reason"]) == ("teacher", "the quiz was changed")
     assert change["time_limit_seconds"] == 60

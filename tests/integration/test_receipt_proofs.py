@@ -13,11 +13,11 @@ import httpx
 import jwt
 import pytest
 
-from quiz_sessions.grading import parse_questions
-from quiz_sessions.models import to_micros
-from quiz_sessions.quizzes import QuizRules
-from quiz_sessions.receipts import MAX_CHARACTERS
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.domain.timestamps import to_micros
+from quiz_sessions.services.receipts import MAX_CHARACTERS
 from tests.builders import SECOND, START
 from tests.conftest import Stores
 from tests.shared_app import app_of
@@ -82,10 +82,10 @@ async def test_a_receipt_says_what_the_reply_says(client: httpx.AsyncClient, dat
 
 
 async def test_giving_up_has_a_receipt(services: Services) -> None:
-    session = await services.manager.create_session("user1", "quiz1", at=START)
-    given_up = await services.manager.abandon(session.id, at=LATER)
+    session = await services.sessions.create_session("user1", "quiz1", at=START)
+    given_up = await services.sessions.abandon(session.id, at=LATER)
     assert given_up.receipt is not None
-    assert (await services.records.prove(given_up.receipt, {})).recorded
+    assert (await services.audit.prove(given_up.receipt, {})).recorded
 
 
 async def test_a_repeated_write_has_a_receipt_too(client: httpx.AsyncClient) -> None:
@@ -97,20 +97,20 @@ async def test_a_repeated_write_has_a_receipt_too(client: httpx.AsyncClient) -> 
 
 
 async def test_a_write_in_the_grace_has_a_receipt(services: Services) -> None:
-    await services.exams.put_quiz("quiz1", QuizRules(grace_seconds=60), at=START)
-    session = await services.manager.create_session("user1", "quiz1", at=START)
-    late = await services.manager.update_answer(session.id, 0, "A", at=START + 1801 * SECOND)
+    await services.administration.put_quiz("quiz1", QuizRules(grace_seconds=60), at=START)
+    session = await services.sessions.create_session("user1", "quiz1", at=START)
+    late = await services.sessions.update_answer(session.id, 0, "A", at=START + 1801 * SECOND)
     assert late.late_ms == 1000
     assert late.receipt is not None
-    assert (await services.records.prove(late.receipt, {"0": "A"})).recorded
+    assert (await services.audit.prove(late.receipt, {"0": "A"})).recorded
 
 
 async def test_what_was_in_time_and_arrived_after_the_expiry_has_a_receipt(services: Services) -> None:
-    session = await services.manager.create_session("user1", "quiz1", at=START)
-    await services.manager.get_session(session.id, at=START + 1801 * SECOND)
-    held_up = await services.manager.update_answer(session.id, 0, "A", at=START + 1800 * SECOND)
+    session = await services.sessions.create_session("user1", "quiz1", at=START)
+    await services.sessions.get_session(session.id, at=START + 1801 * SECOND)
+    held_up = await services.sessions.update_answer(session.id, 0, "A", at=START + 1800 * SECOND)
     assert held_up.receipt is not None
-    assert (await services.records.prove(held_up.receipt, {"0": "A"})).recorded
+    assert (await services.audit.prove(held_up.receipt, {"0": "A"})).recorded
 
 
 async def test_what_is_only_buffered_or_read_has_none(client: httpx.AsyncClient) -> None:
@@ -129,7 +129,7 @@ async def test_the_receipt_of_a_write_leaves_out_what_others_have_buffered(clien
 
 async def test_a_graded_completion_has_a_receipt(services: Services, client: httpx.AsyncClient) -> None:
     questions = parse_questions({"0": {"grading": "exact", "key": "A"}})
-    await services.exams.put_quiz("quiz1", QuizRules(questions=questions))
+    await services.administration.put_quiz("quiz1", QuizRules(questions=questions))
     session_id = (await start(client))["id"]
     done = (await client.post(f"/sessions/{session_id}/complete", json={"answers": {"0": "A"}})).json()
     assert done["score"] == 1
@@ -169,7 +169,7 @@ async def test_it_still_proves_it_after_everything_that_follows(
     await keep(client, session_id, {"0": "B"})
     await client.post(f"/sessions/{session_id}/extend", json={"seconds": 60, "reason": "a fire drill"})
     await client.post(f"/sessions/{session_id}/complete", json={})
-    await services.exams.set_score(session_id, 1, 2, "read")
+    await services.scores.set_score(session_id, 1, 2, "read")
     assert await prove(client, kept["receipt"], {"0": "A"}) == (True, True, True)
     assert await prove(client, kept["receipt"], {"0": "B"}) == (True, True, False)
 
@@ -180,7 +180,7 @@ async def test_a_row_changed_in_the_database_does_not_take_the_proof_away(
     kept = await keep(client, (await start(client))["id"], {"0": "A"})
     database.execute('UPDATE quiz_attempts SET answers = \'{"0": "B"}\', version = 9')
     assert await prove(client, kept["receipt"], {"0": "A"}) == (True, True, True)
-    assert (await services.records.verify(UUID(kept["id"]))).differs == ["answers", "version"]
+    assert (await services.audit.verify(UUID(kept["id"]))).differs == ["answers", "version"]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ async def test_a_trail_whose_last_event_is_gone_does_not_say_the_same(
     services: Services, client: httpx.AsyncClient, database: Database
 ) -> None:
     questions = parse_questions({"0": {"grading": "exact", "key": "A"}})
-    await services.exams.put_quiz("quiz1", QuizRules(questions=questions))
+    await services.administration.put_quiz("quiz1", QuizRules(questions=questions))
     session_id = (await start(client))["id"]
     done = (await client.post(f"/sessions/{session_id}/complete", json={"answers": {"0": "A"}})).json()
     # It holds no answer and has the version of the one before.
@@ -242,7 +242,7 @@ async def test_a_row_that_was_changed_shows_in_the_next_receipt(
 
 async def test_a_receipt_of_others_proves_nothing(stores: Stores, client: httpx.AsyncClient) -> None:
     others = build_services(replace(stores.settings, receipt_keys=keys(b"x" * 32)))
-    session = await others.manager.create_session("user1", "quiz1")
+    session = await others.sessions.create_session("user1", "quiz1")
     await others.close()
     assert session.receipt is not None
     proof = (await client.post("/receipts/verify", json={"receipt": session.receipt, "answers": {}})).json()

@@ -18,25 +18,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quiz_sessions.errors import (
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.drafts import NO_DRAFTS
+from quiz_sessions.domain.errors import (
     InvalidInputError,
     QuizSessionsError,
     SessionExpiredError,
     SessionNotFoundError,
     VersionNotFoundError,
 )
-from quiz_sessions.flush import Flusher
-from quiz_sessions.grading import parse_questions
-from quiz_sessions.manager import NO_DRAFTS
-from quiz_sessions.models import Micros, Session, Status, from_micros, to_micros
-from quiz_sessions.postgres import Postgres, StoredStatement
-from quiz_sessions.quizzes import QuizRules
-from quiz_sessions.record_database import RecordDatabase
-from quiz_sessions.records import MAX_PAGE, Verification
-from quiz_sessions.telemetry import Telemetry
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.domain.sessions import Session
+from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
+from quiz_sessions.runtime.telemetry import Telemetry
+from quiz_sessions.services.audit import MAX_PAGE, Verification
+from quiz_sessions.stores.audit import AuditStore
+from quiz_sessions.stores.postgres import Postgres
+from quiz_sessions.stores.statements import Statement
 from tests.builders import SECOND, START
 from tests.conftest import Stores
+from tests.harness.service import flush_at
 from tests.tables import Database, events, row
 
 LATER = START + 10 * SECOND
@@ -44,11 +47,11 @@ END = START + 1800 * SECOND
 
 
 async def start(services: Services, user: str = "user1", quiz: str = "quiz1", at: Micros = START) -> UUID:
-    return (await services.manager.create_session(user, quiz, at=at)).id
+    return (await services.sessions.create_session(user, quiz, at=at)).id
 
 
 async def flush(services: Services, now: Micros) -> None:
-    await Flusher(replace(services.parts, clock=lambda: now)).run()
+    await flush_at(services, now)
 
 
 # Listing
@@ -59,7 +62,7 @@ async def pages(services: Services, limit: int, **filters: Any) -> list[list[UUI
     found: list[list[UUID]] = []
     cursor = None
     while not found or cursor is not None:
-        page = await services.records.find(cursor=cursor, limit=limit, at=LATER, **filters)
+        page = await services.audit.find(cursor=cursor, limit=limit, at=LATER, **filters)
         found.append([session.id for session in page.sessions])
         cursor = page.next_cursor
     return found
@@ -88,15 +91,15 @@ async def test_what_is_added_and_changed_between_two_pages_neither_hides_nor_rep
     seen: list[UUID] = []
     cursor = None
     while True:
-        page = await services.records.find(user_id="user1", cursor=cursor, limit=2, at=LATER)
+        page = await services.audit.find(user_id="user1", cursor=cursor, limit=2, at=LATER)
         seen += [session.id for session in page.sessions]
         if (cursor := page.next_cursor) is None:
             break
         await start(services, at=LATER + len(seen))
-        await services.manager.update_answer(seen[-1], 0, "A", at=LATER)
+        await services.sessions.update_answer(seen[-1], 0, "A", at=LATER)
         ahead = [each for each in there if each not in seen]
-        await services.exams.extend(ahead[0], 60, "a fire drill", at=LATER)
-        await services.manager.complete(ahead[-1], at=LATER)
+        await services.administration.extend(ahead[0], 60, "a fire drill", at=LATER)
+        await services.sessions.complete(ahead[-1], at=LATER)
     assert seen == there[::-1]
 
 
@@ -117,9 +120,9 @@ async def in_each_status(services: Services) -> dict[Status, UUID]:
     started, answered, completed, abandoned = [await start(services, at=LATER) for _ in range(4)]
     expired = await start(services, at=LATER - 1800 * SECOND - 1)
     await flush(services, LATER)
-    await services.manager.update_answer(answered, 0, "A", at=LATER)
-    await services.manager.complete(completed, at=LATER)
-    await services.manager.abandon(abandoned, at=LATER)
+    await services.sessions.update_answer(answered, 0, "A", at=LATER)
+    await services.sessions.complete(completed, at=LATER)
+    await services.sessions.abandon(abandoned, at=LATER)
     return {
         Status.STARTED: started,
         Status.IN_PROGRESS: answered,
@@ -142,10 +145,10 @@ async def test_a_session_whose_time_is_over_is_found_as_expired_before_its_row_s
     session_id = await start(services)
     status = Status.IN_PROGRESS if answered else Status.STARTED
     if answered:
-        await services.manager.update_answer(session_id, 0, "A", at=LATER)
+        await services.sessions.update_answer(session_id, 0, "A", at=LATER)
 
     async def found(wanted: Status, at: Micros) -> list[Status]:
-        page = await services.records.find(quiz_id="quiz1", status=wanted, at=at)
+        page = await services.audit.find(quiz_id="quiz1", status=wanted, at=at)
         return [session.status for session in page.sessions]
 
     assert (await found(status, END), await found(Status.EXPIRED, END)) == ([status], [])
@@ -154,25 +157,25 @@ async def test_a_session_whose_time_is_over_is_found_as_expired_before_its_row_s
 
 
 async def test_within_the_grace_a_session_is_found_as_open(services: Services) -> None:
-    await services.exams.put_quiz("quiz1", QuizRules(grace_seconds=60), at=START)
+    await services.administration.put_quiz("quiz1", QuizRules(grace_seconds=60), at=START)
     await start(services)
     last = END + 60 * SECOND
     for at, status in ((last, Status.STARTED), (last + 1, Status.EXPIRED)):
-        page = await services.records.find(quiz_id="quiz1", at=at)
+        page = await services.audit.find(quiz_id="quiz1", at=at)
         assert [session.status for session in page.sessions] == [status]
 
 
 async def test_the_pages_of_a_status_follow_each_other(services: Services) -> None:
     ids = [await start(services, at=START + number) for number in range(6)]
     for each in ids[::2]:
-        await services.manager.complete(each, at=LATER)
+        await services.sessions.complete(each, at=LATER)
     assert await pages(services, 2, user_id="user1", status=Status.COMPLETED) == [ids[4::-2][:2], [ids[0]]]
 
 
 async def test_a_list_holds_no_answers(services: Services, client: httpx.AsyncClient) -> None:
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "a secret thought", at=LATER)
-    page = await services.records.find(user_id="user1", at=LATER)
+    await services.sessions.update_answer(session_id, 0, "a secret thought", at=LATER)
+    page = await services.audit.find(user_id="user1", at=LATER)
     assert page.sessions[0].answers == {}
     shown = await client.get("/sessions", params={"user_id": "user1"})
     assert "answers" not in shown.json()["sessions"][0]
@@ -182,13 +185,13 @@ async def test_a_list_holds_no_answers(services: Services, client: httpx.AsyncCl
 @pytest.mark.parametrize("limit", [1, MAX_PAGE])
 async def test_a_limit_that_is_allowed(services: Services, limit: int) -> None:
     await start(services)
-    assert len((await services.records.find(user_id="user1", limit=limit, at=LATER)).sessions) == 1
+    assert len((await services.audit.find(user_id="user1", limit=limit, at=LATER)).sessions) == 1
 
 
 @pytest.mark.parametrize("limit", [0, MAX_PAGE + 1])
 async def test_a_limit_that_is_not(services: Services, client: httpx.AsyncClient, limit: int) -> None:
     with pytest.raises(InvalidInputError, match="limit"):
-        await services.records.find(user_id="user1", limit=limit)
+        await services.audit.find(user_id="user1", limit=limit)
     assert (await client.get("/sessions", params={"user_id": "u", "limit": limit})).status_code == 422
 
 
@@ -200,7 +203,7 @@ async def test_the_largest_page_is_filled(services: Services, database: Database
 
 async def test_a_list_names_a_user_or_a_quiz(services: Services, client: httpx.AsyncClient) -> None:
     with pytest.raises(InvalidInputError, match="user_id"):
-        await services.records.find(status=Status.STARTED)
+        await services.audit.find(status=Status.STARTED)
     assert (await client.get("/sessions")).status_code == 422
 
 
@@ -264,13 +267,14 @@ class Explaining(Postgres):
 
     async def fetch(
         self,
-        statement: str | StoredStatement,
+        statement: str | Statement,
         parameters: dict[str, Any],
         *,
         resend: dict[str, Any] | None = None,
         probe: bool = False,
     ) -> list[dict[str, Any]]:
-        told = await super().fetch(f"EXPLAIN {statement}", parameters)
+        assert isinstance(statement, Statement)
+        told = await super().fetch(f"EXPLAIN {statement.text}", parameters)
         self.plans = ["\n".join(line["QUERY PLAN"] for line in told)]
         return await super().fetch(statement, parameters, resend=resend, probe=probe)
 
@@ -300,7 +304,7 @@ async def test_no_list_reads_the_whole_table(
     postgres = Explaining(conninfo, 1, lambda: None, Telemetry())
     names: dict[str, Any] = {"user_id": None, "quiz_id": None, **filters, "status": status}
     before = None if first_page else (from_micros(START - 18_000 * SECOND), UUID(int=0))
-    await RecordDatabase(postgres).attempts(**names, now=START, before=before, limit=51)
+    await AuditStore(postgres).attempts(**names, now=START, before=before, limit=51)
     await postgres.close()
     (plan,) = postgres.plans
     assert "Index Scan" in plan
@@ -313,7 +317,7 @@ async def test_no_list_reads_the_whole_table(
 async def eventful(services: Services) -> list[UUID]:
     """Sessions to which everything has happened that an event can tell."""
     key = parse_questions({"0": {"grading": "exact", "key": "A"}, "1": {"grading": "exact", "key": "B"}})
-    manager, exams = services.manager, services.exams
+    manager, exams = services.sessions, services.administration
     rules = QuizRules(grace_seconds=30, questions=key)
     await exams.put_quiz("keyed", rules, at=START)
 
@@ -338,14 +342,14 @@ async def eventful(services: Services) -> list[UUID]:
     (too_late,) = await exams.late_answers(late)
     await exams.accept_late_answer(late, too_late.event, "the network was down", by="teacher1", at=over)
     await exams.put_quiz("keyed", replace(rules, questions={**key, "1": replace(key["1"], points=2.5)}))
-    await exams.regrade("keyed", "the second is worth more", by="teacher1", at=over)
+    await services.scores.regrade("keyed", "the second is worth more", by="teacher1", at=over)
     await exams.reopen(late, 60, "the network was down", by="proctor1", at=over)
     await manager.abandon(late, at=over + SECOND)
 
     scored = await start(services)
     await manager.complete(scored, at=LATER)
-    await exams.set_score(scored, 1, 2, "read", by="teacher1", at=LATER)
-    await exams.set_score(scored, 1.5, 2, "read again", by="teacher1", at=LATER)
+    await services.scores.set_score(scored, 1, 2, "read", by="teacher1", at=LATER)
+    await services.scores.set_score(scored, 1.5, 2, "read again", by="teacher1", at=LATER)
 
     held_up = await start(services)
     await manager.update_answer(held_up, 5, "newer", at=LATER)
@@ -361,7 +365,7 @@ async def eventful(services: Services) -> list[UUID]:
     lagging = await start(services)
     # Stored before the end, and not found by whoever ended it.
     await manager.update_answer(lagging, 0, "in time", autosave=True, at=END)
-    await services.parts.database.settle({lagging: NO_DRAFTS}, END + 1)
+    await services.stores.attempts.settle({lagging: NO_DRAFTS}, END + 1)
     await flush(services, END + 2)
     return [graded, late, scored, held_up, accepted, lagging]
 
@@ -376,7 +380,7 @@ async def test_verify_finds_nothing_where_nobody_has_interfered(
         "rescheduled", "reopened", "late_answer", "late_merge", "late_accepted",
     }  # fmt: skip
     for session_id in ids:
-        found = await services.records.verify(session_id)
+        found = await services.audit.verify(session_id)
         assert (found.broken, found.differs) == ([], [])
         assert found.intact
         assert found.events == len(events(database, session_id))
@@ -397,15 +401,15 @@ async def test_the_hashes_are_as_documented(services: Services, database: Databa
 
 async def test_an_event_tells_who_and_why(services: Services) -> None:
     session_id = await start(services)
-    await services.exams.extend(session_id, 60, "a fire drill", by="proctor1", at=LATER)
-    trail = (await services.records.trail(session_id)).events
+    await services.administration.extend(session_id, 60, "a fire drill", by="proctor1", at=LATER)
+    trail = (await services.audit.events(session_id)).events
     assert (trail[1].changes["by"], trail[1].changes["reason"]) == ("proctor1", "a fire drill")
 
 
 async def test_the_trail_is_read_in_pages(services: Services, client: httpx.AsyncClient) -> None:
     session_id = await start(services)
     for number in range(4):
-        await services.manager.update_answer(session_id, number, "A", at=LATER)
+        await services.sessions.update_answer(session_id, number, "A", at=LATER)
     shown: list[int] = []
     after: int | None = -1
     while after is not None:
@@ -423,7 +427,7 @@ async def test_a_page_of_large_events_fits_into_a_functions_reply(
     for number in range(4):
         # Characters that are escaped twice: in the reply, and where the function's result holds it.
         answers = {str(question): '"' * 32_000 + str(number) for question in range(15)}
-        await services.manager.update_answers(session_id, answers, at=LATER)
+        await services.sessions.update_answers(session_id, answers, at=LATER)
     reply = await client.get(f"/sessions/{session_id}/events")
     assert [event["revision"] for event in reply.json()["events"]] == [0, 1, 2]
     assert len(json.dumps(reply.text, ensure_ascii=False)) < 6_000_000
@@ -452,10 +456,10 @@ async def test_a_session_that_is_not_there_has_no_record(client: httpx.AsyncClie
 
 async def test_a_session_as_it_was_at_each_version(services: Services) -> None:
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "A", at=LATER)
-    await services.manager.update_answer(session_id, 0, "B", at=LATER + SECOND)
-    await services.manager.complete(session_id, {"1": "C"}, at=LATER + 2 * SECOND)
-    at = [await services.records.at_version(session_id, version) for version in range(4)]
+    await services.sessions.update_answer(session_id, 0, "A", at=LATER)
+    await services.sessions.update_answer(session_id, 0, "B", at=LATER + SECOND)
+    await services.sessions.complete(session_id, {"1": "C"}, at=LATER + 2 * SECOND)
+    at = [await services.audit.at_version(session_id, version) for version in range(4)]
     assert [session.answers for session in at] == [{}, {"0": "A"}, {"0": "B"}, {"0": "B", "1": "C"}]
     assert [session.status for session in at] == ["started", "in_progress", "in_progress", "completed"]
     assert [session.version for session in at] == [0, 1, 2, 3]
@@ -463,38 +467,38 @@ async def test_a_session_as_it_was_at_each_version(services: Services) -> None:
 
 async def test_a_version_includes_what_happened_until_the_next(services: Services) -> None:
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
+    await services.sessions.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
     await flush(services, LATER)
-    await services.exams.extend(session_id, 60, "a fire drill", at=LATER)
-    await services.manager.update_answer(session_id, 0, "B", at=LATER + SECOND)
-    before = await services.records.at_version(session_id, 0)
+    await services.administration.extend(session_id, 60, "a fire drill", at=LATER)
+    await services.sessions.update_answer(session_id, 0, "B", at=LATER + SECOND)
+    before = await services.audit.at_version(session_id, 0)
     assert (before.answers, before.expires_at) == ({"0": "draft"}, from_micros(END + 60 * SECOND))
 
 
 async def test_a_draft_shows_from_the_version_that_committed_it(services: Services) -> None:
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
-    await services.manager.complete(session_id, at=LATER)
-    assert (await services.records.at_version(session_id, 0)).answers == {}
-    assert (await services.records.at_version(session_id, 1)).answers == {"0": "draft"}
+    await services.sessions.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
+    await services.sessions.complete(session_id, at=LATER)
+    assert (await services.audit.at_version(session_id, 0)).answers == {}
+    assert (await services.audit.at_version(session_id, 1)).answers == {"0": "draft"}
 
 
 async def test_a_later_cut_of_the_deadline_does_not_expire_an_earlier_version(services: Services) -> None:
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, "A", at=LATER)
-    await services.manager.update_answer(session_id, 0, "B", at=LATER)
+    await services.sessions.update_answer(session_id, 0, "A", at=LATER)
+    await services.sessions.update_answer(session_id, 0, "B", at=LATER)
     # Held up on its way: the answers came after it, and before it took effect.
-    await services.exams.extend(session_id, -1800, "over", at=LATER - SECOND)
-    assert (await services.records.at_version(session_id, 1)).status is Status.IN_PROGRESS
+    await services.administration.extend(session_id, -1800, "over", at=LATER - SECOND)
+    assert (await services.audit.at_version(session_id, 1)).status is Status.IN_PROGRESS
 
 
 async def test_a_version_that_was_not_reached_is_not_found(
     services: Services, client: httpx.AsyncClient
 ) -> None:
     session_id = await start(services)
-    assert (await services.records.at_version(session_id, 0)).version == 0
+    assert (await services.audit.at_version(session_id, 0)).version == 0
     with pytest.raises(VersionNotFoundError):
-        await services.records.at_version(session_id, 1)
+        await services.audit.at_version(session_id, 1)
     reply = await client.get(f"/sessions/{session_id}", params={"at_version": 1})
     assert (reply.status_code, reply.json()["code"]) == (404, "version_not_found")
     assert (await client.get(f"/sessions/{session_id}", params={"at_version": -1})).status_code == 422
@@ -502,9 +506,9 @@ async def test_a_version_that_was_not_reached_is_not_found(
 
 async def test_a_version_of_someone_elses_session_does_not_exist(services: Services) -> None:
     session_id = await start(services, user="user1")
-    assert (await services.records.at_version(session_id, 0, owner="user1")).id == session_id
+    assert (await services.audit.at_version(session_id, 0, owner="user1")).id == session_id
     with pytest.raises(SessionNotFoundError):
-        await services.records.at_version(session_id, 0, owner="user2")
+        await services.audit.at_version(session_id, 0, owner="user2")
 
 
 @dataclass(frozen=True)
@@ -548,7 +552,7 @@ async def live(stores: Stores, steps: Iterable[Step], shown: dict[int, Session])
     # Without a cache there are no drafts: what GET shows here is what is committed.
     committed = build_services(replace(stores.settings, redis_url="redis://127.0.0.1:1"))
     rules = QuizRules(grace_seconds=30, questions=parse_questions({"0": {"grading": "exact", "key": "A"}}))
-    await services.exams.put_quiz("quiz1", rules, at=START)
+    await services.administration.put_quiz("quiz1", rules, at=START)
     session_id = await start(services)
     now = START
     for step in steps:
@@ -556,16 +560,16 @@ async def live(stores: Stores, steps: Iterable[Step], shown: dict[int, Session])
         # Refused, it changes nothing, or expires the session.
         with suppress(QuizSessionsError):
             await happen(services, session_id, step, rules, now)
-        session = await committed.manager.get_session(session_id, at=now)
+        session = await committed.sessions.get_session(session_id, at=now)
         shown[session.version] = session
-        found = await committed.records.verify(session_id)
+        found = await committed.audit.verify(session_id)
         assert (found.broken, found.differs) == ([], []), step
     await committed.close()
     return services, session_id
 
 
 async def happen(services: Services, session_id: UUID, step: Step, rules: QuizRules, now: Micros) -> None:
-    manager, exams, at = services.manager, services.exams, now - step.held_up
+    manager, exams, at = services.sessions, services.administration, now - step.held_up
     version = (await manager.get_session(session_id, at=at)).version if step.versioned else None
     question = step.seconds % 7
     match step.kind:
@@ -597,11 +601,11 @@ async def happen(services: Services, session_id: UUID, step: Step, rules: QuizRu
             await exams.reopen(session_id, 900, "why not", at=at)
         case "score":
             await exams.delete_quiz("quiz1")
-            await exams.set_score(session_id, 1, 2, "why not", at=at)
+            await services.scores.set_score(session_id, 1, 2, "why not", at=at)
         case "regrade":
             key = parse_questions({"0": {"grading": "exact", "key": "B", "points": 3}})
             await exams.put_quiz("quiz1", replace(rules, questions=key), at=at)
-            await exams.regrade("quiz1", "why not", at=at)
+            await services.scores.regrade("quiz1", "why not", at=at)
 
 
 def as_told(session: Session) -> dict[str, Any]:
@@ -622,7 +626,7 @@ def test_whatever_happens_verify_finds_nothing_and_at_version_shows_what_was_sho
         shown: dict[int, Session] = {}
         services, session_id = await live(stores, steps, shown)
         for version, session in shown.items():
-            then = await services.records.at_version(session_id, version)
+            then = await services.audit.at_version(session_id, version)
             assert as_told(then) == as_told(session)
         await services.close()
 
@@ -636,12 +640,12 @@ def test_whatever_happens_verify_finds_nothing_and_at_version_shows_what_was_sho
 async def closed(services: Services) -> UUID:
     """A session whose six events end with its score."""
     key = parse_questions({"0": {"grading": "exact", "key": "A"}})
-    await services.exams.put_quiz("quiz1", QuizRules(questions=key), at=START)
+    await services.administration.put_quiz("quiz1", QuizRules(questions=key), at=START)
     session_id = await start(services)
-    await services.manager.update_answer(session_id, 0, 1, at=LATER)
-    await services.manager.update_answer(session_id, 0, "A", at=LATER + SECOND)
-    await services.exams.extend(session_id, 60, "a fire drill", at=LATER + SECOND)
-    await services.manager.complete(session_id, {"1": 1}, at=LATER + 2 * SECOND)
+    await services.sessions.update_answer(session_id, 0, 1, at=LATER)
+    await services.sessions.update_answer(session_id, 0, "A", at=LATER + SECOND)
+    await services.administration.extend(session_id, 60, "a fire drill", at=LATER + SECOND)
+    await services.sessions.complete(session_id, {"1": 1}, at=LATER + 2 * SECOND)
     return session_id
 
 
@@ -688,7 +692,7 @@ async def test_verify_finds_what_was_changed_in_the_row(
 ) -> None:
     session_id = await closed(services)
     database.execute(ROW.format(change), {"id": session_id})
-    assert await services.records.verify(session_id) == Verification(6, [], differs)
+    assert await services.audit.verify(session_id) == Verification(6, [], differs)
 
 
 @pytest.mark.parametrize(
@@ -789,7 +793,7 @@ async def test_verify_finds_what_was_changed_in_the_trail(
     session_id = await closed(services)
     for statement in change.split("; "):
         assert database.execute(statement, {"id": session_id}).rowcount > 0
-    found = await services.records.verify(session_id)
+    found = await services.audit.verify(session_id)
     assert (found.broken, sorted(found.differs)) == (broken, sorted(differs))
     assert not found.intact
 
@@ -800,7 +804,7 @@ async def test_verify_finds_seconds_that_no_event_has_given(
 ) -> None:
     session_id = await start(services)
     database.execute(ROW.format(f"{column} = 60"), {"id": session_id})
-    assert await services.records.verify(session_id) == Verification(1, [], [column])
+    assert await services.audit.verify(session_id) == Verification(1, [], [column])
 
 
 @pytest.mark.parametrize("nonsense", ['"text"', "[]", '{"expires_at": "soon"}', '{"answers": 1}'])
@@ -812,7 +816,7 @@ async def test_verify_survives_an_event_that_makes_no_sense(
         "UPDATE attempt_events SET changes = %s WHERE attempt_id = %s AND revision = 2",
         [nonsense, session_id],
     )
-    found = await services.records.verify(session_id)
+    found = await services.audit.verify(session_id)
     assert found.broken == [2]
 
 
@@ -821,7 +825,7 @@ async def test_verify_names_no_more_than_a_thousand_missing_events(
 ) -> None:
     session_id = await closed(services)
     database.execute(ROW.format("revision = 1000000000000"), {"id": session_id})
-    found = await services.records.verify(session_id)
+    found = await services.audit.verify(session_id)
     assert (found.broken, found.differs) == (list(range(6, 1006)), ["revision"])
 
 
@@ -830,12 +834,12 @@ async def test_verify_is_not_confused_by_what_happens_meanwhile(services: Servic
 
     async def write() -> None:
         for number in range(40):
-            await services.manager.update_answer(session_id, 0, number, at=LATER)
+            await services.sessions.update_answer(session_id, 0, number, at=LATER)
 
     writing = asyncio.create_task(write())
     found = []
     while not writing.done():
-        found.append(await services.records.verify(session_id))
+        found.append(await services.audit.verify(session_id))
     await writing
     assert len({each.events for each in found}) > 1
     assert all(each.intact for each in found)

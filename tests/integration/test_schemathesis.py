@@ -38,7 +38,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from quiz_sessions.wiring import build_services
+from quiz_sessions.bootstrap import build_services
 from session_api.app import create_app
 from tests.conftest import Stores
 from tests.shared_app import app_of

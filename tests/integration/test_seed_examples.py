@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from quiz_sessions.errors import SettingsError
+from quiz_sessions.domain.errors import SettingsError
 from quiz_sessions.manager import SessionManager
 from tests.conftest import Stores
 

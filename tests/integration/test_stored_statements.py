@@ -11,14 +11,19 @@ from psycopg import sql
 
 from migrate_database.handler import upgrade
 from migrate_database.stored_statements import store
-from quiz_sessions.database import STORED, Database
-from quiz_sessions.models import Drafts, Status, current_micros
-from quiz_sessions.postgres import Postgres, StoredStatement
-from quiz_sessions.telemetry import Telemetry
+from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.drafts import Drafts
+from quiz_sessions.runtime.clock import current_micros
+from quiz_sessions.runtime.telemetry import Telemetry
+from quiz_sessions.stores.attempts import AttemptStore
+from quiz_sessions.stores.postgres import Postgres
+from quiz_sessions.stores.statements import Statement, stored_statements
 from tests.conftest import Stores
 
 Connection = psycopg.Connection[dict[str, Any]]
-DOUBLED = StoredStatement("doubled", "SELECT %(number)s::integer * 2 AS number, %(text)s::text AS text")
+DOUBLED = Statement(
+    "doubled", "SELECT %(number)s::integer * 2 AS number, %(text)s::text AS text", stored=True
+)
 
 
 class Recorder(Telemetry):
@@ -28,7 +33,7 @@ class Recorder(Telemetry):
         super().__init__()
         self.statements: list[object] = []
 
-    def survived(
+    def degraded(
         self, message: str, error: BaseException, metric: str = "ErrorsSurvived", **fields: Any
     ) -> None:
         self.statements.append(fields.get("statement"))
@@ -57,7 +62,7 @@ def doubled(database: Connection) -> Iterator[None]:
 
 
 def test_each_release_finds_its_own_function() -> None:
-    names = {StoredStatement("one", text).function for text in ("SELECT 1", "SELECT 2", "SELECT 1")}
+    names = {Statement("one", text, stored=True).function for text in ("SELECT 1", "SELECT 2", "SELECT 1")}
     assert len(names) == 2
     assert all(name.startswith("one_") and len(name) < 63 for name in names)
 
@@ -80,7 +85,7 @@ async def test_without_its_function_a_statement_is_sent_as_it_is_and_that_is_cou
 async def test_every_request_and_every_flush_runs_the_functions(
     postgres: Postgres, telemetry: Recorder
 ) -> None:
-    database = Database(postgres)
+    database = AttemptStore(postgres)
     start = await database.create("user1", "quiz1", current_micros(), 60, None)
     assert start.attempt is not None
     await database.write_answers(start.attempt.id, {"1": "A"}, current_micros())
@@ -93,7 +98,7 @@ async def test_every_request_and_every_flush_runs_the_functions(
 def test_a_migration_stores_what_is_missing_and_leaves_what_is_there(
     stores: Stores, database: Connection
 ) -> None:
-    kept, dropped = STORED[0], STORED[1]
+    kept, dropped, *_ = stored_statements()
     (before,) = database.execute("SELECT oid FROM pg_proc WHERE proname = %s", [kept.function]).fetchall()
     database.execute(sql.SQL("DROP FUNCTION {}").format(sql.Identifier(dropped.function)))
     upgrade(stores.database_url)
@@ -110,4 +115,4 @@ def test_the_functions_of_another_release_stay(stores: Stores, database: Connect
 
 def test_a_statement_that_postgresql_refuses_fails_the_migration(database: Connection) -> None:
     with pytest.raises(psycopg.errors.UndefinedTable):
-        store(database, [StoredStatement("broken", "SELECT FROM nowhere")])
+        store(database, [Statement("broken", "SELECT FROM nowhere")])

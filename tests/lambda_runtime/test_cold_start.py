@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
 from tests.conftest import Stores
 from tests.lambda_runtime.conftest import request_event
 
@@ -54,13 +54,13 @@ def test_importing_a_handler_needs_no_setting_opens_no_connection_and_nothing_sl
 
 
 def test_the_whole_api_needs_nothing_slow() -> None:
-    found = modules(imported("session_api.handler", "module.app(); import quiz_sessions.wiring"))
+    found = modules(imported("session_api.handler", "module.app(); import quiz_sessions.bootstrap"))
     assert found > FOR_WRITES
     assert not found & SLOW
 
 
 async def test_a_cached_read_needs_nothing_of_what_writes_need(services: Services, stores: Stores) -> None:
-    session = await services.manager.create_session("user1", "quiz1")
+    session = await services.sessions.create_session("user1", "quiz1")
     event = json.dumps(request_event("read", str(session.id)))
     read = f"""
 import asyncio

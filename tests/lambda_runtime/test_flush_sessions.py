@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from flush_sessions import handler as flush_handler
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
 from tests.conftest import Stores
 from tests.lambda_runtime.conftest import Runtime, running_runtime, sample
 
@@ -43,8 +43,8 @@ class Context:
 
 
 async def autosave(services: Services) -> UUID:
-    session_id = (await services.manager.create_session("user1", "quiz1")).id
-    await services.manager.update_answer(session_id, 1, "A", autosave=True)
+    session_id = (await services.sessions.create_session("user1", "quiz1")).id
+    await services.sessions.update_answer(session_id, 1, "A", autosave=True)
     return session_id
 
 

@@ -13,8 +13,8 @@ import pytest
 from localstack_client.session import Session
 
 from localstack_server import HOW_TO_INSTALL, LocalStack
-from quiz_sessions.events import ENTRIES_A_CALL
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.stores.event_bus import ENTRIES_A_CALL
 from tests.builders import SECOND, START
 from tests.conftest import Stores
 from tests.localstack.conftest import running_localstack
@@ -90,9 +90,9 @@ async def services(aws: Session, stores: Stores) -> AsyncIterator[Services]:
 
 
 async def complete(services: Services, user: str) -> str:
-    session = await services.manager.create_session(user, "quiz1", at=START)
-    await services.exams.extend(session.id, 60, "a fire drill", at=LATER)
-    await services.manager.complete(session.id, {"0": "A"}, at=LATER)
+    session = await services.sessions.create_session(user, "quiz1", at=START)
+    await services.administration.extend(session.id, 60, "a fire drill", at=LATER)
+    await services.sessions.complete(session.id, {"0": "A"}, at=LATER)
     return str(session.id)
 
 

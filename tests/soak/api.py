@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import build_services
+from quiz_sessions.bootstrap import build_services
+from quiz_sessions.runtime.settings import Settings
 from session_api.app import create_service
 from session_api.cached_reads import CachedReads
 

@@ -6,8 +6,8 @@ import asyncio
 import os
 import sys
 
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import build_services
+from quiz_sessions.bootstrap import build_services
+from quiz_sessions.runtime.settings import Settings
 
 
 async def main(every: float) -> None:

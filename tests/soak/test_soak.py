@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from quiz_sessions.grading import parse_questions
-from quiz_sessions.quizzes import QuizRules, ShowResults, WhenActive
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.quizzes import QuizRules, ShowResults, WhenActive
 from tests.conftest import Stores
 from tests.soak.checker import check
 from tests.soak.load import Attempt, questions
@@ -91,10 +91,10 @@ async def attempt(services: Services) -> Attempt:
         show_results=ShowResults.AFTER_END,
         questions=parse_questions(questions()),
     )
-    await services.exams.put_quiz("graded", quiz)
-    started = await services.manager.create_session("user1", "graded")
-    await services.manager.update_answer(started.id, 0, "A")
-    await services.manager.complete(started.id)
+    await services.administration.put_quiz("graded", quiz)
+    started = await services.sessions.create_session("user1", "graded")
+    await services.sessions.update_answer(started.id, 0, "A")
+    await services.sessions.complete(started.id)
     return Attempt(started.id, "graded", {"0": "A"}, ended="completed")
 
 
@@ -132,7 +132,7 @@ def test_what_is_lost_is_found(
 async def test_an_attempt_that_was_left_alone_has_to_expire_where_its_quiz_is_short(
     stores: Stores, services: Services
 ) -> None:
-    started = await services.manager.create_session("user1", "short")
+    started = await services.sessions.create_session("user1", "short")
     left = Attempt(started.id, "short")
     assert check(stores.database_url, [left], "short") == {"short attempts left alone that are started": 1}
     assert check(stores.database_url, [left], "other") == {}

@@ -9,8 +9,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from development_server.admission import Admission
-from quiz_sessions.models import current_micros
-from quiz_sessions.telemetry import Telemetry
+from quiz_sessions.runtime.clock import current_micros
+from quiz_sessions.runtime.telemetry import Telemetry
 from session_api.middleware import RequestMiddleware
 
 

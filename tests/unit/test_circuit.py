@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from quiz_sessions.circuit import PAUSE_SECONDS, CircuitBreaker
+from quiz_sessions.stores.circuit_breaker import PAUSE_SECONDS, CircuitBreaker
 
 
 @dataclass

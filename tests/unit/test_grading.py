@@ -1,4 +1,4 @@
-"""Grading: what a question may say, when an answer is right, what it earns."""
+"""GradingMethod: what a question may say, when an answer is right, what it earns."""
 
 import copy
 import json
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from quiz_sessions import grading
-from quiz_sessions.errors import ContentTooLargeError, InvalidInputError
-from quiz_sessions.grading import Grade, Grading, Question, QuestionResult
-from quiz_sessions.models import dump_json
+from quiz_sessions.domain import grading
+from quiz_sessions.domain.errors import ContentTooLargeError, InvalidInputError
+from quiz_sessions.domain.grading import Grade, GradingMethod, Question, QuestionResult
+from quiz_sessions.domain.json_values import dump_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 SCALARS = (
@@ -142,13 +142,13 @@ def test_every_field_is_read() -> None:
         "2": {"points": 0.5, "grading": "numeric", "key": 3, "tolerance": 0.25},
     }
     assert grading.parse_questions(raw) == {
-        "1": Question(2, Grading.EXACT, {"a": 1}, 0, True),
-        "2": Question(0.5, Grading.NUMERIC, 3, 0.25, False),
+        "1": Question(2, GradingMethod.EXACT, {"a": 1}, 0, True),
+        "2": Question(0.5, GradingMethod.NUMERIC, 3, 0.25, False),
     }
 
 
 def test_what_is_absent_has_a_default() -> None:
-    assert questions_of(grading="exact", key=None)["q"] == Question(1, Grading.EXACT, None, 0, False)
+    assert questions_of(grading="exact", key=None)["q"] == Question(1, GradingMethod.EXACT, None, 0, False)
 
 
 def test_without_grading_there_are_only_points() -> None:
@@ -218,7 +218,7 @@ def test_another_grading_is_refused(name: Any) -> None:
         questions_of(grading=name, key=1)
 
 
-@pytest.mark.parametrize("name", Grading)
+@pytest.mark.parametrize("name", GradingMethod)
 def test_grading_needs_a_key(name: str) -> None:
     with pytest.raises(InvalidInputError, match=f"'q': {name} needs a key"):
         questions_of(grading=name)
@@ -255,7 +255,7 @@ def test_the_key_of_text_is_one_string_or_more(key: Any) -> None:
         questions_of(grading="text", key=key)
 
 
-@pytest.mark.parametrize("name", [Grading.EXACT, Grading.SET, Grading.TEXT])
+@pytest.mark.parametrize("name", [GradingMethod.EXACT, GradingMethod.SET, GradingMethod.TEXT])
 @pytest.mark.parametrize("tolerance", [0, 0.5])
 def test_only_numeric_has_a_tolerance(name: str, tolerance: float) -> None:
     with pytest.raises(InvalidInputError, match="'q': tolerance is for numeric alone"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quiz_sessions.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
+from quiz_sessions.domain.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
 from session_api.identity import ANYONE, GRADE, PROCTOR, WRITE_QUIZZES, Caller, caller_of
 
 STUDENT = Caller("student1")

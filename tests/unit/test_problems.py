@@ -10,15 +10,18 @@ from typing import Any, NoReturn, cast
 import httpx
 import pytest
 
-from quiz_sessions import errors, rules
-from quiz_sessions.models import Drafts, Status, from_micros
-from quiz_sessions.telemetry import Telemetry
-from quiz_sessions.wiring import Services
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain import errors
+from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.drafts import Drafts
+from quiz_sessions.domain.sessions import view
+from quiz_sessions.domain.timestamps import from_micros
+from quiz_sessions.runtime.telemetry import Telemetry
 from session_api.app import create_app
 from session_api.problems import problem
 from tests.builders import START, attempt
 
-SESSION = rules.view(attempt(status=Status.COMPLETED, version=4, answers={"1": "A"}), Drafts(), START)
+SESSION = view(attempt(status=Status.COMPLETED, version=4, answers={"1": "A"}), Drafts(), START)
 PATH = f"/sessions/{SESSION.id}"
 MOMENT = from_micros(START)
 
@@ -60,7 +63,7 @@ def ask(log: Log) -> Ask:
     """Reads a session where that raises the given error."""
 
     async def ask(error: Exception) -> httpx.Response:
-        services = cast(Services, SimpleNamespace(manager=Failing(error), jwt=False))
+        services = cast(Services, SimpleNamespace(sessions=Failing(error), jwt=False))
         transport = httpx.ASGITransport(create_app(lambda: services, lambda: cast(Telemetry, log)))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             return await http.get(PATH)
@@ -80,7 +83,7 @@ KINDS = [
     (errors.AccommodationNotFoundError(), 404, "accommodation_not_found"),
     (errors.LateAnswerNotFoundError(), 404, "late_answer_not_found"),
     (errors.VersionNotFoundError(), 404, "version_not_found"),
-    (errors.TrailDamagedError(), 409, "trail_damaged"),
+    (errors.AuditLogDamagedError(), 409, "trail_damaged"),
     (errors.QuizNotOpenError(MOMENT), 409, "quiz_not_open"),
     (errors.QuizClosedError(MOMENT), 409, "quiz_closed"),
     (errors.QuizInUseError(), 409, "quiz_in_use"),

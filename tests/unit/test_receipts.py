@@ -20,8 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from quiz_sessions.errors import SecretUnavailableError, SettingsError
-from quiz_sessions.receipts import (
+from quiz_sessions.bootstrap import build_services
+from quiz_sessions.domain.errors import SecretUnavailableError, SettingsError
+from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.runtime.telemetry import Telemetry
+from quiz_sessions.services.receipts import (
     MAX_CHARACTERS,
     MIN_KEY_BYTES,
     REFRESH_SECONDS,
@@ -30,9 +33,6 @@ from quiz_sessions.receipts import (
     Receipts,
     answers_sha256,
 )
-from quiz_sessions.settings import Settings
-from quiz_sessions.telemetry import Telemetry
-from quiz_sessions.wiring import build_services
 from tests.builders import START, attempt
 
 OLD = b"o" * MIN_KEY_BYTES
@@ -382,7 +382,7 @@ async def test_no_key_is_in_what_is_printed_of_an_object(capsys: pytest.CaptureF
         receipt_keys=held(),
     )
     services = build_services(settings)
-    await signed(services.parts.receipts)
+    await signed(services.receipts)
     shown = f"{settings!r} {services!r} {Keys.from_json(held())!r} {capsys.readouterr().out}"
     for secret in (OLD.decode(), encode(OLD), OLD.hex()):
         assert secret not in shown
@@ -407,7 +407,7 @@ def from_secret(arn: str) -> Receipts:
         redis_url="redis://127.0.0.1:1",
         receipt_keys_secret_arn=arn,
     )
-    return build_services(settings).parts.receipts
+    return build_services(settings).receipts
 
 
 async def test_the_keys_come_from_secrets_manager(secrets: Any) -> None:

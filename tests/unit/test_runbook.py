@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from quiz_sessions.flush import FlushReport
-from quiz_sessions.telemetry import NAMESPACE, SERVICE
+from quiz_sessions.runtime.telemetry import NAMESPACE, SERVICE
+from quiz_sessions.services.flush import FlushReport
 from tests.templates import load
 
 ROOT = Path(__file__).parents[2]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from quiz_sessions.errors import SettingsError
-from quiz_sessions.settings import Settings
+from quiz_sessions.domain.errors import SettingsError
+from quiz_sessions.runtime.settings import Settings
 
 DATABASE = {"DATABASE_URL": "postgresql://quiz@db/quiz"}
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:quiz"

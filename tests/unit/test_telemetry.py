@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from quiz_sessions.errors import DatabaseUnavailableError
-from quiz_sessions.telemetry import Telemetry
+from quiz_sessions.domain.errors import DatabaseUnavailableError
+from quiz_sessions.runtime.telemetry import Telemetry
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def broken() -> DatabaseUnavailableError:
 
 
 def test_what_is_survived_is_logged_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    Telemetry().survived("answers buffered", broken(), session_id="s")
+    Telemetry().degraded("answers buffered", broken(), session_id="s")
     log, metric = printed(capsys)
     assert (log["level"], log["message"], log["session_id"]) == ("WARNING", "answers buffered", "s")
     assert log["error"] == "DatabaseUnavailableError < ConnectionResetError"

@@ -123,7 +123,7 @@ def test_endpoints_let_through_only_what_the_functions_ask_for() -> None:
 
 
 def test_every_setting_is_in_the_environment_and_nothing_else() -> None:
-    source = (ROOT / "layers/quiz_sessions/quiz_sessions/settings.py").read_text()
+    source = (ROOT / "layers/quiz_sessions/quiz_sessions/runtime/settings.py").read_text()
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
     declared = set(GLOBALS["Environment"]["Variables"])
     assert {name for name in declared if not name.startswith("POWERTOOLS_")} == read

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from quiz_sessions.flush import two_at_a_time
+from quiz_sessions.services.flush import two_at_a_time
 
 
 class Work:

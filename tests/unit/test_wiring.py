@@ -12,8 +12,9 @@ import pytest
 from moto import mock_aws
 from psycopg.conninfo import conninfo_to_dict
 
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import DatabaseAddress, Services, build_services
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.stores.secrets_manager import DatabaseAddress
 from tests.builders import START, attempt
 
 SECRET = {"host": "db.internal", "port": 6432, "dbname": "exams", "username": "quiz", "password": "p w'd"}
@@ -86,7 +87,7 @@ KEYS = json.dumps({"current": "k1", "keys": {"k1": base64.urlsafe_b64encode(b"x"
 
 
 async def kid_of(built: Services) -> str | None:
-    receipt = await built.parts.receipts.sign(attempt(), START)
+    receipt = await built.receipts.sign(attempt(), START)
     if receipt is None:
         return None
     header = receipt.partition(".")[0]

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from quiz_sessions.errors import SettingsError
-from quiz_sessions.settings import Settings
+from quiz_sessions.domain.errors import SettingsError
+from quiz_sessions.runtime.settings import Settings
 
 from .authorizer import Verifier
 from .embedded import StartError

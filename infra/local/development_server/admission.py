@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quiz_sessions.models import current_micros
+from quiz_sessions.runtime.clock import current_micros
 
 AT_ONCE = 16
 """More than the ten connections to PostgreSQL, and few enough that each gets one soon."""

@@ -5,7 +5,7 @@ import json
 import secrets
 from pathlib import Path
 
-from quiz_sessions.receipts import MIN_KEY_BYTES
+from quiz_sessions.services.receipts import MIN_KEY_BYTES
 
 
 def receipt_keys(data: Path) -> str:

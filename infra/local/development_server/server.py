@@ -14,9 +14,9 @@ from sqlalchemy.exc import OperationalError
 from starlette.types import ASGIApp
 
 from migrate_database.handler import upgrade
-from quiz_sessions.flush import Flusher
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import build_services
+from quiz_sessions.bootstrap import build_services
+from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.services.flush import Flusher
 from session_api.app import create_service
 
 from .admission import Admission

@@ -1,1 +1,3 @@
-"""Quiz sessions: the attempt, its rules, its stores and every use case around them."""
+"""Quiz sessions: attempts, their rules, their stores and every use case around them."""
+
+__version__ = "0.1.0"

@@ -8,37 +8,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import uvicorn
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quiz_sessions.exams import ExamManager
-from quiz_sessions.flush import Flusher
-from quiz_sessions.manager import SessionManager
-from quiz_sessions.models import current_micros
-from quiz_sessions.records import Records
-from quiz_sessions.settings import Settings
-from quiz_sessions.wiring import Services, build_services
+from quiz_sessions.bootstrap import build_services
+from quiz_sessions.runtime.clock import current_micros
+from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.services.flush import Flusher
 from session_api.app import create_service
 
 from .clients import CONTEXT_HEADER, FLUSH_PATH
 
 CLOCK_SHIFT = "CLOCK_SHIFT_SECONDS"
-
-
-def shifted(services: Services, seconds: int) -> Services:
-    """The same process with a clock that is wrong by so many seconds."""
-    parts = replace(services.parts, clock=lambda: current_micros() + seconds * 1_000_000)
-    return replace(
-        services,
-        parts=parts,
-        manager=SessionManager(parts),
-        exams=ExamManager(parts),
-        records=Records(parts),
-        flusher=Flusher(parts),
-    )
 
 
 class Front:
@@ -60,8 +44,9 @@ class Front:
 
 
 def main(port: int) -> None:
-    services = build_services(Settings.from_environment(os.environ))
-    services = shifted(services, int(os.environ.get(CLOCK_SHIFT, "0")))
+    # A clock that is wrong by so many seconds.
+    shift = int(os.environ.get(CLOCK_SHIFT, "0")) * 1_000_000
+    services = build_services(Settings.from_environment(os.environ), clock=lambda: current_micros() + shift)
     uvicorn.run(
         Front(create_service(lambda: services), services.flusher),
         port=port,

@@ -1,0 +1,71 @@
+"""The audit log of a session, and what a receipt proves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.validation import MAX_INTEGER
+from quiz_sessions.services.audit import MAX_PAGE, Proof
+
+from ..identity import GRADE, PROCTOR
+from ..replies import documented, json_reply, pick
+from ..schemas.audit import EventReply, EventsReply, ProofReply, VerificationReply, VerifyReceiptRequest
+from .parameters import caller_of
+
+
+def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
+    """Add the endpoints to `router`."""
+
+    @router.get(
+        "/sessions/{session_id}/events",
+        summary="The audit log of a session",
+        responses=documented(200, "In their order", 403, 404, 422, model=EventsReply),
+    )
+    async def events(
+        request: Request,
+        session_id: UUID,
+        after: Annotated[int, Query(ge=-1, le=MAX_INTEGER)] = -1,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+    ) -> Response:
+        caller_of(request, services()).require(PROCTOR, GRADE)
+        page = await services().audit.events(session_id, after=after, limit=limit)
+        shown = [pick(EventReply, event, hash=event.hash.hex()) for event in page.events]
+        return json_reply(EventsReply(events=shown, next_after=page.next_after))
+
+    @router.get(
+        "/sessions/{session_id}/verify",
+        summary="Is the audit log whole, and the session as it says",
+        responses=documented(200, "What was found", 403, 404, 422, model=VerificationReply),
+    )
+    async def verify(request: Request, session_id: UUID) -> Response:
+        caller_of(request, services()).require(PROCTOR, GRADE)
+        return json_reply(pick(VerificationReply, await services().audit.verify(session_id)))
+
+    @router.post(
+        "/receipts/verify",
+        summary="Is a receipt genuine, and what does it prove",
+        responses=documented(200, "What it is worth", 413, 422, model=ProofReply),
+    )
+    async def verify_receipt(request: Request, body: VerifyReceiptRequest) -> Response:
+        caller_of(request, services())
+        return json_reply(_proof(await services().audit.prove(body.receipt, body.answers)))
+
+
+def _proof(proof: Proof) -> ProofReply:
+    receipt = proof.receipt
+    return ProofReply(
+        genuine=receipt is not None,
+        recorded=proof.recorded,
+        answers_match=proof.answers_match,
+        session_id=receipt.session_id if receipt else None,
+        version=receipt.version if receipt else None,
+        answers_sha256=receipt.answers_sha256 if receipt else None,
+        committed_at=datetime.fromtimestamp(receipt.committed_at, UTC) if receipt else None,
+    )

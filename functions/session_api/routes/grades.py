@@ -1,0 +1,55 @@
+"""Scores: read them, set them, grade anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from quiz_sessions.bootstrap import Services
+
+from ..identity import GRADE, PROCTOR
+from ..replies import documented, json_reply, session_reply
+from ..schemas.common import ReasonRequest
+from ..schemas.grades import RegradeReply, ResultsReply, ScoreRequest
+from .parameters import caller_of
+
+
+def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
+    """Add the endpoints to `router`."""
+
+    @router.get(
+        "/sessions/{session_id}/results",
+        summary="The score, question by question",
+        responses=documented(200, "The results", 403, 404, 409, 422, model=ResultsReply),
+    )
+    async def results(request: Request, session_id: UUID) -> Response:
+        owner = caller_of(request, services()).owner(PROCTOR, GRADE)
+        return json_reply(await services().scores.results(session_id, owner=owner, at=request.state.at))
+
+    @router.post(
+        "/sessions/{session_id}/score",
+        summary="Set the score where there is no answer key",
+        responses=documented(200, "Set", 403, 404, 409, 413, 422),
+    )
+    async def set_score(request: Request, session_id: UUID, body: ScoreRequest) -> Response:
+        caller = caller_of(request, services())
+        caller.require(GRADE)
+        session = await services().scores.set_score(
+            session_id, body.score, body.max_score, body.reason, by=caller.subject, at=request.state.at
+        )
+        return session_reply(services(), session)
+
+    @router.post(
+        "/quizzes/{quiz_id}/regrade",
+        summary="Grade anew after the key was corrected",
+        responses=documented(200, "Regraded", 403, 404, 413, 422, model=RegradeReply),
+    )
+    async def regrade(request: Request, quiz_id: str, body: ReasonRequest) -> Response:
+        caller = caller_of(request, services())
+        caller.require(GRADE)
+        return json_reply(
+            await services().scores.regrade(quiz_id, body.reason, by=caller.subject, at=request.state.at)
+        )

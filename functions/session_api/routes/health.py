@@ -1,0 +1,40 @@
+"""Whether the service answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.json_values import dump_record
+
+from ..schemas.health import Health, Readiness
+
+
+def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
+    """Add the endpoints to `router`."""
+
+    @router.get("/health", summary="Is the process alive", responses={200: {"model": Health}})
+    async def health() -> Response:
+        return _reply(Health(status="ok"))
+
+    @router.get(
+        "/health/ready",
+        summary="Do both stores answer",
+        responses={200: {"model": Readiness}, 503: {"model": Readiness, "description": "One is down"}},
+    )
+    async def ready() -> Response:
+        states = await services().health.store_states()
+        up = all(states.values())
+        readiness = Readiness(
+            status="ready" if up else "degraded",
+            database="up" if states["database"] else "down",
+            cache="up" if states["cache"] else "down",
+        )
+        return _reply(readiness, 200 if up else 503)
+
+
+def _reply(content: object, status: int = 200) -> Response:
+    return Response(dump_record(content), status, media_type="application/json")

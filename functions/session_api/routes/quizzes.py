@@ -1,0 +1,77 @@
+"""Quizzes: their rules and their answer keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.grading import parse_questions, to_json
+from quiz_sessions.domain.quizzes import Quiz, QuizRules
+
+from ..identity import WRITE_QUIZZES
+from ..replies import documented, json_reply
+from ..schemas.quizzes import QuizReply, QuizRequest, QuizWritten
+from .parameters import caller_of
+
+
+def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
+    """Add the endpoints to `router`."""
+
+    @router.put(
+        "/quizzes/{quiz_id}",
+        summary="Register a quiz, or change its rules",
+        responses={
+            201: {"model": QuizWritten, "description": "Registered"},
+            **documented(200, "Changed", 403, 413, 422, model=QuizWritten),
+        },
+    )
+    async def put_quiz(request: Request, quiz_id: str, body: QuizRequest) -> Response:
+        caller = caller_of(request, services())
+        caller.require(WRITE_QUIZZES)
+        rules = QuizRules(**{**dict(body), "questions": parse_questions(body.questions)})
+        written = await services().administration.put_quiz(
+            quiz_id, rules, by=caller.subject, at=request.state.at
+        )
+        content = QuizWritten(**_content(written.quiz, with_keys=True), rescheduled=len(written.rescheduled))
+        return json_reply(content, 201 if written.created else 200)
+
+    @router.get(
+        "/quizzes/{quiz_id}",
+        summary="Read a quiz; its answer key only with quizzes:write",
+        responses=documented(200, "The quiz", 404, 422, model=QuizReply),
+    )
+    async def get_quiz(request: Request, quiz_id: str) -> Response:
+        caller = caller_of(request, services())
+        quiz = await services().administration.get_quiz(quiz_id)
+        with_keys = caller.owner(WRITE_QUIZZES) is None
+        return json_reply(QuizReply(**_content(quiz, with_keys=with_keys)))
+
+    @router.delete(
+        "/quizzes/{quiz_id}",
+        status_code=204,
+        summary="Forget a quiz; its attempts stay",
+        responses=documented(204, "Forgotten", 403, 404, 409, 422, model=None),
+    )
+    async def delete_quiz(request: Request, quiz_id: str) -> Response:
+        caller_of(request, services()).require(WRITE_QUIZZES)
+        await services().administration.delete_quiz(quiz_id)
+        return Response(status_code=204)
+
+
+def _content(quiz: Quiz, *, with_keys: bool) -> Mapping[str, Any]:
+    """The fields of a reply that shows a quiz; its questions without their keys for those who take it."""
+    return {
+        "quiz_id": quiz.quiz_id,
+        "revision": quiz.revision,
+        **{each.name: getattr(quiz.rules, each.name) for each in fields(QuizRules)},
+        "questions": {
+            name: to_json(question) if with_keys else {"points": question.points}
+            for name, question in quiz.rules.questions.items()
+        },
+        "updated_at": quiz.updated_at,
+    }

@@ -1,0 +1,177 @@
+"""The exam room: extra time, reopening, late answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.outcomes import LateAnswer
+from quiz_sessions.domain.timestamps import from_micros
+
+from ..identity import GRADE, PROCTOR
+from ..replies import documented, json_reply, session_reply
+from ..schemas.common import ReasonRequest
+from ..schemas.room import (
+    AccommodationReply,
+    AccommodationRequest,
+    CohortExtensionReply,
+    ExtendRequest,
+    LateAnswerReply,
+    LateAnswersReply,
+    ReopenRequest,
+    Unchanged,
+)
+from .parameters import IdempotencyKey, caller_of
+
+
+def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
+    """Add the endpoints to `router`."""
+    _add_deadlines(router, services)
+    _add_accommodations(router, services)
+    _add_late_answers(router, services)
+
+
+def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
+    @router.post(
+        "/sessions/{session_id}/extend",
+        summary="Move the deadline of an open session",
+        responses=documented(200, "Moved", 403, 404, 409, 413, 422),
+    )
+    async def extend(
+        request: Request, session_id: UUID, body: ExtendRequest, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        caller = caller_of(request, services())
+        caller.require(PROCTOR)
+        session = await services().administration.extend(
+            session_id,
+            body.seconds,
+            body.reason,
+            idempotency_key=idempotency_key,
+            by=caller.subject,
+            at=request.state.at,
+        )
+        return session_reply(services(), session)
+
+    @router.post(
+        "/quizzes/{quiz_id}/extend",
+        summary="Move the deadline of every open attempt",
+        responses=documented(200, "Moved", 403, 413, 422, model=CohortExtensionReply),
+    )
+    async def extend_quiz(
+        request: Request, quiz_id: str, body: ExtendRequest, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        caller = caller_of(request, services())
+        caller.require(PROCTOR)
+        extension = await services().administration.extend_quiz(
+            quiz_id,
+            body.seconds,
+            body.reason,
+            idempotency_key=idempotency_key,
+            by=caller.subject,
+            at=request.state.at,
+        )
+        unchanged = [
+            Unchanged(reason=reason, count=unmoved.number, session_ids=unmoved.session_ids)
+            for reason, unmoved in sorted(extension.unchanged.items())
+        ]
+        return json_reply(CohortExtensionReply(extended=len(extension.changed), unchanged=unchanged))
+
+    @router.post(
+        "/sessions/{session_id}/reopen",
+        summary="Open an expired session again",
+        responses=documented(200, "Open", 403, 404, 409, 413, 422),
+    )
+    async def reopen(
+        request: Request, session_id: UUID, body: ReopenRequest, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        caller = caller_of(request, services())
+        caller.require(PROCTOR)
+        session = await services().administration.reopen(
+            session_id,
+            body.seconds,
+            body.reason,
+            idempotency_key=idempotency_key,
+            by=caller.subject,
+            at=request.state.at,
+        )
+        return session_reply(services(), session)
+
+
+def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> None:
+    @router.put(
+        "/quizzes/{quiz_id}/accommodations/{user_id}",
+        summary="Give a user extra time",
+        responses=documented(200, "Given", 403, 413, 422, model=AccommodationReply),
+    )
+    async def put_accommodation(
+        request: Request, quiz_id: str, user_id: str, body: AccommodationRequest
+    ) -> Response:
+        caller = caller_of(request, services())
+        caller.require(PROCTOR)
+        given = await services().administration.put_accommodation(
+            user_id, quiz_id, body.extra_seconds, body.reason, by=caller.subject, at=request.state.at
+        )
+        return json_reply(given)
+
+    @router.get(
+        "/quizzes/{quiz_id}/accommodations/{user_id}",
+        summary="A user's extra time",
+        responses=documented(200, "The extra time", 403, 404, 422, model=AccommodationReply),
+    )
+    async def get_accommodation(request: Request, quiz_id: str, user_id: str) -> Response:
+        caller_of(request, services()).require(PROCTOR)
+        return json_reply(await services().administration.get_accommodation(user_id, quiz_id))
+
+    @router.delete(
+        "/quizzes/{quiz_id}/accommodations/{user_id}",
+        status_code=204,
+        summary="Take extra time back, as far as it has not been used",
+        responses=documented(204, "Taken back", 403, 404, 422, model=None),
+    )
+    async def delete_accommodation(request: Request, quiz_id: str, user_id: str) -> Response:
+        caller = caller_of(request, services())
+        caller.require(PROCTOR)
+        await services().administration.delete_accommodation(
+            user_id, quiz_id, by=caller.subject, at=request.state.at
+        )
+        return Response(status_code=204)
+
+
+def _add_late_answers(router: APIRouter, services: Callable[[], Services]) -> None:
+    @router.get(
+        "/sessions/{session_id}/late-answers",
+        summary="What came too late",
+        responses=documented(200, "The late answers", 403, 404, 422, model=LateAnswersReply),
+    )
+    async def late_answers(request: Request, session_id: UUID) -> Response:
+        caller_of(request, services()).require(PROCTOR, GRADE)
+        found = await services().administration.late_answers(session_id)
+        return json_reply(LateAnswersReply(late_answers=[_late_answer(late) for late in found]))
+
+    @router.post(
+        "/sessions/{session_id}/late-answers/{event}/accept",
+        summary="Let late answers count",
+        responses=documented(200, "They count", 403, 404, 413, 422),
+    )
+    async def accept_late_answer(
+        request: Request, session_id: UUID, event: int, body: ReasonRequest
+    ) -> Response:
+        caller = caller_of(request, services())
+        caller.require(PROCTOR, GRADE)
+        session = await services().administration.accept_late_answer(
+            session_id, event, body.reason, by=caller.subject, at=request.state.at
+        )
+        return session_reply(services(), session)
+
+
+def _late_answer(late: LateAnswer) -> LateAnswerReply:
+    return LateAnswerReply(
+        event=late.event,
+        answers={question: kept["answer"] for question, kept in late.answers.items()},
+        received_at=from_micros(max(kept["at"] for kept in late.answers.values())),
+        accepted=late.accepted,
+    )

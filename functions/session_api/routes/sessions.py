@@ -1,0 +1,211 @@
+"""Sessions: start them, find them, read them, write answers, end them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.errors import InvalidInputError
+from quiz_sessions.domain.validation import MAX_INTEGER
+from quiz_sessions.services.audit import MAX_PAGE
+from quiz_sessions.services.sessions import WriteOptions
+
+from ..identity import GRADE, PROCTOR
+from ..replies import documented, json_reply, pick, session_reply
+from ..schemas.sessions import (
+    CompleteRequest,
+    DeadlineReply,
+    ProgressRequest,
+    SessionsReply,
+    SessionSummary,
+    StartReply,
+    StartRequest,
+)
+from .parameters import Filter, IdempotencyKey, IfMatch, caller_of
+
+_ENTITY_TAG = re.compile(r'"([0-9]{1,20})"')
+
+
+def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
+    """Add the endpoints to `router`."""
+    # Before what has an id in its place: the router takes the first that fits.
+    _add_start(router, services)
+    _add_reads(router, services)
+    _add_writes(router, services)
+
+
+def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
+    @router.post(
+        "/sessions/start",
+        status_code=201,
+        summary="Start an attempt",
+        responses={
+            200: {
+                "model": StartReply,
+                "description": "Started before: by this Idempotency-Key, or still open",
+            },
+            **documented(201, "Started", 403, 409, 413, 422, model=StartReply),
+        },
+    )
+    async def start(request: Request, body: StartRequest, idempotency_key: IdempotencyKey = None) -> Response:
+        session = await services().sessions.create_session(
+            caller_of(request, services()).user(body.user_id, PROCTOR),
+            body.quiz_id,
+            idempotency_key=idempotency_key,
+            at=request.state.at,
+        )
+        return session_reply(
+            services(),
+            session,
+            200 if session.replayed or session.resumed else 201,
+            {"Location": f"/sessions/{session.id}"},
+            resumed=session.resumed,
+        )
+
+
+def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
+    @router.get(
+        "/sessions",
+        summary="Find sessions of a user, at a quiz, or both",
+        responses=documented(200, "Newest first", 403, 422, model=SessionsReply),
+    )
+    async def find(
+        request: Request,
+        *,
+        user_id: Filter = None,
+        quiz_id: Filter = None,
+        status: Status | None = None,
+        cursor: Filter = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+    ) -> Response:
+        caller = caller_of(request, services())
+        if caller.owner(PROCTOR, GRADE) is not None:
+            user_id = caller.user(user_id)
+        page = await services().audit.find(
+            user_id=user_id,
+            quiz_id=quiz_id,
+            status=status,
+            cursor=cursor,
+            limit=limit,
+            at=request.state.at,
+        )
+        summaries = [pick(SessionSummary, session) for session in page.sessions]
+        return json_reply(SessionsReply(sessions=summaries, next_cursor=page.next_cursor))
+
+    @router.get(
+        "/sessions/{session_id}",
+        summary="Read a session, as it is or as it was at a version",
+        responses=documented(200, "The session", 404, 422),
+    )
+    async def read(
+        request: Request,
+        session_id: UUID,
+        at_version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
+    ) -> Response:
+        owner = caller_of(request, services()).owner(PROCTOR, GRADE)
+        if at_version is None:
+            session = await services().sessions.get_session(session_id, owner=owner, at=request.state.at)
+        else:
+            session = await services().audit.at_version(session_id, at_version, owner=owner)
+        return session_reply(services(), session)
+
+    @router.get(
+        "/sessions/{session_id}/deadline",
+        summary="What the deadline is made of",
+        responses=documented(200, "The deadline", 404, 422, model=DeadlineReply),
+    )
+    async def deadline(request: Request, session_id: UUID) -> Response:
+        owner = caller_of(request, services()).owner(PROCTOR, GRADE)
+        return json_reply(
+            await services().sessions.get_deadline(session_id, owner=owner, at=request.state.at)
+        )
+
+
+def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
+    @router.patch(
+        "/sessions/{session_id}/progress",
+        summary="Keep answers",
+        responses=documented(200, "Kept", 404, 409, 410, 413, 422),
+    )
+    async def progress(
+        request: Request,
+        session_id: UUID,
+        body: ProgressRequest,
+        if_match: IfMatch = None,
+    ) -> Response:
+        options = WriteOptions(
+            version=_expected_version(request, if_match, body.version),
+            current_question=body.current_question,
+            autosave=body.autosave,
+            owner=caller_of(request, services()).owner(),
+            at=request.state.at,
+        )
+        if body.answers is not None:
+            session = await services().sessions.update_answers(session_id, body.answers, **options)
+        else:
+            assert body.question_id is not None
+            session = await services().sessions.update_answer(
+                session_id, body.question_id, body.answer, **options
+            )
+        return session_reply(services(), session)
+
+    @router.post(
+        "/sessions/{session_id}/complete",
+        summary="Hand the attempt in",
+        responses=documented(200, "Completed", 404, 409, 410, 413, 422),
+    )
+    async def complete(
+        request: Request,
+        session_id: UUID,
+        body: CompleteRequest | None = None,
+        if_match: IfMatch = None,
+    ) -> Response:
+        body = body or CompleteRequest(expires_at=None)
+        session = await services().sessions.complete(
+            session_id,
+            body.answers,
+            version=_expected_version(request, if_match, body.version),
+            deadline=body.expires_at,
+            owner=caller_of(request, services()).owner(),
+            at=request.state.at,
+        )
+        return session_reply(services(), session)
+
+    @router.post(
+        "/sessions/{session_id}/abandon",
+        summary="Give the attempt up",
+        responses=documented(200, "Abandoned", 404, 409, 410, 422),
+    )
+    async def abandon(request: Request, session_id: UUID) -> Response:
+        session = await services().sessions.abandon(
+            session_id, owner=caller_of(request, services()).owner(), at=request.state.at
+        )
+        return session_reply(services(), session)
+
+
+def _expected_version(request: Request, if_match: str | None, version: int | None) -> int | None:
+    """The version that the caller insists on, in the body or by If-Match.
+
+    Raises:
+        InvalidInputError: If-Match is no entity tag of ours, or the two disagree.
+    """
+    if if_match is None:
+        return version
+    # All of its values, as the gateway puts them together; the parameter has the first alone.
+    whole = ",".join(request.headers.getlist("if-match")).strip()
+    if whole == "*":
+        return version
+    tag = _ENTITY_TAG.fullmatch(whole)
+    if tag is None:
+        raise InvalidInputError('If-Match is the ETag of the session, such as "3", or *.')
+    if version is not None and version != int(tag[1]):
+        raise InvalidInputError("If-Match and version disagree; send one of them.")
+    # One that no session will reach is as stale as any other.
+    return min(int(tag[1]), MAX_INTEGER)

@@ -1,0 +1,1 @@
+"""Requests as they come in, and replies as they go out; one module for each capability."""

@@ -1,0 +1,66 @@
+"""The audit log of a session, and what a receipt proves."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, StrictStr
+
+from quiz_sessions.services.receipts import MAX_CHARACTERS as MAX_RECEIPT_CHARACTERS
+
+from .common import Answers, RequestBody, reply
+
+
+class VerifyReceiptRequest(RequestBody):
+    """A receipt, and the answers that are said to go with it."""
+
+    receipt: Annotated[StrictStr, Field(max_length=MAX_RECEIPT_CHARACTERS)]
+    answers: Answers | None = None
+
+
+@reply
+class EventReply:
+    """One change of a session."""
+
+    revision: int
+    version: int
+    type: str
+    at: datetime
+    changes: dict[str, Any]
+    hash: str
+
+
+@reply
+class EventsReply:
+    """Changes of a session, in their order."""
+
+    events: list[EventReply]
+    next_after: int | None = field(
+        metadata={"description": "The `after` of the next page; null on the last one."}
+    )
+
+
+@reply
+class VerificationReply:
+    """Whether a session's audit log is whole, and its row as the log says."""
+
+    intact: bool
+    events: int
+    broken: list[int] = field(metadata={"description": "Revisions missing from the log, or changed since."})
+    differs: list[str] = field(metadata={"description": "What the session says otherwise than its log."})
+
+
+@reply
+class ProofReply:
+    """What a receipt is worth."""
+
+    genuine: bool
+    recorded: bool = field(metadata={"description": "Whether the session's audit log says the same."})
+    answers_match: bool | None = field(metadata={"description": "Null where no answers were sent."})
+    session_id: UUID | None
+    version: int | None
+    answers_sha256: str | None
+    committed_at: datetime | None

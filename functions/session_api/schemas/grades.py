@@ -1,0 +1,46 @@
+"""Scores: reading them, setting them, grading anew."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from quiz_sessions.domain.outcomes import Regrade
+
+from .common import Reason, RequestBody, reply
+
+
+class ScoreRequest(RequestBody):
+    """A score given by a person, and why."""
+
+    score: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+    max_score: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+    reason: Reason
+
+
+@reply
+class QuestionResult:
+    """What an answer earned."""
+
+    points: float
+    max_points: float
+    correct: bool | None = field(metadata={"description": "Null where no key graded it."})
+
+
+@reply
+class ResultsReply:
+    """The score of an ended session."""
+
+    session_id: UUID
+    score: float | None
+    max_score: float | None
+    late_ms: int
+    questions: dict[str, QuestionResult] | None
+
+
+@reply
+class RegradeReply(Regrade):
+    """What a regrade did."""

@@ -1,0 +1,75 @@
+"""The exam room: extra time, reopening, late answers."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, StrictInt
+
+from quiz_sessions.domain.quizzes import Accommodation
+from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
+
+from .common import Reason, RequestBody, reply
+
+
+class ExtendRequest(RequestBody):
+    """By how much a deadline moves, and why."""
+
+    seconds: Annotated[StrictInt, Field(ge=-MAX_CHANGE_SECONDS, le=MAX_CHANGE_SECONDS)]
+    reason: Reason
+
+
+class ReopenRequest(RequestBody):
+    """For how long from now, and why."""
+
+    seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)]
+    reason: Reason
+
+
+class AccommodationRequest(RequestBody):
+    """Extra time, and why."""
+
+    extra_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_CHANGE_SECONDS)]
+    reason: Reason
+
+
+@reply
+class AccommodationReply(Accommodation):
+    """Extra time of one user for one quiz."""
+
+
+@reply
+class Unchanged:
+    """Attempts that an extension did not move, for one reason."""
+
+    reason: str
+    count: int
+    session_ids: list[UUID] = field(metadata={"description": "The first thousand."})
+
+
+@reply
+class CohortExtensionReply:
+    """What an extension of a whole quiz did."""
+
+    extended: int
+    unchanged: list[Unchanged]
+
+
+@reply
+class LateAnswerReply:
+    """Answers that came too late."""
+
+    event: int
+    answers: dict[str, Any]
+    received_at: datetime
+    accepted: bool
+
+
+@reply
+class LateAnswersReply:
+    """All late answers of a session."""
+
+    late_answers: list[LateAnswerReply]

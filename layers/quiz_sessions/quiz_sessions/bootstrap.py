@@ -1,0 +1,184 @@
+"""The one factory: puts stores and services together.
+
+Building opens nothing; each store connects on first use. Constructors say by name what they use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .domain.timestamps import Micros
+from .runtime.clock import current_micros
+from .runtime.settings import Settings
+from .runtime.telemetry import Telemetry
+from .services.administration import ExamAdministration
+from .services.audit import Audit
+from .services.cached_reads import CachedSessions
+from .services.flush import Flusher, FlushLimits
+from .services.grading import Grader
+from .services.health import Health
+from .services.outbox_relay import Relay
+from .services.receipts import Receipts
+from .services.scores import Scores
+from .services.sessions import SessionManager
+from .services.settlement import Settler
+from .services.staff_actions import StaffActions
+from .stores.administration import AdministrationStore
+from .stores.attempts import AttemptStore
+from .stores.audit import AuditStore
+from .stores.best_effort_cache import BestEffortCache
+from .stores.event_bus import EventBus
+from .stores.outbox import OutboxStore
+from .stores.postgres import Postgres
+from .stores.secrets_manager import DatabaseAddress, receipt_keys
+from .stores.valkey import ValkeyStore
+
+POOL_SIZE = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """A process's connections."""
+
+    postgres: Postgres
+    attempts: AttemptStore
+    administration: AdministrationStore
+    audit: AuditStore
+    outbox: OutboxStore
+    valkey: ValkeyStore
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.valkey.close()
+        await self.postgres.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What a process can do.
+
+    Attributes:
+        cached: reads that the cache alone can serve.
+    """
+
+    sessions: SessionManager
+    administration: ExamAdministration
+    scores: Scores
+    audit: Audit
+    receipts: Receipts
+    flusher: Flusher
+    health: Health
+    cached: CachedSessions
+    stores: Stores
+    settings: Settings
+    telemetry: Telemetry
+
+    @property
+    def jwt(self) -> bool:
+        """Whether callers are known by verified claims; see `Settings`."""
+        return self.cached.jwt
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.stores.close()
+
+
+def open_stores(
+    settings: Settings, telemetry: Telemetry, *, pool_size: int = POOL_SIZE, valkey: ValkeyStore | None = None
+) -> Stores:
+    """The stores of one process, with at most `pool_size` connections to PostgreSQL."""
+    address = DatabaseAddress(settings)
+    postgres = Postgres(address, pool_size, address.forget, telemetry)
+    return Stores(
+        postgres=postgres,
+        attempts=AttemptStore(postgres),
+        administration=AdministrationStore(postgres),
+        audit=AuditStore(postgres),
+        outbox=OutboxStore(postgres),
+        valkey=valkey or CachedSessions.of(settings).valkey,
+    )
+
+
+def build_services(
+    settings: Settings,
+    *,
+    pool_size: int = POOL_SIZE,
+    cached: CachedSessions | None = None,
+    stores: Stores | None = None,
+    bus: EventBus | None = None,
+    clock: Callable[[], Micros] = current_micros,
+    flush_limits: FlushLimits | None = None,
+) -> Services:
+    """The services of one process.
+
+    A Lambda environment serves one request at a time and needs one connection.
+
+    Args:
+        pool_size: connections to PostgreSQL at most.
+        cached: what the process reads with already, if it does.
+        stores: those of another build, to share its connections.
+        bus: in the place of the one that the settings name.
+        clock: for requests that do not say when the gateway received them, and for the flush.
+    """
+    telemetry = Telemetry()
+    if cached is None:
+        cached = CachedSessions(stores.valkey, jwt=settings.jwt) if stores else CachedSessions.of(settings)
+    if stores is None:
+        stores = open_stores(settings, telemetry, pool_size=pool_size, valkey=cached.valkey)
+    if bus is None and settings.event_bus_name:
+        bus = EventBus(settings.event_bus_name)
+    time_limit_seconds = settings.default_time_limit_seconds
+    cache = BestEffortCache(stores.valkey, telemetry)
+    grader = Grader(stores.administration)
+    settler = Settler(attempts=stores.attempts, cache=cache, grader=grader, telemetry=telemetry)
+    staff_actions = StaffActions(settler=settler, clock=clock)
+    receipts = Receipts(receipt_keys(settings), telemetry)
+    return Services(
+        sessions=SessionManager(
+            attempts=stores.attempts,
+            valkey=stores.valkey,
+            cache=cache,
+            settler=settler,
+            receipts=receipts,
+            backpressure=cached.backpressure,
+            telemetry=telemetry,
+            clock=clock,
+            time_limit_seconds=time_limit_seconds,
+        ),
+        administration=ExamAdministration(
+            administration=stores.administration,
+            attempts=stores.attempts,
+            cache=cache,
+            settler=settler,
+            staff_actions=staff_actions,
+            clock=clock,
+            time_limit_seconds=time_limit_seconds,
+        ),
+        scores=Scores(
+            administration=stores.administration,
+            cache=cache,
+            settler=settler,
+            staff_actions=staff_actions,
+            clock=clock,
+        ),
+        audit=Audit(attempts=stores.attempts, audit=stores.audit, receipts=receipts, clock=clock),
+        receipts=receipts,
+        flusher=Flusher(
+            attempts=stores.attempts,
+            valkey=stores.valkey,
+            cache=cache,
+            grader=grader,
+            outbox=stores.outbox,
+            relay=Relay(stores.outbox, bus, telemetry) if bus else None,
+            bus=bus,
+            telemetry=telemetry,
+            clock=clock,
+            limits=flush_limits or FlushLimits(),
+        ),
+        health=Health(postgres=stores.postgres, valkey=stores.valkey),
+        cached=cached,
+        stores=stores,
+        settings=settings,
+        telemetry=telemetry,
+    )

@@ -1,0 +1,126 @@
+"""The attempt as it is stored.
+
+The fields of `Attempt` are the one list of what an attempt has: the columns that statements return, the
+cached form, and what the audit log is compared with are derived from them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from .json_values import Json, dump_json, to_json_object
+from .timestamps import Micros, to_micros
+
+
+class Status(StrEnum):
+    """Where an attempt is in its life. The last three are final."""
+
+    STARTED = "started"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    ABANDONED = "abandoned"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the attempt still takes answers."""
+        return self in (Status.STARTED, Status.IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A row of quiz_attempts.
+
+    Attributes:
+        current_question_at: when the gateway received the current_question.
+        answer_meta: question -> {"version": that committed it, "at": Micros}.
+        version: +1 for each committed change that a client makes.
+        revision: +1 on every change of the row; orders writes to the cache.
+        time_remaining: whole seconds left when the row was last written.
+        time_limit_seconds, accommodation_seconds, extension_seconds, closes_at: the parts of the deadline.
+            They hold what the quiz says now, and never less than the time that has been used already.
+        grace_seconds: how long after the deadline answers are still accepted.
+        expires_at: the deadline: started_at with all the seconds, at most closes_at.
+        accepts_until: expires_at with the grace.
+        ended_at: the last moment whose answers count, once the attempt has ended.
+        late_ms: by how much the latest answer that counts came after the deadline.
+        needs_grading: it has ended, and its score is not up to date.
+    """
+
+    id: UUID
+    user_id: str
+    quiz_id: str
+    attempt_no: int
+    status: Status
+    current_question: int = 0
+    current_question_at: Micros = 0
+    answers: dict[str, Json] = field(default_factory=dict)
+    answer_meta: dict[str, dict[str, int]] = field(default_factory=dict)
+    version: int = 0
+    revision: int = 0
+    time_remaining: int
+    time_limit_seconds: int
+    accommodation_seconds: int = 0
+    extension_seconds: int = 0
+    closes_at: datetime | None = None
+    grace_seconds: int = 0
+    started_at: datetime
+    expires_at: datetime
+    accepts_until: datetime
+    last_updated: datetime
+    completed_at: datetime | None = None
+    ended_at: datetime | None = None
+    late_ms: int = 0
+    score: float | None = None
+    max_score: float | None = None
+    needs_grading: bool = False
+
+    @property
+    def end(self) -> Micros:
+        """The last moment whose answers count, as far as it is known now."""
+        return to_micros(self.ended_at or self.accepts_until)
+
+    def answered_at(self, question: str) -> Micros:
+        """When the gateway received the committed answer to `question`; -1 where there is none."""
+        meta = self.answer_meta.get(question)
+        return -1 if meta is None else meta["at"]
+
+    def is_owned_by(self, owner: str | None) -> bool:
+        """Whether a caller sees the attempt who may see those of `owner` alone; None sees all."""
+        return owner is None or self.user_id == owner
+
+    def changed_since(self, version: int) -> list[str]:
+        """The questions whose committed answer is younger than `version`."""
+        return sorted(question for question, meta in self.answer_meta.items() if meta["version"] > version)
+
+    def to_json(self) -> str:
+        """The cached form, `revision` first: scripts in Valkey read it without decoding the rest."""
+        return dump_json({"revision": self.revision, **to_json_object(self, FIELDS)})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Attempt:
+        """The attempt that `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, AttributeError: another release wrote it.
+        """
+        data = json.loads(text)
+        if data.keys() != _NAMES:
+            raise ValueError("not the fields of an attempt")
+        for name in MOMENTS:
+            if data[name] is not None:
+                data[name] = datetime.fromisoformat(data[name])
+        data["id"] = UUID(data["id"])
+        data["status"] = Status(data["status"])
+        return cls(**data)
+
+
+FIELDS: Final = tuple(each.name for each in fields(Attempt))
+_NAMES: Final = frozenset(FIELDS)
+MOMENTS: Final = tuple(each.name for each in fields(Attempt) if str(each.type).startswith("datetime"))
+"""The fields that hold a datetime, or None."""

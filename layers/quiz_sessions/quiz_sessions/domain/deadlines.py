@@ -1,0 +1,78 @@
+"""The clock of an attempt: when its time is over, and what makes its deadline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from .attempts import Attempt, Status
+from .timestamps import Micros, from_micros, to_micros
+from .validation import MAX_INTEGER
+
+
+def time_remaining(expires_at: datetime, at: Micros) -> int:
+    """Whole seconds from `at` to `expires_at`, rounded up, never below 0."""
+    return max(0, -((at - to_micros(expires_at)) // 1_000_000))
+
+
+def is_overdue(attempt: Attempt, at: Micros) -> bool:
+    """Whether an open attempt's deadline and grace have passed at `at`; their last moment is in time."""
+    return attempt.status.is_open and at > to_micros(attempt.accepts_until)
+
+
+def lateness_ms(expires_at: datetime, at: Micros) -> int:
+    """By how many milliseconds, rounded up, `at` lies after the deadline; 0 before it.
+
+    At most 2^31-1, some 25 days, which is what the column holds.
+    """
+    return min(MAX_INTEGER, max(0, -((to_micros(expires_at) - at) // 1000)))
+
+
+def shown_time_remaining(attempt: Attempt, at: Micros) -> int:
+    """The whole seconds that a caller is shown at `at`; what was left at its end, once it has ended."""
+    return time_remaining(attempt.expires_at, at) if attempt.status.is_open else attempt.time_remaining
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """What a session's deadline is made of, at one moment."""
+
+    session_id: UUID
+    status: Status
+    started_at: datetime
+    time_limit_seconds: int
+    accommodation_seconds: int = field(metadata={"description": "The user's extra time for the quiz."})
+    extension_seconds: int = field(metadata={"description": "Given since the start, or taken."})
+    closes_at: datetime | None = field(metadata={"description": "When the quiz closes, if it does."})
+    grace_seconds: int
+    expires_at: datetime = field(
+        metadata={"description": "started_at with all the seconds, at most closes_at."}
+    )
+    accepts_until: datetime = field(metadata={"description": "expires_at with the grace."})
+    binding: Literal["time_limit", "closes_at"] = field(metadata={"description": "What makes the deadline."})
+    server_time: datetime
+    time_remaining: int
+
+
+def deadline_of(attempt: Attempt, at: Micros) -> Deadline:
+    """What the deadline of `attempt` is made of, at `at`."""
+    seconds = attempt.time_limit_seconds + attempt.accommodation_seconds + attempt.extension_seconds
+    by_limit = attempt.started_at + timedelta(seconds=seconds)
+    closes_first = attempt.closes_at is not None and attempt.closes_at < by_limit
+    return Deadline(
+        session_id=attempt.id,
+        status=Status.EXPIRED if is_overdue(attempt, at) else attempt.status,
+        started_at=attempt.started_at,
+        time_limit_seconds=attempt.time_limit_seconds,
+        accommodation_seconds=attempt.accommodation_seconds,
+        extension_seconds=attempt.extension_seconds,
+        closes_at=attempt.closes_at,
+        grace_seconds=attempt.grace_seconds,
+        expires_at=attempt.expires_at,
+        accepts_until=attempt.accepts_until,
+        binding="closes_at" if closes_first else "time_limit",
+        server_time=from_micros(at),
+        time_remaining=shown_time_remaining(attempt, at),
+    )

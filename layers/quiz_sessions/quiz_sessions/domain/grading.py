@@ -1,0 +1,349 @@
+"""How answers become a score, pure: what a question may say, when an answer is right, what it earns.
+
+Two JSON values are equal here when they are the same value: numbers by the number that is written, so 1 is
+1.0 and 1e23 is 10 to the 23rd; true is not 1; objects whatever the order of their members.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+import unicodedata
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from enum import StrEnum
+from typing import Any, TypeGuard
+
+from .errors import ContentTooLargeError, InvalidInputError
+from .validation import MAX_ANSWERS, MAX_SESSION_BYTES, check_answers, check_id, check_session_size
+
+MAX_QUESTIONS = MAX_ANSWERS
+MAX_POINTS = 1_000_000
+SCORE_DECIMALS = 6
+
+_FIELDS = frozenset({"points", "grading", "key", "tolerance", "partial"})
+
+# Each part can match in one way only: an answer of 64 KiB that almost is a number must not take a second.
+_NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:[eE]([+-]?)([0-9]+))?")
+
+# From the 4300 digits that an integer may have down to 5e-324 nothing is rounded.
+_EXACT = Context(prec=5000)
+
+# A text's normal form has at least a quarter of its characters: none is composed of more than 4.
+_NORMALISED_SHRINKS_BY = 4
+
+
+class GradingMethod(StrEnum):
+    """How an answer is compared with the key."""
+
+    EXACT = "exact"
+    SET = "set"
+    NUMERIC = "numeric"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a right answer is and what it earns.
+
+    Attributes:
+        points: what a right answer earns, from 0 to 1,000,000.
+        grading: None where no key can tell, as for an essay; such a question is in no score.
+        key: the right answer, as `grading` reads it; None without grading.
+        tolerance: how far from a numeric key an answer may be, that far included.
+        partial: whether a part of the answer earns a part of the points.
+    """
+
+    points: float
+    grading: GradingMethod | None
+    key: Any
+    tolerance: float
+    partial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionResult:
+    """What one question earned.
+
+    Attributes:
+        points: earned, not rounded; 0 for a question that is not graded by key.
+        max_points: what a right answer earns; 0 for a question that is not graded by key.
+        correct: whether the answer is right as a whole; None for a question that is not graded by key.
+    """
+
+    points: float
+    max_points: float
+    correct: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What an attempt earned.
+
+    Attributes:
+        score: the sum of the points earned, rounded to 6 decimals; from 0 to `max_score`.
+        max_score: the sum of the points that the questions graded by key can earn, rounded likewise.
+        results: every question's own, also of those not graded by key.
+    """
+
+    score: float
+    max_score: float
+    results: dict[str, QuestionResult]
+
+
+# What a question may say
+
+
+def parse_questions(raw: Mapping[str, Any]) -> dict[str, Question]:
+    """The questions of their JSON form, by id.
+
+    A question is an object of `points` (1 where absent), `grading`, `key`, `tolerance` (0 where absent;
+    numeric alone has it) and `partial` (false where absent; set has it, and exact whose key is an object or
+    a list that is not empty). Without `grading` there are only points.
+
+    Raises:
+        InvalidInputError: too many questions, or one that can't be graded as it is; the text names it, says
+            what to change and does not repeat the key.
+        ContentTooLargeError: a key is larger than an answer can be, or all questions together, as PostgreSQL
+            writes them, than a session's answers.
+    """
+    if len(raw) > MAX_QUESTIONS:
+        raise InvalidInputError(f"There are at most {MAX_QUESTIONS} questions.")
+    questions = {}
+    for name, fields in raw.items():
+        check_id("The id of a question", name)
+        try:
+            questions[name] = _parse_question(fields)
+        except (InvalidInputError, ContentTooLargeError) as error:
+            raise type(error)(f"Question {name!r}: {error}") from None
+    try:
+        check_session_size({name: to_json(question) for name, question in questions.items()})
+    except ContentTooLargeError:
+        raise ContentTooLargeError(f"The questions have at most {MAX_SESSION_BYTES} bytes.") from None
+    return questions
+
+
+def to_json(question: Question) -> dict[str, Any]:
+    """The JSON form that `parse_questions` reads back as the same question."""
+    form: dict[str, Any] = {"points": question.points}
+    if question.grading is not None:
+        form |= {"grading": question.grading.value, "key": question.key}
+    if question.grading is GradingMethod.NUMERIC:
+        form["tolerance"] = question.tolerance
+    if question.partial:
+        form["partial"] = True
+    return form
+
+
+def _parse_question(fields: Any) -> Question:
+    if not isinstance(fields, Mapping) or not fields.keys() <= _FIELDS:
+        raise InvalidInputError(f"It is an object of {', '.join(sorted(_FIELDS))} and nothing else.")
+    points = fields.get("points", 1)
+    if not _is_number(points) or not 0 <= points <= MAX_POINTS:
+        raise InvalidInputError(f"points is a number from 0 to {MAX_POINTS}.")
+    if "grading" not in fields:
+        if len(fields) > ("points" in fields):
+            raise InvalidInputError("Without grading it has points alone; say how the key grades.")
+        return Question(float(points), None, None, 0, False)
+    try:
+        grading = GradingMethod(fields["grading"])
+    except ValueError:
+        raise InvalidInputError(f"grading is one of {', '.join(GradingMethod)}, or left out.") from None
+    if "key" not in fields:
+        raise InvalidInputError(f"{grading} needs a key.")
+    key = fields["key"]
+    _check_key(grading, key)
+    return Question(float(points), grading, key, _tolerance(grading, fields), _partial(grading, fields))
+
+
+def _check_key(grading: GradingMethod, key: Any) -> None:
+    try:
+        check_answers({"key": key})
+    except (InvalidInputError, ContentTooLargeError) as error:
+        raise type(error)(f"The key is a value that an answer can have. {error}") from None
+    if grading is GradingMethod.SET and not (isinstance(key, list) and 0 < len(key) == len(_as_set(key))):
+        raise InvalidInputError("The key of set is a list of at least one value, each of them once.")
+    if grading is GradingMethod.NUMERIC and not _is_number(key):
+        raise InvalidInputError("The key of numeric is a number.")
+    if grading is GradingMethod.TEXT:
+        accepted = key if isinstance(key, list) else [key]
+        if not accepted or not all(isinstance(text, str) for text in accepted):
+            raise InvalidInputError("The key of text is a string, or a list of at least one string.")
+
+
+def _tolerance(grading: GradingMethod, fields: Mapping[str, Any]) -> float:
+    if "tolerance" not in fields:
+        return 0
+    tolerance = fields["tolerance"]
+    if grading is not GradingMethod.NUMERIC:
+        raise InvalidInputError("tolerance is for numeric alone; leave it out.")
+    if not _is_number(tolerance) or not 0 <= tolerance <= sys.float_info.max:
+        raise InvalidInputError("tolerance is a finite number of at least 0.")
+    # As it is: a whole number above 2^53 would lose digits as a float.
+    return tolerance
+
+
+def _partial(grading: GradingMethod, fields: Mapping[str, Any]) -> bool:
+    if "partial" not in fields:
+        return False
+    partial, key = fields["partial"], fields["key"]
+    has_parts = isinstance(key, list | dict) and len(key) > 0
+    if grading not in (GradingMethod.EXACT, GradingMethod.SET) or not has_parts:
+        raise InvalidInputError(
+            "partial is for set, and for exact with a key that is an object or a list with something in it; "
+            "leave it out."
+        )
+    if not isinstance(partial, bool):
+        raise InvalidInputError("partial is true or false.")
+    return partial
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+# What an answer earns
+
+
+def grade(questions: Mapping[str, Question], answers: Mapping[str, Any]) -> Grade | None:
+    """What `answers` earn, by the rule of each question; None where no question is graded by key.
+
+    A question without an answer earns nothing and is wrong; null is an answer. Answers to other questions
+    count for nothing. Every JSON value can be graded.
+
+    exact: the answer equals the key. Partial: each member of an object, or position of a list, that equals
+        the key's earns 1/len(key) of the points. What the key does not have earns nothing and costs nothing,
+        but the answer is not correct then. An answer of another type earns nothing.
+    set: the answer's values are the key's, in any order and as often as one likes; an answer that is no list
+        is a list of one. Partial: max(0, right - wrong) / len(key) of the points, as in "Partial credit
+        with penalty" of Canvas's instructor guide to multiple-answer questions; Moodle's too make a negative
+        total 0.
+    numeric: the answer is at most `tolerance` from the key, in exact decimal arithmetic. It is a number, or a
+        string of one in ASCII digits: "3.14", " 1e-3 ", "+2", "5.", ".5"; not "1,5", "1_000", "0x1F", "inf".
+    text: the answer is a string that equals the key, or one of its strings, once both have been normalised by
+        NFKC, case folding (Unicode 3.13, D146) and white space, of which one space is kept between words.
+    """
+    results = {
+        name: _result(question, name in answers, answers.get(name)) for name, question in questions.items()
+    }
+    graded = [result for result in results.values() if result.correct is not None]
+    if not graded:
+        return None
+    return Grade(
+        score=round(math.fsum(result.points for result in graded), SCORE_DECIMALS),
+        max_score=round(math.fsum(result.max_points for result in graded), SCORE_DECIMALS),
+        results=results,
+    )
+
+
+def _result(question: Question, answered: bool, answer: Any) -> QuestionResult:
+    if question.grading is None:
+        return QuestionResult(0.0, 0.0, None)
+    if not answered:
+        return QuestionResult(0.0, question.points, False)
+    correct = _is_correct(question, answer)
+    share = 1.0 if correct else _part(question, answer) if question.partial else 0.0
+    return QuestionResult(question.points * share, question.points, correct)
+
+
+def _is_correct(question: Question, answer: Any) -> bool:
+    match question.grading:
+        case GradingMethod.SET:
+            return _as_set(answer) == _as_set(question.key)
+        case GradingMethod.NUMERIC:
+            return _is_near(answer, question.key, question.tolerance)
+        case GradingMethod.TEXT:
+            return _is_accepted(answer, question.key)
+        case _:
+            return _canonical(answer) == _canonical(question.key)
+
+
+def _part(question: Question, answer: Any) -> float:
+    """The share of the points, from 0 to 1, for a partly right answer to a `partial` question."""
+    key = question.key
+    if question.grading is GradingMethod.SET:
+        right = _as_set(key)
+        chosen = _as_set(answer)
+        return max(0, len(chosen & right) - len(chosen - right)) / len(right)
+    if isinstance(key, dict) and isinstance(answer, dict):
+        pairs = [(part, answer[name]) for name, part in key.items() if name in answer]
+    elif isinstance(key, list) and isinstance(answer, list):
+        pairs = list(zip(key, answer, strict=False))
+    else:
+        return 0.0
+    return sum(_canonical(part) == _canonical(given) for part, given in pairs) / len(key)
+
+
+def _as_set(value: Any) -> frozenset[Hashable]:
+    return frozenset(map(_canonical, value if isinstance(value, list) else [value]))
+
+
+def _canonical(value: Any) -> Hashable:
+    """Hashable and the same for two values exactly when they are the same JSON value.
+
+    It is flat, each container told by what it holds: nothing recurses, however deep the value is.
+    """
+    tokens: list[tuple[str, Any]] = []
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            names = sorted(item)
+            tokens.append(("object", tuple(names)))
+            pending.extend(item[name] for name in names)
+        elif isinstance(item, list):
+            tokens.append(("list", len(item)))
+            pending.extend(item)
+        elif isinstance(item, bool):
+            # To Python true is 1.
+            tokens.append(("bool", item))
+        else:
+            tokens.append(("scalar", _exactly(item) if isinstance(item, float) else item))
+    return tuple(tokens)
+
+
+def _exactly(number: int | float) -> Decimal:
+    # A float is the number that is written for it, not the binary fraction next to it: PostgreSQL gives 1e23
+    # back as the integer, and the same answer may be graded before and after.
+    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+
+
+def _is_near(answer: Any, key: int | float, tolerance: int | float) -> bool:
+    number = _read_number(answer)
+    if number is None:
+        return False
+    middle, reach = _exactly(key), _exactly(tolerance)
+    # Decimals compare without being written out, so an exponent may be as large as it likes; a difference is.
+    return _EXACT.subtract(middle, reach) <= number <= _EXACT.add(middle, reach)
+
+
+def _read_number(answer: Any) -> Decimal | None:
+    if _is_number(answer):
+        return _exactly(answer)
+    match = _NUMBER.fullmatch(answer.strip()) if isinstance(answer, str) else None
+    if match is None:
+        return None
+    coefficient, sign, exponent = match.groups(default="")
+    # Beyond what Decimal takes. With at most 64 Ki digits before it, 10^999999999 is as far from any key.
+    if len(exponent.lstrip("0")) > 9:
+        exponent = "9" * 9
+    return Decimal(f"{coefficient}e{sign}{exponent or 0}")
+
+
+def _is_accepted(answer: Any, key: str | list[str]) -> bool:
+    if not isinstance(answer, str):
+        return False
+    accepted = {_normalise(text) for text in (key if isinstance(key, list) else [key])}
+    words = " ".join(answer.split())
+    # NFKC takes the square of the length for some texts: seconds for 64 KiB that can't be right anyway.
+    if len(words) > _NORMALISED_SHRINKS_BY * max(map(len, accepted)):
+        return False
+    return _normalise(words) in accepted
+
+
+def _normalise(text: str) -> str:
+    # Folding takes some characters apart that were composed, so they are composed again.
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(folded.split())

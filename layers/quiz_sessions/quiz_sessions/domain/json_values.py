@@ -1,0 +1,57 @@
+"""JSON: its values, its text, and records written in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from .timestamps import iso
+
+Json: TypeAlias = Any
+"""A JSON value: null, a boolean, a number, a string, a list or an object of such values.
+
+Untyped, for what callers send is checked by `validation` and not by the type checker.
+"""
+
+
+def dump_json(value: Json) -> str:
+    """Compact JSON; characters outside ASCII stand for themselves.
+
+    Raises ValueError for NaN and the infinities.
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def dump_record(value: object) -> str:
+    """As `dump_json`, also for records: dataclasses as objects, datetimes in ISO 8601, UUIDs as strings."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_json_form)
+
+
+def to_json_object(record: object, names: Iterable[str]) -> dict[str, Json]:
+    """The named fields of a record, with JSON values only."""
+    values = ((name, getattr(record, name)) for name in names)
+    return {name: _json_form(value) if type(value) in _OURS else value for name, value in values}
+
+
+_OURS = frozenset({datetime, UUID})
+
+
+def _json_form(value: Any) -> Json:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: getattr(value, name) for name in shown_fields(type(value))}
+    raise TypeError(f"{type(value).__name__} has no form in JSON.")
+
+
+@cache
+def shown_fields(record: Any) -> tuple[str, ...]:
+    """The names of a dataclass's fields, without those that its metadata excludes."""
+    return tuple(each.name for each in fields(record) if not each.metadata.get("exclude"))

@@ -1,0 +1,104 @@
+"""What a quiz demands of its attempts, and the extra time that some users have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from .grading import Question
+from .timestamps import Micros, to_micros
+
+
+class WhenActive(StrEnum):
+    """What a start does while an attempt of the same user at the same quiz is open."""
+
+    NEW = "new"
+    RESUME = "resume"
+    REJECT = "reject"
+
+
+class ShowResults(StrEnum):
+    """From when on a student sees results."""
+
+    AFTER_END = "after_end"
+    AFTER_CLOSE = "after_close"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuizRules:
+    """What a quiz's owner decides.
+
+    Attributes:
+        time_limit_seconds: None for the service's default.
+        grace_seconds: how long after the deadline answers are still accepted, marked as late.
+        opens_at, closes_at: starts are allowed from the one, before the other; no attempt lasts longer.
+        max_attempts: of one user; None for any number.
+        questions: how each is graded, with the answer key.
+    """
+
+    time_limit_seconds: int | None = None
+    grace_seconds: int = 0
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+    max_attempts: int | None = None
+    when_active: WhenActive = WhenActive.NEW
+    show_results: ShowResults = ShowResults.AFTER_END
+    questions: Mapping[str, Question] = field(default_factory=dict)
+
+    def shows_results(self, at: Micros) -> bool:
+        """Whether a student whose attempt has ended may see its results at `at`."""
+        match self.show_results:
+            case ShowResults.AFTER_END:
+                return True
+            case ShowResults.AFTER_CLOSE:
+                return self.closes_at is not None and at >= to_micros(self.closes_at)
+            case ShowResults.NEVER:
+                return False
+
+
+@dataclass(frozen=True, slots=True)
+class Quiz:
+    """A registered quiz.
+
+    Attributes:
+        revision: +1 with every change; a score remembers by which one it was graded.
+    """
+
+    quiz_id: str
+    revision: int
+    rules: QuizRules
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Accommodation:
+    """Extra time of one user for one quiz, whenever it is started.
+
+    Attributes:
+        granted_by: the caller's subject; None where callers are not known.
+    """
+
+    user_id: str
+    quiz_id: str
+    extra_seconds: int
+    reason: str
+    granted_by: str | None
+    granted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StaffAction:
+    """Who acts on an attempt, when, and why.
+
+    Attributes:
+        by: the caller's subject; None where callers are not known.
+        key: makes a repetition known, as an Idempotency-Key does.
+    """
+
+    at: Micros
+    by: str | None
+    reason: str
+    key: str

@@ -1,0 +1,132 @@
+"""An attempt as its audit log has it: pure, and so a second opinion on what the row says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from .attempts import FIELDS, MOMENTS, Attempt, Status
+from .audit_events import AuditEvent
+from .errors import AuditLogDamagedError
+from .json_values import Json
+
+UNRECORDED: Final = frozenset(
+    {
+        "id",
+        "current_question_at",
+        "answer_meta",
+        "time_remaining",
+        "accepts_until",
+        "last_updated",
+        "needs_grading",
+    }
+)
+"""Fields of an attempt that its audit log does not record; a new field is recorded unless it stands here."""
+COMPARED: Final = tuple(name for name in FIELDS if name not in UNRECORDED)
+
+_STATUS_AFTER: Final = {
+    "answered": Status.IN_PROGRESS,
+    "merged": Status.IN_PROGRESS,
+    "completed": Status.COMPLETED,
+    "expired": Status.EXPIRED,
+    "abandoned": Status.ABANDONED,
+}
+_MOVES_DEADLINE: Final = ("extended", "rescheduled", "reopened")
+_BY_RULE: Final = frozenset(
+    {
+        "status",
+        "answers",
+        "version",
+        "revision",
+        "late_ms",
+        "started_at",
+        "completed_at",
+        "ended_at",
+    }
+)
+"""What follows from an event by a rule below; every other recorded field an event has under its own name."""
+_NAMED: Final = frozenset(COMPARED) - _BY_RULE
+_NUMBERS: Final = frozenset(each.name for each in fields(Attempt) if str(each.type).startswith("float"))
+_BEFORE: Final[Mapping[str, Any]] = {
+    each.name: each.default
+    for each in fields(Attempt)
+    if each.name in COMPARED and each.default is not MISSING
+}
+"""The recorded fields as they are before the first event."""
+
+
+def replay(attempt: Attempt, events: Iterable[AuditEvent]) -> Attempt:
+    """`attempt` as it was after the last of `events`, which begin with the attempt's first.
+
+    What is not recorded stays as it is in `attempt`.
+
+    Raises:
+        AuditLogDamagedError: an event that was changed makes no sense.
+    """
+    try:
+        state = replace(attempt, answers={}, **_BEFORE)
+        for event in events:
+            state = _apply(state, event)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise AuditLogDamagedError from error
+    return state
+
+
+def _apply(state: Attempt, event: AuditEvent) -> Attempt:
+    changes = event.changes
+    recorded: dict[str, Any] = {
+        name: _value(name, value) for name, value in changes.items() if name in _NAMED
+    }
+    if event.type == "started":
+        recorded |= {"status": Status.STARTED, "started_at": event.at}
+    elif event.type == "reopened":
+        recorded |= {"status": Status(changes["status"]), "ended_at": None, "score": None, "max_score": None}
+    elif event.type in _STATUS_AFTER:
+        recorded["status"] = _STATUS_AFTER[event.type]
+    late_ms = changes.get("late_ms", 0)
+    state = replace(
+        state,
+        **recorded,
+        answers={**state.answers, **changes.get("answers", {})},
+        late_ms=late_ms if event.type in _MOVES_DEADLINE else max(state.late_ms, late_ms),
+        version=event.version,
+        revision=event.revision,
+        last_updated=event.at,
+    )
+    state = replace(state, accepts_until=state.expires_at + timedelta(seconds=state.grace_seconds))
+    match event.type:
+        case "completed":
+            return replace(state, completed_at=min(event.at, state.expires_at), ended_at=event.at)
+        case "abandoned":
+            return replace(state, ended_at=event.at)
+        case "expired":
+            return replace(state, ended_at=state.accepts_until)
+    return state
+
+
+def _value(name: str, value: Json) -> Any:
+    if value is None:
+        return None
+    if name in MOMENTS:
+        return datetime.fromisoformat(value)
+    # A large score comes back from JSON as an integer of its digits, which the float is not exactly.
+    return float(value) if name in _NUMBERS else value
+
+
+def differences(attempt: Attempt, events: Iterable[AuditEvent]) -> list[str]:
+    """The names of what the row of `attempt` says otherwise than its audit log."""
+    try:
+        recorded = replay(attempt, events)
+    except AuditLogDamagedError:
+        return list(COMPARED)
+    return [name for name in COMPARED if not _same(getattr(attempt, name), getattr(recorded, name))]
+
+
+def _same(one: object, other: object) -> bool:
+    # Of answers also how a number is written: the audit log has them as they came. Elsewhere 1 is 1.0.
+    if isinstance(one, dict):
+        return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return one == other

@@ -1,0 +1,108 @@
+"""The session: an attempt with its drafts laid over it, as a caller sees it at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from .attempts import FIELDS, Attempt, Status
+from .deadlines import is_overdue, lateness_ms, shown_time_remaining
+from .drafts import Drafts, counting, counts
+from .json_values import Json, shown_fields, to_json_object
+from .timestamps import Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session. Its fields, but for the last two, are what the API replies, in this order.
+
+    Attributes:
+        replayed: this start repeated an earlier one.
+        resumed: this start found an open attempt.
+    """
+
+    id: UUID
+    user_id: str
+    quiz_id: str
+    attempt_no: int
+    status: Status
+    current_question: int
+    answers: dict[str, Json]
+    version: int
+    time_remaining: int = field(metadata={"description": "Whole seconds, rounded up; 0 once expired."})
+    started_at: datetime
+    expires_at: datetime
+    last_updated: datetime
+    completed_at: datetime | None
+    late_ms: int = field(
+        metadata={"description": "By how much the latest answer that counts came after the deadline."}
+    )
+    score: float | None
+    max_score: float | None
+    durability: Literal["committed", "buffered"] = field(
+        metadata={"description": "buffered while an answer shown is not in PostgreSQL yet."}
+    )
+    buffered_questions: list[str] = field(
+        metadata={"description": "The questions whose shown answer is a draft."}
+    )
+    receipt: str | None = field(
+        default=None,
+        compare=False,
+        metadata={"description": "Signed proof of a committed write; null on everything else."},
+    )
+    replayed: bool = field(default=False, compare=False, metadata={"exclude": True})
+    resumed: bool = field(default=False, compare=False, metadata={"exclude": True})
+
+    def to_dict(self) -> dict[str, Json]:
+        """What the API replies, with JSON values only."""
+        return to_json_object(self, SHOWN)
+
+
+SHOWN: Final = shown_fields(Session)
+_COMPUTED: Final = frozenset({"status", "current_question", "answers", "time_remaining", "late_ms"})
+_AS_STORED: Final = tuple(name for name in SHOWN if name in FIELDS and name not in _COMPUTED)
+
+
+def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
+    """What a caller sees of `attempt` at `at`: its drafts over its answers, its clock at that moment.
+
+    An attempt whose deadline has passed is shown as expired, also before its row says so.
+    """
+    buffered = counting(attempt, drafts)
+    latest = max((drafts.answers[question].at for question in buffered), default=0)
+    status = attempt.status
+    if is_overdue(attempt, at):
+        status = Status.EXPIRED
+    elif buffered and status is Status.STARTED:
+        status = Status.IN_PROGRESS
+    current = drafts.current_question
+    stored: dict[str, Any] = {name: getattr(attempt, name) for name in _AS_STORED}
+    return Session(
+        **stored,
+        status=status,
+        current_question=(
+            current.value
+            if current is not None and counts(current, attempt.current_question_at, attempt.end)
+            else attempt.current_question
+        ),
+        answers={**attempt.answers, **buffered} if buffered else attempt.answers,
+        time_remaining=shown_time_remaining(attempt, at),
+        late_ms=max(attempt.late_ms, lateness_ms(attempt.expires_at, latest)),
+        durability="buffered" if buffered else "committed",
+        buffered_questions=sorted(buffered),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """The score of an ended session."""
+
+    session_id: UUID
+    score: float | None
+    max_score: float | None
+    late_ms: int
+    questions: dict[str, Json] | None = field(
+        metadata={"description": "By question; null where no answer key graded it."}
+    )

@@ -1,0 +1,81 @@
+"""What the environment decides, read once and handed on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..domain.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one process.
+
+    Attributes:
+        database_url: libpq URL of PostgreSQL; None when the secret holds everything.
+        database_secret_arn: Secrets Manager secret as RDS writes it; what it holds of username, password,
+            host, port and dbname completes the URL.
+        redis_url: redis:// or, with TLS, rediss://.
+        redis_cluster: whether it is one node of a cluster.
+        default_time_limit_seconds: how long an attempt may take.
+        session_cache_ttl_seconds: how long a session stays in the cache after its last change.
+        jwt: whether callers are known by the claims that the gateway's authorizer has verified; otherwise
+            every caller may do everything.
+        event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
+        receipt_keys: the keys that sign receipts, as JSON; see `receipts`.
+        receipt_keys_secret_arn: Secrets Manager secret that holds them instead.
+    """
+
+    database_url: str | None
+    database_secret_arn: str | None
+    redis_url: str
+    redis_cluster: bool = False
+    default_time_limit_seconds: int = 1800
+    session_cache_ttl_seconds: int = 1800
+    jwt: bool = False
+    event_bus_name: str | None = None
+    receipt_keys: str | None = field(default=None, repr=False)
+    receipt_keys_secret_arn: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises:
+            SettingsError: one is missing or can't be used; the text says what to set.
+        """
+        database_url = environment.get("DATABASE_URL") or None
+        database_secret_arn = environment.get("DATABASE_SECRET_ARN") or None
+        if database_url is None and database_secret_arn is None:
+            raise SettingsError(
+                "Set DATABASE_URL (postgresql://user:password@host:5432/quiz) or DATABASE_SECRET_ARN; "
+                "`make run` starts a database of its own."
+            )
+        redis_url = environment.get("REDIS_URL") or "redis://127.0.0.1:6379"
+        if not redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError("REDIS_URL starts with redis://, or with rediss:// for TLS.")
+        if (cluster := (environment.get("REDIS_CLUSTER") or "false").lower()) not in ("true", "false"):
+            raise SettingsError(f"REDIS_CLUSTER is true or false, not {cluster!r}.")
+        if (mode := environment.get("AUTH_MODE") or "none") not in ("none", "jwt"):
+            raise SettingsError(f"AUTH_MODE is none or jwt, not {mode!r}.")
+        return cls(
+            database_url=database_url,
+            database_secret_arn=database_secret_arn,
+            redis_url=redis_url,
+            redis_cluster=cluster == "true",
+            default_time_limit_seconds=_positive(environment, "DEFAULT_TIME_LIMIT_SECONDS", 1800),
+            session_cache_ttl_seconds=_positive(environment, "SESSION_CACHE_TTL_SECONDS", 1800),
+            jwt=mode == "jwt",
+            event_bus_name=environment.get("EVENT_BUS_NAME") or None,
+            receipt_keys=environment.get("RECEIPT_KEYS") or None,
+            receipt_keys_secret_arn=environment.get("RECEIPT_KEYS_SECRET_ARN") or None,
+        )
+
+
+def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not re.fullmatch("[0-9]{1,10}", text) or not 0 < int(text) < 2**31:
+        raise SettingsError(f"{name} is a whole number of seconds above 0, not {text!r}.")
+    return int(text)

@@ -1,0 +1,68 @@
+"""Logs and metrics, through Powertools for AWS Lambda. No answer, token or secret goes in."""
+
+from __future__ import annotations
+
+import logging
+import os
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+SERVICE = "quiz-sessions"
+NAMESPACE = "QuizSessions"
+
+
+class Telemetry:
+    """One process's log and metrics.
+
+    POWERTOOLS_SERVICE_NAME, POWERTOOLS_LOG_LEVEL and POWERTOOLS_METRICS_NAMESPACE apply as Powertools
+    defines them.
+    """
+
+    def __init__(self) -> None:
+        # Lambda's root logger stands at INFO, where the pool tells of each connection that a request takes.
+        logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
+        self._logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or SERVICE, location=None)
+
+    def info(self, message: str, **fields: Any) -> None:
+        """Log what happened."""
+        self._logger.info(message, **fields)
+
+    def degraded(
+        self, message: str, error: BaseException, metric: str = "ErrorsSurvived", **fields: Any
+    ) -> None:
+        """Log and count an error that did not fail the request."""
+        self._logger.warning(message, error=_chain(error), **fields)
+        self.count(metric)
+
+    def failed(self, message: str, error: BaseException | None, **fields: Any) -> None:
+        """Log an error with where it came from, but not its text, which may hold an answer."""
+        if error is not None:
+            frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+            fields |= {"error": _chain(error), "frames": frames[-12:]}
+        self._logger.error(message, **fields)
+
+    def count(self, name: str, value: float = 1) -> None:
+        """Emit one count metric now."""
+        self.measure({name: value})
+
+    def measure(self, values: Mapping[str, float], units: Mapping[str, MetricUnit] | None = None) -> None:
+        """Emit several metrics as one embedded metric format line (counts, where `units` names no other)."""
+        metrics = EphemeralMetrics(namespace=None, service=None)
+        metrics.namespace = metrics.namespace or NAMESPACE
+        metrics.service = metrics.service or SERVICE
+        for name, value in values.items():
+            metrics.add_metric(name=name, unit=(units or {}).get(name, MetricUnit.Count), value=value)
+        metrics.flush_metrics()
+
+
+def _chain(error: BaseException) -> str:
+    names: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(names) < 5:
+        names.append(type(cause).__qualname__)
+        cause = cause.__cause__
+    return " < ".join(names)

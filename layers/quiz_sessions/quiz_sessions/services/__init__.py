@@ -1,0 +1,1 @@
+"""The use cases: each judges by the domain's rules and works through the stores."""

@@ -1,0 +1,309 @@
+"""Exam administration: quizzes, extra time, reopening, late answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+from uuid import UUID
+
+from ..domain.errors import (
+    AccommodationNotFoundError,
+    BusyError,
+    InvalidInputError,
+    LateAnswerNotFoundError,
+    QuizClosedError,
+    QuizInUseError,
+    QuizNotFoundError,
+    SessionNotFoundError,
+    SessionStateError,
+)
+from ..domain.outcomes import ActionOutcome, CohortExtension, LateAnswer, QuizDeletion, QuizWrite
+from ..domain.quizzes import Accommodation, Quiz, QuizRules, ShowResults
+from ..domain.sessions import Session
+from ..domain.timestamps import Micros, from_micros
+from ..domain.validation import MAX_INTEGER, check_count, check_id, session_key
+from ..stores.administration import AdministrationStore
+from ..stores.attempts import AttemptStore
+from ..stores.best_effort_cache import BestEffortCache
+from .settlement import Settler
+from .staff_actions import StaffActions, check_reason, found
+
+MAX_CHANGE_SECONDS = 31 * 24 * 3600
+"""By how much one call may move a deadline, to either side."""
+
+
+class ExamAdministration:
+    """What exam staff may do; who is staff is for the caller of this class to know.
+
+    `by` is the caller's subject, None where callers are not known; the audit log has it with the reason.
+    Every method raises InvalidInputError for what can't be stored, DatabaseUnavailableError and BusyError.
+    """
+
+    def __init__(
+        self,
+        *,
+        administration: AdministrationStore,
+        attempts: AttemptStore,
+        cache: BestEffortCache,
+        settler: Settler,
+        staff_actions: StaffActions,
+        clock: Callable[[], Micros],
+        time_limit_seconds: int,
+    ) -> None:
+        """`time_limit_seconds` is for quizzes that set none."""
+        self._administration = administration
+        self._attempts = attempts
+        self._cache = cache
+        self._settler = settler
+        self._staff_actions = staff_actions
+        self._clock = clock
+        self._time_limit_seconds = time_limit_seconds
+
+    # Quizzes
+
+    async def put_quiz(
+        self, quiz_id: str, quiz: QuizRules, *, by: str | None = None, at: Micros | None = None
+    ) -> QuizWrite:
+        """Register a quiz or change it.
+
+        Open attempts follow at once. None is cut to before this moment.
+        """
+        check_id("quiz_id", quiz_id)
+        _check_quiz(quiz)
+        written = await self._administration.put_quiz(
+            quiz_id, quiz, self._at(at), by, self._time_limit_seconds
+        )
+        await self._settler.refresh(written.rescheduled)
+        return written
+
+    async def get_quiz(self, quiz_id: str) -> Quiz:
+        """The quiz, with its answer key.
+
+        Raises:
+            QuizNotFoundError: none is registered under this id.
+        """
+        check_id("quiz_id", quiz_id)
+        quiz = (await self._administration.quizzes([quiz_id])).get(quiz_id)
+        if quiz is None:
+            raise QuizNotFoundError
+        return quiz
+
+    async def delete_quiz(self, quiz_id: str) -> None:
+        """Forget a quiz; its attempts stay.
+
+        Raises:
+            QuizNotFoundError: none is registered under this id.
+            QuizInUseError: attempts at it are open.
+        """
+        check_id("quiz_id", quiz_id)
+        match await self._administration.delete_quiz(quiz_id):
+            case QuizDeletion.NOT_FOUND:
+                raise QuizNotFoundError
+            case QuizDeletion.IN_USE:
+                raise QuizInUseError
+
+    # Time
+
+    async def put_accommodation(
+        self,
+        user_id: str,
+        quiz_id: str,
+        extra_seconds: int,
+        reason: str,
+        *,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> Accommodation:
+        """Give a user extra time for a quiz, for an open attempt and for later ones."""
+        check_id("user_id", user_id)
+        check_id("quiz_id", quiz_id)
+        check_count("extra_seconds", extra_seconds, MAX_CHANGE_SECONDS)
+        check_reason(reason)
+        accommodation = Accommodation(user_id, quiz_id, extra_seconds, reason, by, from_micros(self._at(at)))
+        await self._settler.refresh(
+            await self._administration.put_accommodation(accommodation, self._time_limit_seconds)
+        )
+        return accommodation
+
+    async def get_accommodation(self, user_id: str, quiz_id: str) -> Accommodation:
+        """The user's extra time for the quiz.
+
+        Raises:
+            AccommodationNotFoundError: there is none.
+        """
+        check_id("user_id", user_id)
+        check_id("quiz_id", quiz_id)
+        found = await self._administration.accommodation(user_id, quiz_id)
+        if found is None:
+            raise AccommodationNotFoundError
+        return found
+
+    async def delete_accommodation(
+        self, user_id: str, quiz_id: str, *, by: str | None = None, at: Micros | None = None
+    ) -> None:
+        """Take extra time back, as far as it has not been used.
+
+        Raises:
+            AccommodationNotFoundError: there is none.
+        """
+        check_id("user_id", user_id)
+        check_id("quiz_id", quiz_id)
+        rescheduled = await self._administration.delete_accommodation(
+            user_id, quiz_id, self._at(at), by, self._time_limit_seconds
+        )
+        if rescheduled is None:
+            raise AccommodationNotFoundError
+        await self._settler.refresh(rescheduled)
+
+    async def extend(
+        self,
+        session_id: str | UUID,
+        seconds: int,
+        reason: str,
+        *,
+        idempotency_key: str | None = None,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> Session:
+        """Move an open session's deadline by `seconds`; backwards at most to this moment.
+
+        Raises:
+            SessionNotFoundError: there is none.
+            SessionClosedError: it is completed or abandoned.
+            SessionStateError: its time is over; it can be reopened.
+        """
+        key = session_key(session_id)
+        _check_seconds(seconds)
+        action = self._staff_actions.action("extend", reason, idempotency_key, by, at)
+        result = found(await self._administration.extend(key, seconds, action))
+        if result.outcome is ActionOutcome.EXPIRED:
+            raise SessionStateError("The session's time is over. Reopen it to give it more.")
+        return await self._staff_actions.session_after(result, action.at)
+
+    async def extend_quiz(
+        self,
+        quiz_id: str,
+        seconds: int,
+        reason: str,
+        *,
+        idempotency_key: str | None = None,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> CohortExtension:
+        """Move the deadline of every open attempt at a quiz; see `extend`."""
+        check_id("quiz_id", quiz_id)
+        _check_seconds(seconds)
+        action = self._staff_actions.action("extend-quiz", reason, idempotency_key, by, at)
+        extension = await self._administration.extend_quiz(quiz_id, seconds, action)
+        # An extension that a deadline can't follow yet is kept, and explained with it.
+        kept = [
+            unmoved.session_ids
+            for reason, unmoved in extension.unchanged.items()
+            if reason in ("closes_at", "no time left")
+        ]
+        await self._settler.refresh([*extension.changed, *chain(*kept)])
+        return extension
+
+    async def reopen(
+        self,
+        session_id: str | UUID,
+        seconds: int,
+        reason: str,
+        *,
+        idempotency_key: str | None = None,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> Session:
+        """Open an expired session again, for `seconds` from this moment.
+
+        Raises:
+            SessionNotFoundError: there is none.
+            SessionClosedError: it is completed or abandoned.
+            SessionStateError: it is open.
+            QuizClosedError: the quiz has closed; nothing can be open any longer.
+            ActiveAttemptError: the quiz allows one open attempt, and the user has another one.
+        """
+        key = session_key(session_id)
+        check_count("seconds", seconds, MAX_CHANGE_SECONDS)
+        if seconds == 0:
+            raise InvalidInputError("seconds is above 0.")
+        action = self._staff_actions.action("reopen", reason, idempotency_key, by, at)
+        time_limit = self._time_limit_seconds
+        result = found(await self._administration.reopen(key, seconds, action, time_limit))
+        if result.outcome is ActionOutcome.EXPIRED:
+            # Its row does not say so yet; the drafts that came in time are merged on the way. It is not
+            # graded: it is about to be open again.
+            await self._attempts.settle({key: (await self._cache.read(key)).drafts}, action.at)
+            result = found(await self._administration.reopen(key, seconds, action, time_limit))
+        match result.outcome:
+            case ActionOutcome.EXPIRED:
+                raise BusyError
+            case ActionOutcome.OPEN:
+                raise SessionStateError("The session is open. Extend it instead.")
+            case ActionOutcome.QUIZ_CLOSED:
+                quiz_id = result.attempt.quiz_id
+                quiz = (await self._administration.quizzes([quiz_id])).get(quiz_id)
+                raise QuizClosedError(quiz.rules.closes_at if quiz else None)
+        return await self._staff_actions.session_after(result, action.at)
+
+    # Late answers
+
+    async def late_answers(self, session_id: str | UUID) -> list[LateAnswer]:
+        """What came too late, and whether it counts by now.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+        """
+        key = session_key(session_id)
+        if not await self._attempts.get([key]):
+            raise SessionNotFoundError
+        return await self._administration.late_answers(key)
+
+    async def accept_late_answer(
+        self,
+        session_id: str | UUID,
+        event: int,
+        reason: str,
+        *,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> Session:
+        """Let late answers count, and grade anew; where a later answer has been given, that one stays.
+
+        Raises:
+            SessionNotFoundError, LateAnswerNotFoundError: there is none.
+        """
+        key = session_key(session_id)
+        check_count("event", event)
+        action = self._staff_actions.action("accept", reason, str(event), by, at)
+        result = found(await self._administration.accept_late_answer(key, event, action))
+        if result.outcome is ActionOutcome.NO_LATE_ANSWER:
+            raise LateAnswerNotFoundError
+        return await self._staff_actions.session_after(result, action.at)
+
+    # Inside
+
+    def _at(self, at: Micros | None) -> Micros:
+        return self._clock() if at is None else at
+
+
+def _check_quiz(quiz: QuizRules) -> None:
+    for name, value, maximum in (
+        ("time_limit_seconds", quiz.time_limit_seconds, MAX_CHANGE_SECONDS),
+        ("grace_seconds", quiz.grace_seconds, MAX_CHANGE_SECONDS),
+        ("max_attempts", quiz.max_attempts, MAX_INTEGER),
+    ):
+        check_count(name, value, maximum)
+        if value == 0 and name != "grace_seconds":
+            raise InvalidInputError(f"{name} is above 0; leave it out for none.")
+    if quiz.opens_at is not None and quiz.closes_at is not None and quiz.closes_at <= quiz.opens_at:
+        raise InvalidInputError("closes_at lies after opens_at.")
+    if quiz.show_results is ShowResults.AFTER_CLOSE and quiz.closes_at is None:
+        raise InvalidInputError("show_results after_close needs closes_at.")
+
+
+def _check_seconds(seconds: int) -> None:
+    if isinstance(seconds, bool) or not 0 < abs(seconds) <= MAX_CHANGE_SECONDS:
+        raise InvalidInputError(
+            f"seconds is a whole number other than 0, from -{MAX_CHANGE_SECONDS} to {MAX_CHANGE_SECONDS}."
+        )

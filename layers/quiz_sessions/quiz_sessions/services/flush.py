@@ -1,0 +1,453 @@
+"""The flush, which a schedule runs.
+
+It settles dirty sessions and overdue attempts in batches, grades, reconciles the cache and publishes events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from ..domain.drafts import NO_DRAFTS
+from ..domain.errors import (
+    BusyError,
+    CacheUnavailableError,
+    DatabaseUnavailableError,
+    EventBusUnavailableError,
+    PoisonedError,
+    StatementFailedError,
+)
+from ..domain.outcomes import Settled, Settlement
+from ..domain.timestamps import Micros
+from ..runtime.telemetry import Telemetry
+from ..stores.attempts import AttemptStore
+from ..stores.best_effort_cache import BestEffortCache
+from ..stores.event_bus import EventBus
+from ..stores.outbox import OutboxStore
+from ..stores.valkey import StoredDrafts, ValkeyStore, draft_field
+from .grading import Grader
+from .outbox_relay import Relay
+
+MAX_TRIES = 5
+RECONCILE_SECONDS = 90
+RESERVE_SECONDS = 5.0
+"""A batch is begun only with this much time left: one frozen store takes most of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlushLimits:
+    """How much a run takes at a time.
+
+    Attributes:
+        sessions: settled by one statement.
+        statement_bytes: of drafts that one statement takes; it has two seconds.
+        fan_out_sessions: with more waiting, each shard gets a run of its own; one run flushes some thousand
+            sessions a second.
+    """
+
+    sessions: int = 200
+    statement_bytes: int = 4 * 1024 * 1024
+    fan_out_sessions: int = 20_000
+
+
+@dataclass(slots=True)
+class FlushReport:
+    """What one run did, and what it left.
+
+    Attributes:
+        sessions_flushed: sessions whose drafts were merged.
+        sessions_expired: attempts whose deadline had passed.
+        drafts_late: drafts that came to a row which had ended, counted or kept as late answers.
+        dirty_sessions: sessions still waiting.
+        oldest_dirty_age_seconds: since the last draft of the one that waits longest.
+        flush_failures: sessions that could not be flushed and stores that could not be used.
+        caches_reconciled: cached sessions that were behind their row.
+        sessions_quarantined: sessions that failed too often, and wait for a person.
+        attempts_graded: by their quiz's answer key.
+        events_published: taken by the event bus.
+        events_pending: waiting for it.
+        oldest_event_age_seconds: of the one that waits longest.
+    """
+
+    sessions_flushed: int = 0
+    sessions_expired: int = 0
+    drafts_late: int = 0
+    dirty_sessions: int = 0
+    oldest_dirty_age_seconds: float = 0.0
+    flush_failures: int = 0
+    caches_reconciled: int = 0
+    sessions_quarantined: int = 0
+    attempts_graded: int = 0
+    events_published: int = 0
+    events_pending: int = 0
+    oldest_event_age_seconds: float = 0.0
+
+    def metrics(self) -> dict[str, float]:
+        """The same under the names of the metrics."""
+        return {
+            "SessionsFlushed": self.sessions_flushed,
+            "SessionsExpired": self.sessions_expired,
+            "DraftsLate": self.drafts_late,
+            "DirtySessions": self.dirty_sessions,
+            "OldestDirtyAgeSeconds": round(self.oldest_dirty_age_seconds, 3),
+            "FlushFailures": self.flush_failures,
+            "SessionsSetAside": self.sessions_quarantined,
+            "AttemptsGraded": self.attempts_graded,
+            "EventsPublished": self.events_published,
+            "EventsPending": self.events_pending,
+            "OldestEventAgeSeconds": round(self.oldest_event_age_seconds, 3),
+        }
+
+
+_Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+_Step: TypeAlias = Callable[[FlushReport, Callable[[], bool]], Awaitable[None]]
+
+
+class Flusher:
+    """Safe to run in several processes at once: rows that another run holds are left to it."""
+
+    def __init__(
+        self,
+        *,
+        attempts: AttemptStore,
+        valkey: ValkeyStore,
+        cache: BestEffortCache,
+        grader: Grader,
+        outbox: OutboxStore,
+        relay: Relay | None,
+        bus: EventBus | None,
+        telemetry: Telemetry,
+        clock: Callable[[], Micros],
+        limits: FlushLimits,
+    ) -> None:
+        """`relay` and `bus` are None where there is no event bus."""
+        self._attempts = attempts
+        self._valkey = valkey
+        self._cache = cache
+        self._grader = grader
+        self._outbox = outbox
+        self._relay = relay
+        self._bus = bus
+        self._telemetry = telemetry
+        self._clock = clock
+        self._limits = limits
+        self._reconciled_at: float | None = None
+        # One statement at a time: a second one would only wait for the connection, and lose patience.
+        self._settling = asyncio.Lock()
+
+    async def run(
+        self, seconds_left: Callable[[], float] = lambda: math.inf, shard: int | None = None
+    ) -> FlushReport:
+        """Flush until nothing is dirty, expire what is overdue, grade, reconcile the cache, send events.
+
+        Args:
+            seconds_left: time until the caller is stopped; no batch is begun with too little of it.
+            shard: the only part of the dirty index that this run is for; it does nothing else then.
+
+        Raises nothing for a store that is away: the report counts it, and the next run takes up the rest.
+
+        Raises:
+            ExceptionGroup: steps met what they do not know, after all the others have run.
+        """
+        report = FlushReport()
+        unknown: list[Exception] = []
+        steps: dict[str, _Step] = {
+            "flush": self._flush,
+            "expire": self._expire,
+            "grade": self._grade,
+            "reconcile": self._reconcile,
+            "publish": self._publish,
+            "measure": self._measure,
+        }
+        if shard is not None:
+            steps = {"flush": partial(self._flush_shard, shard), "measure": self._measure}
+        for name, step in steps.items():
+            try:
+                await step(report, lambda: seconds_left() > RESERVE_SECONDS)
+            except (DatabaseUnavailableError, CacheUnavailableError, BusyError) as error:
+                report.flush_failures += 1
+                self._telemetry.degraded("flush step put off", error, step=name)
+            except Exception as error:
+                # A row that somebody has damaged must not keep everybody else's from being flushed.
+                report.flush_failures += 1
+                self._telemetry.failed("flush step failed", error, step=name)
+                unknown.append(error)
+        self._telemetry.measure(
+            report.metrics(),
+            {"OldestDirtyAgeSeconds": MetricUnit.Seconds, "OldestEventAgeSeconds": MetricUnit.Seconds},
+        )
+        if unknown:
+            raise ExceptionGroup("flush steps failed", unknown)
+        return report
+
+    # Drafts
+
+    async def _flush(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        for shard in await self._own_shards():
+            await self._flush_shard(shard, report, go_on)
+
+    async def _own_shards(self) -> Sequence[int]:
+        """The shards that this run flushes itself: all, unless there is so much that others should help."""
+        shards = self._valkey.shards
+        if self._bus is None or len(shards) == 1:
+            return shards
+        if (await self._valkey.backlog()).dirty <= self._limits.fan_out_sessions:
+            return shards
+        try:
+            asked = await self._bus.ask_for_flush(shards)
+        except EventBusUnavailableError as error:
+            self._telemetry.degraded("flush not shared out", error)
+            return shards
+        return [shard for shard in shards if shard not in asked]
+
+    async def _flush_shard(self, shard: int, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        # A session that gets drafts all the time would be dirty again and again: once a run is enough.
+        seen: set[UUID] = set()
+        since, tied = -math.inf, 0
+        async with two_at_a_time() as begin:
+            while go_on():
+                # Those that share the last mark and are still there come again at the head of this page.
+                page = await self._valkey.dirty(shard, since, self._limits.sessions + tied)
+                marks = {session_id: mark for session_id, mark in page if session_id not in seen}
+                seen.update(marks)
+                stored = dict(zip(marks, await self._valkey.read_many(list(marks)), strict=True))
+                for chunk in self._chunks(stored):
+                    if not go_on():
+                        return
+                    await begin(partial(self._flush_chunk, chunk, marks, report, go_on))
+                if len(page) < self._limits.sessions + tied:
+                    return
+                since = page[-1][1]
+                tied = sum(mark == since for _, mark in page)
+
+    async def _flush_chunk(
+        self,
+        chunk: Mapping[UUID, StoredDrafts],
+        marks: Mapping[UUID, float],
+        report: FlushReport,
+        go_on: Callable[[], bool],
+    ) -> None:
+        settled = await self._settle(chunk, report, go_on)
+        await self._note(settled, chunk, marks, report)
+        missing = set(chunk) - {result.attempt.id for result in settled}
+        if missing:
+            # A row that another request holds is left for the next run; one that is not there never comes.
+            try:
+                existing = {attempt.id for attempt in await self._attempts.get(list(missing))}
+            except StatementFailedError:
+                existing = missing
+            for session_id in missing - existing:
+                await self._fail(session_id, report)
+        for session_id, held in chunk.items():
+            if not held.readable:
+                await self._fail(session_id, report)
+
+    async def _settle(
+        self, chunk: Mapping[UUID, StoredDrafts], report: FlushReport, go_on: Callable[[], bool]
+    ) -> list[Settled]:
+        """Settle what can be settled: one session's data, or its size, must not hold up the others."""
+        drafts = {session_id: held.drafts for session_id, held in chunk.items()}
+        try:
+            async with self._settling:
+                return await self._attempts.settle(drafts, self._clock())
+        except (PoisonedError, BusyError, StatementFailedError) as error:
+            if len(chunk) > 1:
+                ids, settled = list(chunk), []
+                for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+                    if go_on():
+                        part = {session_id: chunk[session_id] for session_id in half}
+                        settled += await self._settle(part, report, go_on)
+                return settled
+            (session_id,) = chunk
+            if isinstance(error, StatementFailedError):
+                # A server fault may affect every session; quarantine none.
+                report.flush_failures += 1
+                self._telemetry.failed("session not flushed", error, session_id=str(session_id))
+                return []
+            await self._fail(session_id, report, error)
+            if isinstance(error, BusyError):
+                return []
+            # Its time runs out all the same.
+            return await self._attempts.settle({session_id: NO_DRAFTS}, self._clock())
+
+    async def _note(
+        self,
+        settled: Sequence[Settled],
+        chunk: Mapping[UUID, StoredDrafts],
+        marks: Mapping[UUID, float],
+        report: FlushReport,
+    ) -> None:
+        """Count what was settled, and write it back to the cache."""
+        cleared: dict[UUID, dict[bytes, bytes]] = {}
+        acknowledged: dict[UUID, float] = {}
+        for result in settled:
+            session_id = result.attempt.id
+            held = chunk[session_id]
+            done = _dealt_with(result, held)
+            cleared[session_id] = done
+            if len(done) == len(held.raw) and session_id in marks:
+                acknowledged[session_id] = marks[session_id]
+            report.sessions_flushed += result.settlement in (Settlement.MERGED, Settlement.LATE_MERGE)
+            report.sessions_expired += result.settlement is Settlement.EXPIRED
+            if result.settlement in (Settlement.LATE_MERGE, Settlement.LATE_ANSWER):
+                report.drafts_late += len(done)
+        # The cache may be behind an unchanged row as well: the reply to a commit was lost, and its answers
+        # buffered after that. They must not go before the row is there.
+        put = [result.attempt for result in settled if cleared[result.attempt.id]]
+        refreshed = [
+            result.attempt
+            for result in settled
+            if not cleared[result.attempt.id] and result.settlement is not Settlement.UNCHANGED
+        ]
+        await self._cache.put_settled(put, refreshed, cleared, acknowledged)
+
+    async def _fail(
+        self, session_id: UUID, report: FlushReport, error: PoisonedError | BusyError | None = None
+    ) -> None:
+        report.flush_failures += 1
+        self._telemetry.failed("session not flushed", error, session_id=str(session_id))
+        try:
+            if await self._valkey.count_failure(session_id) >= MAX_TRIES:
+                await self._valkey.quarantine(session_id)
+        except CacheUnavailableError as unavailable:
+            self._telemetry.degraded("failure not counted", unavailable, session_id=str(session_id))
+
+    # Deadlines
+
+    async def _expire(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        after: tuple[datetime, UUID] | None = None
+        async with two_at_a_time() as begin:
+            while go_on():
+                async with self._settling:
+                    page = await self._attempts.overdue(self._clock(), after, self._limits.sessions)
+                if not page:
+                    return
+                after = page[-1]
+                ids = [session_id for _, session_id in page]
+                await begin(partial(self._expire_batch, ids, report, go_on))
+
+    async def _expire_batch(
+        self, session_ids: Sequence[UUID], report: FlushReport, go_on: Callable[[], bool]
+    ) -> None:
+        try:
+            stored = await self._valkey.read_many(session_ids)
+        except CacheUnavailableError as error:
+            # Drafts in time still count when a later run finds them.
+            self._telemetry.degraded("expiring without drafts", error)
+            stored = [StoredDrafts()] * len(session_ids)
+        for chunk in self._chunks(dict(zip(session_ids, stored, strict=True))):
+            await self._note(await self._settle(chunk, report, go_on), chunk, {}, report)
+
+    # Scores
+
+    async def _grade(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        after: UUID | None = UUID(int=0)
+        while after is not None and go_on():
+            graded, after = await self._grader.grade_waiting(after, self._clock())
+            report.attempts_graded += len(graded)
+            await self._cache.refresh(graded)
+
+    # Events
+
+    async def _publish(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        if self._relay is not None:
+            report.events_published = await self._relay.run(go_on)
+            backlog = await self._outbox.backlog()
+            report.events_pending = backlog.messages
+            report.oldest_event_age_seconds = backlog.oldest_age_seconds
+
+    # The cache
+
+    async def _reconcile(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        """Put rows changed lately over cached ones that are behind.
+
+        A function may have died between its commit and its cache write, or a slow reader may have put an
+        old row back after an eviction.
+        """
+        since = self._reconciled_at
+        now = time.monotonic()
+        # After an outage of the cache, back to the last comparison that went through.
+        seconds = RECONCILE_SECONDS if since is None else RECONCILE_SECONDS + math.ceil(now - since)
+        after: tuple[datetime, UUID] | None = None
+        while go_on():
+            page = await self._attempts.recent_revisions(seconds, after, self._limits.sessions)
+            cached = await self._valkey.revisions([session_id for _, session_id, _ in page])
+            behind = [
+                session_id
+                for (_, session_id, revision), known in zip(page, cached, strict=True)
+                if known is not None and known < revision
+            ]
+            if behind:
+                attempts = await self._attempts.get(behind)
+                await self._valkey.refresh(attempts)
+                report.caches_reconciled += len(attempts)
+            if len(page) < self._limits.sessions:
+                self._reconciled_at = now
+                return
+            after = page[-1][:2]
+
+    async def _measure(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        backlog = await self._valkey.backlog()
+        report.dirty_sessions = backlog.dirty
+        report.oldest_dirty_age_seconds = backlog.oldest_age_seconds
+        report.sessions_quarantined = backlog.quarantined
+
+    def _chunks(self, stored: Mapping[UUID, StoredDrafts]) -> Iterator[dict[UUID, StoredDrafts]]:
+        chunk: dict[UUID, StoredDrafts] = {}
+        size = 0
+        for session_id, held in stored.items():
+            weight = sum(map(len, held.raw.values()))
+            if chunk and size + weight > self._limits.statement_bytes:
+                yield chunk
+                chunk, size = {}, 0
+            chunk[session_id] = held
+            size += weight
+        if chunk:
+            yield chunk
+
+
+@asynccontextmanager
+async def two_at_a_time() -> AsyncIterator[Callable[[_Work], Awaitable[None]]]:
+    """Begins work while what was begun before is going on: PostgreSQL has one batch, this process another.
+
+    What one raises is raised here, once the other has ended.
+    """
+    running: deque[asyncio.Task[None]] = deque()
+
+    async def begin(work: _Work) -> None:
+        if len(running) == 2:
+            await running.popleft()
+        running.append(asyncio.create_task(work()))
+
+    try:
+        yield begin
+    finally:
+        ended = await asyncio.gather(*running, return_exceptions=True)
+    for error in ended:
+        if error is not None:
+            raise error
+
+
+def _dealt_with(result: Settled, held: StoredDrafts) -> dict[bytes, bytes]:
+    """The stored drafts that are merged, superseded or kept as late answers, each with its whole value."""
+    attempt = result.attempt
+    done = [
+        draft_field(question)
+        for question, draft in held.drafts.answers.items()
+        if draft.at <= attempt.answered_at(question) or question in result.late
+    ]
+    current = held.drafts.current_question
+    if current is not None and (current.at <= attempt.current_question_at or current.at > attempt.end):
+        done.append(draft_field(None))
+    return {name: held.raw[name] for name in done}

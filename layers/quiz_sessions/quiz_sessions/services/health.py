@@ -1,0 +1,31 @@
+"""Whether the stores answer."""
+
+from __future__ import annotations
+
+from ..domain.errors import BusyError, CacheUnavailableError, DatabaseUnavailableError
+from ..stores.postgres import Postgres
+from ..stores.valkey import ValkeyStore
+
+
+class Health:
+    """Asks both stores for a sign of life, also right after a failure."""
+
+    def __init__(self, *, postgres: Postgres, valkey: ValkeyStore) -> None:
+        self._postgres = postgres
+        self._valkey = valkey
+
+    async def store_states(self) -> dict[str, bool]:
+        """Whether each store answers now."""
+        states = {"database": True, "cache": True}
+        try:
+            await self._postgres.ping()
+        except BusyError:
+            # It answers others.
+            pass
+        except DatabaseUnavailableError:
+            states["database"] = False
+        try:
+            await self._valkey.ping()
+        except CacheUnavailableError:
+            states["cache"] = False
+        return states

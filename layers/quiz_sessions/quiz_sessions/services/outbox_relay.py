@@ -1,0 +1,84 @@
+"""The relay: sends what waits in the outbox to the event bus.
+
+At least once, and of one session in their order: an event is sent once the bus has accepted the one before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from uuid import UUID, uuid4
+
+from ..domain.audit_events import OutboxMessage
+from ..domain.errors import EventBusUnavailableError
+from ..runtime.telemetry import Telemetry
+from ..stores.event_bus import CALLS_AT_ONCE, ENTRIES_A_CALL, EventBus
+from ..stores.outbox import OutboxStore
+
+PAGE = 1000
+LEASE_SECONDS = 60
+
+
+class Relay:
+    """Sends what waits in the outbox. Of several processes one does it at a time."""
+
+    def __init__(self, outbox: OutboxStore, bus: EventBus, telemetry: Telemetry) -> None:
+        self._outbox = outbox
+        self._bus = bus
+        self._telemetry = telemetry
+        self._holder = uuid4()
+
+    async def run(self, go_on: Callable[[], bool]) -> int:
+        """Send until nothing waits, the bus takes no more, or `go_on` says no; returns how many it took.
+
+        Raises:
+            DatabaseUnavailableError, BusyError: the outbox can't be read or marked.
+        """
+        published = 0
+        # With the right in hand before it reads: what another one has sent is marked by then.
+        while go_on() and await self._outbox.take_lease(self._holder, LEASE_SECONDS):
+            waiting = await self._outbox.messages(PAGE)
+            taken = await self._send(waiting, go_on)
+            published += taken
+            if taken < len(waiting) or len(waiting) < PAGE:
+                break
+        await self._outbox.give_up_lease(self._holder)
+        return published
+
+    async def _send(self, waiting: Sequence[OutboxMessage], go_on: Callable[[], bool]) -> int:
+        queues: dict[UUID, list[OutboxMessage]] = {}
+        for message in waiting:
+            queues.setdefault(message.attempt_id, []).append(message)
+        taken = 0
+        while queues and go_on() and await self._outbox.take_lease(self._holder, LEASE_SECONDS):
+            # The first of each session: its next one follows when the bus has this one.
+            heads = [queue[0] for queue in queues.values()][: ENTRIES_A_CALL * CALLS_AT_ONCE]
+            accepted = await self._call(heads)
+            if not accepted:
+                break
+            await self._outbox.mark_published([message.event_id for message in accepted])
+            taken += len(accepted)
+            for message in accepted:
+                queues[message.attempt_id].pop(0)
+            for message in heads:
+                if message not in accepted or not queues[message.attempt_id]:
+                    del queues[message.attempt_id]
+        return taken
+
+    async def _call(self, messages: Sequence[OutboxMessage]) -> list[OutboxMessage]:
+        calls = [
+            messages[start : start + ENTRIES_A_CALL] for start in range(0, len(messages), ENTRIES_A_CALL)
+        ]
+        outcomes = await asyncio.gather(*(self._bus.put(call) for call in calls), return_exceptions=True)
+        accepted: list[OutboxMessage] = []
+        for call, outcome in zip(calls, outcomes, strict=True):
+            if isinstance(outcome, EventBusUnavailableError):
+                self._telemetry.degraded("events not published", outcome, "EventsDelayed")
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                accepted += [message for message, code in zip(call, outcome, strict=True) if code is None]
+                if codes := sorted({code for code in outcome if code is not None}):
+                    error = EventBusUnavailableError("The event bus refuses events.")
+                    self._telemetry.degraded("events refused", error, "EventsDelayed", codes=codes)
+        return accepted

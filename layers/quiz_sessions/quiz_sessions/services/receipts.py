@@ -1,0 +1,187 @@
+"""Signed proof that a write was committed: a JWS in compact form (RFC 7515), HMAC with SHA-256.
+
+Its header names the key (`kid`); its payload is
+
+    {"session_id", "version", "revision", "answers_sha256", "committed_at"}
+
+where answers_sha256 is over all committed answers of the session as compact JSON with sorted keys, in UTF-8,
+and committed_at is in seconds since 1970-01-01 UTC by the server's clock.
+
+Keys are held as JSON: {"current": kid, "keys": {kid: base64url of the key}}. `current` signs, all verify.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ..domain.attempts import Attempt
+from ..domain.errors import SecretUnavailableError, SettingsError
+from ..domain.timestamps import Micros
+from ..runtime.telemetry import Telemetry
+
+REFRESH_SECONDS = 3600.0
+"""After which the keys are read again, so that a rotated one comes into use."""
+RETRY_SECONDS = 30.0
+"""How long keys that could not be read, or were just read, are left alone."""
+MIN_KEY_BYTES = 32
+MAX_CHARACTERS = 2048
+"""A receipt of ours has some four hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a genuine receipt proves.
+
+    Attributes:
+        committed_at: seconds since 1970-01-01 UTC.
+    """
+
+    session_id: UUID
+    version: int
+    revision: int
+    answers_sha256: str
+    committed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys at one time, by kid."""
+
+    current: str
+    keys: Mapping[str, bytes] = field(repr=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Keys:
+        """Read them.
+
+        Raises:
+            SettingsError: they are not as the module says.
+        """
+        try:
+            data = json.loads(text)
+            keys = {kid: _decode(key) for kid, key in data["keys"].items()}
+            current = data["current"]
+            if current in keys and all(len(key) >= MIN_KEY_BYTES for key in keys.values()):
+                return cls(current, keys)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # The text is a secret, and so is what could be said of it.
+            raise SettingsError(_FORMAT) from None
+        raise SettingsError(_FORMAT)
+
+
+_FORMAT = (
+    'The receipt keys are JSON: {"current": kid, "keys": {kid: base64url of 32 random bytes or more}}, '
+    "current among them."
+)
+
+
+class Receipts:
+    """Signs and verifies. Without keys, or while they can't be read, there are no receipts."""
+
+    def __init__(
+        self,
+        read_keys: Callable[[], Awaitable[str]] | None,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._read_keys = read_keys
+        self._telemetry = telemetry
+        self._keys: Keys | None = None
+        self._read_at = float("-inf")
+        self._fresh_seconds = 0.0
+        self._reading = asyncio.Lock()
+
+    async def sign(self, attempt: Attempt, at: Micros) -> str | None:
+        """A receipt for the committed state of `attempt`; None where there is no key."""
+        keys = await self._current_keys()
+        if keys is None:
+            return None
+        payload = {
+            "session_id": str(attempt.id),
+            "version": attempt.version,
+            "revision": attempt.revision,
+            "answers_sha256": answers_sha256(attempt.answers),
+            "committed_at": at / 1_000_000,
+        }
+        signed = f"{_dump({'alg': 'HS256', 'kid': keys.current, 'typ': 'receipt+jws'})}.{_dump(payload)}"
+        return f"{signed}.{_encode(_mac(keys.keys[keys.current], signed))}"
+
+    async def verify(self, text: str) -> Receipt | None:
+        """What the receipt proves; None when it is not genuine."""
+        if len(text) > MAX_CHARACTERS:
+            return None
+        try:
+            signed, _, signature = text.rpartition(".")
+            head, payload = signed.split(".")
+            header = json.loads(_decode(head))
+            if header["alg"] != "HS256":
+                return None
+            key = await self._key(header["kid"])
+            # The text itself: of base64 several texts may say the same.
+            if key is None or not hmac.compare_digest(_encode(_mac(key, signed)), signature):
+                return None
+            data = json.loads(_decode(payload))
+            return Receipt(**{**data, "session_id": UUID(str(data["session_id"]))})
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    async def _key(self, kid: Any) -> bytes | None:
+        keys = await self._current_keys()
+        if keys is not None and kid not in keys.keys:
+            # It may be younger than what is known here.
+            keys = await self._current_keys(RETRY_SECONDS)
+        return keys.keys.get(kid) if keys is not None and isinstance(kid, str) else None
+
+    async def _current_keys(self, max_age: float = REFRESH_SECONDS) -> Keys | None:
+        if self._read_keys is None:
+            return None
+        if self._is_due(max_age):
+            async with self._reading:
+                if self._is_due(max_age):
+                    await self._read(self._read_keys)
+        return self._keys
+
+    async def _read(self, read_keys: Callable[[], Awaitable[str]]) -> None:
+        try:
+            self._keys = Keys.from_json(await read_keys())
+            self._fresh_seconds = REFRESH_SECONDS
+        except (SecretUnavailableError, SettingsError) as error:
+            # A write has been committed by now, and must not fail for its receipt.
+            self._telemetry.degraded("receipt keys not read", error)
+            self._fresh_seconds = RETRY_SECONDS
+        self._read_at = self._clock()
+
+    def _is_due(self, max_age: float) -> bool:
+        return self._clock() - self._read_at >= min(max_age, self._fresh_seconds)
+
+
+def answers_sha256(answers: Mapping[str, Any]) -> str:
+    """The hash of answers that a receipt holds, in hexadecimal."""
+    text = json.dumps(answers, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _mac(key: bytes, signed: str) -> bytes:
+    return hmac.digest(key, signed.encode(), "sha256")
+
+
+def _dump(value: dict[str, Any]) -> str:
+    return _encode(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _encode(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,142 @@
+"""Scores as people use them: students read results; staff set scores, or regrade with a corrected key."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from ..domain.errors import (
+    GradedByKeyError,
+    InvalidInputError,
+    QuizNotFoundError,
+    ResultsHiddenError,
+    SessionOpenError,
+)
+from ..domain.outcomes import ActionOutcome, Regrade
+from ..domain.sessions import Results, Session, view
+from ..domain.timestamps import Micros
+from ..domain.validation import check_id, session_key
+from ..stores.administration import AdministrationStore
+from ..stores.best_effort_cache import BestEffortCache
+from .grading import BATCH, grade_update
+from .settlement import Settler
+from .staff_actions import StaffActions, check_reason, found
+
+REGRADE_SECONDS = 5.0
+"""How long one call grades; what is left is for the next."""
+
+
+class Scores:
+    """Reads and changes scores. Every method raises DatabaseUnavailableError and BusyError."""
+
+    def __init__(
+        self,
+        *,
+        administration: AdministrationStore,
+        cache: BestEffortCache,
+        settler: Settler,
+        staff_actions: StaffActions,
+        clock: Callable[[], Micros],
+    ) -> None:
+        self._administration = administration
+        self._cache = cache
+        self._settler = settler
+        self._staff_actions = staff_actions
+        self._clock = clock
+
+    async def results(
+        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+    ) -> Results:
+        """The score of an ended session, question by question where the quiz has an answer key.
+
+        An `owner` sees what the quiz shows, and when it shows it; anyone else everything.
+
+        Raises:
+            SessionNotFoundError: there is none.
+            SessionOpenError: it has not ended.
+            ResultsHiddenError: the quiz does not show its results, or not yet.
+        """
+        at = self._clock() if at is None else at
+        current = await self._settler.current(session_key(session_id), owner, at)
+        attempt = current.attempt
+        if view(attempt, current.drafts, at).status.is_open:
+            raise SessionOpenError
+        if owner is not None:
+            quiz = (await self._administration.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
+            if quiz is not None and not quiz.rules.shows_results(at):
+                raise ResultsHiddenError
+        return Results(
+            session_id=attempt.id,
+            score=attempt.score,
+            max_score=attempt.max_score,
+            late_ms=attempt.late_ms,
+            questions=await self._administration.results(attempt.id),
+        )
+
+    async def set_score(
+        self,
+        session_id: str | UUID,
+        score: float,
+        max_score: float,
+        reason: str,
+        *,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> Session:
+        """Set the score of an ended session whose quiz has no answer key.
+
+        `by` is the caller's subject, None where callers are not known.
+
+        Raises:
+            SessionNotFoundError: there is none.
+            SessionOpenError: it has not ended.
+            SessionClosedError: it was abandoned, and has no score.
+            GradedByKeyError: the quiz has an answer key.
+        """
+        key = session_key(session_id)
+        if not (math.isfinite(score) and math.isfinite(max_score) and 0 <= score <= max_score):
+            raise InvalidInputError("score is from 0 to max_score.")
+        action = self._staff_actions.action("score", reason, None, by, at)
+        result = found(await self._administration.set_score(key, score, max_score, action))
+        match result.outcome:
+            case ActionOutcome.OPEN:
+                raise SessionOpenError
+            case ActionOutcome.GRADED_BY_KEY:
+                raise GradedByKeyError
+        return await self._staff_actions.session_after(result, action.at)
+
+    async def regrade(
+        self, quiz_id: str, reason: str, *, by: str | None = None, at: Micros | None = None
+    ) -> Regrade:
+        """Grade ended attempts anew that were graded with another key than the present one.
+
+        It works in batches for some seconds. What is left then is done by the next call.
+
+        Raises:
+            QuizNotFoundError: none is registered under this id.
+        """
+        check_id("quiz_id", quiz_id)
+        quiz = (await self._administration.quizzes([quiz_id])).get(quiz_id)
+        if quiz is None:
+            raise QuizNotFoundError
+        check_reason(reason)
+        at = self._clock() if at is None else at
+        until = time.monotonic() + REGRADE_SECONDS
+        regraded = changed = 0
+        skipped = False
+        after = UUID(int=0)
+        while time.monotonic() < until:
+            waiting = await self._administration.graded_otherwise(quiz, after, BATCH)
+            if not waiting:
+                return Regrade(regraded, changed, not skipped)
+            after = waiting[-1].id
+            updates = [grade_update(attempt, quiz, by=by, reason=reason) for attempt in waiting]
+            saved = await self._administration.save_grades(updates, at)
+            former = {attempt.id: (attempt.score, attempt.max_score) for attempt in waiting}
+            regraded += len(saved)
+            changed += sum((attempt.score, attempt.max_score) != former[attempt.id] for attempt in saved)
+            skipped = skipped or len(saved) < len(waiting)
+            await self._cache.refresh(saved)
+        return Regrade(regraded, changed, complete=False)

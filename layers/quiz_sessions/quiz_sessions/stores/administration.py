@@ -1,0 +1,298 @@
+"""Exam administration in PostgreSQL: quizzes, deadlines moved, late answers accepted, scores.
+
+One statement judges, changes and records; the few that need two are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import errors
+from psycopg.rows import DictRow
+
+from ..domain.attempts import Attempt
+from ..domain.errors import ActiveAttemptError
+from ..domain.grading import Grade, parse_questions, to_json
+from ..domain.json_values import Json, dump_json
+from ..domain.outcomes import (
+    ActionOutcome,
+    ActionResult,
+    CohortExtension,
+    GradeUpdate,
+    LateAnswer,
+    QuizDeletion,
+    QuizWrite,
+    Unmoved,
+)
+from ..domain.quizzes import Accommodation, Quiz, QuizRules, ShowResults, StaffAction, WhenActive
+from ..domain.timestamps import Micros, from_micros
+from .attempts import attempt_of
+from .postgres import Postgres
+from .statements import Statement, load
+
+_LOCK_QUIZ: Final = load("lock_quiz")
+_LOCK_QUIZ_OF_ATTEMPT: Final = load("lock_quiz_of_attempt")
+_PUT_QUIZ: Final = load("put_quiz")
+_GET_QUIZZES: Final = load("get_quizzes")
+_DELETE_QUIZ: Final = load("delete_quiz")
+_PUT_ACCOMMODATION: Final = load("put_accommodation")
+_DELETE_ACCOMMODATION: Final = load("delete_accommodation")
+_ACCOMMODATION: Final = load("accommodation")
+_RESCHEDULE: Final = load("reschedule_attempts")
+_EXTEND: Final = load("extend_attempt")
+_EXTEND_QUIZ: Final = load("extend_quiz")
+_REOPEN: Final = load("reopen_attempt")
+_LATE_ANSWERS: Final = load("late_answers")
+_ACCEPT_LATE_ANSWER: Final = load("accept_late_answer")
+_TO_GRADE: Final = load("attempts_to_grade")
+_GRADED_OTHERWISE: Final = load("attempts_graded_otherwise")
+_SAVE_GRADES: Final = load("save_grades")
+_SET_SCORE: Final = load("set_score")
+
+
+class AdministrationStore:
+    """What exam staff does. Every method raises what `Postgres` raises."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    # Quizzes
+
+    async def put_quiz(
+        self, quiz_id: str, rules: QuizRules, at: Micros, by: str | None, time_limit: int
+    ) -> QuizWrite:
+        """Register a quiz or change it, and bring its open attempts in line."""
+        ((row,), rescheduled) = await self._postgres.fetch_together(
+            [_PUT_QUIZ, _RESCHEDULE],
+            {
+                **{each.name: getattr(rules, each.name) for each in fields(QuizRules)},
+                "quiz_id": quiz_id,
+                "user_id": None,
+                "questions": dump_json({name: to_json(q) for name, q in rules.questions.items()}),
+                "gradable": any(question.grading is not None for question in rules.questions.values()),
+                "at": from_micros(at),
+                "by": by,
+                "reason": "the quiz was changed",
+                "time_limit": time_limit,
+                "resent": False,
+            },
+            lock=_LOCK_QUIZ,
+            resend={"resent": True},
+        )
+        created = row.pop("created")
+        return QuizWrite(_quiz(row), created, [changed["id"] for changed in rescheduled])
+
+    async def quizzes(self, quiz_ids: Iterable[str]) -> dict[str, Quiz]:
+        """Those of the quizzes that are registered, by id."""
+        rows = await self._postgres.fetch(_GET_QUIZZES, {"ids": list(quiz_ids)})
+        return {row["quiz_id"]: _quiz(row) for row in rows}
+
+    async def delete_quiz(self, quiz_id: str) -> QuizDeletion:
+        """Forget a quiz, unless attempts at it are open."""
+        found, deleted = await self._postgres.fetch_together(
+            ["SELECT quiz_id FROM quizzes WHERE quiz_id = %(quiz_id)s FOR UPDATE", _DELETE_QUIZ],
+            {"quiz_id": quiz_id, "resent": False},
+            lock=_LOCK_QUIZ,
+            resend={"resent": True},
+        )
+        if deleted:
+            return QuizDeletion.DELETED
+        return QuizDeletion.IN_USE if found else QuizDeletion.NOT_FOUND
+
+    # Extra time
+
+    async def put_accommodation(self, accommodation: Accommodation, time_limit: int) -> list[UUID]:
+        """Give a user extra time for a quiz, or another amount; returns the open attempts it rescheduled."""
+        *_, rescheduled = await self._postgres.fetch_together(
+            [_PUT_ACCOMMODATION, _RESCHEDULE],
+            {
+                "user_id": accommodation.user_id,
+                "quiz_id": accommodation.quiz_id,
+                "extra_seconds": accommodation.extra_seconds,
+                "reason": accommodation.reason,
+                "by": accommodation.granted_by,
+                "at": accommodation.granted_at,
+                "time_limit": time_limit,
+                "resent": False,
+            },
+            lock=_LOCK_QUIZ,
+            resend={"resent": True},
+        )
+        return [row["id"] for row in rescheduled]
+
+    async def accommodation(self, user_id: str, quiz_id: str) -> Accommodation | None:
+        """The user's extra time for the quiz, if there is any."""
+        rows = await self._postgres.fetch(_ACCOMMODATION, {"user_id": user_id, "quiz_id": quiz_id})
+        return Accommodation(**rows[0]) if rows else None
+
+    async def delete_accommodation(
+        self, user_id: str, quiz_id: str, at: Micros, by: str | None, time_limit: int
+    ) -> list[UUID] | None:
+        """Take extra time back; returns the open attempts it rescheduled, None where there was none."""
+        deleted, rescheduled = await self._postgres.fetch_together(
+            [_DELETE_ACCOMMODATION, _RESCHEDULE],
+            {
+                "user_id": user_id,
+                "quiz_id": quiz_id,
+                "at": from_micros(at),
+                "by": by,
+                "reason": "the extra time was taken back",
+                "time_limit": time_limit,
+                "resent": False,
+            },
+            lock=_LOCK_QUIZ,
+            resend={"resent": True},
+        )
+        return [row["id"] for row in rescheduled] if deleted else None
+
+    async def extend(self, session_id: UUID, seconds: int, action: StaffAction) -> ActionResult | None:
+        """Move an open attempt's deadline, never to before now; None when there is no attempt."""
+        return await self._act(_EXTEND, {"id": session_id, "seconds": seconds}, action)
+
+    async def extend_quiz(self, quiz_id: str, seconds: int, action: StaffAction) -> CohortExtension:
+        """Move the deadline of every open attempt at a quiz, in one statement."""
+        parameters = {"quiz_id": quiz_id, "seconds": seconds, "resent": False, **_parameters(action)}
+        try:
+            rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters, resend={"resent": True})
+        except errors.UniqueViolation:
+            # The same extension, sent twice, committed in between: now it is known.
+            rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters)
+        found = {row["reason"]: Unmoved(row["count"], row["ids"]) for row in rows}
+        changed = found.pop("changed", Unmoved(0, []))
+        return CohortExtension(changed.session_ids, found)
+
+    async def reopen(
+        self, session_id: UUID, seconds: int, action: StaffAction, time_limit: int
+    ) -> ActionResult | None:
+        """Open an expired attempt again for `seconds` from now; None when there is no attempt.
+
+        Its quiz may have changed since it ended, and its user been given time: what holds now is copied anew.
+
+        Raises:
+            ActiveAttemptError: the quiz allows one open attempt, and the user has another one.
+        """
+        parameters = {"id": session_id, "seconds": seconds, "time_limit": time_limit}
+        result = await self._act(_REOPEN, parameters, action, lock=_LOCK_QUIZ_OF_ATTEMPT)
+        if result is not None and result.outcome is ActionOutcome.ACTIVE:
+            raise ActiveAttemptError(None)
+        return result
+
+    # Late answers
+
+    async def late_answers(self, session_id: UUID) -> list[LateAnswer]:
+        """The answers of a session that came too late, in the order of their arrival."""
+        rows = await self._postgres.fetch(_LATE_ANSWERS, {"id": session_id})
+        return [LateAnswer(row["revision"], row["answers"], row["accepted"]) for row in rows]
+
+    async def accept_late_answer(
+        self, session_id: UUID, event: int, action: StaffAction
+    ) -> ActionResult | None:
+        """Let the answers of a late_answer event count; None when there is no attempt.
+
+        They count where they are later than what is committed, as all answers do.
+        """
+        return await self._act(_ACCEPT_LATE_ANSWER, {"id": session_id, "event": event}, action)
+
+    # Scores
+
+    async def to_grade(self, after: UUID, limit: int) -> list[Attempt]:
+        """Attempts whose score is not up to date, by id, those behind `after`."""
+        rows = await self._postgres.fetch(_TO_GRADE, {"after": after, "limit": limit})
+        return [attempt_of(row) for row in rows]
+
+    async def graded_otherwise(self, quiz: Quiz, after: UUID, limit: int) -> list[Attempt]:
+        """Ended attempts not graded with the present key of `quiz`, by id, those behind `after`."""
+        rows = await self._postgres.fetch(
+            _GRADED_OTHERWISE,
+            {"quiz_id": quiz.quiz_id, "revision": quiz.revision, "after": after, "limit": limit},
+        )
+        return [attempt_of(row) for row in rows]
+
+    async def save_grades(self, updates: Sequence[GradeUpdate], at: Micros) -> list[Attempt]:
+        """Save scores; returns the attempts, without those that have changed since they were graded."""
+        batch = [
+            {
+                "id": str(update.attempt.id),
+                "known_revision": update.attempt.revision,
+                "new_score": update.grade.score if update.grade else None,
+                "new_max_score": update.grade.max_score if update.grade else None,
+                "new_results": _results(update.grade),
+                "quiz_revision": update.quiz_revision,
+                "by": update.by,
+                "reason": update.reason,
+            }
+            for update in updates
+        ]
+        rows = await self._postgres.fetch(
+            _SAVE_GRADES,
+            {"batch": dump_json(batch), "at": from_micros(at), "resent": False},
+            resend={"resent": True},
+        )
+        return [attempt_of(row) for row in rows]
+
+    async def set_score(
+        self, session_id: UUID, score: float, max_score: float, action: StaffAction
+    ) -> ActionResult | None:
+        """Set the score of an ended attempt at a quiz without answer key; None when there is no attempt."""
+        return await self._act(_SET_SCORE, {"id": session_id, "score": score, "max_score": max_score}, action)
+
+    async def results(self, session_id: UUID) -> dict[str, Json] | None:
+        """Question -> points, max_points and correct, as it was graded; None where it was not."""
+        rows = await self._postgres.fetch(
+            "SELECT results FROM quiz_attempts WHERE id = %(id)s", {"id": session_id}
+        )
+        results: dict[str, Json] | None = rows[0]["results"] if rows else None
+        return results
+
+    # Inside
+
+    async def _act(
+        self,
+        statement: Statement,
+        parameters: dict[str, Any],
+        action: StaffAction,
+        *,
+        lock: Statement | None = None,
+    ) -> ActionResult | None:
+        parameters |= _parameters(action)
+        try:
+            (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
+        except errors.UniqueViolation as error:
+            if error.diag.constraint_name == "quiz_attempts_sole":
+                raise ActiveAttemptError(None) from error
+            # The same action, sent twice, committed in between: now it is known.
+            (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
+        if not rows:
+            return None
+        outcome = ActionOutcome(rows[0].pop("outcome"))
+        return ActionResult(outcome, attempt_of(rows[0]))
+
+
+def _parameters(action: StaffAction) -> dict[str, Any]:
+    return {
+        "at": from_micros(action.at),
+        "by": action.by,
+        "reason": action.reason,
+        "write_id": action.key,
+    }
+
+
+def _quiz(row: DictRow) -> Quiz:
+    rules = {each.name: row[each.name] for each in fields(QuizRules)} | {
+        "when_active": WhenActive(row["when_active"]),
+        "show_results": ShowResults(row["show_results"]),
+        "questions": parse_questions(row["questions"]),
+    }
+    return Quiz(row["quiz_id"], row["revision"], QuizRules(**rules), row["updated_at"])
+
+
+def _results(grade: Grade | None) -> dict[str, Json] | None:
+    if grade is None:
+        return None
+    return {
+        name: {"points": result.points, "max_points": result.max_points, "correct": result.correct}
+        for name, result in grade.results.items()
+    }

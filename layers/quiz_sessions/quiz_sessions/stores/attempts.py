@@ -1,0 +1,220 @@
+"""Attempts in PostgreSQL, the only arbiter of what an attempt holds. One statement for each change.
+
+Each statement judges the row, changes it and writes its event at once, so that nothing is ever half done
+and no transaction spans two round trips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from psycopg import errors
+from psycopg.rows import DictRow
+
+from ..domain.attempts import Attempt, Status
+from ..domain.drafts import Drafts
+from ..domain.json_values import Json, dump_json
+from ..domain.outcomes import Settled, Settlement, Start, StartOutcome, WriteOutcome, WriteResult
+from ..domain.timestamps import EPOCH, Micros, from_micros
+from .postgres import Postgres
+from .statements import load
+
+_CREATE: Final = load("stored/create_attempt")
+_WRITE_ANSWERS: Final = load("stored/write_answers")
+_FINISH: Final = load("stored/finish_attempt")
+_SETTLE: Final = load("stored/settle_attempts")
+_GET: Final = load("get_attempts")
+_OVERDUE: Final = load("overdue_attempts")
+_RECENT_REVISIONS: Final = load("recent_revisions")
+
+
+class AttemptStore:
+    """What requests and the flush do to attempts. Every method raises what `Postgres` raises."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    # Requests
+
+    async def create(
+        self, user_id: str, quiz_id: str, at: Micros, time_limit: int, idempotency_key: str | None
+    ) -> Start:
+        """Start an attempt under the quiz's rules, or find the one that stands in its place.
+
+        `time_limit` is for a quiz that sets none.
+        """
+        parameters = {
+            "id": uuid4(),
+            "user_id": user_id,
+            "quiz_id": quiz_id,
+            "key": idempotency_key,
+            "at": from_micros(at),
+            "time_limit": time_limit,
+        }
+        try:
+            rows = await self._postgres.fetch(_CREATE, parameters)
+            known = rows[0]["outcome"] != StartOutcome.EXHAUSTED
+        except errors.UniqueViolation:
+            known = False
+        if not known:
+            # A start with the same key, or of the quiz's one open attempt, may have committed while this one
+            # waited for the counter, perhaps taking the last number: it is seen only by a new statement.
+            rows = await self._postgres.fetch(_CREATE, parameters)
+        row = rows[0]
+        outcome = StartOutcome(row.pop("outcome"))
+        opens_at, closes_at = row.pop("quiz_opens_at"), row.pop("quiz_closes_at")
+        if outcome is StartOutcome.REPLAYED and row["id"] == parameters["id"]:
+            # By the first sending of this very statement.
+            outcome = StartOutcome.CREATED
+        return Start(outcome, attempt_of(row) if row["id"] is not None else None, opens_at, closes_at)
+
+    async def get(self, session_ids: Sequence[UUID]) -> list[Attempt]:
+        """The attempts that exist, in no order."""
+        rows = await self._postgres.fetch(_GET, {"ids": list(session_ids)})
+        return [attempt_of(row) for row in rows]
+
+    async def write_answers(
+        self,
+        session_id: UUID,
+        answers: Mapping[str, Json],
+        at: Micros,
+        *,
+        owner: str | None = None,
+        version: int | None = None,
+        current_question: int | None = None,
+    ) -> WriteResult | None:
+        """Commit answers; None when there is no such attempt, or it is not `owner`'s.
+
+        Without a version a question keeps an answer that has a later `at`. With one, a row that is one
+        version ahead by these very answers is a repeat. Sent again after a lost reply, the statement
+        knows by `write_id` that it has been carried out.
+        """
+        parameters = {
+            "id": session_id,
+            "owner": owner,
+            "answers": dump_json(answers),
+            "at": at,
+            "at_time": from_micros(at),
+            "version": version,
+            "current_question": current_question,
+            "write_id": uuid4().hex,
+            "resent": False,
+        }
+        try:
+            rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters, resend={"resent": True})
+        except errors.UniqueViolation:
+            # Both the statement and its repeat got through; this one waited for the other's commit.
+            rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters | {"resent": True})
+        return _write(rows)
+
+    async def finish(
+        self,
+        session_id: UUID,
+        status: Status,
+        drafts: Drafts,
+        answers: Mapping[str, Json],
+        at: Micros,
+        *,
+        owner: str | None = None,
+        version: int | None = None,
+        deadline: datetime | None = None,
+    ) -> WriteResult | None:
+        """Complete or abandon an attempt, its drafts and then `answers` merged; None when there is none.
+
+        An attempt that already has this status is returned as it is; one whose deadline has become later
+        than `deadline` is left open.
+        """
+        parameters = {
+            "id": session_id,
+            "owner": owner,
+            "deadline": deadline,
+            "status": status.value,
+            "answers": dump_json(answers),
+            "at": at,
+            "at_time": from_micros(at),
+            "version": version,
+        }
+        held = _parameters_of(drafts)
+        held["drafts"] = dump_json(held["drafts"])
+        return _write(await self._postgres.fetch(_FINISH, parameters | held))
+
+    # The flush
+
+    async def settle(
+        self, drafts: Mapping[UUID, Drafts], now: Micros, *, wait: bool = False
+    ) -> list[Settled]:
+        """Merge drafts into their rows, and expire the rows whose deadline and grace have passed at `now`.
+
+        A draft counts where it is later than what is committed and not after the row's end. On a row that
+        has ended, drafts up to its end are a late_merge; those after it are kept as a late_answer. One
+        call does the first of these that applies to a row, for it writes one event a row. Rows that others
+        hold, or change at the same time, are left out unless it is to `wait` for them, as are ids that no
+        row has.
+
+        Raises:
+            PoisonedError: the server refuses the data of one of the sessions.
+        """
+        batch = [{"id": str(session_id), **_parameters_of(held)} for session_id, held in drafts.items()]
+        parameters = {"batch": dump_json(batch), "now": from_micros(now), "wait": wait}
+        rows = await self._postgres.fetch(_SETTLE, parameters)
+        if wait and not rows:
+            # Who held the row has changed it, which a new statement sees.
+            rows = await self._postgres.fetch(_SETTLE, parameters)
+        return [_settled(row) for row in rows]
+
+    async def overdue(
+        self, now: Micros, after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[tuple[datetime, UUID]]:
+        """Open attempts overdue at `now`: until when they took answers, and id; those behind `after`."""
+        deadline, session_id = after or (EPOCH, UUID(int=0))
+        rows = await self._postgres.fetch(
+            _OVERDUE, {"now": from_micros(now), "deadline": deadline, "id": session_id, "limit": limit}
+        )
+        return [(row["accepts_until"], row["id"]) for row in rows]
+
+    async def recent_revisions(
+        self, seconds: int, after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[tuple[datetime, UUID, int]]:
+        """Attempts changed in the last `seconds` by the server's clock, behind `after`: when, id, revision.
+
+        One that is changed between two calls comes again.
+        """
+        changed, session_id = after or (None, UUID(int=0))
+        rows = await self._postgres.fetch(
+            _RECENT_REVISIONS, {"seconds": seconds, "changed": changed, "id": session_id, "limit": limit}
+        )
+        return [(row["last_updated"], row["id"], row["revision"]) for row in rows]
+
+
+def attempt_of(row: DictRow) -> Attempt:
+    """The attempt in a row of its columns."""
+    row["status"] = Status(row["status"])
+    return Attempt(**row)
+
+
+def _write(rows: list[DictRow]) -> WriteResult | None:
+    if not rows:
+        return None
+    outcome = WriteOutcome(rows[0].pop("outcome"))
+    return WriteResult(outcome, attempt_of(rows[0]))
+
+
+def _settled(row: DictRow) -> Settled:
+    settlement = Settlement(row.pop("settlement"))
+    late = frozenset(row.pop("late") or ())
+    attempt = attempt_of(row)
+    # Late drafts of a row that took another event first are for the next call.
+    recorded = settlement in (Settlement.LATE_ANSWER, Settlement.UNCHANGED) and not attempt.status.is_open
+    return Settled(attempt, settlement, late if recorded else frozenset())
+
+
+def _parameters_of(drafts: Drafts) -> dict[str, Any]:
+    current = drafts.current_question
+    return {
+        "drafts": {q: {"answer": draft.value, "at": draft.at} for q, draft in drafts.answers.items()},
+        "current_question": None if current is None else current.value,
+        "current_question_at": -1 if current is None else current.at,
+    }

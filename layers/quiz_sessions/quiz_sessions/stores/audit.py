@@ -1,0 +1,75 @@
+"""The record in PostgreSQL: attempts by user and quiz, and the audit log of one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from ..domain.attempts import Attempt, Status
+from ..domain.audit_events import AuditEvent
+from ..domain.timestamps import Micros, from_micros
+from .attempts import attempt_of
+from .postgres import Postgres
+from .statements import load
+
+_EVENTS: Final = load("audit_events")
+_IS_OVER: Final = "status IN ('started', 'in_progress') AND accepts_until < %(now)s"
+
+
+class AuditStore:
+    """Reads the record. Every method raises what `Postgres` raises."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    async def attempts(
+        self,
+        *,
+        user_id: str | None,
+        quiz_id: str | None,
+        status: Status | None,
+        now: Micros,
+        before: tuple[datetime, UUID] | None,
+        limit: int,
+    ) -> list[Attempt]:
+        """Attempts of a user, at a quiz, or both, newest first, those behind `before`; without answers.
+
+        One whose time is over at `now` counts as expired, also before its row says so.
+        """
+        conditions = ["true"]
+        if user_id is not None:
+            conditions.append("user_id = %(user_id)s")
+        if quiz_id is not None:
+            conditions.append("quiz_id = %(quiz_id)s")
+        if before is not None:
+            conditions.append("(started_at, id) < (%(started_at)s, %(id)s)")
+        if status is Status.EXPIRED:
+            conditions.append(f"(status = 'expired' OR {_IS_OVER})")
+        elif status is not None:
+            conditions.append(f"status = %(status)s AND NOT ({_IS_OVER})")
+        rows = await self._postgres.fetch(
+            load("find_attempts", conditions=" AND ".join(conditions)),
+            {
+                "user_id": user_id,
+                "quiz_id": quiz_id,
+                "status": status and status.value,
+                "now": from_micros(now),
+                "started_at": before and before[0],
+                "id": before and before[1],
+                "limit": limit,
+            },
+        )
+        return [attempt_of(row) for row in rows]
+
+    async def events(
+        self, session_id: UUID, *, after: int = -1, limit: int | None = None, max_bytes: int | None = None
+    ) -> list[AuditEvent]:
+        """The events of an attempt in their order, those behind revision `after`.
+
+        At most `limit` of them, and no more after their changes come to `max_bytes`.
+        """
+        rows = await self._postgres.fetch(
+            _EVENTS, {"id": session_id, "after": after, "limit": limit, "max_bytes": max_bytes}
+        )
+        return [AuditEvent(**row) for row in rows]

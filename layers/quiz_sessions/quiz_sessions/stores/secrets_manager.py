@@ -1,0 +1,81 @@
+"""Secrets Manager: the password of the database and the keys of receipts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from ..domain.errors import SecretUnavailableError
+from ..runtime.settings import Settings
+
+
+def receipt_keys(settings: Settings) -> Callable[[], Awaitable[str]] | None:
+    """What reads the keys that sign receipts, from the setting or the secret; None where there are none."""
+    if (keys := settings.receipt_keys) is not None:
+        return partial(_given, keys)
+    if (arn := settings.receipt_keys_secret_arn) is not None:
+        return partial(asyncio.to_thread, _read_secret, arn)
+    return None
+
+
+class DatabaseAddress:
+    """Where PostgreSQL is and as whom to connect: DATABASE_URL, completed by the secret where there is one.
+
+    The secret is read when it is first needed, and again after connections have failed: its password may
+    have been rotated.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.database_url or ""
+        self._secret_arn = settings.database_secret_arn
+        self._known: str | None = None
+
+    async def __call__(self) -> str:
+        """The libpq connection string.
+
+        Raises:
+            SecretUnavailableError: the secret can't be read.
+        """
+        if self._secret_arn is None:
+            return self._url
+        if self._known is None:
+            secret = json.loads(await asyncio.to_thread(_read_secret, self._secret_arn))
+            self._known = make_conninfo(**(_libpq_names(secret) | conninfo_to_dict(self._url)))
+        return self._known
+
+    def forget(self) -> None:
+        """Read the secret again next time."""
+        self._known = None
+
+
+async def _given(text: str) -> str:
+    return text
+
+
+def _read_secret(arn: str) -> str:
+    # boto3 takes a third of a second to import; a process without a secret never needs it.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    # By default a call may take minutes.
+    patience = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+    try:
+        secret: str = boto3.client("secretsmanager", config=patience).get_secret_value(SecretId=arn)[
+            "SecretString"
+        ]
+    except (BotoCoreError, ClientError, KeyError) as error:
+        # A KeyError of a secret that is not a text.
+        raise SecretUnavailableError("A secret can't be read.") from error
+    return secret
+
+
+def _libpq_names(secret: dict[str, Any]) -> dict[str, Any]:
+    """What libpq calls the parts of a secret as RDS writes it."""
+    names = {"host": "host", "port": "port", "dbname": "dbname", "username": "user", "password": "password"}
+    return {name: secret[key] for key, name in names.items() if key in secret}

@@ -1,0 +1,14 @@
+-- Forget a quiz at which no attempt is open.
+-- Takes    quiz_id, resent
+-- Returns  a row where it was deleted
+-- Locks    the quiz's row; runs under lock_quiz
+WITH deleted AS (
+    DELETE FROM quizzes WHERE quiz_id = %(quiz_id)s AND NOT EXISTS (
+        SELECT FROM quiz_attempts AS attempt
+        WHERE attempt.quiz_id = %(quiz_id)s AND {open}
+    )
+    RETURNING quiz_id
+)
+SELECT quiz_id FROM deleted
+UNION ALL SELECT %(quiz_id)s
+WHERE %(resent)s AND NOT EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)

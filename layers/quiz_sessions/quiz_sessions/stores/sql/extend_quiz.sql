@@ -1,0 +1,35 @@
+-- Move the deadline of every open attempt at a quiz.
+-- Takes    quiz_id, seconds, at, write_id, by, reason, resent
+-- Returns  reason ('changed', or why not), count, ids (all of those changed, else the first thousand)
+-- Locks    the rows of the open attempts, in the order of their ids
+WITH current AS (
+    SELECT {attempt} FROM quiz_attempts
+    -- By id: one that ends while this waits for it would otherwise be told in neither list.
+    WHERE id IN (
+        SELECT id FROM quiz_attempts
+        WHERE quiz_id = %(quiz_id)s AND {open}
+    )
+    ORDER BY id FOR UPDATE
+), judged AS (
+    SELECT attempt.id, CASE
+        WHEN {repeated} THEN 'repeated'
+        WHEN NOT {open} THEN status
+        WHEN accepts_until < %(at)s THEN 'expired'
+        ELSE 'changed' END AS outcome
+    FROM current AS attempt
+), {extended}, told AS (
+    SELECT CASE
+        WHEN outcome = 'changed' AND changed.expires_at = current.expires_at
+        THEN CASE WHEN changed.expires_at = changed.closes_at
+            THEN 'closes_at' ELSE 'no time left' END
+        WHEN outcome = 'repeated'
+        THEN CASE WHEN %(resent)s THEN 'changed' ELSE 'extended already' END
+        ELSE outcome END AS reason, id
+    FROM judged JOIN current USING (id) LEFT JOIN changed USING (id)
+    UNION ALL SELECT status, id FROM quiz_attempts
+    WHERE quiz_id = %(quiz_id)s AND status IN ('completed', 'expired', 'abandoned')
+)
+SELECT reason, count(*) AS count,
+    CASE WHEN reason = 'changed'
+        THEN array_agg(id) ELSE (array_agg(id ORDER BY id))[1:1000] END AS ids
+FROM told GROUP BY reason

@@ -1,0 +1,39 @@
+-- Two CTEs: `changed` moves the deadlines of attempts that were judged 'changed', `event` records it.
+-- Takes seconds, at, write_id, by, reason; uses current (attempts) and judged (id, outcome).
+changed AS (
+    UPDATE quiz_attempts AS attempt
+    SET extension_seconds = extension,
+        expires_at = deadline,
+        late_ms = {late_ms},
+        time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
+        revision = attempt.revision + 1,
+        last_updated = clock_timestamp()
+    FROM current JOIN judged USING (id), LATERAL (
+        -- Never so short that the deadline would lie before now.
+        SELECT greatest(
+            current.extension_seconds + %(seconds)s,
+            least(
+                current.extension_seconds,
+                ceil(extract(epoch FROM least(%(at)s, current.expires_at) - current.started_at))
+                    - current.time_limit_seconds - current.accommodation_seconds
+            )
+        )::integer AS extension
+    ) AS extensions, LATERAL (
+        SELECT least(
+            current.started_at + make_interval(
+                secs => current.time_limit_seconds + current.accommodation_seconds + extension
+            ),
+            current.closes_at
+        ) AS deadline
+    ) AS deadlines
+    WHERE attempt.id = current.id AND outcome = 'changed'
+    RETURNING attempt.*
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
+    SELECT id, revision, version, 'extended', jsonb_build_object(
+        'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer,
+        'extension_seconds', extension_seconds, 'expires_at', expires_at, 'late_ms', late_ms,
+        'by', %(by)s::text, 'reason', %(reason)s::text
+    ), %(at)s
+    FROM changed
+)

@@ -1,0 +1,5 @@
+-- Attempts by their ids, in no order.
+-- Takes    ids
+-- Returns  attempts
+-- Locks    nothing
+SELECT {attempt} FROM quiz_attempts WHERE id = ANY(%(ids)s)

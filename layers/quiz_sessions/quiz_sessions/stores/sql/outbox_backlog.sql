@@ -1,0 +1,10 @@
+-- How many events wait for the bus, at most 10,000, and the age of the oldest in seconds.
+-- Takes    nothing
+-- Returns  count, age
+-- Locks    nothing
+SELECT count(*) AS count,
+    coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 AS age
+FROM (
+    SELECT at FROM attempt_events
+    WHERE published_at IS NULL AND type IN {published} ORDER BY id LIMIT 10000
+) AS waiting

@@ -1,0 +1,35 @@
+-- Set the score of an ended attempt whose quiz has no answer key.
+-- Takes    id, score, max_score, at, write_id, by, reason
+-- Returns  no row where there is no such attempt; else outcome and the attempt as it is now
+-- Locks    the attempt's row
+WITH current AS (
+    SELECT {attempt} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
+), judged AS (
+    SELECT CASE
+        WHEN {repeated} THEN 'repeated'
+        WHEN {open} THEN 'open'
+        WHEN status = 'abandoned' THEN 'closed'
+        WHEN {gradable} THEN 'graded_by_key'
+        ELSE 'changed' END AS outcome
+    FROM current AS attempt
+), changed AS (
+    UPDATE quiz_attempts AS attempt
+    SET score = %(score)s, max_score = %(max_score)s, results = NULL,
+        revision = attempt.revision + 1, last_updated = clock_timestamp()
+    FROM judged
+    WHERE attempt.id = %(id)s AND outcome = 'changed'
+    RETURNING attempt.*
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
+    SELECT changed.id, changed.revision, changed.version, 'graded', jsonb_build_object(
+        'write_id', %(write_id)s::text, 'score', changed.score, 'max_score', changed.max_score,
+        'by', %(by)s::text, 'reason', %(reason)s::text
+    ) || jsonb_strip_nulls(jsonb_build_object(
+        'former_score', current.score, 'former_max_score', current.max_score
+    )), %(at)s
+    FROM changed, current
+)
+SELECT outcome, row.* FROM judged, LATERAL (
+    SELECT {attempt} FROM changed
+    UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'changed'
+) AS row

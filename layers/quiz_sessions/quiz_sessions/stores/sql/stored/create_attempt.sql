@@ -1,0 +1,73 @@
+-- Start an attempt under its quiz's rules, or find the one that stands in its place.
+-- Takes    id, user_id, quiz_id, key (Idempotency-Key or null), at, time_limit (of a quiz that sets none)
+-- Returns  one row: outcome, the quiz's opens_at and closes_at, and the attempt created or found (all null where none)
+-- Locks    the quiz's row FOR SHARE, so that a change of its rules comes before this start or reaches its attempt;
+--          the user's counter, where simultaneous starts queue
+WITH known AS (
+    SELECT {attempt} FROM quiz_attempts
+    WHERE user_id = %(user_id)s AND idempotency_key = %(key)s OR id = %(id)s
+), quiz AS (
+    SELECT time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active
+    FROM quizzes WHERE quiz_id = %(quiz_id)s FOR SHARE
+), rule AS (
+    SELECT coalesce(time_limit_seconds, %(time_limit)s) AS time_limit_seconds,
+        coalesce(grace_seconds, 0) AS grace_seconds, opens_at, closes_at, max_attempts,
+        coalesce(when_active, 'new') AS when_active
+    FROM (SELECT) AS one LEFT JOIN quiz ON true
+), active AS (
+    SELECT {attempt} FROM quiz_attempts
+    WHERE user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND {open}
+        AND (SELECT when_active FROM rule) <> 'new'
+    ORDER BY attempt_no DESC LIMIT 1
+), judged AS (
+    SELECT CASE
+        WHEN EXISTS (SELECT FROM known) THEN 'replayed'
+        WHEN EXISTS (SELECT FROM active WHERE accepts_until < %(at)s) THEN 'overdue'
+        WHEN EXISTS (SELECT FROM active)
+            THEN CASE when_active WHEN 'resume' THEN 'resumed' ELSE 'active' END
+        WHEN %(at)s < opens_at THEN 'not_open'
+        WHEN %(at)s >= closes_at THEN 'quiz_closed'
+        ELSE 'created' END AS outcome
+    FROM rule
+), number AS (
+    INSERT INTO attempt_counters AS counter (user_id, quiz_id, last_attempt_no)
+    SELECT %(user_id)s, %(quiz_id)s, 1 FROM judged WHERE outcome = 'created'
+    ON CONFLICT (user_id, quiz_id) DO UPDATE SET last_attempt_no = counter.last_attempt_no + 1
+        WHERE counter.last_attempt_no
+            < coalesce((SELECT max_attempts FROM rule), counter.last_attempt_no + 1)
+    RETURNING last_attempt_no, extra_seconds
+), created AS (
+    INSERT INTO quiz_attempts (
+        id, user_id, quiz_id, attempt_no, status, time_remaining, time_limit_seconds,
+        accommodation_seconds, closes_at, grace_seconds, started_at, expires_at, sole,
+        idempotency_key
+    )
+    SELECT %(id)s, %(user_id)s, %(quiz_id)s, last_attempt_no, 'started',
+        greatest(0, ceil(extract(epoch FROM expires_at - %(at)s))), time_limit_seconds,
+        extra_seconds, closes_at, grace_seconds, %(at)s, expires_at,
+        when_active <> 'new', %(key)s
+    FROM number, rule, LATERAL (
+        SELECT least(
+            %(at)s + make_interval(secs => time_limit_seconds + extra_seconds),
+            closes_at
+        ) AS expires_at
+    ) AS deadline
+    RETURNING {attempt}
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
+    SELECT id, revision, version, 'started', jsonb_build_object(
+        'user_id', user_id, 'quiz_id', quiz_id,
+        'attempt_no', attempt_no, 'expires_at', expires_at,
+        'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
+        'grace_seconds', grace_seconds, 'closes_at', closes_at
+    ), %(at)s
+    FROM created
+)
+SELECT
+    CASE WHEN outcome = 'created' AND row.id IS NULL THEN 'exhausted' ELSE outcome END AS outcome,
+    rule.opens_at AS quiz_opens_at, rule.closes_at AS quiz_closes_at, row.*
+FROM judged CROSS JOIN rule LEFT JOIN LATERAL (
+    SELECT {attempt} FROM created
+    UNION ALL SELECT {attempt} FROM known
+    UNION ALL SELECT {attempt} FROM active WHERE outcome IN ('resumed', 'active', 'overdue')
+) AS row ON true

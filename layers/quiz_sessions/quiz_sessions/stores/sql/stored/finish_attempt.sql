@@ -1,0 +1,87 @@
+-- Complete or abandon an attempt: merge its drafts, then the last answers.
+-- Takes    id, owner (or null), status (completed or abandoned), deadline (the one that the client knows, or null),
+--          drafts (question -> {answer, at}), answers, current_question and current_question_at (of its draft; -1 for
+--          none), at, at_time, version (or null)
+-- Returns  no row where there is no such attempt; else outcome and the attempt as it is now
+-- Locks    the attempt's row
+WITH current AS (
+    SELECT {attempt} FROM quiz_attempts
+    WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE
+), sent AS (
+    SELECT key, value -> 'answer' AS answer, (value ->> 'at')::bigint AS at, 1 AS rank
+    FROM jsonb_each(%(drafts)s::jsonb)
+    UNION ALL SELECT key, value, %(at)s, 2 FROM jsonb_each(%(answers)s::jsonb)
+), counting AS (
+    SELECT DISTINCT ON (key) key, answer, sent.at
+    FROM current, sent, LATERAL (
+        SELECT coalesce((answer_meta -> key ->> 'at')::bigint, -1) AS known_at
+    )
+    WHERE sent.at <= %(at)s
+        AND (sent.at > known_at
+            OR rank = 2 AND (sent.at = known_at OR %(version)s::bigint IS NOT NULL))
+    ORDER BY key, rank DESC
+), merged AS (
+    SELECT current.answers || coalesce(jsonb_object_agg(key, answer)
+            FILTER (WHERE key IS NOT NULL), '{}') AS answers,
+        current.answer_meta || coalesce(jsonb_object_agg(key, jsonb_build_object(
+            'version', current.version + 1,
+            'at', greatest(counting.at, (current.answer_meta -> key ->> 'at')::bigint)
+        )) FILTER (WHERE key IS NOT NULL), '{}') AS meta,
+        coalesce(jsonb_object_agg(key, answer) FILTER (WHERE key IS NOT NULL), '{}') AS counted,
+        -- What was accepted before this request, which must not fail for it.
+        current.answers || (
+            SELECT coalesce(jsonb_object_agg(key, value -> 'answer'), '{}')
+            FROM jsonb_each(%(drafts)s::jsonb)
+        ) AS kept
+    FROM current LEFT JOIN counting ON true
+    GROUP BY current.answers, current.answer_meta
+), judged AS (
+    SELECT CASE
+        WHEN status = %(status)s THEN 'repeated'
+        WHEN status IN ('completed', 'abandoned') THEN 'closed'
+        WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
+        -- The clocks of browsers have milliseconds.
+        WHEN date_trunc('milliseconds', expires_at) > %(deadline)s THEN 'extended'
+        WHEN version <> %(version)s THEN 'conflict'
+        WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({max_answers},
+            (SELECT count(*) FROM jsonb_object_keys(kept))) THEN 'too_many'
+        WHEN octet_length(merged.answers::text) > {max_session_bytes}
+            AND octet_length(merged.answers::text) > octet_length(kept::text) THEN 'too_large'
+        ELSE 'written' END AS outcome
+    FROM current, merged
+), written AS (
+    UPDATE quiz_attempts AS attempt
+    SET status = %(status)s,
+        answers = merged.answers,
+        answer_meta = merged.meta,
+        current_question = CASE
+            WHEN %(current_question_at)s > attempt.current_question_at
+                AND %(current_question_at)s <= %(at)s
+            THEN %(current_question)s ELSE attempt.current_question END,
+        current_question_at = CASE WHEN %(current_question_at)s <= %(at)s
+            THEN greatest(%(current_question_at)s, attempt.current_question_at)
+            ELSE attempt.current_question_at END,
+        version = attempt.version + 1,
+        revision = attempt.revision + 1,
+        time_remaining = greatest(0, ceil(extract(epoch FROM expires_at - %(at_time)s))),
+        late_ms = greatest(attempt.late_ms, least(
+            {max_integer}, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000)
+        )),
+        last_updated = clock_timestamp(),
+        completed_at = CASE WHEN %(status)s = 'completed' THEN least(%(at_time)s, expires_at) END,
+        ended_at = %(at_time)s,
+        needs_grading = %(status)s = 'completed' AND {gradable}
+    FROM judged, merged
+    WHERE attempt.id = %(id)s AND outcome = 'written'
+    RETURNING attempt.*
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
+    SELECT id, revision, version, status, jsonb_build_object(
+        'answers', counted, 'current_question', current_question, 'late_ms', late_ms
+    ), %(at_time)s
+    FROM written, merged
+)
+SELECT outcome, row.* FROM judged, LATERAL (
+    SELECT {attempt} FROM written
+    UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'written'
+) AS row

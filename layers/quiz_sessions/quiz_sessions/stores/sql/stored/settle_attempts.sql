@@ -1,0 +1,107 @@
+-- Settle sessions: merge drafts that count, expire rows that are overdue, record late answers; one event a row.
+-- Takes    batch (list of {id, drafts: {question: {answer, at}}, current_question, current_question_at}), now,
+--          wait (for rows that others hold; else they are left out)
+-- Returns  settlement, late (questions whose draft came after the end), and the attempt as it is now
+-- Locks    the rows, in the order of their ids
+-- A row is locked as it is by then, and the audit log is read as it was when the statement began: of a row that was
+-- changed in between it may lack the late answers, so such a row is left alone (seen).
+WITH batch AS (
+    SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb)
+        AS batch (id uuid, drafts jsonb, current_question bigint, current_question_at bigint)
+), seen AS (
+    SELECT id, revision FROM quiz_attempts WHERE id IN (SELECT id FROM batch)
+), free AS (
+    SELECT {attempt} FROM quiz_attempts WHERE NOT %(wait)s AND id IN (SELECT id FROM batch)
+    ORDER BY id FOR UPDATE SKIP LOCKED
+), awaited AS (
+    SELECT {attempt} FROM quiz_attempts WHERE %(wait)s AND id IN (SELECT id FROM batch)
+    ORDER BY id FOR UPDATE
+), locked AS (
+    SELECT * FROM free UNION ALL SELECT * FROM awaited
+), judged AS (
+    SELECT locked.*, batch.current_question AS new_current_question,
+        batch.current_question_at AS new_current_question_at,
+        counted, meta, late, unrecorded, lateness,
+        batch.current_question_at > locked.current_question_at
+            AND batch.current_question_at <= end_at AS moves,
+        CASE
+            WHEN is_open AND accepts_until < %(now)s THEN 'expired'
+            WHEN counted <> '{}' OR batch.current_question_at > locked.current_question_at
+                AND batch.current_question_at <= end_at
+                THEN CASE WHEN is_open THEN 'merged' ELSE 'late_merge' END
+            WHEN unrecorded IS NOT NULL AND NOT is_open THEN 'late_answer'
+            ELSE 'unchanged' END AS settlement
+    FROM locked JOIN batch USING (id) JOIN seen USING (id, revision), LATERAL (
+        SELECT {open} AS is_open,
+            (extract(epoch FROM coalesce(ended_at, accepts_until)) * 1000000)::bigint AS end_at,
+            (extract(epoch FROM expires_at) * 1000000)::bigint AS deadline
+    ), LATERAL (
+        SELECT coalesce(jsonb_object_agg(key, value -> 'answer') FILTER (WHERE counts), '{}')
+                AS counted,
+            coalesce(jsonb_object_agg(key, jsonb_build_object(
+                'version', version, 'at', value -> 'at'
+            )) FILTER (WHERE counts), '{}') AS meta,
+            array_agg(key) FILTER (WHERE is_late) AS late,
+            -- A month before or after a deadline has more milliseconds than an integer.
+            least({max_integer}, greatest(0,
+                ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0)))::integer
+                AS lateness,
+            jsonb_object_agg(key, value) FILTER (WHERE is_late AND NOT EXISTS (
+                SELECT FROM attempt_events AS event
+                WHERE event.attempt_id = locked.id AND event.type = 'late_answer'
+                    AND event.changes -> 'late_answers' -> key = value
+            )) AS unrecorded
+        FROM jsonb_each(drafts)
+        LEFT JOIN jsonb_each(answer_meta) AS known (known_key, known) ON known_key = key,
+        LATERAL (
+            SELECT (value ->> 'at')::bigint AS draft_at,
+                coalesce((known ->> 'at')::bigint, -1) AS known_at
+        ), LATERAL (
+            SELECT draft_at > known_at AND draft_at <= end_at AS counts,
+                draft_at > known_at AND draft_at > end_at AS is_late
+        )
+    )
+), changed AS (
+    UPDATE quiz_attempts AS attempt
+    SET status = CASE settlement
+            WHEN 'expired' THEN 'expired'
+            WHEN 'merged' THEN 'in_progress'
+            ELSE attempt.status END,
+        answers = attempt.answers || counted,
+        answer_meta = attempt.answer_meta || meta,
+        current_question = CASE WHEN moves THEN new_current_question
+            ELSE attempt.current_question END,
+        current_question_at = CASE WHEN moves THEN new_current_question_at
+            ELSE attempt.current_question_at END,
+        revision = attempt.revision + 1,
+        time_remaining = CASE
+            WHEN settlement IN ('expired', 'merged')
+            THEN greatest(0, ceil(extract(epoch FROM attempt.expires_at - %(now)s)))
+            ELSE attempt.time_remaining END,
+        late_ms = greatest(attempt.late_ms, lateness),
+        last_updated = clock_timestamp(),
+        ended_at = CASE settlement
+            WHEN 'expired' THEN attempt.accepts_until ELSE attempt.ended_at END,
+        needs_grading = attempt.needs_grading OR {gradable} AND (
+            settlement = 'expired'
+            OR settlement = 'late_merge' AND attempt.status IN ('completed', 'expired')
+        )
+    FROM judged
+    WHERE attempt.id = judged.id AND settlement <> 'unchanged'
+    -- With all that is needed below: the planner expects one row of each of these, and would join
+    -- them by holding every row against every other.
+    RETURNING attempt.*, settlement, late, counted, unrecorded, lateness, moves,
+        new_current_question
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
+    SELECT id, revision, version, settlement, CASE settlement
+            WHEN 'late_answer' THEN jsonb_build_object('late_answers', unrecorded)
+            ELSE jsonb_build_object('answers', counted) END
+        || CASE WHEN lateness > 0 THEN jsonb_build_object('late_ms', lateness) ELSE '{}' END
+        || CASE WHEN moves THEN jsonb_build_object('current_question', new_current_question)
+            ELSE '{}' END,
+        %(now)s
+    FROM changed
+)
+SELECT settlement, late, {attempt} FROM changed
+UNION ALL SELECT settlement, late, {attempt} FROM judged WHERE settlement = 'unchanged'

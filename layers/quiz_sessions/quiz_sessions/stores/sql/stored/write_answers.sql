@@ -1,0 +1,84 @@
+-- Commit answers.
+-- Takes    id, owner (or null), answers (object), at (microseconds), at_time (the same as a timestamp),
+--          version (or null), current_question (or null), write_id, resent (is it sent again after a lost reply)
+-- Returns  no row where there is no such attempt; else outcome and the attempt as it is now
+-- Locks    the attempt's row
+WITH current AS (
+    SELECT {attempt}, least({max_integer}, greatest(
+            0, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000)
+        ))::integer AS lateness
+    FROM quiz_attempts
+    WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE
+), sent AS (
+    SELECT coalesce(jsonb_object_agg(key, value) FILTER (WHERE counts), '{}') AS answers,
+        jsonb_object_agg(key, value) FILTER (WHERE NOT counts) AS outdated,
+        coalesce(jsonb_object_agg(key, jsonb_build_object(
+            'version', current.version + 1, 'at', greatest(%(at)s, known_at)
+        )) FILTER (WHERE counts), '{}') AS meta,
+        -- NULL for a question without an answer, which bool_and() would pass over.
+        bool_and((current.answers -> key = value
+            AND known_version = %(version)s::bigint + 1) IS TRUE) AS repeated
+    FROM current, jsonb_each(%(answers)s::jsonb), LATERAL (
+        SELECT (answer_meta -> key ->> 'at')::bigint AS known_at,
+            (answer_meta -> key ->> 'version')::int AS known_version
+    ), LATERAL (
+        SELECT %(version)s::bigint IS NOT NULL OR known_at IS NULL OR known_at <= %(at)s AS counts
+    )
+), merged AS (
+    SELECT current.answers || sent.answers AS answers, answer_meta || meta AS meta
+    FROM current, sent
+), judged AS (
+    SELECT CASE
+        WHEN %(resent)s AND EXISTS (
+            SELECT FROM attempt_events
+            WHERE attempt_id = %(id)s AND changes ->> 'write_id' = %(write_id)s
+        ) THEN 'repeated'
+        WHEN status IN ('completed', 'abandoned') THEN 'closed'
+        WHEN version = %(version)s::bigint + 1 AND repeated THEN 'repeated'
+        WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
+        WHEN version <> %(version)s THEN 'conflict'
+        WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({max_answers},
+            (SELECT count(*) FROM jsonb_object_keys(current.answers))) THEN 'too_many'
+        WHEN octet_length(merged.answers::text) > {max_session_bytes}
+            AND octet_length(merged.answers::text) > octet_length(current.answers::text)
+            THEN 'too_large'
+        ELSE 'written' END AS outcome
+    FROM current, sent, merged
+), written AS (
+    UPDATE quiz_attempts AS attempt
+    SET status = 'in_progress',
+        answers = merged.answers,
+        answer_meta = merged.meta,
+        current_question = CASE
+            WHEN %(current_question)s::bigint IS NOT NULL
+                AND (%(version)s::bigint IS NOT NULL OR %(at)s >= attempt.current_question_at)
+            THEN %(current_question)s ELSE attempt.current_question END,
+        current_question_at = CASE WHEN %(current_question)s::bigint IS NOT NULL
+            THEN greatest(%(at)s, attempt.current_question_at)
+            ELSE attempt.current_question_at END,
+        version = attempt.version + 1,
+        revision = attempt.revision + 1,
+        time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - %(at_time)s))),
+        late_ms = greatest(attempt.late_ms, lateness),
+        last_updated = clock_timestamp()
+    FROM judged, merged, current
+    WHERE attempt.id = %(id)s AND outcome = 'written'
+    RETURNING attempt.*
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
+    SELECT id, revision, version, 'answered', jsonb_strip_nulls(jsonb_build_object(
+        'write_id', %(write_id)s::text,
+        -- Only where it counted: the trail alone tells what the row says.
+        'current_question', CASE WHEN %(version)s::bigint IS NOT NULL OR %(at)s >= known_at
+            THEN %(current_question)s::bigint END
+    )) || jsonb_build_object('answers', sent.answers)
+        || CASE WHEN outdated IS NULL THEN '{}'
+            ELSE jsonb_build_object('outdated', outdated) END
+        || CASE WHEN lateness = 0 THEN '{}' ELSE jsonb_build_object('late_ms', lateness) END,
+        %(at_time)s
+    FROM written, sent, (SELECT lateness, current_question_at AS known_at FROM current) AS before
+)
+SELECT outcome, row.* FROM judged, LATERAL (
+    SELECT {attempt} FROM written
+    UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'written'
+) AS row

@@ -1,0 +1,114 @@
+"""SQL in files: one statement a file in `sql/`, under a header that says what it takes, returns and locks.
+
+Parameters are named, `%(name)s`. A fragment stands as `{name}` and is replaced by its text: short ones are
+below, longer ones are files in `sql/fragments/`. What lies in `sql/stored/` the migration turns into
+functions of the database (docs/decisions/0015); that folder is the only list of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final
+
+from ..domain import attempts, quizzes
+from ..domain.validation import MAX_ANSWERS, MAX_INTEGER, MAX_SESSION_BYTES
+
+_SQL: Final = files(__package__).joinpath("sql")
+_HEADER: Final = re.compile(r"(?:--.*\n)+")
+_FRAGMENT: Final = re.compile(r"\{(\w+)\}")
+_PARAMETER: Final = re.compile(r"%\((\w+)\)s")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A text with $1, $2, … for its named parameters, and their names in that order."""
+
+    text: bytes
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement with named parameters.
+
+    Attributes:
+        function: the function that the database keeps it as, where it does. Its name ends with a hash of the
+            text, so that each release finds its own.
+        call: what runs that function, with the same parameters.
+    """
+
+    name: str
+    text: str
+    stored: bool = False
+    function: str = field(init=False, default="")
+    call: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        if self.stored:
+            function = f"{self.name}_{sha256(self.text.encode()).hexdigest()[:12]}"
+            arguments = ", ".join(f"%({name})s" for name in numbered(self.text).names)
+            object.__setattr__(self, "function", function)
+            object.__setattr__(self, "call", f"SELECT * FROM {function}({arguments})")
+
+
+@cache
+def load(name: str, **fragments: str) -> Statement:
+    """The statement of `sql/<name>.sql`, with fragments of the caller's beside the common ones."""
+    folder, _, short = name.rpartition("/")
+    return Statement(short, _expand(_read(_SQL / f"{name}.sql"), fragments), stored=folder == "stored")
+
+
+@cache
+def stored_statements() -> tuple[Statement, ...]:
+    """Every statement that the database keeps as a function."""
+    names = sorted(file.name.removesuffix(".sql") for file in _SQL.joinpath("stored").iterdir())
+    return tuple(load(f"stored/{name}") for name in names)
+
+
+@cache
+def numbered(text: str) -> Numbered:
+    """The text with numbered parameters.
+
+    psycopg does the same with each call, and remembers the result for short statements only.
+    """
+    names: dict[str, str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return names.setdefault(found[1], f"${len(names) + 1}")
+
+    return Numbered(_PARAMETER.sub(number, text).encode(), tuple(names))
+
+
+def _read(file: Traversable) -> str:
+    """A file's text without its header: what is said about a statement is no part of it."""
+    return _HEADER.sub("", file.read_text(), count=1).strip()
+
+
+def _expand(text: str, more: Mapping[str, str]) -> str:
+    return _FRAGMENT.sub(lambda found: _expand({**_FRAGMENTS, **more}[found[1]], more), text)
+
+
+_FRAGMENTS: Final[Mapping[str, str]] = {
+    "attempt": ", ".join(attempts.FIELDS),
+    "attempt_without_answers": ", ".join(
+        f"'{{}}'::jsonb AS {name}" if name in ("answers", "answer_meta") else name for name in attempts.FIELDS
+    ),
+    "open": "status IN ('started', 'in_progress')",
+    "quiz": ", ".join(
+        ["quiz_id", "revision", *(each.name for each in fields(quizzes.QuizRules)), "updated_at"]
+    ),
+    "max_answers": str(MAX_ANSWERS),
+    "max_integer": str(MAX_INTEGER),
+    "max_session_bytes": str(MAX_SESSION_BYTES),
+    **{
+        file.name.removesuffix(".sql"): _read(file)
+        for file in _SQL.joinpath("fragments").iterdir()
+        if file.name.endswith(".sql")
+    },
+}
