@@ -28,14 +28,9 @@ def both_servers() -> Iterator[Servers]:
         yield servers
 
 
-def as_it_is(package: Path) -> None:
-    planted.apply_edit(package, *planted.PATIENT)
-
-
 async def test_without_a_bug_every_scenario_ends_well(both_servers: Servers, folder: Path) -> None:
-    layer = copy_of_layer(folder, as_it_is)
     scenarios = [*(bug.scenario for bug in BUGS), *planted.OTHERS]
-    async with stage(both_servers, folder, layer=layer, flushers=0, skewed=["api2"]) as on:
+    async with stage(both_servers, folder, flushers=0, skewed=["api2"], patient=True) as on:
         found = {scenario.__name__: await planted.perform(on, scenario) for scenario in scenarios}
     assert found == {scenario.__name__: [] for scenario in scenarios}
 
@@ -50,6 +45,6 @@ async def test_the_checker_finds(bug: Bug, both_servers: Servers, folder: Path) 
     if bug not in BUGS[:FIRST_BUGS] and not os.environ.get("ALL_PLANTED_BUGS"):
         pytest.skip("`make faults` plants all bugs")
     layer = copy_of_layer(folder, bug.plant)
-    async with stage(both_servers, folder, layer=layer, flushers=0, skewed=["api2"]) as on:
+    async with stage(both_servers, folder, layer=layer, flushers=0, skewed=["api2"], patient=True) as on:
         # A scenario can fail to come about where the machine is so busy that statements run out of time.
         assert any([await planted.perform(on, bug.scenario) for _ in range(TRIES)])

@@ -1,8 +1,7 @@
 """Bugs to plant into a copy of the package, each with the scenario that brings it out.
 
 The scenarios put messages between a process and a store into the order that the bug needs; without it each
-of them ends well. In the copies a command to Valkey has seconds, so that a message can be held up for as long
-as the machine takes.
+of them ends well.
 """
 
 from __future__ import annotations
@@ -22,10 +21,9 @@ from .processes import Process, Stage
 from .run import check
 from .students import Classroom
 
-PATIENT = ("cache.py", "COMMAND_SECONDS = 0.25", "COMMAND_SECONDS = 8.0")
 PUTS_SESSION = b'{"revision":'
-PUTS_SETTLED = b"Take dirty marks away"
-PUTS_DRAFTS = b"Keep drafts, for each field"
+PUTS_SETTLED = b"-- acknowledge:"
+PUTS_DRAFTS = b"-- put_drafts:"
 READS_DRAFTS = b"HGETALL"
 COMPARES = b"\r\nGETRANGE\r\n"
 COMMITS = b"write_answers_"
@@ -256,23 +254,39 @@ async def a_flush_merges_between_a_commit_and_its_reply(scene: Scene) -> None:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A line of the package's source that keeps a rule, and what takes its place.
+
+    In the source the line stands below a comment that names the rule.
+
+    Attributes:
+        lines: how many are replaced.
+    """
+
+    file: str
+    rule: str
+    new: str
+    lines: int = 1
+
+    def apply(self, package: Path) -> None:
+        source = (package / self.file).read_text().splitlines()
+        (place,) = (number for number, line in enumerate(source) if line.endswith(f" rule: {self.rule}"))
+        indent = source[place][: len(source[place]) - len(source[place].lstrip())]
+        source[place + 1 : place + 1 + self.lines] = [indent + line for line in self.new.splitlines()]
+        (package / self.file).write_text("\n".join([*source, ""]))
+
+
+@dataclass(frozen=True)
 class Bug:
-    """`edits` are file, text, and what takes its place."""
+    """A rule that is not kept, and the scenario that brings it out."""
 
     name: str
     scenario: Callable[[Scene], Awaitable[None]]
-    edits: tuple[tuple[str, str, str], ...]
+    edit: Edit
 
     def plant(self, package: Path) -> None:
         """Edit a copy of the package."""
-        for edit in (PATIENT, *self.edits):
-            apply_edit(package, *edit)
-
-
-def apply_edit(package: Path, file: str, old: str, new: str) -> None:
-    text = (package / file).read_text()
-    assert text.count(old) == 1, f"{file} has {text.count(old)} times: {old}"
-    (package / file).write_text(text.replace(old, new))
+        self.edit.apply(package)
 
 
 async def perform(stage: Stage, scenario: Callable[[Scene], Awaitable[None]]) -> list[str]:
@@ -290,170 +304,118 @@ BUGS = (
     Bug(
         "no revision check where a session is cached",
         a_slow_put_comes_after_a_newer_one,
-        (
-            (
-                "lua/put_session.lua",
-                "local newer = known and tonumber(known) >= tonumber(revision)",
-                "local newer = false",
-            ),
+        Edit(
+            "stores/lua/put_session.lua",
+            "a cached session is written only over an older revision",
+            "local newer = false",
         ),
     ),
     Bug(
         "marks are taken away whether or not they moved",
         a_mark_moves_before_it_is_taken_away,
-        (
-            (
-                "lua/acknowledge.lua",
-                "if score and tonumber(score) == tonumber(ARGV[i + 1]) then",
-                "if score then",
-            ),
-        ),
+        Edit("stores/lua/acknowledge.lua", "a mark is taken away only if it has not moved", "if score then"),
     ),
     Bug(
         "drafts are merged whatever their time",
         a_commit_comes_before_the_merge_of_an_older_draft,
-        (
-            (
-                "database.py",
-                "draft_at > known_at AND draft_at <= end_at AS counts",
-                "draft_at <= end_at AS counts",
-            ),
+        Edit(
+            "stores/sql/stored/settle_attempts.sql",
+            "the flush merges only drafts that are later than the answer",
+            "SELECT draft_at <= end_at AS counts,",
         ),
     ),
     Bug(
         "of two drafts the later arrival stays",
         an_older_autosave_arrives_later,
-        (
-            (
-                "lua/put_drafts.lua",
-                "if not at or tonumber(ARGV[i + 1]) >= tonumber(at) then",
-                "if true then",
-            ),
-        ),
+        Edit("stores/lua/put_drafts.lua", "of two drafts the later request's stays", "if true then"),
     ),
     Bug(
         "the session is read before its drafts",
         a_flush_comes_between_the_two_halves_of_a_read,
-        (
-            (
-                "cache.py",
-                """            raw, text = await self._redis.eval(_script("read_session"), len(keys), *keys)
-""",
-                """            text = await self._redis.get(keys[0])
-            raw = [part for pair in (await self._redis.hgetall(keys[1])).items() for part in pair]
-""",
-            ),
+        Edit(
+            "stores/valkey.py",
+            "a read takes the drafts before the session",
+            "text = await self._redis.get(keys[0])\n"
+            "raw = [part for pair in (await self._redis.hgetall(keys[1])).items() for part in pair]",
         ),
     ),
     Bug(
         "a commit without its event",
         two_commits,
-        (
-            (
-                "database.py",
-                "current_question_at AS known_at FROM current) AS before",
-                "current_question_at AS known_at FROM current) AS before WHERE false",
-            ),
+        Edit(
+            "stores/sql/stored/write_answers.sql",
+            "the event is written by the statement that changes the row",
+            "FROM written, sent, (SELECT lateness, current_question_at AS known_at FROM current) AS before\n"
+            "WHERE false",
         ),
     ),
     Bug(
         "the flush does not lock the rows that it judges",
         a_commit_and_a_flush_wait_for_one_row,
-        (("database.py", "ORDER BY id FOR UPDATE {others}", "ORDER BY id"),),
+        Edit(
+            "stores/sql/stored/settle_attempts.sql",
+            "a statement changes the row that it judged, under one lock",
+            "ORDER BY id",
+        ),
     ),
     Bug(
         "drafts are cleared by their names",
         a_draft_changes_before_it_is_cleared,
-        (
-            (
-                "lua/clear_drafts.lua",
-                "if redis.call('HGET', key, ARGV[i]) == ARGV[i + 1] then",
-                "if true then",
-            ),
-        ),
+        Edit("stores/lua/clear_drafts.lua", "the flush clears a draft only as it read it", "if true then"),
     ),
     Bug(
         "a statement does not know its repeat",
         the_reply_to_a_commit_is_lost,
-        (("database.py", "'write_id', %(write_id)s::text,", ""),),
+        Edit(
+            "stores/sql/stored/write_answers.sql",
+            "a statement that is sent again looks for its write_id",
+            "",
+        ),
     ),
     Bug(
         "a session is marked dirty before its draft is there",
         a_flush_comes_between_draft_and_mark,
-        (
-            (
-                "cache.py",
-                """            pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
-            await self._before_other_slots(pipe)
-            pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))
-            *_, backlog = await pipe.execute()
-""",
-                """
-            pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))
-            pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
-            backlog, _ = await pipe.execute()
-""",
-            ),
+        Edit(
+            "stores/valkey.py",
+            "the mark is set after the draft is written",
+            'pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))\n'
+            'pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)\n'
+            "backlog, _ = await pipe.execute()",
+            lines=4,
         ),
     ),
     Bug(
         "a completion leaves the drafts out",
         a_session_with_drafts_is_completed,
-        (
-            (
-                "manager.py",
-                """        drafts, _ = await self._parts.read_cache(key)
-        found = await self._database.finish(
-""",
-                """        drafts = NO_DRAFTS
-        found = await self._database.finish(
-""",
-            ),
-        ),
+        Edit("services/sessions.py", "a completion merges the drafts", "drafts = NO_DRAFTS"),
     ),
     Bug(
         "a late cache fill overwrites",
         a_slow_reader_fills_the_cache_after_a_commit,
-        (
-            (
-                "cache.py",
-                """            self._queue_sessions(pipe, [(attempt, True)])
-            await pipe.execute()
-""",
-                """            pipe.set(_session_key(attempt.id), attempt.to_json())
-            await pipe.execute()
-""",
-            ),
+        Edit(
+            "stores/valkey.py",
+            "a cached session is written only over an older revision",
+            "pipe.set(_session_key(attempt.id), attempt.to_json())",
         ),
     ),
     Bug(
         "a session is shown to everybody",
         another_student_reads,
-        (("rules.py", "return owner is None or attempt.user_id == owner", "return True"),),
+        Edit("domain/attempts.py", "nobody sees another's session", "return True"),
     ),
     Bug(
         "a process's own clock orders answers",
         an_autosave_comes_by_way_of_a_fast_clock,
-        (
-            (
-                "manager.py",
-                "Write(answers, self._clock() if at is None else at, version, current_question, owner)",
-                "Write(answers, self._clock(), version, current_question, owner)",
-            ),
+        Edit(
+            "services/sessions.py",
+            "answers are ordered by the gateway's time",
+            "write = Write(answers, self._clock(), version, current_question, owner)",
         ),
     ),
     Bug(
         "a stale version is no conflict",
         two_tabs_insist_on_one_version,
-        (
-            (
-                "database.py",
-                """ accepts_until THEN 'overdue'
-            WHEN version <> %(version)s THEN 'conflict'
-""",
-                " accepts_until THEN 'overdue'\n",
-            ),
-        ),
+        Edit("stores/sql/stored/write_answers.sql", "a version is compared with the row's", ""),
     ),
 )
 OTHERS = (

@@ -107,6 +107,7 @@ class Process:
     postgres: Link
     valkey: Link
     clock_shift: int = 0
+    valkey_options: str = ""
     client: Client = field(init=False)
     _popen: subprocess.Popen[bytes] | None = None
     _port: int = field(default_factory=ports.choose)
@@ -121,9 +122,8 @@ class Process:
     @property
     def stores(self) -> Stores:
         database = self.servers.postgres.url.replace(str(self.servers.postgres.port), str(self.postgres.port))
-        return _ByLinks(
-            database, self.servers.valkey.url.replace(str(self.servers.valkey.port), str(self.valkey.port))
-        )
+        valkey = self.servers.valkey.url.replace(str(self.servers.valkey.port), str(self.valkey.port))
+        return _ByLinks(database, valkey + self.valkey_options)
 
     @property
     def links(self) -> tuple[Link, Link]:
@@ -290,7 +290,13 @@ class Stage:
 
 
 async def _new_process(
-    kind: type[Process], name: str, servers: Servers, folder: Path, layer: Path, clock_shift: int = 0
+    kind: type[Process],
+    name: str,
+    servers: Servers,
+    folder: Path,
+    layer: Path,
+    clock_shift: int,
+    valkey_options: str,
 ) -> Process:
     postgres = Link(servers.postgres.port, READY_FOR_QUERY)
     valkey = Link(servers.valkey.port)
@@ -298,7 +304,7 @@ async def _new_process(
         await link.open()
     home = folder / name
     home.mkdir()
-    return kind(name, servers, home, layer, postgres, valkey, clock_shift)
+    return kind(name, servers, home, layer, postgres, valkey, clock_shift, valkey_options)
 
 
 @asynccontextmanager
@@ -312,12 +318,15 @@ async def stage(
     function: bool = False,
     skewed: Sequence[str] = (),
     skew_seconds: int = 10,
+    patient: bool = False,
 ) -> AsyncIterator[Stage]:
     """Start the processes; they are called api1, api2 …, flusher1 …, function.
 
     Args:
         layer: where the service's package is taken from.
         skewed: the names of those whose clocks are wrong.
+        patient: whether a command to Valkey has seconds, so that a message can be held up for as long as the
+            machine takes.
     """
     if layer != LAYER:
         # What was edited may be a statement that the database keeps.
@@ -326,7 +335,8 @@ async def stage(
 
         async def started(kind: type[Process], name: str) -> Process:
             shift = skew_seconds if name in skewed else 0
-            process = await _new_process(kind, name, servers, folder, layer, shift)
+            options = "?socket_timeout=8" if patient else ""
+            process = await _new_process(kind, name, servers, folder, layer, shift, options)
             for link in process.links:
                 stack.push_async_callback(link.close)
             stack.push_async_callback(process.stop)

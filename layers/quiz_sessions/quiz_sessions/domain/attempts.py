@@ -92,6 +92,7 @@ class Attempt:
 
     def is_owned_by(self, owner: str | None) -> bool:
         """Whether a caller sees the attempt who may see those of `owner` alone; None sees all."""
+        # rule: nobody sees another's session
         return owner is None or self.user_id == owner
 
     def changed_since(self, version: int) -> list[str]:

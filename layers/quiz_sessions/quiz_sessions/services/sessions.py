@@ -246,6 +246,7 @@ class SessionManager:
         check_answers(answers)
         check_count("version", version)
         check_count("current_question", current_question, MAX_INTEGER + 1)
+        # rule: answers are ordered by the gateway's time
         write = Write(answers, self._clock() if at is None else at, version, current_question, owner)
         try:
             session = await (self._autosave(key, write) if autosave else self._commit_or_buffer(key, write))
@@ -384,6 +385,7 @@ class SessionManager:
         return await self._committed(Current(attempt, cached.drafts), write.at)
 
     async def _finish(self, key: UUID, status: Status, write: Write, deadline: datetime | None) -> Session:
+        # rule: a completion merges the drafts
         drafts = (await self._cache.read(key)).drafts
         result = await self._attempts.finish(
             key,

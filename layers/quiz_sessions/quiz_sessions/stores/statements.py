@@ -61,7 +61,9 @@ class Statement:
 def load(name: str, **fragments: str) -> Statement:
     """The statement of `sql/<name>.sql`, with fragments of the caller's beside the common ones."""
     folder, _, short = name.rpartition("/")
-    return Statement(short, _expand(_read(_SQL / f"{name}.sql"), fragments), stored=folder == "stored")
+    text = _expand(_read(_SQL / f"{name}.sql"), fragments)
+    # Named, so that whoever looks at what the server is doing knows it by its file.
+    return Statement(short, f"-- {short}\n{text}", stored=folder == "stored")
 
 
 @cache

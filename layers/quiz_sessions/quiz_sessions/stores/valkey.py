@@ -123,6 +123,7 @@ class ValkeyStore:
         """
         keys = _session_key(session_id), _drafts_key(session_id)
         async with self._server():
+            # rule: a read takes the drafts before the session
             raw, text = await self._redis.eval(_script("read_session"), len(keys), *keys)
             attempt = None if text is None else _decode(text)
             if text is not None and attempt is None:
@@ -133,6 +134,7 @@ class ValkeyStore:
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row unless a newer one is there."""
         async with self._pipeline(writes=(attempt.id,)) as pipe:
+            # rule: a cached session is written only over an older revision
             self._queue_sessions(pipe, [attempt])
             await pipe.execute()
 
@@ -171,6 +173,7 @@ class ValkeyStore:
             current = drafts.current_question
             arguments += (_CURRENT_QUESTION, current.at, _dump_draft(current))
         async with self._pipeline() as pipe:
+            # rule: the mark is set after the draft is written
             pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
             await self._before_other_slots(pipe)
             pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))

@@ -1,4 +1,4 @@
--- Drop the drafts that a commit has made void: those not later than the committed answer.
+-- drop_superseded: drop the drafts that a commit has made void: those not later than the committed answer.
 -- KEYS[1]  {session:<id>}:drafts
 -- ARGV     pairs: field, at of what was committed (microseconds)
 -- Reply    how many were dropped

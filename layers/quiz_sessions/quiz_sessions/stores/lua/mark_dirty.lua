@@ -1,4 +1,4 @@
--- Note that a session has drafts to flush, at Valkey's own time. Runs after the drafts are written.
+-- mark_dirty: note that a session has drafts to flush, at Valkey's own time. Runs after the drafts are written.
 -- KEYS[1]  dirty:<shard>
 -- ARGV[1]  session id
 -- Reply    how many sessions are dirty

@@ -1,4 +1,4 @@
--- How many sessions of a shard are dirty, and for how long the oldest has been, by Valkey's own time.
+-- measure_dirty: how many sessions of a shard are dirty, and for how long the oldest has been, by Valkey's own time.
 -- KEYS[1]  dirty:<shard>
 -- Reply    the number, and the age in microseconds
 local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')

@@ -1,4 +1,4 @@
--- Read a session's drafts and its cached row, as they are in one moment.
+-- read_session: read a session's drafts and its cached row, as they are in one moment.
 -- KEYS[1]  session:<id>
 -- KEYS[2]  {session:<id>}:drafts
 -- Reply    fields and values of the drafts in turn; the session as JSON, or nil

@@ -12,6 +12,7 @@ WITH batch AS (
     SELECT id, revision FROM quiz_attempts WHERE id IN (SELECT id FROM batch)
 ), free AS (
     SELECT {attempt} FROM quiz_attempts WHERE NOT %(wait)s AND id IN (SELECT id FROM batch)
+    -- rule: a statement changes the row that it judged, under one lock
     ORDER BY id FOR UPDATE SKIP LOCKED
 ), awaited AS (
     SELECT {attempt} FROM quiz_attempts WHERE %(wait)s AND id IN (SELECT id FROM batch)
@@ -57,6 +58,7 @@ WITH batch AS (
             SELECT (value ->> 'at')::bigint AS draft_at,
                 coalesce((known ->> 'at')::bigint, -1) AS known_at
         ), LATERAL (
+            -- rule: the flush merges only drafts that are later than the answer
             SELECT draft_at > known_at AND draft_at <= end_at AS counts,
                 draft_at > known_at AND draft_at > end_at AS is_late
         )

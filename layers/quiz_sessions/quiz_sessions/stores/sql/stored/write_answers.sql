@@ -36,6 +36,7 @@ WITH current AS (
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN version = %(version)s::bigint + 1 AND repeated THEN 'repeated'
         WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
+        -- rule: a version is compared with the row's
         WHEN version <> %(version)s THEN 'conflict'
         WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({max_answers},
             (SELECT count(*) FROM jsonb_object_keys(current.answers))) THEN 'too_many'
@@ -67,8 +68,9 @@ WITH current AS (
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
     SELECT id, revision, version, 'answered', jsonb_strip_nulls(jsonb_build_object(
+        -- rule: a statement that is sent again looks for its write_id
         'write_id', %(write_id)s::text,
-        -- Only where it counted: the trail alone tells what the row says.
+        -- Only where it counted: the audit log alone is to say what the row says.
         'current_question', CASE WHEN %(version)s::bigint IS NOT NULL OR %(at)s >= known_at
             THEN %(current_question)s::bigint END
     )) || jsonb_build_object('answers', sent.answers)
@@ -76,6 +78,7 @@ WITH current AS (
             ELSE jsonb_build_object('outdated', outdated) END
         || CASE WHEN lateness = 0 THEN '{}' ELSE jsonb_build_object('late_ms', lateness) END,
         %(at_time)s
+    -- rule: the event is written by the statement that changes the row
     FROM written, sent, (SELECT lateness, current_question_at AS known_at FROM current) AS before
 )
 SELECT outcome, row.* FROM judged, LATERAL (
