@@ -20,13 +20,13 @@ from quiz_sessions.domain.audit_events import AuditEvent
 from quiz_sessions.domain.errors import (
     ContentTooLargeError,
     InvalidInputError,
-    SettingsError,
     UnauthenticatedError,
 )
 from quiz_sessions.domain.grading import grade, parse_questions, to_json
 from quiz_sessions.domain.replay import COMPARED, differences
 from quiz_sessions.domain.timestamps import Micros, from_micros
 from quiz_sessions.domain.validation import check_answers, check_id, check_json_value, check_session_size
+from quiz_sessions.runtime.settings import SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.services.receipts import Keys, Receipts
 from quiz_sessions.stores.valkey import _parse

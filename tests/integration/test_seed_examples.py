@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from quiz_sessions.domain.errors import SettingsError
 from quiz_sessions.manager import SessionManager
+from quiz_sessions.runtime.settings import SettingsError
 from tests.conftest import Stores
 
 

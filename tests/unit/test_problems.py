@@ -16,6 +16,7 @@ from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.drafts import Drafts
 from quiz_sessions.domain.sessions import view
 from quiz_sessions.domain.timestamps import from_micros
+from quiz_sessions.runtime.settings import SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
 from session_api.app import create_app
 from session_api.problems import problem
@@ -113,8 +114,7 @@ def test_every_error_of_a_use_case_is_among_these() -> None:
         # Only their subclasses are raised.
         errors.QuizSessionsError,
         errors.StartRefusedError,
-        # No request meets these: one ends the process's first request, the others are survived.
-        errors.SettingsError,
+        # No request meets these: they are degraded operation.
         errors.SecretUnavailableError,
         errors.EventBusUnavailableError,
     }
@@ -189,7 +189,7 @@ async def test_only_a_401_asks_for_a_token(ask: Ask, error: Exception, status: i
 
 @pytest.mark.parametrize(
     "error",
-    [RuntimeError("secret answer"), ValueError("secret answer"), errors.SettingsError("secret answer")],
+    [RuntimeError("secret answer"), ValueError("secret answer"), SettingsError("secret answer")],
 )
 async def test_a_surprise_is_a_problem_that_tells_nothing(ask: Ask, error: Exception) -> None:
     reply = await ask(error)
@@ -251,10 +251,10 @@ def test_a_retry_after_of_its_own_is_kept(status: int) -> None:
 
 async def test_a_missing_setting_is_a_problem_as_well(log: Log) -> None:
     def unset() -> Services:
-        raise errors.SettingsError("Set DATABASE_URL.")
+        raise SettingsError("Set DATABASE_URL.")
 
     transport = httpx.ASGITransport(create_app(unset, lambda: cast(Telemetry, log)))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         reply = await http.get(PATH)
     assert (reply.status_code, reply.json()["code"]) == (500, "internal_error")
-    assert [type(error) for error in log.failures] == [errors.SettingsError]
+    assert [type(error) for error in log.failures] == [SettingsError]

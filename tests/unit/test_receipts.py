@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from quiz_sessions.bootstrap import build_services
-from quiz_sessions.domain.errors import SecretUnavailableError, SettingsError
-from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.domain.errors import SecretUnavailableError
+from quiz_sessions.runtime.settings import Settings, SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.services.receipts import (
     MAX_CHARACTERS,

@@ -2,8 +2,7 @@
 
 import pytest
 
-from quiz_sessions.domain.errors import SettingsError
-from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.runtime.settings import Settings, SettingsError
 
 DATABASE = {"DATABASE_URL": "postgresql://quiz@db/quiz"}
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:quiz"

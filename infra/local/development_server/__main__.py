@@ -10,8 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from quiz_sessions.domain.errors import SettingsError
-from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.runtime.settings import Settings, SettingsError
 
 from .authorizer import Verifier
 from .embedded import StartError

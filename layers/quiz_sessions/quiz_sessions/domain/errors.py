@@ -18,10 +18,6 @@ class QuizSessionsError(Exception):
     """Base of all errors of this package. Its text is meant for the caller and names no answer."""
 
 
-class SettingsError(QuizSessionsError):
-    """The environment lacks a setting or holds one that can't be used; the text says what to set."""
-
-
 class SecretUnavailableError(QuizSessionsError):
     """Secrets Manager does not hand out a secret."""
 

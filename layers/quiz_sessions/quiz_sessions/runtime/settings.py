@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..domain.errors import SettingsError
+
+class SettingsError(Exception):
+    """The environment lacks a setting or holds one that can't be used; the text says what to set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,9 @@ from typing import Any
 from uuid import UUID
 
 from ..domain.attempts import Attempt
-from ..domain.errors import SecretUnavailableError, SettingsError
+from ..domain.errors import SecretUnavailableError
 from ..domain.timestamps import Micros
+from ..runtime.settings import SettingsError
 from ..runtime.telemetry import Telemetry
 
 REFRESH_SECONDS = 3600.0

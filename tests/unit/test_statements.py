@@ -1,0 +1,88 @@
+"""SQL files: what their headers say, and that no SQL is written elsewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from quiz_sessions.stores import statements
+from quiz_sessions.stores.statements import load, numbered, stored_statements
+
+SQL = Path(str(files(statements.__package__ or ""))) / "sql"
+FILES = sorted(path for path in SQL.rglob("*.sql") if path.parent.name != "fragments")
+PACKAGE = Path(__file__).parents[2] / "layers/quiz_sessions/quiz_sessions"
+OPERATION = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|WITH)\b[^\"]*\b(FROM|INTO|SET|AS)\b")
+each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SQL)))
+
+
+def named(file: Path) -> str:
+    return str(file.relative_to(SQL)).removesuffix(".sql")
+
+
+def header(file: Path) -> str:
+    (text,) = re.findall(r"\A(?:--.*\n)+", file.read_text())
+    return str(text)
+
+
+@each_file
+def test_a_header_says_what_is_taken_returned_and_locked(file: Path) -> None:
+    labels = re.findall(r"^-- (Takes|Returns|Locks)  ", header(file), re.MULTILINE)
+    assert labels == ["Takes", "Returns", "Locks"]
+
+
+@each_file
+def test_a_header_names_every_parameter_and_no_other(file: Path) -> None:
+    more = {
+        "conditions": "user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND status = %(status)s "
+        "AND accepts_until < %(now)s AND (started_at, id) < (%(started_at)s, %(id)s)"
+    }
+    statement = load(named(file), **(more if "{conditions}" in file.read_text() else {}))
+    takes = header(file).split("-- Takes")[1].split("-- Returns")[0]
+    names = set(numbered(statement.text).names)
+    assert {name for name in names if not re.search(rf"\b{name}\b", takes)} == set()
+    listed = re.sub(r"\([^()]*\)", "", takes.replace("--", ""))
+    said = set(re.findall(r"\b[a-z_]+\b", listed)) - {"nothing", "and", "of", "the", "its"}
+    assert said == names
+
+
+@each_file
+def test_a_statement_has_no_fragment_left(file: Path) -> None:
+    fragments = {"conditions": "true"} if "{conditions}" in file.read_text() else {}
+    assert re.search(r"\{\w+\}", load(named(file), **fragments).text) is None
+
+
+def test_an_unknown_fragment_is_refused() -> None:
+    with pytest.raises(KeyError, match="conditions"):
+        load("find_attempts")
+
+
+def test_what_the_database_keeps_is_what_lies_in_the_folder() -> None:
+    kept = [statement.name for statement in stored_statements()]
+    assert kept == sorted(file.stem for file in (SQL / "stored").iterdir())
+    assert all(statement.stored for statement in stored_statements())
+
+
+def test_comments_in_a_header_are_no_part_of_the_text() -> None:
+    assert "Takes" not in load("stored/write_answers").text
+
+
+@pytest.mark.parametrize(
+    "module",
+    # What calls a stored function is made of the function's name.
+    sorted(path for path in PACKAGE.rglob("*.py") if path.name != "statements.py"),
+    ids=lambda module: str(module.relative_to(PACKAGE)),
+)
+def test_no_module_mixes_more_than_fragments_of_sql_into_its_strings(module: Path) -> None:
+    found = [
+        node.lineno
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.JoinedStr)
+        and OPERATION.search(
+            "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
+        )
+    ]
+    assert found == []
