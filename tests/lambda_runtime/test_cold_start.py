@@ -65,7 +65,7 @@ async def test_a_cached_read_needs_nothing_of_what_writes_need(services: Service
     read = f"""
 import asyncio
 assert module.handler(json.loads({event!r}), None)["statusCode"] == 200
-asyncio.get_event_loop().run_until_complete(module.cached_sessions().cache.close())
+asyncio.get_event_loop().run_until_complete(module.cached_sessions().valkey.close())
 asyncio.get_event_loop().close()
 """
     found = modules(imported("session_api.handler", read, stores.environment()))

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from .attempts import Attempt, Status
 from .timestamps import Micros, from_micros, to_micros
-from .validation import MAX_INTEGER
+
+MAX_LATE_MS = 2**31 - 1
+"""Some 25 days, which is what the column holds."""
 
 
 def time_remaining(expires_at: datetime, at: Micros) -> int:
@@ -23,11 +25,8 @@ def is_overdue(attempt: Attempt, at: Micros) -> bool:
 
 
 def lateness_ms(expires_at: datetime, at: Micros) -> int:
-    """By how many milliseconds, rounded up, `at` lies after the deadline; 0 before it.
-
-    At most 2^31-1, some 25 days, which is what the column holds.
-    """
-    return min(MAX_INTEGER, max(0, -((to_micros(expires_at) - at) // 1000)))
+    """By how many milliseconds, rounded up, `at` lies after the deadline; 0 before it, at most MAX_LATE_MS."""
+    return min(MAX_LATE_MS, max(0, -((to_micros(expires_at) - at) // 1000)))
 
 
 def shown_time_remaining(attempt: Attempt, at: Micros) -> int:
