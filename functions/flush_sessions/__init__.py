@@ -1,1 +1,1 @@
-"""The function behind the schedule."""
+"""The Lambda function of the flush."""

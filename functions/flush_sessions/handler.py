@@ -1,4 +1,4 @@
-"""The flush on AWS Lambda, for EventBridge's schedule and for the queue that repeats it."""
+"""The flush on AWS Lambda, invoked by EventBridge rules and by the queue of the second run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from quiz_sessions.stores.event_bus import FLUSH_SHARD
 
 
 class Context(Protocol):
-    """What the handler needs of Lambda's context."""
+    """The part of Lambda's context that the handler uses."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the invocation is stopped."""
@@ -23,20 +23,20 @@ class Context(Protocol):
 
 @cache
 def runner() -> asyncio.Runner:
-    """One event loop for all invocations, so that connections outlive each."""
+    """The event loop of all invocations, so that connections survive from one to the next."""
     return asyncio.Runner()
 
 
 @cache
 def services() -> Services:
-    """This environment's parts, made by its first invocation."""
+    """The services of this environment, built by its first invocation."""
     return build_services(Settings.from_environment(os.environ), pool_size=1)
 
 
 def import_boto3() -> None:
-    """Import what reads the secret, which takes longer than a request may wait for its connection.
+    """Import boto3 before the snapshot: that takes longer than a statement may wait for its connection.
 
-    A snapshot holds the module, and neither a client nor credentials.
+    boto3 reads the database's secret. The snapshot holds the module, but no client and no credentials.
     """
     import boto3  # noqa: F401, PLC0415  (for the snapshot alone)
 
@@ -45,7 +45,7 @@ register_before_snapshot(import_boto3)
 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, float]:
-    """Flush once; the one shard that the event is about, or all. Returns what the metrics say."""
+    """Flush all shards, or the one that the event names; returns the metrics of the run."""
     shard = event["detail"]["shard"] if event.get("detail-type") == FLUSH_SHARD else None
     report = runner().run(
         services().flusher.run(lambda: context.get_remaining_time_in_millis() / 1000, shard)

@@ -1,1 +1,1 @@
-"""The function that brings the database's schema up to date before traffic shifts."""
+"""The Lambda function that migrates the database before traffic shifts."""

@@ -1,4 +1,4 @@
-"""Applies the Alembic revisions: on AWS before traffic shifts, locally at every start."""
+"""Migrates the database: on AWS before traffic shifts, locally at every start."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _LOCK = 0x9812_5E55
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
-    """Bring the schema up to date, and put this release's statements beside it.
+    """Apply the Alembic revisions and store this release's statements.
 
-    As CodeDeploy's hook it reports how that went, and traffic shifts only if it went well; invoked by hand
-    any failure fails the invocation.
+    As a hook of CodeDeploy it reports the result, and traffic shifts only if it succeeded. However it is
+    invoked, a failure also fails the invocation.
     """
     try:
         upgrade(asyncio.run(DatabaseAddress(Settings.from_environment(os.environ))()))
@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:
 
 
 def upgrade(database_url: str) -> None:
-    """Apply what is missing, one process at a time.
+    """Apply the revisions that are missing, and store the statements; one process at a time.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the database can't be reached or refuses a revision.
@@ -56,8 +56,8 @@ def upgrade(database_url: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
         if not known.issuperset(MigrationContext.configure(connection).get_current_heads()):
-            # A newer release has been here. Revisions only add, so this one runs on what it left: a
-            # deployment can be rolled back.
+            # A newer release has migrated this database. Revisions only add, so this release works on it, and
+            # a deployment can be rolled back.
             return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -67,10 +67,10 @@ def upgrade(database_url: str) -> None:
 
 
 def _report(event: dict[str, Any], status: str) -> None:
-    """Tell CodeDeploy, if it is who asks (AWS CodeDeploy user guide, AppSpec 'hooks' for Lambda)."""
+    """Report to CodeDeploy, if it invoked this (AWS CodeDeploy user guide, AppSpec 'hooks' for Lambda)."""
     if "LifecycleEventHookExecutionId" not in event:
         return
-    # Only a deployment needs it.
+    # Imported here because only a deployment needs it.
     import boto3  # noqa: PLC0415
 
     boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(

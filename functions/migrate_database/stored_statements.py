@@ -1,4 +1,4 @@
-"""Puts the statements of a release into the database as functions; see docs/decisions/0015."""
+"""Stores the statements of a release in the database as functions (docs/decisions/0015)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from quiz_sessions.stores.statements import Statement, numbered
 
 
 def store(connection: psycopg.Connection[Any], statements: Iterable[Statement]) -> None:
-    """Create the functions that are not there yet.
+    """Create the functions that do not exist yet.
 
-    Those of other releases stay: one may be running, and deployed again after this one.
+    Functions of other releases stay, because another release may be running, or be deployed again.
 
     Raises:
-        psycopg.Error: PostgreSQL refuses one.
+        psycopg.Error: PostgreSQL refuses a statement.
     """
     for statement in statements:
         found = connection.execute(
@@ -36,7 +36,7 @@ def _definition(connection: psycopg.Connection[Any], statement: Statement) -> sq
     described = _describe(connection, text)
     types = [described.param_type(i) for i in range(described.nparams)]
     columns = [(described.fname(i) or b"", described.ftype(i)) for i in range(described.nfields)]
-    # Tables and the result have columns of the same names: in the statement, those of tables are meant.
+    # Tables and the result have columns of the same names; in the statement, a name means the table's column.
     return sql.SQL(
         """
         CREATE FUNCTION {name}({parameters}) RETURNS TABLE ({columns}) LANGUAGE plpgsql AS {body}"""
@@ -52,7 +52,7 @@ def _definition(connection: psycopg.Connection[Any], statement: Statement) -> sq
 
 
 def _describe(connection: psycopg.Connection[Any], text: bytes) -> PGresult:
-    """What PostgreSQL says of a statement's parameters and columns."""
+    """Ask PostgreSQL for the types of a statement's parameters and columns."""
     server = connection.pgconn
     for result in (server.prepare(b"", text), server.describe_prepared(b"")):
         if result.status == ExecStatus.FATAL_ERROR:

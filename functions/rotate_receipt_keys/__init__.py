@@ -1,1 +1,1 @@
-"""The function that makes and replaces the keys of receipts."""
+"""The Lambda function that generates and rotates the keys that sign receipts."""

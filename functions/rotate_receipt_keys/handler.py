@@ -1,4 +1,4 @@
-"""Makes the keys that sign receipts, and a new one at every rotation of their secret."""
+"""Generates the keys that sign receipts, a new one at each rotation of their secret."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 import boto3
 
 FORMER_KEYS = 8
-"""So many replaced keys are kept, for what they have signed is still to be verified."""
+"""How many former keys are kept, so that receipts signed with them can still be verified."""
 KEY_BYTES = 32
 
 
 def handler(event: dict[str, Any], context: object) -> None:
-    """Take one step of a rotation (Secrets Manager user guide, "Lambda rotation functions").
+    """Carry out one step of a rotation (Secrets Manager user guide, "Lambda rotation functions").
 
-    Secrets Manager may ask for a step again, which then changes nothing.
+    Secrets Manager may repeat a step; that changes nothing.
 
     Raises:
-        ValueError: what was made can't be used, or the step is unknown; the rotation fails.
+        ValueError: the new version is not usable, or the step is unknown; the rotation fails.
     """
     client = boto3.client("secretsmanager")
     secret, version = event["SecretId"], event["ClientRequestToken"]
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: object) -> None:
         case "createSecret":
             _create(client, secret, version)
         case "setSecret":
-            # The keys are used where they are read; there is no other system to tell.
+            # Whoever uses the keys reads them from the secret; there is no other system to update.
             pass
         case "testSecret":
             _test(_read(client, secret, VersionId=version))
@@ -43,10 +43,10 @@ def _create(client: Any, secret: str, version: str) -> None:
     try:
         _read(client, secret, VersionId=version)
     except client.exceptions.ResourceNotFoundException:
-        # Oldest first. The secret's first value has none.
+        # Oldest first. The initial value of the secret has no keys.
         former = list(_read(client, secret, VersionStage="AWSCURRENT").get("keys", {}).items())[-FORMER_KEYS:]
         now = datetime.now(UTC)
-        # Two rotations may fall on a day.
+        # Random, because two rotations may happen on one day.
         kid = f"{now:%Y-%m-%d}-{secrets.token_hex(3)}"
         key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
         client.put_secret_value(

@@ -1,1 +1,1 @@
-"""The function behind the HTTP API."""
+"""The Lambda function of the HTTP API."""

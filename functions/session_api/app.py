@@ -1,4 +1,4 @@
-"""Builds the FastAPI app: the same one on Lambda, on the local server and in tests."""
+"""Builds the FastAPI app, which is the same on Lambda, on the local server and in tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ on the server and hands them in. Errors are `application/problem+json` with a st
 
 class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """The document, with the schemas of the problems, which no route returns as its model."""
+        """The OpenAPI document, with the schemas of problems, which are no route's response model."""
         if self.openapi_schema is None:
             document = super().openapi()
             _, problem_schemas = models_json_schema(
@@ -40,18 +40,18 @@ class _App(FastAPI):
 
 
 def create_service(services: Callable[[], Services]) -> CachedReads:
-    """The app behind its cached reads, as every process serves it."""
+    """The app behind its fast path for cached reads, as every process serves it."""
     return CachedReads(lambda: services().cached, cache(lambda: create_app(services)))
 
 
 def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemetry] = Telemetry) -> FastAPI:
-    """The app; both are called with the first request that needs them, and so may connect late."""
+    """The app. `services` and `telemetry` are called at the first request that needs them."""
     app = _App(
         title="Quiz Sessions",
         version=quiz_sessions.__version__,
         description=DESCRIPTION,
         redoc_url=None,
-        # Each path has one spelling; a redirect would be built from the Host header.
+        # Paths have one spelling, and a redirect would be built from the Host header.
         redirect_slashes=False,
     )
     app.include_router(routes.build_router(services))

@@ -1,4 +1,4 @@
-"""A way of its own for the request that is made most: see docs/decisions/0016."""
+"""A fast path for the most frequent request (docs/decisions/0016)."""
 
 from __future__ import annotations
 
@@ -23,18 +23,17 @@ _PATH = re.compile(r"/sessions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 class CachedReads:
-    """Answers `GET /sessions/{id}` where the cache alone can; everything else is the app's.
+    """Serves `GET /sessions/{id}` if the cache alone can; passes everything else to the app.
 
-    It refuses nothing itself, so that the app alone says what is wrong with a request.
+    It refuses nothing itself; the app decides what is wrong with a request.
     """
 
     def __init__(self, sessions: Callable[[], CachedSessions], app: Callable[[], ASGIApp]) -> None:
-        """Both are called with the first request that needs them."""
+        """`sessions` and `app` are called at the first request that needs them."""
         self._sessions = sessions
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
             path = _PATH.fullmatch(scope["path"])
             session = await self._read(UUID(path[1]), scope) if path is not None else None
@@ -53,7 +52,7 @@ class CachedReads:
 
 
 def session_content(session: Session, backpressure: Backpressure) -> dict[str, Any]:
-    """The body of a reply that shows a session: with it, when to autosave next."""
+    """The body of a reply that shows a session, with the time of its next autosave."""
     pause = backpressure.next_autosave_after_ms() if session.status.is_open else None
     return {**session.to_dict(), "next_autosave_after_ms": pause}
 

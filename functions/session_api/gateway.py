@@ -1,4 +1,4 @@
-"""What API Gateway says of a request, as Mangum hands it on: the same in its payloads 1.0 and 2.0."""
+"""What API Gateway's event, in payload 1.0 or 2.0, says about a request; Mangum passes the event on."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from quiz_sessions.runtime.clock import current_micros
 
 PROBLEM_JSON = "application/problem+json"
 TEXT_TYPES = ["application/json", PROBLEM_JSON, "text/"]
-"""What goes out as it is; the gateway wants everything else in base64."""
+"""Media types that are returned as text; the gateway needs all others in base64."""
 
 
 def request_context(scope: MutableMapping[str, Any]) -> dict[str, Any]:
-    """The event's `requestContext`; empty where there is no gateway."""
+    """The event's `requestContext`; empty if there is no gateway."""
     context: dict[str, Any] = scope.get("aws.event", {}).get("requestContext", {})
     return context
 
 
 def request_time(scope: MutableMapping[str, Any]) -> Micros:
-    """When the gateway received the request; without a gateway, when it was first asked for."""
+    """When the gateway received the request; without a gateway, when this was first called for it."""
     state = scope.setdefault("state", {})
     if "at" not in state:
-        # Whoever lets requests wait in front of the app has noted when they came.
+        # A server that queues requests in front of the app has set it on arrival.
         context = request_context(scope)
         millis = context.get("timeEpoch") or context.get("requestTimeEpoch")
         state["at"] = millis * 1000 if isinstance(millis, int) else current_micros()

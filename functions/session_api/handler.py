@@ -1,6 +1,6 @@
 """The HTTP API on AWS Lambda, for API Gateway's payloads 1.0 and 2.0.
 
-Whatever takes long to import is imported here, by the first request that needs it, or before a snapshot.
+Slow imports happen inside functions: either before the snapshot, or at the first request that needs them.
 """
 
 from __future__ import annotations
@@ -26,19 +26,17 @@ if TYPE_CHECKING:
 
 @cache
 def settings() -> Settings:
-    """This environment's, read by its first request: a snapshot holds neither settings nor sockets."""
+    """The settings, read at the first request, because a snapshot must hold neither settings nor sockets."""
     return Settings.from_environment(os.environ)
 
 
 @cache
 def cached_sessions() -> CachedSessions:
-    """What a cached read needs."""
     return CachedSessions.of(settings())
 
 
 @cache
 def services() -> Services:
-    """What everything else needs."""
     from quiz_sessions.bootstrap import build_services  # noqa: PLC0415
 
     return build_services(settings(), pool_size=1, cached=cached_sessions())
@@ -46,15 +44,14 @@ def services() -> Services:
 
 @cache
 def app() -> FastAPI:
-    """The API as a whole."""
     from .app import create_app  # noqa: PLC0415
 
     return create_app(services)
 
 
 def import_everything() -> None:
-    """What a snapshot is to hold: modules and routes, and neither a client nor credentials."""
-    # It reads the secret, and takes longer to import than a request may wait for its connection.
+    """Import what the snapshot should hold: modules and routes, but no client and no credentials."""
+    # boto3 reads the secret; importing it takes longer than a request may wait for its connection.
     import boto3  # noqa: F401, PLC0415
 
     import quiz_sessions.bootstrap  # noqa: F401, PLC0415

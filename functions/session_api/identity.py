@@ -1,4 +1,4 @@
-"""Who calls, by the claims that the gateway's authorizer has verified, and what that allows."""
+"""Authentication by the claims that the gateway's authorizer has verified, and authorization by scopes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ WRITE_QUIZZES = "quizzes:write"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who made a request.
+    """The caller of a request.
 
     Attributes:
-        subject: the token's `sub`; None where callers are not known, and each may do everything.
+        subject: the token's `sub`; None if callers are not authenticated, so that each may do everything.
     """
 
     subject: str | None
     scopes: frozenset[str] = frozenset()
 
     def require(self, *scopes: str) -> None:
-        """Go on only with one of `scopes`.
+        """Require one of `scopes`.
 
         Raises:
             ForbiddenError: the caller has none of them.
@@ -38,15 +38,15 @@ class Caller:
             raise ForbiddenError(f"This needs the scope {' or '.join(scopes)}.")
 
     def owner(self, *scopes: str) -> str | None:
-        """Whose sessions the caller may use: its own alone, or with one of `scopes` anyone's (None)."""
+        """The user to whose sessions the caller is restricted; None (no restriction) with one of `scopes`."""
         return None if self.scopes.intersection(scopes) else self.subject
 
     def user(self, user_id: str | None, *scopes: str) -> str:
-        """For whom the caller acts: `user_id` if it names one, else itself.
+        """The user for whom the caller acts: `user_id` if it is given, otherwise the caller.
 
         Raises:
-            ForbiddenError: it names someone else, and the caller has none of `scopes`.
-            InvalidInputError: nobody is named, and the caller is not known.
+            ForbiddenError: `user_id` is another user, and the caller has none of `scopes`.
+            InvalidInputError: there is no `user_id`, and callers are not authenticated.
         """
         owner = self.owner(*scopes)
         if user_id is None:
@@ -62,21 +62,21 @@ ANYONE = Caller(None)
 
 
 def authenticate(scope: MutableMapping[str, Any], *, jwt: bool) -> Caller:
-    """The caller by its token where there are tokens (`jwt`), else anyone.
+    """The caller named by the token; without authentication (`jwt`), anyone.
 
     Raises:
-        UnauthenticatedError: there is no token, or it names nobody.
+        UnauthenticatedError: there is no token, or it has no valid subject.
     """
     return caller_of(scope) if jwt else ANYONE
 
 
 def caller_of(scope: MutableMapping[str, Any]) -> Caller:
-    """The caller by the claims in API Gateway's event (payload 2.0, and 1.0 behind a REST API's authorizer).
+    """The caller by the claims in API Gateway's event (payload 2.0, or 1.0 behind a REST API's authorizer).
 
-    The gateway makes strings of all claims, and "[a b]" of a list.
+    The gateway turns every claim into a string, and a list into "[a b]".
 
     Raises:
-        UnauthenticatedError: there are none, or they name nobody.
+        UnauthenticatedError: there are no claims, or they have no valid subject.
     """
     authorizer = request_context(scope).get("authorizer") or {}
     claims = (authorizer.get("jwt") or authorizer).get("claims") or {}

@@ -1,4 +1,4 @@
-"""What surrounds every request: its time and id, its log line, and the last resort for errors."""
+"""Middleware around every request: its time and id, its log line, and a reply to unexpected errors."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from .problems import problem
 
 
 class RequestMiddleware:
-    """Puts `at` and `request_id` on the request's state; logs what changed something or failed."""
+    """Sets `at` and `request_id` on the request's state; logs requests that failed or were not a GET."""
 
     def __init__(self, app: ASGIApp, telemetry: Callable[[], Telemetry]) -> None:
         self._app = app
         self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -49,7 +48,7 @@ class RequestMiddleware:
             )
             await response(scope, receive, note_status)
         else:
-            # The gateway's access log has the rest.
+            # All other requests are in the gateway's access log.
             if scope["method"] != "GET" or status >= 400:
                 self._telemetry().info(
                     "request",

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): the one place where they become HTTP."""
+"""Maps errors to problem details (RFC 9457); nothing else maps errors to HTTP."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` answer every error as a problem."""
+    """Make `app` reply to every error with a problem."""
     app.add_exception_handler(errors.QuizSessionsError, _domain)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _framework)
@@ -69,7 +69,6 @@ def problem(
     headers: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Response:
-    """A problem details response."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -109,8 +108,8 @@ async def _domain(request: Request, error: Exception) -> Response:
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    # The input of an error does not go back: it is what was sent.
-    # There may be as many as the body has members, each with a key of megabytes, and a reply of 6 MB is lost.
+    # The problem does not quote the input. It is bounded, because there may be an error for each member of
+    # the body, each with a key of megabytes, and a reply of more than 6 MB is lost.
     found = [
         {"location": ".".join(map(str, e["loc"]))[:MAX_LOCATION_CHARACTERS], "message": _message(e)}
         for e in error.errors()[:MAX_ERRORS]
@@ -130,7 +129,7 @@ async def _framework(request: Request, error: Exception) -> Response:
     code = {413: "content_too_large"}.get(error.status_code) or HTTPStatus(error.status_code).name.lower()
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        # The router names the methods of the first route with this path alone.
+        # The router names only the methods of the first route with this path.
         path = getattr(request.scope.get("route"), "path", None)
         documented = request.app.openapi()["paths"].get(path, {})
         headers |= {"Allow": ", ".join(sorted(documented)).upper()} if documented else {}

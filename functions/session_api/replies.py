@@ -1,4 +1,4 @@
-"""What the endpoints have in common: how replies are written, and how the documentation shows them."""
+"""Replies: how endpoints write and document them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _Record = TypeVar("_Record")
 
 
 def pick(reply: type[_Record], source: object, **more: object) -> _Record:
-    """A reply made of the fields of `source` that have its names, and of `more`."""
+    """Build a reply from the fields of `source` with its names, and from `more`."""
     fields: Any = reply
     names = (name for name in shown_fields(fields) if name not in more)
     return reply(**{name: getattr(source, name) for name in names}, **more)
 
 
 def json_reply(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A record as a reply that no cache keeps."""
+    """A reply with a record as its JSON body, which no HTTP cache may keep."""
     return Response(
         dump_record(content), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json"
     )
@@ -41,7 +41,7 @@ def session_reply(
     headers: Mapping[str, str] | None = None,
     **more: object,
 ) -> Response:
-    """A session, its version as the entity tag, and when to autosave next."""
+    """A reply with a session, the time of its next autosave, and its version as the entity tag."""
     return json_reply(
         {**session_content(session, services.cached.backpressure), **more},
         status,
@@ -52,7 +52,7 @@ def session_reply(
 def documented(
     status: int, description: str, *problems: int, model: type[object] | None = SessionReply
 ) -> Responses:
-    """A success (without a body, where `model` is None) and the problems that there may be instead."""
+    """Document a success (without a body, if `model` is None) and the problems that are possible instead."""
     responses: Responses = {status: {"description": description}}
     if model is not None:
         responses[status]["model"] = model

@@ -1,4 +1,4 @@
-"""Request bodies, read more strictly than Python reads JSON by itself."""
+"""Strict JSON: request bodies, parsed more strictly than Python does by default."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from quiz_sessions.domain.validation import MAX_ANSWER_BYTES
 
 
 class StrictRoute(APIRoute):
-    """A route whose JSON body is bounded, is UTF-8, has no NaN or Infinity, and names no key twice."""
+    """A route that accepts only strict JSON of limited size: UTF-8, no NaN or Infinity, no key twice."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler, given a stricter request."""
+        """FastAPI's handler, applied to a stricter request."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
@@ -26,9 +26,9 @@ class StrictRoute(APIRoute):
 
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-"""A session of 1 MiB, even with most of its characters escaped."""
+"""Enough for a session of 1 MiB, even if most of its characters are escaped."""
 MAX_MEMBERS = MAX_ANSWER_BYTES // len('"":0,')
-"""Of one object: more do not fit into an answer, and nothing else has as many."""
+"""Members of one object: an answer has no room for more, and nothing else has as many."""
 
 
 class _StrictRequest(Request):
@@ -47,10 +47,10 @@ class _StrictRequest(Request):
 
 
 def loads(body: bytes) -> Any:
-    """The value of a JSON text.
+    """Parse strict JSON.
 
     Raises:
-        json.JSONDecodeError: it is none, or one that could be understood in two ways.
+        json.JSONDecodeError: the body is not JSON, or could be understood in two ways.
     """
     try:
         return json.loads(body.decode(), object_pairs_hook=_once_each, parse_constant=_refuse_constant)
@@ -59,7 +59,7 @@ def loads(body: bytes) -> Any:
     except RecursionError:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
     except ValueError as error:
-        # Not UTF-8, a key twice, or an integer longer than Python reads.
+        # Not UTF-8, a key named twice, or an integer longer than Python parses.
         raise json.JSONDecodeError(_reason(error), "", 0) from None
 
 
@@ -75,7 +75,7 @@ def _reason(error: ValueError) -> str:
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > MAX_MEMBERS:
-        # Finding each of them wrong would take seconds.
+        # Validating each of them would take seconds.
         raise _RefusedError(f"an object has more than {MAX_MEMBERS} members")
     value = dict(pairs)
     if len(value) < len(pairs):

@@ -1,7 +1,6 @@
-"""Asks OSV (osv.dev) for known vulnerabilities of all that is locked: `make audit`.
+"""Asks OSV (osv.dev) for known vulnerabilities of all locked packages: `make audit`.
 
-Ends with 0 where none is known and with 1 where one is. Where OSV can't be asked it ends with 3, for then
-nothing is known.
+The exit code is 0 if none is known, 1 if one is, and 3 if OSV can't be reached, since then nothing is known.
 """
 
 import json
@@ -17,7 +16,7 @@ NOT_DONE = 3
 
 
 class _NotDoneError(Exception):
-    """Why nothing is known."""
+    """The audit could not be carried out; the message says why."""
 
 
 def main(pip_audit: str, locks: Sequence[str]) -> int:
@@ -28,7 +27,7 @@ def main(pip_audit: str, locks: Sequence[str]) -> int:
         for lock in locks:
             for package in _audit(pip_audit, lock, url):
                 audited.add((package["name"], package["version"]))
-                found += [_told(package, vulnerability, lock) for vulnerability in package["vulns"]]
+                found += [_line(package, vulnerability, lock) for vulnerability in package["vulns"]]
     except _NotDoneError as error:
         print(f"audit: NOT DONE, nothing is known about any package: {error}", file=sys.stderr)
         return NOT_DONE
@@ -57,7 +56,7 @@ def _audit(pip_audit: str, lock: str, url: str) -> list[dict[str, Any]]:
     return packages
 
 
-def _told(package: dict[str, Any], vulnerability: dict[str, Any], lock: str) -> str:
+def _line(package: dict[str, Any], vulnerability: dict[str, Any], lock: str) -> str:
     fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
     name = f"{package['name']} {package['version']}"
     return f"{name}: {vulnerability['id']}, fixed in {fixed} ({Path(lock).name})"

@@ -1,6 +1,7 @@
-"""Writes what the built functions and their layer are made of as a CycloneDX document: `make sbom`.
+"""Writes a bill of materials of the built functions and their layer, in CycloneDX format: `make sbom`.
 
-It reads what `sam build` has installed, not what is locked, and refuses what does not agree with itself.
+It reads what `sam build` has installed, not the lock files, and refuses packages that differ from their
+RECORD.
 """
 
 import base64
@@ -23,20 +24,20 @@ from packageurl import PackageURL
 
 
 class BuildError(Exception):
-    """What was built is not as it says."""
+    """The build is missing or not as its packages describe it."""
 
 
 def folders(build: Path) -> list[Path]:
-    """Where the layers and the functions have their packages."""
+    """The folders with the packages of the layers and of the functions."""
     layers = sorted(build.glob("ServiceLayer*/python"))
     return [*layers, *sorted(folder for folder in build.glob("*Function") if folder.is_dir())]
 
 
 def bill(build: Path) -> Bom:
-    """The bill of materials of what lies in `build`.
+    """The bill of materials of the build in `build`.
 
     Raises:
-        BuildError: nothing is built, or a file is not as its package says.
+        BuildError: there is no build, or a file differs from its package's RECORD.
     """
     found = folders(build)
     if not any(folder.parent.name.startswith("ServiceLayer") for folder in found):
@@ -70,7 +71,7 @@ def _component(package: Distribution, folder: Path, place: str) -> Component:
         licenses=[LicenseFactory().make_from_string(licence)] if (licence := _licence(package)) else [],
         properties=[
             Property(name="quiz-sessions:found-in", value=place),
-            # And so over the hash of each file.
+            # RECORD has the hash of each file, so this covers them all.
             Property(name="quiz-sessions:record-sha256", value=hashlib.sha256(record.encode()).hexdigest()),
         ],
     )
@@ -79,14 +80,14 @@ def _component(package: Distribution, folder: Path, place: str) -> Component:
 def _licence(package: Distribution) -> str | None:
     for field in ("License-Expression", "License"):
         if field in package.metadata:
-            # Of a long text the first line names it.
+            # If this is the whole licence, its first line is the name.
             return package.metadata[field].splitlines()[0]
     classifiers = package.metadata.get_all("Classifier") or []
     return next((each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License ::")), None)
 
 
 def _changed(package: Distribution, folder: Path) -> Iterator[str]:
-    """The installed files whose hash is not the one in RECORD; what the build leaves out is no matter."""
+    """The installed files whose hash differs from RECORD; files that the build leaves out are ignored."""
     for file in package.files or ():
         if file.hash is None or not (path := folder / file).is_file():
             continue
@@ -99,7 +100,7 @@ def write(bom: Bom, target: Path) -> int:
     """Write the document; returns how many packages are in it.
 
     Raises:
-        BuildError: it is no valid CycloneDX document.
+        BuildError: the document is not valid CycloneDX.
     """
     text = JsonV1Dot6(bom).output_as_string(indent=2)
     if error := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):

@@ -1,1 +1,1 @@
-"""The Alembic environment and its revisions."""
+"""The Alembic environment and the revisions."""

@@ -1,4 +1,4 @@
-"""Alembic's environment: runs the revisions on the connection that `upgrade` hands over."""
+"""The Alembic environment: runs the revisions on the connection that `upgrade` passes."""
 
 from alembic import context
 

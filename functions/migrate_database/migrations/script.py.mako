@@ -7,5 +7,5 @@ down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """Additive, so that the code before it goes on working."""
+    """Additive only, so that the previous release keeps working."""
     ${upgrades if upgrades else "pass"}

@@ -1,4 +1,4 @@
-"""The endpoints, by capability: each reads its request, calls one use case and writes its reply."""
+"""The endpoints: each parses its request, calls one use case and writes its reply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import audit, grades, health, quizzes, room, sessions
 
 
 def build_router(services: Callable[[], Services]) -> APIRouter:
-    """Every endpoint, served by what `services` returns."""
+    """A router with all endpoints, which use the result of `services`."""
     router = APIRouter(route_class=StrictRoute)
     for capability in (sessions, room, quizzes, grades, audit, health):
         capability.add_routes(router, services)

@@ -21,7 +21,6 @@ from .parameters import caller_of
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
-    """Add the endpoints to `router`."""
 
     @router.get(
         "/sessions/{session_id}/events",

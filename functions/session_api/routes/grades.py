@@ -1,4 +1,4 @@
-"""Scores: read them, set them, grade anew."""
+"""Scores: read, set and regrade them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from .parameters import caller_of
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
-    """Add the endpoints to `router`."""
 
     @router.get(
         "/sessions/{session_id}/results",

@@ -1,4 +1,4 @@
-"""Whether the service answers."""
+"""Liveness and readiness."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from ..schemas.health import Health, Readiness
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
-    """Add the endpoints to `router`."""
 
     @router.get("/health", summary="Is the process alive", responses={200: {"model": Health}})
     async def health() -> Response:

@@ -1,4 +1,4 @@
-"""What several endpoints read from their requests."""
+"""Parameters that several endpoints share."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Filter = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS)
 
 
 def caller_of(request: Request, services: Services) -> Caller:
-    """Who makes the request.
+    """The caller of the request.
 
     Raises:
-        UnauthenticatedError: nobody that is known, where callers have to be.
+        UnauthenticatedError: callers have to be authenticated, and this one is not.
     """
     return authenticate(request.scope, jwt=services.jwt)

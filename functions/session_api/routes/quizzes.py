@@ -20,7 +20,6 @@ from .parameters import caller_of
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
-    """Add the endpoints to `router`."""
 
     @router.put(
         "/quizzes/{quiz_id}",
@@ -64,7 +63,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
 
 
 def _content(quiz: Quiz, *, with_keys: bool) -> Mapping[str, Any]:
-    """The fields of a reply that shows a quiz; its questions without their keys for those who take it."""
+    """The fields of a reply that shows a quiz; without `with_keys`, questions have only their points."""
     return {
         "quiz_id": quiz.quiz_id,
         "revision": quiz.revision,

@@ -29,7 +29,6 @@ from .parameters import IdempotencyKey, caller_of
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
-    """Add the endpoints to `router`."""
     _add_deadlines(router, services)
     _add_accommodations(router, services)
     _add_late_answers(router, services)

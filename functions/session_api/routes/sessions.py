@@ -34,8 +34,7 @@ _ENTITY_TAG = re.compile(r'"([0-9]{1,20})"')
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
-    """Add the endpoints to `router`."""
-    # Before what has an id in its place: the router takes the first that fits.
+    # /sessions/start comes before the routes with an id in its place: the router takes the first match.
     _add_start(router, services)
     _add_reads(router, services)
     _add_writes(router, services)
@@ -191,14 +190,14 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
 
 
 def _expected_version(request: Request, if_match: str | None, version: int | None) -> int | None:
-    """The version that the caller insists on, in the body or by If-Match.
+    """The version that the caller names, in the body or in If-Match; None if any will do.
 
     Raises:
-        InvalidInputError: If-Match is no entity tag of ours, or the two disagree.
+        InvalidInputError: If-Match is not an entity tag of this service, or contradicts the body.
     """
     if if_match is None:
         return version
-    # All of its values, as the gateway puts them together; the parameter has the first alone.
+    # All values of the header, joined as the gateway does; the parameter has only the first.
     whole = ",".join(request.headers.getlist("if-match")).strip()
     if whole == "*":
         return version
@@ -207,5 +206,5 @@ def _expected_version(request: Request, if_match: str | None, version: int | Non
         raise InvalidInputError('If-Match is the ETag of the session, such as "3", or *.')
     if version is not None and version != int(tag[1]):
         raise InvalidInputError("If-Match and version disagree; send one of them.")
-    # One that no session will reach is as stale as any other.
+    # A version that no session can reach conflicts like any other.
     return min(int(tag[1]), MAX_INTEGER)

@@ -1,1 +1,1 @@
-"""Requests as they come in, and replies as they go out; one module for each capability."""
+"""Schemas of request bodies and replies, a module for each group of endpoints."""

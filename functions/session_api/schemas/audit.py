@@ -15,7 +15,7 @@ from .common import Answers, RequestBody, reply
 
 
 class VerifyReceiptRequest(RequestBody):
-    """A receipt, and the answers that are said to go with it."""
+    """A receipt, and optionally the answers that it is supposed to be for."""
 
     receipt: Annotated[StrictStr, Field(max_length=MAX_RECEIPT_CHARACTERS)]
     answers: Answers | None = None
@@ -35,7 +35,7 @@ class EventReply:
 
 @reply
 class EventsReply:
-    """Changes of a session, in their order."""
+    """Changes of a session, in order of revision."""
 
     events: list[EventReply]
     next_after: int | None = field(
@@ -45,7 +45,7 @@ class EventsReply:
 
 @reply
 class VerificationReply:
-    """Whether a session's audit log is whole, and its row as the log says."""
+    """Whether a session's audit log is intact, and its row as the log says."""
 
     intact: bool
     events: int
@@ -55,7 +55,7 @@ class VerificationReply:
 
 @reply
 class ProofReply:
-    """What a receipt is worth."""
+    """What a receipt proves."""
 
     genuine: bool
     recorded: bool = field(metadata={"description": "Whether the session's audit log says the same."})

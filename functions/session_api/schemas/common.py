@@ -1,4 +1,4 @@
-"""What requests and replies are made of: bounded values, and the two bases."""
+"""Types of fields, and the bases of request bodies and replies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reason = Annotated[StrictStr, Field(min_length=1, max_length=MAX_REASON_CHARACTE
 
 
 def _require_text(value: Any) -> Any:
-    # Pydantic would take a number, also one in a string, for seconds or milliseconds since 1970.
+    # Pydantic would accept a number, even in a string, as seconds or milliseconds since 1970.
     if value is not None and not (isinstance(value, str) and _DATE.match(value)):
         raise ValueError("a date and time are text as in RFC 3339: 2027-01-15T12:00:00Z")
     return value
@@ -30,13 +30,13 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_require_text)]
 
 
 class RequestBody(BaseModel):
-    """Base of request bodies: a member that nobody knows is refused."""
+    """Base of request bodies; unknown members are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class ReasonRequest(RequestBody):
-    """Why."""
+    """The reason for an action."""
 
     reason: Reason
 
@@ -46,7 +46,7 @@ _Class = TypeVar("_Class")
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def reply(cls: type[_Class]) -> type[_Class]:
-    """Make a class the record of a reply: what is sent, and what the API's document says of it."""
+    """Make a class the dataclass of a reply; its docstring becomes the description in the API document."""
     record = dataclass(frozen=True, slots=True, kw_only=True)(cls)
     record.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]
         json_schema_serialization_defaults_required=True,

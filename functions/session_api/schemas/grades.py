@@ -1,4 +1,4 @@
-"""Scores: reading them, setting them, grading anew."""
+"""Scores: reading, setting and regrading them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .common import Reason, RequestBody, reply
 
 
 class ScoreRequest(RequestBody):
-    """A score given by a person, and why."""
+    """A score set by hand, and why."""
 
     score: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
     max_score: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
@@ -23,7 +23,7 @@ class ScoreRequest(RequestBody):
 
 @reply
 class QuestionResult:
-    """What an answer earned."""
+    """The points that an answer earned."""
 
     points: float
     max_points: float
@@ -43,4 +43,4 @@ class ResultsReply:
 
 @reply
 class RegradeReply(Regrade):
-    """What a regrade did."""
+    """The result of a regrade."""

@@ -1,4 +1,4 @@
-"""Whether the service answers."""
+"""Liveness and readiness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Problems: what is replied where a request could not be served."""
+"""Problems: the replies to requests that could not be served."""
 
 from __future__ import annotations
 

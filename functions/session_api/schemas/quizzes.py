@@ -16,7 +16,7 @@ from .common import Id, Moment, RequestBody, reply
 
 
 class QuizRequest(RequestBody):
-    """What a quiz demands of its attempts. What is left out is as the default says."""
+    """The rules of a quiz. A rule that is left out takes its default."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -51,7 +51,7 @@ class QuizRequest(RequestBody):
 
 @reply
 class QuizReply:
-    """A registered quiz; its answer key only for those who may write it."""
+    """A registered quiz; only callers who may write quizzes see its answer key."""
 
     quiz_id: str
     revision: int

@@ -16,21 +16,21 @@ from .common import Reason, RequestBody, reply
 
 
 class ExtendRequest(RequestBody):
-    """By how much a deadline moves, and why."""
+    """By how much to move the deadline, and why."""
 
     seconds: Annotated[StrictInt, Field(ge=-MAX_CHANGE_SECONDS, le=MAX_CHANGE_SECONDS)]
     reason: Reason
 
 
 class ReopenRequest(RequestBody):
-    """For how long from now, and why."""
+    """For how long to open the session again, from now, and why."""
 
     seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)]
     reason: Reason
 
 
 class AccommodationRequest(RequestBody):
-    """Extra time, and why."""
+    """A user's extra time, and why."""
 
     extra_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_CHANGE_SECONDS)]
     reason: Reason
@@ -43,7 +43,7 @@ class AccommodationReply(Accommodation):
 
 @reply
 class Unchanged:
-    """Attempts that an extension did not move, for one reason."""
+    """Attempts whose deadline an extension did not move, all for the same reason."""
 
     reason: str
     count: int
@@ -52,7 +52,7 @@ class Unchanged:
 
 @reply
 class CohortExtensionReply:
-    """What an extension of a whole quiz did."""
+    """The result of extending all open attempts at a quiz."""
 
     extended: int
     unchanged: list[Unchanged]
@@ -60,7 +60,7 @@ class CohortExtensionReply:
 
 @reply
 class LateAnswerReply:
-    """Answers that came too late."""
+    """Answers that came after the end of the session."""
 
     event: int
     answers: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Sessions: starting them, writing to them, reading them."""
+"""Sessions: starting, writing to and reading them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ProgressRequest(RequestBody):
 
 
 class CompleteRequest(RequestBody):
-    """Last answers to go in with the rest."""
+    """Last answers to merge before the attempt is completed."""
 
     answers: Answers | None = None
     version: Count | None = None
@@ -69,7 +69,7 @@ class CompleteRequest(RequestBody):
 
 @reply
 class SessionState(Session):
-    """A session as it is, in the reply to a request that it does not allow."""
+    """The session as it is now, in the problem that refuses a request."""
 
 
 @reply
@@ -83,14 +83,14 @@ class SessionReply(Session):
 
 @reply
 class StartReply(SessionReply):
-    """The session started, or the one that stands in its place."""
+    """The session that was started, or the existing one that is returned instead."""
 
     resumed: bool = field(metadata={"description": "Whether it is the user's open attempt."})
 
 
 @reply
 class DeadlineReply(Deadline):
-    """What a session's deadline is made of."""
+    """How a session's deadline is computed."""
 
 
 @reply

@@ -1,3 +1,3 @@
-"""Quiz sessions: attempts, their rules, their stores and every use case around them."""
+"""Quiz sessions: attempts, the rules for them, their stores and the use cases."""
 
 __version__ = "0.1.0"

@@ -1,6 +1,6 @@
-"""The one factory: puts stores and services together.
+"""The factory: builds the stores and the services of a process.
 
-Building opens nothing; each store connects on first use. Constructors say by name what they use.
+Building opens no connection; each store connects on first use.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ POOL_SIZE = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """A process's connections."""
+    """The stores of a process, and through them its connections."""
 
     postgres: Postgres
     attempts: AttemptStore
@@ -49,17 +49,16 @@ class Stores:
     valkey: ValkeyStore
 
     async def close(self) -> None:
-        """Close every connection."""
         await self.valkey.close()
         await self.postgres.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What a process can do.
+    """The services of a process, with the stores that they share.
 
     Attributes:
-        cached: reads that the cache alone can serve.
+        cached: serves reads that need the cache alone.
     """
 
     sessions: SessionManager
@@ -76,18 +75,17 @@ class Services:
 
     @property
     def jwt(self) -> bool:
-        """Whether callers are known by verified claims; see `Settings`."""
+        """Whether callers are authenticated by verified claims; see `Settings`."""
         return self.cached.jwt
 
     async def close(self) -> None:
-        """Close every connection."""
         await self.stores.close()
 
 
 def open_stores(
     settings: Settings, telemetry: Telemetry, *, pool_size: int = POOL_SIZE, valkey: ValkeyStore | None = None
 ) -> Stores:
-    """The stores of one process, with at most `pool_size` connections to PostgreSQL."""
+    """Build the stores of one process, with at most `pool_size` connections to PostgreSQL."""
     address = DatabaseAddress(settings)
     postgres = Postgres(address, pool_size, address.forget, telemetry)
     return Stores(
@@ -110,16 +108,16 @@ def build_services(
     clock: Callable[[], Micros] = current_micros,
     flush_limits: FlushLimits | None = None,
 ) -> Services:
-    """The services of one process.
+    """Build the services of one process.
 
-    A Lambda environment serves one request at a time and needs one connection.
 
     Args:
-        pool_size: connections to PostgreSQL at most.
-        cached: what the process reads with already, if it does.
-        stores: those of another build, to share its connections.
-        bus: in the place of the one that the settings name.
-        clock: for requests that do not say when the gateway received them, and for the flush.
+        pool_size: the maximum number of connections to PostgreSQL. A Lambda environment serves one request at
+            a time and needs one.
+        cached: the cached reads that the process already uses, to share their connection.
+        stores: the stores of another build, to share their connections.
+        bus: replaces the event bus that the settings name.
+        clock: the time of the flush, and of requests that do not say when the gateway received them.
     """
     telemetry = Telemetry()
     if cached is None:

@@ -1,4 +1,4 @@
-"""`SessionManager` where the quick reference has it: built from the environment."""
+"""`SessionManager` under its short import path, built from the environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .services import sessions
 
 
 class SessionManager(sessions.SessionManager):
-    """The session manager of a process of its own.
+    """A session manager that opens its own connections.
 
     Raises:
         SettingsError: the environment lacks a setting.
@@ -21,5 +21,4 @@ class SessionManager(sessions.SessionManager):
         vars(self).update(vars(self._services.sessions))
 
     async def close(self) -> None:
-        """Close the connections to both stores."""
         await self._services.close()

@@ -1,4 +1,4 @@
-"""Quizzes, attempts, the counters that number them, and their audit log, which is the outbox as well."""
+"""Quizzes, attempts, the counters that number attempts, and the audit log, which is also the outbox."""
 
 from alembic import op
 
@@ -7,7 +7,6 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Create everything."""
     op.execute(
         """
         CREATE TABLE quizzes (
@@ -50,7 +49,7 @@ def upgrade() -> None:
             grace_seconds integer NOT NULL DEFAULT 0,
             started_at timestamptz NOT NULL,
             expires_at timestamptz NOT NULL,
-            -- By way of UTC, for adding an interval to a timestamptz depends on the session's time zone.
+            -- By way of UTC, because adding an interval to a timestamptz depends on the time zone.
             accepts_until timestamptz NOT NULL GENERATED ALWAYS AS (
                 (expires_at AT TIME ZONE 'UTC' + make_interval(secs => grace_seconds)) AT TIME ZONE 'UTC'
             ) STORED,
@@ -71,7 +70,7 @@ def upgrade() -> None:
         )
         """
     )
-    # Where a quiz allows one open attempt, a second one is a violation, however simultaneous the starts.
+    # If a quiz allows one open attempt, this refuses a second one even for simultaneous starts.
     op.execute(
         """
         CREATE UNIQUE INDEX quiz_attempts_sole ON quiz_attempts (user_id, quiz_id)
@@ -95,8 +94,8 @@ def upgrade() -> None:
     op.execute("CREATE INDEX quiz_attempts_by_quiz ON quiz_attempts (quiz_id, started_at, id)")
     for column in ("status", "last_updated"):
         op.execute(f"CREATE INDEX quiz_attempts_{column} ON quiz_attempts ({column})")
-    # A user's extra time stands beside the number of attempts, for a start takes that row in its latest
-    # state, and so can't miss what is granted in the same moment.
+    # A user's extra time is in the row that counts attempts, because a start locks that row in its latest
+    # state, and so can't miss extra time that is granted at the same moment.
     op.execute(
         """
         CREATE TABLE attempt_counters (
@@ -112,8 +111,8 @@ def upgrade() -> None:
         """
     )
     _create_audit_log()
-    # On the role, for RDS Proxy takes neither start-up options nor a SET without pinning the connection.
-    # A request's row lock gives up first, so that waiting for others is told from a slow statement.
+    # Set on the role, because RDS Proxy supports no start-up options, and a SET would pin the connection. The
+    # lock timeout is shorter, so that waiting for a row can be told from a slow statement.
     op.execute(
         """
         DO $$ BEGIN
@@ -127,8 +126,8 @@ def upgrade() -> None:
 
 
 def _create_audit_log() -> None:
-    # No foreign key: each event is written by the statement that changes its attempt, and a key would
-    # lock and read that row once more on every write.
+    # No foreign key: the statement that changes an attempt also writes its event, and a key would lock and
+    # read the attempt's row once more at every write.
     op.execute(
         """
         CREATE TABLE attempt_events (
@@ -145,7 +144,7 @@ def _create_audit_log() -> None:
         )
         """
     )
-    # A write that is sent again after a lost reply is carried out once, in whichever order the two arrive.
+    # Makes a write that is sent twice take effect once, whichever sending arrives first.
     op.execute(
         "CREATE UNIQUE INDEX attempt_events_write ON attempt_events (attempt_id, (changes ->> 'write_id'))"
     )
@@ -180,8 +179,8 @@ def _create_audit_log() -> None:
         $$
         """
     )
-    # In a trigger, so that no statement can leave an event out of the chain. The event before it is visible:
-    # its statement has held the attempt's row, and a volatile function sees what was committed meanwhile.
+    # A trigger, so that no statement can leave an event out of the chain. It sees the previous event: this
+    # statement holds the attempt's row, and a volatile function sees what was committed meanwhile.
     op.execute(
         """
         CREATE FUNCTION chain_attempt_event() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -1,4 +1,4 @@
-"""LocalStack's view of a function process: one execution environment."""
+"""An execution environment of LocalStack that is a function process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .function_process import FunctionProcess
 from .runtime_api import Kind, Request
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
-# A Python of that version with awslambdaric and nothing else.
+# Names a Python of that version that has awslambdaric and nothing else.
 PYTHON_VARIABLE = "LOCAL_PROCESS_PYTHON"
 
 
 class LocalProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack has no types
-    """Starts the function as a process when LocalStack needs an environment, again after one has ended."""
+    """Starts the function as a process when LocalStack needs an environment, and again if it has ended."""
 
     def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002  (the base has it)
         super().__init__(id=id, function_version=function_version)
@@ -51,7 +51,7 @@ class LocalProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack
             "LANG": "en_US.UTF-8",
             **{name: str(value) for name, value in env_vars.items()},
             "LAMBDA_TASK_ROOT": code,
-            # Of two layers the later one wins.
+            # Later layers take precedence.
             "PYTHONPATH": os.pathsep.join(
                 [code]
                 + [
@@ -79,12 +79,11 @@ class LocalProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack
         return process
 
     def stop(self) -> None:
-        """End the function's process."""
         if self._process:
             self._process.stop()
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
-        """Run one invocation, and return its result with what was logged since the last one."""
+        """Run one invocation; its result includes what was logged since the last one."""
         process = self._process
         if process is None or not process.running:
             process = self._start_process()
@@ -115,19 +114,19 @@ class LocalProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack
         return new.decode(errors="replace")
 
     def get_logs(self) -> str:
-        """All that this environment has logged."""
+        """The whole log of this environment."""
         return self._log.read_text(errors="replace")
 
     def get_address(self) -> str:
-        """Where the function is, seen from LocalStack."""
+        """The address of the function, as seen from LocalStack."""
         return "127.0.0.1"
 
     def get_endpoint_from_executor(self) -> str:
-        """Where LocalStack is, seen from the function; becomes AWS_ENDPOINT_URL."""
+        """The address of LocalStack, as seen from the function; becomes AWS_ENDPOINT_URL."""
         return "127.0.0.1"
 
     def get_runtime_endpoint(self) -> str:
-        """Of LocalStack's own runtime, which is not used here."""
+        """The endpoint of LocalStack's own runtime, which is not used here."""
         return f"http://127.0.0.1:{GATEWAY_LISTEN[0].port}/unused"
 
     @classmethod
@@ -141,9 +140,9 @@ class LocalProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        """LocalStack removes the code of a version itself; the rest goes with its folder."""
+        """Do nothing: LocalStack itself removes the code of a version."""
 
     @classmethod
     def validate_environment(cls) -> bool:
-        """Whether there is a Python to run functions with."""
+        """Whether a Python to run functions with is configured."""
         return PYTHON_VARIABLE in os.environ

@@ -1,4 +1,4 @@
-"""One process that runs a function, with the Runtime API that it talks to."""
+"""A process that runs a function, and the Runtime API that it uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STOP_SECONDS = 2
 
 
 class FunctionProcess:
-    """awslambdaric with the function loaded. It handles one invocation at a time."""
+    """A process of awslambdaric with the function loaded; it handles one invocation at a time."""
 
     def __init__(
         self, python: str, handler: str, folder: Path, environment: Mapping[str, str], log: Path
@@ -34,7 +34,7 @@ class FunctionProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # A group of its own, so that what the function starts is stopped with it.
+                # In its own process group, so that the function's child processes are stopped with it.
                 start_new_session=True,
             )
         threading.Thread(target=self._watch, name=f"watch-{self._process.pid}", daemon=True).start()
@@ -48,15 +48,15 @@ class FunctionProcess:
 
     @property
     def running(self) -> bool:
-        """Whether it can take another invocation."""
+        """Whether the process can take another invocation."""
         return self._process.poll() is None
 
     def wait_until_ready(self) -> Message:
-        """READY once the handler is imported; INIT_ERROR or EXIT if that failed."""
+        """Wait for READY, once the handler is imported, or for INIT_ERROR or EXIT if that failed."""
         return self._api.messages.get()
 
     def invoke(self, request: Request) -> Message:
-        """Run one invocation; RESPONSE, ERROR or EXIT. A time-out ends the process, as on Lambda."""
+        """Run one invocation; returns RESPONSE, ERROR or EXIT. A time-out ends the process, as on Lambda."""
         until = time.monotonic() + request.timeout_seconds
         self._api.requests.put(request)
         with contextlib.suppress(Empty):
@@ -70,9 +70,9 @@ class FunctionProcess:
         return Message(Kind.EXIT, error("Sandbox.Timedout", f"RequestId: {request.request_id} Error: {text}"))
 
     def stop(self) -> None:
-        """End the process, what it started, and its Runtime API. May be called again."""
+        """End the process, its children and its Runtime API. May be called again."""
         if self._stopped:
-            # Its number may be another process's by now.
+            # Another process may have this process id by now.
             return
         self._stopped = True
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -84,5 +84,5 @@ class FunctionProcess:
 
 
 def error(kind: str, text: str) -> bytes:
-    """An error as Lambda returns it."""
+    """An error in the format of Lambda."""
     return json.dumps({"errorType": kind, "errorMessage": text}).encode()

@@ -1,4 +1,4 @@
-"""What LocalStack loads when LAMBDA_RUNTIME_EXECUTOR is `local-process`."""
+"""The plugin that LocalStack loads if LAMBDA_RUNTIME_EXECUTOR is `local-process`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class LocalProcessExecutorPlugin(RuntimeExecutorPlugin):  # type: ignore[misc]  # LocalStack has no types
-    """Names the executor; imports it only when it is chosen."""
+    """Names the executor, and imports it only if it is chosen."""
 
     name = "local-process"
 
     def load(self, *args: object, **kwargs: object) -> type[LocalProcessExecutor]:
-        """The class that LocalStack makes one object of for each execution environment."""
+        """The class that LocalStack instantiates for each execution environment."""
         from .executor import LocalProcessExecutor  # noqa: PLC0415  (only where it is chosen)
 
         return LocalProcessExecutor

@@ -1,4 +1,4 @@
-"""The Lambda Runtime API (2018-06-01) of one function process, on loopback."""
+"""The Lambda Runtime API (2018-06-01) for one function process, on loopback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 
 class Kind(Enum):
-    """What a function process can say."""
+    """The kinds of messages from a function process."""
 
     READY = auto()
     RESPONSE = auto()
@@ -22,7 +22,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What the function process said last; `body` is its JSON."""
+    """A message from the function process; `body` is JSON."""
 
     kind: Kind
     body: bytes = b""
@@ -30,7 +30,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One invocation."""
+    """An invocation of the function."""
 
     request_id: str
     function_arn: str
@@ -40,7 +40,7 @@ class Request:
 
 
 class RuntimeApi:
-    """Hands out `requests` and collects `messages`. None in `requests` ends the waiting client."""
+    """Hands out `requests` and collects `messages`. A None in `requests` releases the waiting client."""
 
     def __init__(self) -> None:
         self.requests: SimpleQueue[Request | None] = SimpleQueue()
@@ -53,7 +53,6 @@ class RuntimeApi:
         ).start()
 
     def close(self) -> None:
-        """Stop listening."""
         self.requests.put(None)
         self._server.shutdown()
         self._server.server_close()
@@ -64,7 +63,7 @@ def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            """/runtime/invocation/next, the only thing that a client asks for: wait for an invocation."""
+            """Serve /runtime/invocation/next, the client's only GET: wait for an invocation."""
             api.messages.put(Message(Kind.READY))
             request = api.requests.get()
             if request is None:
@@ -83,7 +82,7 @@ def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
             )
 
         def do_POST(self) -> None:
-            """/runtime/invocation/{id}/response or error, or /runtime/init/error."""
+            """Serve /runtime/invocation/{id}/response or error, and /runtime/init/error."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.path.endswith("/response"):
                 api.messages.put(Message(Kind.RESPONSE, body))

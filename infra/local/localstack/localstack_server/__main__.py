@@ -1,4 +1,4 @@
-"""`python -m localstack_server`: a LocalStack until Ctrl-C or SIGTERM."""
+"""`python -m localstack_server` runs a LocalStack until Ctrl-C or SIGTERM."""
 
 import contextlib
 import signal
@@ -8,7 +8,7 @@ from . import LocalStack
 
 
 def main() -> None:
-    """Run it, and say how to use it."""
+    """Run LocalStack, and print the variables that point clients to it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), LocalStack(Path(".local/localstack")) as localstack:

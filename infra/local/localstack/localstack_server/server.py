@@ -25,11 +25,11 @@ STOP_SECONDS = 8
 
 
 class LocalStackError(RuntimeError):
-    """LocalStack does not start."""
+    """LocalStack can't be started."""
 
 
 class LocalStack:
-    """One LocalStack with its data in `folder`. It forgets everything when it stops."""
+    """A LocalStack with its data in `folder`. Its state is lost when it stops."""
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self._folder = folder.absolute()
@@ -40,11 +40,11 @@ class LocalStack:
 
     @staticmethod
     def installed() -> bool:
-        """Whether make has built both of its environments."""
+        """Whether both of its virtual environments exist; make builds them."""
         return _PYTHON.exists() and _FUNCTION_PYTHON.exists()
 
     def client_environment(self) -> dict[str, str]:
-        """The variables that point AWS clients, SAM CLI and localstack-client here."""
+        """The variables that point AWS clients, SAM CLI and localstack-client to it."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "test",
@@ -67,14 +67,14 @@ class LocalStack:
         with self.log.open("wb") as output:
             self._process = processes.spawn(
                 [_PYTHON, "-m", "localstack.runtime.main"],
-                # At SIGTERM it may wait for itself for good, and it has nothing to save.
+                # On SIGTERM it may hang in its own shutdown, and it has nothing to save.
                 death_signal=signal.SIGKILL,
                 folder=self._folder,
                 output=output,
                 environment={
                     "GATEWAY_SERVER": "hypercorn",
                     "GATEWAY_LISTEN": f"127.0.0.1:{self.port}",
-                    # What it names in URLs that it hands out. Its own default needs a DNS server.
+                    # The host in the URLs that it returns. The default needs a DNS server.
                     "LOCALSTACK_HOST": f"127.0.0.1:{self.port}",
                     "EAGER_SERVICE_LOADING": "0",
                     "DISABLE_EVENTS": "1",
@@ -82,9 +82,9 @@ class LocalStack:
                     "DNS_ADDRESS": "0",
                     "LAMBDA_RUNTIME_EXECUTOR": "local-process",
                     "LOCAL_PROCESS_PYTHON": str(_FUNCTION_PYTHON),
-                    # Everything that it writes goes into the folder.
+                    # It writes everything into the folder.
                     "HOME": str(self._folder),
-                    # Not TMPDIR, which LocalStack warns of.
+                    # Not TMPDIR, because LocalStack warns about it.
                     "TEMP": str(temporary),
                     "FILESYSTEM_ROOT": str(self._folder / "root"),
                 },
@@ -110,14 +110,14 @@ class LocalStack:
             return False
 
     def stop(self) -> None:
-        """Stop it, with its functions. May be called again."""
+        """Stop it and its functions. May be called again."""
         if self._process is None:
             return
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            # Its functions end when they lose it.
+            # Its functions end when it is gone.
             self._process.kill()
             self._process.wait()
 

@@ -1,1 +1,1 @@
-"""What is true of attempts whatever stores them: pure rules, which read neither a clock nor a store."""
+"""Pure rules about attempts, which read neither a clock nor a store."""

@@ -1,7 +1,7 @@
 """The attempt as it is stored.
 
-The fields of `Attempt` are the one list of what an attempt has: the columns that statements return, the
-cached form, and what the audit log is compared with are derived from them.
+The fields of `Attempt` are the only list of an attempt's fields. The columns that statements return, the
+cached JSON, and the comparison with the audit log are all derived from them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .timestamps import Micros, to_micros
 
 
 class Status(StrEnum):
-    """Where an attempt is in its life. The last three are final."""
+    """The state of an attempt. The last three have ended; staff can reopen an expired attempt."""
 
     STARTED = "started"
     IN_PROGRESS = "in_progress"
@@ -28,7 +28,7 @@ class Status(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """Whether the attempt still takes answers."""
+        """Whether the row says that the attempt has not ended; it may be overdue all the same."""
         return self in (Status.STARTED, Status.IN_PROGRESS)
 
 
@@ -37,19 +37,23 @@ class Attempt:
     """A row of quiz_attempts.
 
     Attributes:
-        current_question_at: when the gateway received the current_question.
-        answer_meta: question -> {"version": that committed it, "at": Micros}.
-        version: +1 for each committed change that a client makes.
-        revision: +1 on every change of the row; orders writes to the cache.
-        time_remaining: whole seconds left when the row was last written.
-        time_limit_seconds, accommodation_seconds, extension_seconds, closes_at: the parts of the deadline.
-            They hold what the quiz says now, and never less than the time that has been used already.
+        current_question_at: when the gateway received `current_question`.
+        answer_meta: question -> {"version", "at"}: the attempt's version once the answer was committed, and
+            when the gateway received the answer (Micros).
+        version: incremented by each change that a client commits.
+        revision: incremented by every change of the row; it orders writes to the cache.
+        time_remaining: whole seconds, as of the last write that computed it: out of date while the attempt is
+            open, final once it has ended.
+        time_limit_seconds, accommodation_seconds, extension_seconds, closes_at: what the deadline is computed
+            from. While the attempt is open they follow its quiz, but no change puts the deadline into the
+            past.
         grace_seconds: how long after the deadline answers are still accepted.
-        expires_at: the deadline: started_at with all the seconds, at most closes_at.
-        accepts_until: expires_at with the grace.
+        expires_at: the deadline: started_at plus the three numbers of seconds, at most closes_at.
+        accepts_until: expires_at plus grace_seconds.
         ended_at: the last moment whose answers count, once the attempt has ended.
-        late_ms: by how much the latest answer that counts came after the deadline.
-        needs_grading: it has ended, and its score is not up to date.
+        late_ms: by how many milliseconds the latest answer that counts, or the request that ended the
+            attempt, came after the deadline.
+        needs_grading: the attempt has ended and its score is out of date.
     """
 
     id: UUID
@@ -82,33 +86,33 @@ class Attempt:
 
     @property
     def end(self) -> Micros:
-        """The last moment whose answers count, as far as it is known now."""
+        """The last moment whose answers count; it may still move while the attempt is open."""
         return to_micros(self.ended_at or self.accepts_until)
 
     def answered_at(self, question: str) -> Micros:
-        """When the gateway received the committed answer to `question`; -1 where there is none."""
+        """When the gateway received the committed answer to `question`; -1 if there is none."""
         meta = self.answer_meta.get(question)
         return -1 if meta is None else meta["at"]
 
     def is_owned_by(self, owner: str | None) -> bool:
-        """Whether a caller sees the attempt who may see those of `owner` alone; None sees all."""
+        """Whether a caller who may only see the attempts of `owner` (None: any) may see this one."""
         # rule: nobody sees another's session
         return owner is None or self.user_id == owner
 
     def changed_since(self, version: int) -> list[str]:
-        """The questions whose committed answer is younger than `version`."""
+        """The questions whose answer was committed after `version`, sorted."""
         return sorted(question for question, meta in self.answer_meta.items() if meta["version"] > version)
 
     def to_json(self) -> str:
-        """The cached form, `revision` first: scripts in Valkey read it without decoding the rest."""
+        """The cached form. `revision` comes first, so that Lua scripts can read it without parsing JSON."""
         return dump_json({"revision": self.revision, **to_json_object(self, FIELDS)})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Attempt:
-        """The attempt that `to_json` wrote.
+        """Parse what `to_json` wrote.
 
         Raises:
-            ValueError, TypeError, AttributeError: another release wrote it.
+            ValueError, TypeError, AttributeError: another release wrote it, with other fields.
         """
         data = json.loads(text)
         if data.keys() != _NAMES:
@@ -124,4 +128,4 @@ class Attempt:
 FIELDS: Final = tuple(each.name for each in fields(Attempt))
 _NAMES: Final = frozenset(FIELDS)
 MOMENTS: Final = tuple(each.name for each in fields(Attempt) if str(each.type).startswith("datetime"))
-"""The fields that hold a datetime, or None."""
+"""The fields that hold a datetime or None."""

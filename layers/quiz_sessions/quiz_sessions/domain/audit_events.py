@@ -1,4 +1,4 @@
-"""The audit log of an attempt: one event for each change, chained by hashes."""
+"""Audit events: one for each change of an attempt, chained by hashes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .json_values import Json
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One change of an attempt, as it was recorded with it.
+    """One change of an attempt, recorded by the statement that made it.
 
     Attributes:
-        revision: its number within the attempt.
-        at: when it happened; of an answer, when the gateway received it.
-        hash: over this event and the hash of the one before.
-        holds: whether the stored hash is right.
+        revision: the revision of the attempt after the change; it numbers the events of an attempt.
+        at: when it happened; for answers, when the gateway received them.
+        hash: SHA-256 over this event and the hash of the event before it.
+        holds: whether the stored hash is correct.
     """
 
     revision: int
@@ -31,7 +31,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """An audit event that the event bus has not accepted yet, with whose attempt it is about."""
+    """An audit event that the event bus has not accepted yet, with the identity of its attempt."""
 
     event_id: int
     attempt_id: UUID

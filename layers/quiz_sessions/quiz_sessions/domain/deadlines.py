@@ -1,4 +1,4 @@
-"""The clock of an attempt: when its time is over, and what makes its deadline."""
+"""The deadline of an attempt: what it is computed from, and how much time is left."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def time_remaining(expires_at: datetime, at: Micros) -> int:
 
 
 def is_overdue(attempt: Attempt, at: Micros) -> bool:
-    """Whether an open attempt's deadline and grace have passed at `at`; their last moment is in time."""
+    """Whether the attempt is open although its grace ended before `at`; the last moment of it is in time."""
     return attempt.status.is_open and at > to_micros(attempt.accepts_until)
 
 
 def lateness_ms(expires_at: datetime, at: Micros) -> int:
-    """By how many milliseconds, rounded up, `at` lies after the deadline; 0 before it, at most MAX_LATE_MS."""
+    """Milliseconds from the deadline to `at`, rounded up, at most MAX_LATE_MS; 0 if `at` is not later."""
     return min(MAX_LATE_MS, max(0, -((to_micros(expires_at) - at) // 1000)))
 
 
 def shown_time_remaining(attempt: Attempt, at: Micros) -> int:
-    """The whole seconds that a caller is shown at `at`; what was left at its end, once it has ended."""
+    """Whole seconds left at `at`; for an attempt that has ended, what was left at its end."""
     return time_remaining(attempt.expires_at, at) if attempt.status.is_open else attempt.time_remaining
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """What a session's deadline is made of, at one moment."""
+    """How the deadline of a session is computed, and how much time is left at one moment."""
 
     session_id: UUID
     status: Status
@@ -56,7 +56,7 @@ class Deadline:
 
 
 def deadline_of(attempt: Attempt, at: Micros) -> Deadline:
-    """What the deadline of `attempt` is made of, at `at`."""
+    """Explain the deadline of `attempt` as of `at`."""
     seconds = attempt.time_limit_seconds + attempt.accommodation_seconds + attempt.extension_seconds
     by_limit = attempt.started_at + timedelta(seconds=seconds)
     closes_first = attempt.closes_at is not None and attempt.closes_at < by_limit

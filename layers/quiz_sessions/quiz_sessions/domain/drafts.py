@@ -1,4 +1,4 @@
-"""Drafts: answers that are in Valkey and not in PostgreSQL yet, and which of them count."""
+"""Drafts: answers in Valkey that are not in PostgreSQL yet, and the rule by which they count."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .timestamps import Micros
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An answer, or a current_question, that is not in PostgreSQL yet.
+    """An answer, or a current question, that is not in PostgreSQL yet.
 
     Attributes:
         value: the answer, any JSON value.
@@ -25,7 +25,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """What Valkey holds of one session beyond PostgreSQL, by question."""
+    """The drafts of one session, by question."""
 
     answers: Mapping[str, Draft] = field(default_factory=dict)
     current_question: Draft | None = None
@@ -38,12 +38,12 @@ NO_DRAFTS = Drafts()
 
 
 def counts(draft: Draft, committed_at: Micros, end: Micros) -> bool:
-    """Whether a draft stands over what is committed: later than it, and not after the end."""
+    """Whether a draft counts: it is later than the committed answer and not after the end of the attempt."""
     return committed_at < draft.at <= end
 
 
 def counting(attempt: Attempt, drafts: Drafts) -> dict[str, Json]:
-    """The answers of the drafts that count, by question."""
+    """The drafts' answers that count, by question."""
     return {
         question: draft.value
         for question, draft in drafts.answers.items()
@@ -52,7 +52,7 @@ def counting(attempt: Attempt, drafts: Drafts) -> dict[str, Json]:
 
 
 def merge_drafts(older: Drafts, newer: Drafts) -> Drafts:
-    """Both together: of two drafts for one question the one with the larger `at`, `newer` on a tie."""
+    """Merge two sets of drafts: of two for one question the one with the larger `at`; on a tie, `newer`."""
     answers = dict(older.answers)
     for question, draft in newer.answers.items():
         known = answers.get(question)

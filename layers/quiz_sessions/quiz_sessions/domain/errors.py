@@ -1,6 +1,6 @@
-"""Everything that a use case can refuse or fail with.
+"""Every error that a use case raises.
 
-The domain raises these and nothing else; whoever speaks to the caller (HTTP, Lambda) maps them once.
+Each interface (HTTP, Lambda) maps them to its replies in one place.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 class QuizSessionsError(Exception):
-    """Base of all errors of this package. Its text is meant for the caller and names no answer."""
+    """Base of this package's errors. The message is meant for the caller and never quotes an answer."""
 
 
 class SecretUnavailableError(QuizSessionsError):
-    """Secrets Manager does not hand out a secret."""
+    """A secret can't be read from Secrets Manager."""
 
 
 class EventBusUnavailableError(QuizSessionsError):
-    """EventBridge can't be reached, or takes no events."""
+    """EventBridge can't be reached or refuses events."""
 
 
 class InvalidInputError(QuizSessionsError):
-    """Something in the request can't be accepted as it is; the text says what to change."""
+    """The request contains something that can't be accepted; the message says what to change."""
 
 
 class ContentTooLargeError(QuizSessionsError):
-    """An answer, or the session with it, would pass a limit in bytes; nothing was stored."""
+    """An answer, or the session with it, would exceed a size limit in bytes; nothing was stored."""
 
 
 class IdempotencyKeyReusedError(QuizSessionsError):
@@ -42,14 +42,18 @@ class IdempotencyKeyReusedError(QuizSessionsError):
 
 
 class SessionNotFoundError(QuizSessionsError):
-    """No attempt has this id."""
+    """No attempt has this id, or it belongs to a user whose attempts the caller may not see."""
 
     def __init__(self) -> None:
         super().__init__("No session has this id.")
 
 
 class SessionExpiredError(QuizSessionsError):
-    """The request came after the session's deadline. Its answers are kept, and do not count."""
+    """The request came after the session's end (deadline and grace).
+
+    Answers received after the end do not count. They are recorded as late answers, unless PostgreSQL can't be
+    reached.
+    """
 
     def __init__(self) -> None:
         super().__init__("The session's time is over; its answers up to the deadline are kept.")
@@ -68,11 +72,11 @@ class SessionClosedError(QuizSessionsError):
 
 
 class VersionConflictError(QuizSessionsError):
-    """The session has changed since the version that the caller knows.
+    """The caller named a version that is not the session's current one.
 
     Attributes:
         session: the session as it is now.
-        changed_questions: the questions committed after the caller's version.
+        changed_questions: the questions whose answers were committed after the caller's version.
     """
 
     def __init__(self, session: Session, changed_questions: Sequence[str]) -> None:
@@ -82,46 +86,46 @@ class VersionConflictError(QuizSessionsError):
 
 
 class BusyError(QuizSessionsError):
-    """Others held the session's row for too long; the same request may succeed at once."""
+    """The session's row, or a connection, was not free in time; retrying at once may succeed."""
 
     def __init__(self) -> None:
         super().__init__("The session is busy. Try again.")
 
 
 class DatabaseUnavailableError(QuizSessionsError):
-    """PostgreSQL can't be reached, or did not answer in time."""
+    """PostgreSQL can't be reached or did not answer in time."""
 
     def __init__(self) -> None:
         super().__init__("The database can't be reached. Try again.")
 
 
 class StatementFailedError(DatabaseUnavailableError):
-    """PostgreSQL has trouble of its own with this statement, and may well serve others."""
+    """PostgreSQL failed to carry out this statement, but may still serve others."""
 
 
 class CacheUnavailableError(QuizSessionsError):
-    """Valkey can't be reached, did not answer in time or takes no writes."""
+    """Valkey can't be reached, did not answer in time or accepts no writes."""
 
     def __init__(self) -> None:
         super().__init__("The cache can't be reached. Try again.")
 
 
 class PoisonedError(QuizSessionsError):
-    """The database refused a session's data itself; sending it again will not help."""
+    """PostgreSQL refused the data of a session; sending it again will not help."""
 
     def __init__(self) -> None:
         super().__init__("The database refuses this data.")
 
 
 class StartRefusedError(QuizSessionsError):
-    """The quiz's rules do not allow this start; each reason is a class of its own."""
+    """The rules of the quiz do not allow this start; each subclass is one reason."""
 
 
 class QuizNotOpenError(StartRefusedError):
-    """The quiz can't be started yet.
+    """The quiz has not opened yet.
 
     Attributes:
-        opens_at: from when on it can.
+        opens_at: when it opens.
     """
 
     def __init__(self, opens_at: datetime | None) -> None:
@@ -130,10 +134,10 @@ class QuizNotOpenError(StartRefusedError):
 
 
 class QuizClosedError(StartRefusedError):
-    """The quiz can't be started, or an attempt at it reopened, any more.
+    """The quiz has closed: it can't be started, and its attempts can't be reopened.
 
     Attributes:
-        closes_at: until when it could.
+        closes_at: when it closed.
     """
 
     def __init__(self, closes_at: datetime | None) -> None:
@@ -149,10 +153,10 @@ class AttemptsExhaustedError(StartRefusedError):
 
 
 class ActiveAttemptError(StartRefusedError):
-    """The quiz allows one open attempt at a time, and there is one.
+    """The quiz allows one open attempt at a time, and the user has one.
 
     Attributes:
-        session_id: of the open attempt; None where it is not known.
+        session_id: the open attempt; None where it is not known.
     """
 
     def __init__(self, session_id: UUID | None) -> None:
@@ -161,7 +165,7 @@ class ActiveAttemptError(StartRefusedError):
 
 
 class DeadlineMovedError(QuizSessionsError):
-    """The session was to be handed in because its time was over, and it is not.
+    """The client wanted to complete the session at its deadline, but the deadline has moved to a later time.
 
     Attributes:
         session: the session as it is now.
@@ -173,78 +177,68 @@ class DeadlineMovedError(QuizSessionsError):
 
 
 class SessionOpenError(QuizSessionsError):
-    """What was asked for needs a session that has ended."""
+    """The request needs a session that has ended."""
 
     def __init__(self) -> None:
         super().__init__("The session is still open; this can be done once it has ended.")
 
 
 class SessionStateError(QuizSessionsError):
-    """What was asked for needs another state of the session; the text says what to do instead."""
+    """The session is in the wrong state for this request; the message says what to do instead."""
 
 
 class QuizNotFoundError(QuizSessionsError):
-    """No quiz is registered under this id."""
-
     def __init__(self) -> None:
         super().__init__("No quiz is registered under this id.")
 
 
 class QuizInUseError(QuizSessionsError):
-    """Students are taking the quiz."""
+    """The quiz can't be deleted while attempts at it are open."""
 
     def __init__(self) -> None:
         super().__init__("Attempts at this quiz are open. Delete it when they have ended.")
 
 
 class AccommodationNotFoundError(QuizSessionsError):
-    """The user has no extra time for this quiz."""
-
     def __init__(self) -> None:
         super().__init__("The user has no extra time for this quiz.")
 
 
 class LateAnswerNotFoundError(QuizSessionsError):
-    """The session has no such late answer."""
-
     def __init__(self) -> None:
         super().__init__("The session has no late answer of this number.")
 
 
 class VersionNotFoundError(QuizSessionsError):
-    """The session has not reached this version."""
+    """The session has no such version: it has not reached it yet, or nothing is recorded for it."""
 
     def __init__(self) -> None:
         super().__init__("The session has no such version.")
 
 
 class AuditLogDamagedError(QuizSessionsError):
-    """The audit log was changed in the database, and can't be replayed any more."""
+    """The audit log was tampered with in the database and can't be replayed."""
 
     def __init__(self) -> None:
         super().__init__("The history of this session was damaged; /sessions/{id}/verify says where.")
 
 
 class GradedByKeyError(QuizSessionsError):
-    """The quiz has an answer key, which alone sets its scores."""
+    """A score can't be set by hand because the quiz has an answer key."""
 
     def __init__(self) -> None:
         super().__init__("The quiz has an answer key. Correct the key and regrade instead.")
 
 
 class ResultsHiddenError(QuizSessionsError):
-    """The quiz does not show its results, or not yet."""
-
     def __init__(self) -> None:
         super().__init__("The quiz does not show its results, or not yet.")
 
 
 class UnauthenticatedError(QuizSessionsError):
-    """The request carries no verified token."""
-
     def __init__(self) -> None:
         super().__init__("Send a token: Authorization: Bearer …")
 
 
 class ForbiddenError(QuizSessionsError):
-    """The caller's token does not allow this; the text names the scope that would."""
+    """The caller's token does not allow this request."""

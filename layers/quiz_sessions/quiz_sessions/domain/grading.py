@@ -1,7 +1,7 @@
-"""How answers become a score, pure: what a question may say, when an answer is right, what it earns.
+"""Grading: what a question may contain, when an answer is right, and how many points it earns.
 
-Two JSON values are equal here when they are the same value: numbers by the number that is written, so 1 is
-1.0 and 1e23 is 10 to the 23rd; true is not 1; objects whatever the order of their members.
+JSON values are compared by value. Numbers compare by their decimal notation, so 1 equals 1.0 and 1e23 equals
+10^23; true does not equal 1; the order of an object's members does not matter.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ SCORE_DECIMALS = 6
 
 _FIELDS = frozenset({"points", "grading", "key", "tolerance", "partial"})
 
-# Each part can match in one way only: an answer of 64 KiB that almost is a number must not take a second.
+# Unambiguous, so it never backtracks: a 64 KiB answer that almost is a number must not take a second.
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:[eE]([+-]?)([0-9]+))?")
 
-# From the 4300 digits that an integer may have down to 5e-324 nothing is rounded.
+# Enough digits to round nothing, from an integer of 4300 digits down to 5e-324.
 _EXACT = Context(prec=5000)
 
-# A text's normal form has at least a quarter of its characters: none is composed of more than 4.
+# NFKC composes at most 4 characters into one, so a text keeps at least a quarter of its length.
 _NORMALISED_SHRINKS_BY = 4
 
 
@@ -46,14 +46,14 @@ class GradingMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a right answer is and what it earns.
+    """What the right answer to a question is, and how many points it earns.
 
     Attributes:
         points: what a right answer earns, from 0 to 1,000,000.
-        grading: None where no key can tell, as for an essay; such a question is in no score.
-        key: the right answer, as `grading` reads it; None without grading.
-        tolerance: how far from a numeric key an answer may be, that far included.
-        partial: whether a part of the answer earns a part of the points.
+        grading: None if no key can grade it, as for an essay; such a question is left out of the score.
+        key: the right answer, in the form that `grading` expects; None without `grading`.
+        tolerance: the largest accepted distance from a numeric key, inclusive.
+        partial: whether a partly right answer earns a share of the points.
     """
 
     points: float
@@ -68,7 +68,7 @@ class QuestionResult:
     """What one question earned.
 
     Attributes:
-        points: earned, not rounded; 0 for a question that is not graded by key.
+        points: what the answer earned, not rounded; 0 for a question that is not graded by key.
         max_points: what a right answer earns; 0 for a question that is not graded by key.
         correct: whether the answer is right as a whole; None for a question that is not graded by key.
     """
@@ -84,8 +84,8 @@ class Grade:
 
     Attributes:
         score: the sum of the points earned, rounded to 6 decimals; from 0 to `max_score`.
-        max_score: the sum of the points that the questions graded by key can earn, rounded likewise.
-        results: every question's own, also of those not graded by key.
+        max_score: the sum of the points that questions graded by key can earn, rounded likewise.
+        results: the result of every question, including those not graded by key.
     """
 
     score: float
@@ -93,21 +93,21 @@ class Grade:
     results: dict[str, QuestionResult]
 
 
-# What a question may say
+# Parsing questions
 
 
 def parse_questions(raw: Mapping[str, Any]) -> dict[str, Question]:
-    """The questions of their JSON form, by id.
+    """Parse questions from their JSON form, by id.
 
-    A question is an object of `points` (1 where absent), `grading`, `key`, `tolerance` (0 where absent;
-    numeric alone has it) and `partial` (false where absent; set has it, and exact whose key is an object or
-    a list that is not empty). Without `grading` there are only points.
+    A question is an object of `points` (default 1), `grading`, `key`, `tolerance` (default 0; only with
+    numeric) and `partial` (default false; only with set, or with exact where the key is an object or a list
+    that is not empty). Without `grading`, only `points` is allowed.
 
     Raises:
-        InvalidInputError: too many questions, or one that can't be graded as it is; the text names it, says
-            what to change and does not repeat the key.
-        ContentTooLargeError: a key is larger than an answer can be, or all questions together, as PostgreSQL
-            writes them, than a session's answers.
+        InvalidInputError: there are too many questions, or one can't be graded as given; the message names it
+            and says what to change, without quoting the key.
+        ContentTooLargeError: a key is larger than an answer may be, or all questions together, as PostgreSQL
+            writes them, are larger than a session's answers may be.
     """
     if len(raw) > MAX_QUESTIONS:
         raise InvalidInputError(f"There are at most {MAX_QUESTIONS} questions.")
@@ -126,7 +126,7 @@ def parse_questions(raw: Mapping[str, Any]) -> dict[str, Question]:
 
 
 def to_json(question: Question) -> dict[str, Any]:
-    """The JSON form that `parse_questions` reads back as the same question."""
+    """The JSON form, which `parse_questions` reads back as the same question."""
     form: dict[str, Any] = {"points": question.points}
     if question.grading is not None:
         form |= {"grading": question.grading.value, "key": question.key}
@@ -181,7 +181,7 @@ def _tolerance(grading: GradingMethod, fields: Mapping[str, Any]) -> float:
         raise InvalidInputError("tolerance is for numeric alone; leave it out.")
     if not _is_number(tolerance) or not 0 <= tolerance <= sys.float_info.max:
         raise InvalidInputError("tolerance is a finite number of at least 0.")
-    # As it is: a whole number above 2^53 would lose digits as a float.
+    # Not converted: an integer above 2^53 would lose digits as a float.
     return tolerance
 
 
@@ -204,26 +204,27 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-# What an answer earns
+# Grading answers
 
 
 def grade(questions: Mapping[str, Question], answers: Mapping[str, Any]) -> Grade | None:
-    """What `answers` earn, by the rule of each question; None where no question is graded by key.
+    """Grade `answers`; None if no question is graded by key.
 
-    A question without an answer earns nothing and is wrong; null is an answer. Answers to other questions
-    count for nothing. Every JSON value can be graded.
+    A question without an answer earns nothing and is wrong; null is an answer. Answers to unknown questions
+    are ignored. Every JSON value can be graded.
 
     exact: the answer equals the key. Partial: each member of an object, or position of a list, that equals
-        the key's earns 1/len(key) of the points. What the key does not have earns nothing and costs nothing,
-        but the answer is not correct then. An answer of another type earns nothing.
-    set: the answer's values are the key's, in any order and as often as one likes; an answer that is no list
-        is a list of one. Partial: max(0, right - wrong) / len(key) of the points, as in "Partial credit
-        with penalty" of Canvas's instructor guide to multiple-answer questions; Moodle's too make a negative
-        total 0.
+        the key's earns 1/len(key) of the points. Members that the key does not have earn and cost nothing,
+        but make the answer incorrect. An answer of another type earns nothing.
+    set: the answer has the same values as the key, in any order, repetitions ignored; an answer that is not a
+        list is treated as a list of one. Partial: max(0, right - wrong) / len(key) of the points, as in
+        "Partial credit with penalty" of Canvas's instructor guide to multiple-answer questions; Moodle's
+        multiple-answer questions also turn a negative total into 0.
     numeric: the answer is at most `tolerance` from the key, in exact decimal arithmetic. It is a number, or a
-        string of one in ASCII digits: "3.14", " 1e-3 ", "+2", "5.", ".5"; not "1,5", "1_000", "0x1F", "inf".
-    text: the answer is a string that equals the key, or one of its strings, once both have been normalised by
-        NFKC, case folding (Unicode 3.13, D146) and white space, of which one space is kept between words.
+        string that holds one in ASCII digits: "3.14", " 1e-3 ", "+2", "5.", ".5"; not "1,5", "1_000", "0x1F",
+        "inf".
+    text: the answer is a string that equals the key, or one of its strings, after both have been normalised:
+        NFKC, case folding (Unicode 3.13, D146), and runs of white space reduced to one space.
     """
     results = {
         name: _result(question, name in answers, answers.get(name)) for name, question in questions.items()
@@ -261,7 +262,7 @@ def _is_correct(question: Question, answer: Any) -> bool:
 
 
 def _part(question: Question, answer: Any) -> float:
-    """The share of the points, from 0 to 1, for a partly right answer to a `partial` question."""
+    """The share of the points, from 0 to 1, that a wrong answer to a `partial` question earns."""
     key = question.key
     if question.grading is GradingMethod.SET:
         right = _as_set(key)
@@ -281,9 +282,10 @@ def _as_set(value: Any) -> frozenset[Hashable]:
 
 
 def _canonical(value: Any) -> Hashable:
-    """Hashable and the same for two values exactly when they are the same JSON value.
+    """A hashable form, equal for two values exactly when they are the same JSON value.
 
-    It is flat, each container told by what it holds: nothing recurses, however deep the value is.
+    It is a flat sequence in which each container is followed by its contents, so that no depth of nesting can
+    exhaust the stack.
     """
     tokens: list[tuple[str, Any]] = []
     pending = [value]
@@ -297,7 +299,7 @@ def _canonical(value: Any) -> Hashable:
             tokens.append(("list", len(item)))
             pending.extend(item)
         elif isinstance(item, bool):
-            # To Python true is 1.
+            # In Python, True == 1.
             tokens.append(("bool", item))
         else:
             tokens.append(("scalar", _exactly(item) if isinstance(item, float) else item))
@@ -305,8 +307,8 @@ def _canonical(value: Any) -> Hashable:
 
 
 def _exactly(number: int | float) -> Decimal:
-    # A float is the number that is written for it, not the binary fraction next to it: PostgreSQL gives 1e23
-    # back as the integer, and the same answer may be graded before and after.
+    # A float stands for its decimal notation, not for its exact binary value: PostgreSQL returns 1e23 as an
+    # integer, and an answer may be graded both before and after it was stored.
     return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
 
 
@@ -315,7 +317,8 @@ def _is_near(answer: Any, key: int | float, tolerance: int | float) -> bool:
     if number is None:
         return False
     middle, reach = _exactly(key), _exactly(tolerance)
-    # Decimals compare without being written out, so an exponent may be as large as it likes; a difference is.
+    # Compare with the bounds: Decimals compare without being written out, while a difference of two numbers
+    # would be written out to as many digits as a huge exponent demands.
     return _EXACT.subtract(middle, reach) <= number <= _EXACT.add(middle, reach)
 
 
@@ -326,7 +329,8 @@ def _read_number(answer: Any) -> Decimal | None:
     if match is None:
         return None
     coefficient, sign, exponent = match.groups(default="")
-    # Beyond what Decimal takes. With at most 64 Ki digits before it, 10^999999999 is as far from any key.
+    # Decimal accepts no larger exponent. With at most 64 Ki digits before it, 10^999999999 is just as far
+    # from every key.
     if len(exponent.lstrip("0")) > 9:
         exponent = "9" * 9
     return Decimal(f"{coefficient}e{sign}{exponent or 0}")
@@ -337,13 +341,13 @@ def _is_accepted(answer: Any, key: str | list[str]) -> bool:
         return False
     accepted = {_normalise(text) for text in (key if isinstance(key, list) else [key])}
     words = " ".join(answer.split())
-    # NFKC takes the square of the length for some texts: seconds for 64 KiB that can't be right anyway.
+    # NFKC is quadratic for some texts: it would take seconds for 64 KiB that can't be right anyway.
     if len(words) > _NORMALISED_SHRINKS_BY * max(map(len, accepted)):
         return False
     return _normalise(words) in accepted
 
 
 def _normalise(text: str) -> str:
-    # Folding takes some characters apart that were composed, so they are composed again.
+    # Case folding decomposes some characters, so normalise again.
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(folded.split())

@@ -1,4 +1,4 @@
-"""JSON: its values, its text, and records written in it."""
+"""JSON values, and their serialisation."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from uuid import UUID
 from .timestamps import iso
 
 Json: TypeAlias = Any
-"""A JSON value: null, a boolean, a number, a string, a list or an object of such values.
+"""A JSON value: null, a boolean, a number, a string, or a list or object of such values.
 
-Untyped, for what callers send is checked by `validation` and not by the type checker.
+It is untyped because `validation`, not the type checker, checks what callers send.
 """
 
 
 def dump_json(value: Json) -> str:
-    """Compact JSON; characters outside ASCII stand for themselves.
+    """Serialise as compact JSON, without escaping characters outside ASCII.
 
-    Raises ValueError for NaN and the infinities.
+    Raises:
+        ValueError: the value contains NaN or an infinity.
     """
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def dump_record(value: object) -> str:
-    """As `dump_json`, also for records: dataclasses as objects, datetimes in ISO 8601, UUIDs as strings."""
+    """Like `dump_json`, with dataclasses as objects, datetimes in ISO 8601 and UUIDs as strings."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_json_form)
 
 
 def to_json_object(record: object, names: Iterable[str]) -> dict[str, Json]:
-    """The named fields of a record, with JSON values only."""
+    """The named fields of a record as JSON values."""
     values = ((name, getattr(record, name)) for name in names)
-    return {name: _json_form(value) if type(value) in _OURS else value for name, value in values}
+    return {name: _json_form(value) if type(value) in _CONVERTED else value for name, value in values}
 
 
-_OURS = frozenset({datetime, UUID})
+_CONVERTED = frozenset({datetime, UUID})
 
 
 def _json_form(value: Any) -> Json:
@@ -53,5 +54,5 @@ def _json_form(value: Any) -> Json:
 
 @cache
 def shown_fields(record: Any) -> tuple[str, ...]:
-    """The names of a dataclass's fields, without those that its metadata excludes."""
+    """The names of a dataclass's fields, except those that its metadata excludes."""
     return tuple(each.name for each in fields(record) if not each.metadata.get("exclude"))

@@ -1,4 +1,4 @@
-"""What became of a request: the decisions that statements take about rows."""
+"""The outcomes of statements: what each decided about a row, and the row."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .quizzes import Quiz
 
 
 class StartOutcome(StrEnum):
-    """What a start came to."""
+    """The decision that a statement took about a start."""
 
     CREATED = "created"
     REPLAYED = "replayed"
-    """The attempt of this Idempotency-Key."""
+    """This Idempotency-Key started the attempt before."""
     RESUMED = "resumed"
     ACTIVE = "active"
-    """Refused: an attempt is open."""
+    """Refused, because the user has an open attempt."""
     OVERDUE = "overdue"
-    """The open attempt's time is over, and its row does not say so yet."""
+    """The user's open attempt is overdue and has to be expired first."""
     EXHAUSTED = "exhausted"
     NOT_OPEN = "not_open"
     QUIZ_CLOSED = "quiz_closed"
@@ -32,11 +32,11 @@ class StartOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A start as PostgreSQL judged it.
+    """The result of a start.
 
     Attributes:
-        attempt: the one that was created or found; None where there is none.
-        opens_at, closes_at: of the quiz.
+        attempt: the attempt that was created or found; None if there is none.
+        opens_at, closes_at: those of the quiz.
     """
 
     outcome: StartOutcome
@@ -50,27 +50,27 @@ class WriteOutcome(StrEnum):
 
     WRITTEN = "written"
     REPEATED = "repeated"
-    """It had been done before; nothing was changed."""
+    """The same write was made before; nothing was changed."""
     CONFLICT = "conflict"
     CLOSED = "closed"
     OVERDUE = "overdue"
-    """The deadline and the grace have passed, whether or not the row says so yet."""
+    """The write came after the deadline and the grace, whether or not the row is expired already."""
     EXTENDED = "extended"
-    """The deadline lies later than the caller knows."""
+    """The deadline is later than the one that the client knows."""
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What a write, a completion or an abandonment came to, and the attempt as it is now."""
+    """The result of a write, a completion or an abandonment, with the attempt as it is now."""
 
     outcome: WriteOutcome
     attempt: Attempt
 
 
 class Settlement(StrEnum):
-    """What settling a session's drafts did to its row; also the type of the event."""
+    """What settling did to a row; except for UNCHANGED, also the type of the audit event."""
 
     MERGED = "merged"
     EXPIRED = "expired"
@@ -81,10 +81,10 @@ class Settlement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """One session after its drafts were settled.
+    """A session that was settled.
 
     Attributes:
-        late: the questions whose draft came after the end and is kept as a late_answer event by now.
+        late: the questions whose draft came after the end and has been recorded in a late_answer event.
     """
 
     attempt: Attempt
@@ -97,22 +97,22 @@ class ActionOutcome(StrEnum):
 
     CHANGED = "changed"
     REPEATED = "repeated"
-    """It had been made before; nothing was changed."""
+    """The same action was taken before; nothing was changed."""
     OPEN = "open"
     CLOSED = "closed"
     """The attempt is completed or abandoned."""
     EXPIRED = "expired"
-    """The attempt's time is over, whether or not the row says so yet."""
+    """The attempt has expired, or is overdue and about to."""
     QUIZ_CLOSED = "quiz_closed"
     ACTIVE = "active"
-    """The quiz allows one open attempt, and there is another one."""
+    """The quiz allows one open attempt at a time, and the user has another one."""
     GRADED_BY_KEY = "graded_by_key"
     NO_LATE_ANSWER = "no_late_answer"
 
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What a staff action came to, and the attempt as it is now."""
+    """The result of a staff action, with the attempt as it is now."""
 
     outcome: ActionOutcome
     attempt: Attempt
@@ -120,11 +120,11 @@ class ActionResult:
 
 @dataclass(frozen=True, slots=True)
 class QuizWrite:
-    """What registering or changing a quiz did.
+    """The result of registering or changing a quiz.
 
     Attributes:
-        created: whether it was not registered before.
-        rescheduled: the open attempts whose deadline follows the new rules.
+        created: whether the quiz is new.
+        rescheduled: the open attempts that the new rules changed.
     """
 
     quiz: Quiz
@@ -133,7 +133,7 @@ class QuizWrite:
 
 
 class QuizDeletion(StrEnum):
-    """What forgetting a quiz came to."""
+    """The decision that a statement took about deleting a quiz."""
 
     DELETED = "deleted"
     IN_USE = "in_use"
@@ -142,10 +142,11 @@ class QuizDeletion(StrEnum):
 
 
 class Unmoved(NamedTuple):
-    """Attempts whose deadline an extension did not move, for one reason.
+    """Attempts whose deadline an extension did not move, all for the same reason.
 
     Attributes:
-        session_ids: of the first thousand of them.
+        number: how many there are.
+        session_ids: the first thousand of them.
     """
 
     number: int
@@ -154,11 +155,11 @@ class Unmoved(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CohortExtension:
-    """What an extension of a whole quiz did.
+    """The result of extending all open attempts at a quiz.
 
     Attributes:
-        changed: attempts whose deadline moved.
-        unchanged: reason -> attempts whose deadline did not move.
+        changed: the attempts whose deadline moved.
+        unchanged: reason -> the attempts whose deadline did not move.
     """
 
     changed: list[UUID]
@@ -167,12 +168,12 @@ class CohortExtension:
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer:
-    """Answers that came too late, kept uncounted.
+    """A late_answer event: answers that came after the end and do not count unless staff accept them.
 
     Attributes:
-        event: its number within the session.
+        event: the revision of the event.
         answers: question -> {"answer", "at"}.
-        accepted: whether they count by now.
+        accepted: whether staff have accepted them.
     """
 
     event: int
@@ -182,12 +183,12 @@ class LateAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GradeUpdate:
-    """A score to be saved.
+    """A score to save.
 
     Attributes:
-        attempt: as it was graded; a row that has changed since keeps its score.
+        attempt: the attempt as it was graded; if its row has changed since, the score is not saved.
         grade: None where the quiz has no answer key.
-        quiz_revision: None where the quiz is not registered any more.
+        quiz_revision: the revision of the quiz that graded it; None if the quiz is no longer registered.
     """
 
     attempt: Attempt
@@ -199,7 +200,7 @@ class GradeUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Regrade:
-    """What a regrade did."""
+    """The result of a regrade."""
 
     regraded: int = field(metadata={"description": "Attempts graded with the quiz's present key."})
     changed: int = field(metadata={"description": "Of those, the scores that are other ones now."})

@@ -1,4 +1,4 @@
-"""What a quiz demands of its attempts, and the extra time that some users have."""
+"""The rules of a quiz, and the extra time that some users have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .timestamps import Micros, to_micros
 
 
 class WhenActive(StrEnum):
-    """What a start does while an attempt of the same user at the same quiz is open."""
+    """What a start does while the user has an open attempt at the quiz."""
 
     NEW = "new"
     RESUME = "resume"
@@ -20,7 +20,7 @@ class WhenActive(StrEnum):
 
 
 class ShowResults(StrEnum):
-    """From when on a student sees results."""
+    """When a student may see results."""
 
     AFTER_END = "after_end"
     AFTER_CLOSE = "after_close"
@@ -29,14 +29,15 @@ class ShowResults(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuizRules:
-    """What a quiz's owner decides.
+    """The rules that the author of a quiz sets.
 
     Attributes:
         time_limit_seconds: None for the service's default.
         grace_seconds: how long after the deadline answers are still accepted, marked as late.
-        opens_at, closes_at: starts are allowed from the one, before the other; no attempt lasts longer.
-        max_attempts: of one user; None for any number.
-        questions: how each is graded, with the answer key.
+        opens_at, closes_at: starts are allowed from opens_at on and before closes_at; no deadline is after
+            closes_at.
+        max_attempts: how many attempts a user has; None for any number.
+        questions: how each question is graded, with its answer key.
     """
 
     time_limit_seconds: int | None = None
@@ -64,7 +65,7 @@ class Quiz:
     """A registered quiz.
 
     Attributes:
-        revision: +1 with every change; a score remembers by which one it was graded.
+        revision: incremented by every change; a score records the revision by which it was graded.
     """
 
     quiz_id: str
@@ -75,10 +76,10 @@ class Quiz:
 
 @dataclass(frozen=True, slots=True)
 class Accommodation:
-    """Extra time of one user for one quiz, whenever it is started.
+    """Extra time that a user has for a quiz, whenever they start it.
 
     Attributes:
-        granted_by: the caller's subject; None where callers are not known.
+        granted_by: the subject of the caller; None if callers are not authenticated.
     """
 
     user_id: str
@@ -91,11 +92,11 @@ class Accommodation:
 
 @dataclass(frozen=True, slots=True)
 class StaffAction:
-    """Who acts on an attempt, when, and why.
+    """Who acts on an attempt or a quiz, when, and why.
 
     Attributes:
-        by: the caller's subject; None where callers are not known.
-        key: makes a repetition known, as an Idempotency-Key does.
+        by: the subject of the caller; None if callers are not authenticated.
+        key: identifies the action, so that a repetition is recognised, as an Idempotency-Key does.
     """
 
     at: Micros

@@ -1,4 +1,4 @@
-"""An attempt as its audit log has it: pure, and so a second opinion on what the row says."""
+"""Replay: computes an attempt from its audit log alone, to check its row against."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNRECORDED: Final = frozenset(
         "needs_grading",
     }
 )
-"""Fields of an attempt that its audit log does not record; a new field is recorded unless it stands here."""
+"""Fields that the audit log does not record; any other field of `Attempt` is compared with it."""
 COMPARED: Final = tuple(name for name in FIELDS if name not in UNRECORDED)
 
 _STATUS_AFTER: Final = {
@@ -47,7 +47,7 @@ _BY_RULE: Final = frozenset(
         "ended_at",
     }
 )
-"""What follows from an event by a rule below; every other recorded field an event has under its own name."""
+"""Fields that `_apply` derives from an event; an event carries every other recorded field under its name."""
 _NAMED: Final = frozenset(COMPARED) - _BY_RULE
 _NUMBERS: Final = frozenset(each.name for each in fields(Attempt) if str(each.type).startswith("float"))
 _BEFORE: Final[Mapping[str, Any]] = {
@@ -55,16 +55,16 @@ _BEFORE: Final[Mapping[str, Any]] = {
     for each in fields(Attempt)
     if each.name in COMPARED and each.default is not MISSING
 }
-"""The recorded fields as they are before the first event."""
+"""The recorded fields before the first event."""
 
 
 def replay(attempt: Attempt, events: Iterable[AuditEvent]) -> Attempt:
-    """`attempt` as it was after the last of `events`, which begin with the attempt's first.
+    """`attempt` as it was after the last of `events`, which must begin with the attempt's first.
 
-    What is not recorded stays as it is in `attempt`.
+    Fields that no event determines keep their value in `attempt`.
 
     Raises:
-        AuditLogDamagedError: an event that was changed makes no sense.
+        AuditLogDamagedError: an event was changed so that it makes no sense.
     """
     try:
         state = replace(attempt, answers={}, **_BEFORE)
@@ -112,12 +112,12 @@ def _value(name: str, value: Json) -> Any:
         return None
     if name in MOMENTS:
         return datetime.fromisoformat(value)
-    # A large score comes back from JSON as an integer of its digits, which the float is not exactly.
+    # PostgreSQL returns a large score as an integer of its decimal digits, which is not exactly the float.
     return float(value) if name in _NUMBERS else value
 
 
 def differences(attempt: Attempt, events: Iterable[AuditEvent]) -> list[str]:
-    """The names of what the row of `attempt` says otherwise than its audit log."""
+    """The recorded fields in which the row `attempt` differs from its audit log."""
     try:
         recorded = replay(attempt, events)
     except AuditLogDamagedError:
@@ -126,7 +126,8 @@ def differences(attempt: Attempt, events: Iterable[AuditEvent]) -> list[str]:
 
 
 def _same(one: object, other: object) -> bool:
-    # Of answers also how a number is written: the audit log has them as they came. Elsewhere 1 is 1.0.
+    # In answers even the notation of a number must agree, as the audit log has them as received. Elsewhere 1
+    # is 1.0.
     if isinstance(one, dict):
         return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     return one == other

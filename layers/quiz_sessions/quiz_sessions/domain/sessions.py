@@ -16,11 +16,11 @@ from .timestamps import Micros
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session. Its fields, but for the last two, are what the API replies, in this order.
+    """A session. Its fields, except for the last two, are what the API replies, in this order.
 
     Attributes:
-        replayed: this start repeated an earlier one.
-        resumed: this start found an open attempt.
+        replayed: an earlier start with the same Idempotency-Key created it.
+        resumed: the start returned the user's open attempt.
     """
 
     id: UUID
@@ -56,7 +56,7 @@ class Session:
     resumed: bool = field(default=False, compare=False, metadata={"exclude": True})
 
     def to_dict(self) -> dict[str, Json]:
-        """What the API replies, with JSON values only."""
+        """The fields that the API replies, as JSON values."""
         return to_json_object(self, SHOWN)
 
 
@@ -66,9 +66,9 @@ _AS_STORED: Final = tuple(name for name in SHOWN if name in FIELDS and name not 
 
 
 def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
-    """What a caller sees of `attempt` at `at`: its drafts over its answers, its clock at that moment.
+    """What a caller sees of `attempt` at `at`.
 
-    An attempt whose deadline has passed is shown as expired, also before its row says so.
+    An overdue attempt is shown as expired, even before its row is.
     """
     buffered = counting(attempt, drafts)
     latest = max((drafts.answers[question].at for question in buffered), default=0)

@@ -1,4 +1,4 @@
-"""Moments: whole microseconds since 1970-01-01 UTC (`Micros`), aware UTC datetimes, and ISO 8601."""
+"""Moments in time: `Micros` (whole microseconds since 1970-01-01 UTC), aware UTC datetimes, and ISO 8601."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def from_micros(at: Micros) -> datetime:
 
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with a Z."""
-    # PostgreSQL hands out times in the server's time zone, which is not ours to choose.
+    # PostgreSQL returns times in its server's time zone, which this service does not control.
     return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

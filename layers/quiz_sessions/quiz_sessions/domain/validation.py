@@ -1,4 +1,4 @@
-"""What may be stored: ids, counts, texts, answers, and their limits."""
+"""Validation: which ids, numbers, texts and answers may be stored, and their limits."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ MAX_ID_CHARACTERS = 128
 MAX_DEPTH = 100
 MAX_INTEGER = 2**31 - 1
 MAX_INTEGER_DIGITS = 4300
-"""Python's own bound for reading an integer back (sys.set_int_max_str_digits)."""
+"""Python refuses to parse longer integers (sys.set_int_max_str_digits)."""
 
 _EXPONENT = re.compile(r"[0-9]e[+-]?[0-9]")
 
 
 def session_key(session_id: str | UUID) -> UUID:
-    """The session's id as a UUID.
+    """Parse a session id.
 
     Raises:
-        InvalidInputError: it is none.
+        InvalidInputError: it is not a UUID.
     """
     if isinstance(session_id, UUID):
         return session_id
@@ -39,7 +39,7 @@ def session_key(session_id: str | UUID) -> UUID:
 
 
 def question_key(question_id: int | str) -> str:
-    """The key of a question in `answers`: an integer is written in decimal.
+    """The key of a question in `answers`; an integer is written in decimal.
 
     Raises:
         InvalidInputError: it is neither an integer from 0 to 2^31-1 nor 1 to 128 characters.
@@ -52,7 +52,7 @@ def question_key(question_id: int | str) -> str:
 
 
 def check_id(name: str, value: object) -> str:
-    """`value` itself, when it can be an id.
+    """Return `value` if it can be an id.
 
     Raises:
         InvalidInputError: it is not 1 to 128 characters that PostgreSQL can store.
@@ -64,20 +64,20 @@ def check_id(name: str, value: object) -> str:
 
 
 def check_count(name: str, value: int | None, maximum: int = MAX_INTEGER) -> None:
-    """Refuse a number that can't be a version or a current_question; None is none.
+    """Refuse a number that is out of range; None is accepted.
 
     Raises:
-        InvalidInputError: it is not an integer from 0 to `maximum`.
+        InvalidInputError: `value` is not an integer from 0 to `maximum`.
     """
     if value is not None and (isinstance(value, bool) or not 0 <= value <= maximum):
         raise InvalidInputError(f"{name} is an integer from 0 to {maximum}.")
 
 
 def check_text(name: str, value: str) -> None:
-    """Refuse what neither jsonb nor UTF-8 can hold.
+    """Refuse text that jsonb or UTF-8 can't hold.
 
     Raises:
-        InvalidInputError: a NUL character or a lone surrogate is in `value`.
+        InvalidInputError: `value` contains a NUL character or a lone surrogate.
     """
     if "\x00" in value:
         raise InvalidInputError(f"{name} has a NUL character, which can't be stored.")
@@ -86,11 +86,11 @@ def check_text(name: str, value: str) -> None:
 
 
 def check_answers(answers: Mapping[str, Json]) -> None:
-    """Refuse answers that can't be kept by value or are too large on their own.
+    """Refuse answers that PostgreSQL can't store unchanged, or that exceed a limit by themselves.
 
     Raises:
-        InvalidInputError: no answer, too many, or one that is no JSON value PostgreSQL can hold.
-        ContentTooLargeError: an answer is over 64 KiB as compact UTF-8 JSON.
+        InvalidInputError: there are no answers or too many, or PostgreSQL can't hold one as JSON.
+        ContentTooLargeError: an answer has more than 64 KiB as compact UTF-8 JSON.
     """
     if not answers:
         raise InvalidInputError("Send at least one answer.")
@@ -107,12 +107,12 @@ def check_answers(answers: Mapping[str, Json]) -> None:
 
 
 def check_json_value(value: Json) -> None:
-    """Refuse what is no JSON value or does not survive being stored.
+    """Refuse what is not a JSON value or would be changed by storing it.
 
     Raises:
-        InvalidInputError: a NUL character, a lone surrogate, a number that is not finite or too long,
-            a nesting deeper than 100, or a type that JSON does not have.
-        ContentTooLargeError: it holds more values than an answer has bytes.
+        InvalidInputError: it contains a NUL character, a lone surrogate, a number that is not finite or has
+            too many digits, nesting deeper than 100, or a type that JSON does not have.
+        ContentTooLargeError: it has more members and items than an answer may have bytes.
     """
     pending = [(value, 0)]
     found = 1
@@ -123,7 +123,8 @@ def check_json_value(value: Json) -> None:
             continue
         if depth == MAX_DEPTH:
             raise InvalidInputError(f"An answer is nested deeper than {MAX_DEPTH}.")
-        # The size is measured behind this; a million empty lists would take seconds until then.
+        # The caller measures the size only after this loop, which would take seconds for a million empty
+        # lists.
         found += len(item)
         if found > MAX_ANSWER_BYTES:
             raise ContentTooLargeError(f"An answer has at most {MAX_ANSWER_BYTES} bytes.")
@@ -142,7 +143,7 @@ def _check_scalar(item: Json) -> None:
         if not math.isfinite(item):
             raise InvalidInputError("A number in an answer is not finite.")
     elif isinstance(item, int):
-        # The length in bits first: turning an enormous integer into digits is what Python refuses.
+        # Check the length in bits first, because Python refuses to convert an enormous integer to digits.
         if item.bit_length() > MAX_INTEGER_DIGITS * 3 and abs(item) >= 10**MAX_INTEGER_DIGITS:
             raise InvalidInputError(f"A number in an answer has more than {MAX_INTEGER_DIGITS} digits.")
     elif item is not None:
@@ -150,14 +151,15 @@ def _check_scalar(item: Json) -> None:
 
 
 def check_session_size(answers: Mapping[str, Json]) -> None:
-    """Refuse a session that would be too large with what is about to be added.
+    """Refuse a session whose answers would exceed a limit, `answers` being all of them.
 
-    The size is that of the answers as PostgreSQL writes them, `octet_length(answers::text)`, which puts
-    a space behind each comma and colon, as `json.dumps` does, and writes exponents out in digits.
+    The size is that of the answers as PostgreSQL writes them, `octet_length(answers::text)`. Like
+    `json.dumps`, PostgreSQL puts a space after each comma and colon; unlike it, PostgreSQL writes exponents
+    out in digits.
 
     Raises:
-        InvalidInputError: it would have more than 512 answers.
-        ContentTooLargeError: it would be over 1 MiB.
+        InvalidInputError: there are more than 512 answers.
+        ContentTooLargeError: they have more than 1 MiB.
     """
     if len(answers) > MAX_ANSWERS:
         raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
@@ -182,5 +184,5 @@ def _floats(value: Json) -> Iterator[float]:
 
 
 def _written_out(number: float) -> int:
-    """How many characters longer PostgreSQL writes it than Python."""
+    """How many more characters than Python PostgreSQL needs to write the number."""
     return len(f"{Decimal(repr(number)):f}") - len(repr(number))

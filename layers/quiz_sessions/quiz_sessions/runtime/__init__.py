@@ -1,1 +1,1 @@
-"""What every layer may use, and what knows none of them: settings, telemetry, the clock."""
+"""Settings, telemetry and the clock: any layer may use them; they use none of the layers."""

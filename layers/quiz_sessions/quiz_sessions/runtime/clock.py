@@ -6,5 +6,5 @@ import time
 
 
 def current_micros() -> int:
-    """Now, in microseconds since 1970-01-01 UTC."""
+    """The current time in microseconds since 1970-01-01 UTC."""
     return time.time_ns() // 1000

@@ -1,4 +1,4 @@
-"""What the environment decides, read once and handed on."""
+"""The settings, which are read from environment variables once per process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 class SettingsError(Exception):
-    """The environment lacks a setting or holds one that can't be used; the text says what to set."""
+    """A setting is missing from the environment or invalid; the message says what to set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,18 +16,17 @@ class Settings:
     """The settings of one process.
 
     Attributes:
-        database_url: libpq URL of PostgreSQL; None when the secret holds everything.
-        database_secret_arn: Secrets Manager secret as RDS writes it; what it holds of username, password,
-            host, port and dbname completes the URL.
-        redis_url: redis:// or, with TLS, rediss://.
-        redis_cluster: whether it is one node of a cluster.
-        default_time_limit_seconds: how long an attempt may take.
-        session_cache_ttl_seconds: how long a session stays in the cache after its last change.
-        jwt: whether callers are known by the claims that the gateway's authorizer has verified; otherwise
-            every caller may do everything.
+        database_url: libpq URL of PostgreSQL; None if the secret has everything.
+        database_secret_arn: Secrets Manager secret in the format of RDS. Its username, password, host, port
+            and dbname, as far as present, complete the URL.
+        redis_url: redis://, rediss:// (with TLS) or unix://.
+        redis_cluster: whether redis_url names a node of a cluster.
+        default_time_limit_seconds: the time limit of quizzes that set none.
+        session_cache_ttl_seconds: how long a session stays in the cache after it was last written there.
+        jwt: whether the gateway's authorizer authenticates callers; if not, every caller may do everything.
         event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
-        receipt_keys: the keys that sign receipts, as JSON; see `receipts`.
-        receipt_keys_secret_arn: Secrets Manager secret that holds them instead.
+        receipt_keys: the keys that sign receipts, as JSON; see `services.receipts`.
+        receipt_keys_secret_arn: Secrets Manager secret that holds the keys instead.
     """
 
     database_url: str | None
@@ -43,10 +42,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Read the settings.
+        """Read the settings from environment variables.
 
         Raises:
-            SettingsError: one is missing or can't be used; the text says what to set.
+            SettingsError: a setting is missing or invalid.
         """
         database_url = environment.get("DATABASE_URL") or None
         database_secret_arn = environment.get("DATABASE_SECRET_ARN") or None

@@ -1,4 +1,4 @@
-"""Logs and metrics, through Powertools for AWS Lambda. No answer, token or secret goes in."""
+"""Logs and metrics, through Powertools for AWS Lambda. They never contain an answer, token or secret."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ NAMESPACE = "QuizSessions"
 
 
 class Telemetry:
-    """One process's log and metrics.
+    """The log and the metrics of a process.
 
     POWERTOOLS_SERVICE_NAME, POWERTOOLS_LOG_LEVEL and POWERTOOLS_METRICS_NAMESPACE apply as Powertools
     defines them.
     """
 
     def __init__(self) -> None:
-        # Lambda's root logger stands at INFO, where the pool tells of each connection that a request takes.
+        # At INFO, the level of Lambda's root logger, the connection pool logs each connection that it hands
+        # out.
         logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
         self._logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or SERVICE, location=None)
 
     def info(self, message: str, **fields: Any) -> None:
-        """Log what happened."""
         self._logger.info(message, **fields)
 
     def degraded(
@@ -39,18 +39,17 @@ class Telemetry:
         self.count(metric)
 
     def failed(self, message: str, error: BaseException | None, **fields: Any) -> None:
-        """Log an error with where it came from, but not its text, which may hold an answer."""
+        """Log an error with its stack frames but without its message, which may quote an answer."""
         if error is not None:
             frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
             fields |= {"error": _chain(error), "frames": frames[-12:]}
         self._logger.error(message, **fields)
 
     def count(self, name: str, value: float = 1) -> None:
-        """Emit one count metric now."""
         self.measure({name: value})
 
     def measure(self, values: Mapping[str, float], units: Mapping[str, MetricUnit] | None = None) -> None:
-        """Emit several metrics as one embedded metric format line (counts, where `units` names no other)."""
+        """Emit metrics as one line of embedded metric format, as counts unless `units` says otherwise."""
         metrics = EphemeralMetrics(namespace=None, service=None)
         metrics.namespace = metrics.namespace or NAMESPACE
         metrics.service = metrics.service or SERVICE

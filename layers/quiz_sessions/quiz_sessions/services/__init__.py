@@ -1,1 +1,1 @@
-"""The use cases: each judges by the domain's rules and works through the stores."""
+"""The use cases: they apply the rules of the domain and work through the stores."""

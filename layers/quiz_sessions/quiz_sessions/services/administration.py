@@ -29,14 +29,15 @@ from .settlement import Settler
 from .staff_actions import StaffActions, check_reason, found
 
 MAX_CHANGE_SECONDS = 31 * 24 * 3600
-"""By how much one call may move a deadline, to either side."""
+"""The limit for the seconds in a quiz's rules, and for moving a deadline with one call, either way."""
 
 
 class ExamAdministration:
-    """What exam staff may do; who is staff is for the caller of this class to know.
+    """What exam staff may do. Callers of this class must check that the user is staff.
 
-    `by` is the caller's subject, None where callers are not known; the audit log has it with the reason.
-    Every method raises InvalidInputError for what can't be stored, DatabaseUnavailableError and BusyError.
+    `by` is the subject of the caller, None if callers are not authenticated; the audit log records it with
+    the reason. Every method raises InvalidInputError for input that can't be stored, DatabaseUnavailableError
+    and BusyError.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class ExamAdministration:
         clock: Callable[[], Micros],
         time_limit_seconds: int,
     ) -> None:
-        """`time_limit_seconds` is for quizzes that set none."""
+        """`time_limit_seconds` applies to quizzes that set none."""
         self._administration = administration
         self._attempts = attempts
         self._cache = cache
@@ -64,9 +65,9 @@ class ExamAdministration:
     async def put_quiz(
         self, quiz_id: str, quiz: QuizRules, *, by: str | None = None, at: Micros | None = None
     ) -> QuizWrite:
-        """Register a quiz or change it.
+        """Register a quiz or change its rules.
 
-        Open attempts follow at once. None is cut to before this moment.
+        Open attempts follow at once, but no deadline moves to before the moment of the change.
         """
         check_id("quiz_id", quiz_id)
         _check_quiz(quiz)
@@ -77,10 +78,10 @@ class ExamAdministration:
         return written
 
     async def get_quiz(self, quiz_id: str) -> Quiz:
-        """The quiz, with its answer key.
+        """Read a quiz, with its answer key.
 
         Raises:
-            QuizNotFoundError: none is registered under this id.
+            QuizNotFoundError: no quiz is registered under this id.
         """
         check_id("quiz_id", quiz_id)
         quiz = (await self._administration.quizzes([quiz_id])).get(quiz_id)
@@ -89,7 +90,7 @@ class ExamAdministration:
         return quiz
 
     async def delete_quiz(self, quiz_id: str) -> None:
-        """Forget a quiz; its attempts stay.
+        """Delete a quiz; its attempts stay.
 
         Raises:
             QuizNotFoundError: none is registered under this id.
@@ -114,7 +115,7 @@ class ExamAdministration:
         by: str | None = None,
         at: Micros | None = None,
     ) -> Accommodation:
-        """Give a user extra time for a quiz, for an open attempt and for later ones."""
+        """Give a user extra time for a quiz: for an open attempt and for later ones."""
         check_id("user_id", user_id)
         check_id("quiz_id", quiz_id)
         check_count("extra_seconds", extra_seconds, MAX_CHANGE_SECONDS)
@@ -126,10 +127,10 @@ class ExamAdministration:
         return accommodation
 
     async def get_accommodation(self, user_id: str, quiz_id: str) -> Accommodation:
-        """The user's extra time for the quiz.
+        """Read the user's extra time for a quiz.
 
         Raises:
-            AccommodationNotFoundError: there is none.
+            AccommodationNotFoundError: the user has none.
         """
         check_id("user_id", user_id)
         check_id("quiz_id", quiz_id)
@@ -141,10 +142,10 @@ class ExamAdministration:
     async def delete_accommodation(
         self, user_id: str, quiz_id: str, *, by: str | None = None, at: Micros | None = None
     ) -> None:
-        """Take extra time back, as far as it has not been used.
+        """Revoke a user's extra time, as far as it has not been used yet.
 
         Raises:
-            AccommodationNotFoundError: there is none.
+            AccommodationNotFoundError: the user has none.
         """
         check_id("user_id", user_id)
         check_id("quiz_id", quiz_id)
@@ -168,9 +169,9 @@ class ExamAdministration:
         """Move an open session's deadline by `seconds`; backwards at most to this moment.
 
         Raises:
-            SessionNotFoundError: there is none.
+            SessionNotFoundError: there is no such session.
             SessionClosedError: it is completed or abandoned.
-            SessionStateError: its time is over; it can be reopened.
+            SessionStateError: its time is over; it can only be reopened.
         """
         key = session_key(session_id)
         _check_seconds(seconds)
@@ -195,7 +196,7 @@ class ExamAdministration:
         _check_seconds(seconds)
         action = self._staff_actions.action("extend-quiz", reason, idempotency_key, by, at)
         extension = await self._administration.extend_quiz(quiz_id, seconds, action)
-        # An extension that a deadline can't follow yet is kept, and explained with it.
+        # These rows recorded the extension although their deadline could not follow it: refresh them as well.
         kept = [
             unmoved.session_ids
             for reason, unmoved in extension.unchanged.items()
@@ -217,11 +218,11 @@ class ExamAdministration:
         """Open an expired session again, for `seconds` from this moment.
 
         Raises:
-            SessionNotFoundError: there is none.
+            SessionNotFoundError: there is no such session.
             SessionClosedError: it is completed or abandoned.
             SessionStateError: it is open.
-            QuizClosedError: the quiz has closed; nothing can be open any longer.
-            ActiveAttemptError: the quiz allows one open attempt, and the user has another one.
+            QuizClosedError: the quiz has closed, so no attempt at it can be open.
+            ActiveAttemptError: the quiz allows one open attempt at a time, and the user has another one.
         """
         key = session_key(session_id)
         check_count("seconds", seconds, MAX_CHANGE_SECONDS)
@@ -231,8 +232,8 @@ class ExamAdministration:
         time_limit = self._time_limit_seconds
         result = found(await self._administration.reopen(key, seconds, action, time_limit))
         if result.outcome is ActionOutcome.EXPIRED:
-            # Its row does not say so yet; the drafts that came in time are merged on the way. It is not
-            # graded: it is about to be open again.
+            # The session is overdue but its row is not expired yet. Expire it, merging the drafts that count.
+            # Do not grade it, since it is about to be open again.
             await self._attempts.settle({key: (await self._cache.read(key)).drafts}, action.at)
             result = found(await self._administration.reopen(key, seconds, action, time_limit))
         match result.outcome:
@@ -249,7 +250,7 @@ class ExamAdministration:
     # Late answers
 
     async def late_answers(self, session_id: str | UUID) -> list[LateAnswer]:
-        """What came too late, and whether it counts by now.
+        """A session's late answers, and whether staff have accepted them.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -268,10 +269,11 @@ class ExamAdministration:
         by: str | None = None,
         at: Micros | None = None,
     ) -> Session:
-        """Let late answers count, and grade anew; where a later answer has been given, that one stays.
+        """Let late answers count, except where a later answer is committed, and grade the session again.
 
         Raises:
-            SessionNotFoundError, LateAnswerNotFoundError: there is none.
+            SessionNotFoundError: there is no such session.
+            LateAnswerNotFoundError: it has no late answers with this event number.
         """
         key = session_key(session_id)
         check_count("event", event)
@@ -281,7 +283,7 @@ class ExamAdministration:
             raise LateAnswerNotFoundError
         return await self._staff_actions.session_after(result, action.at)
 
-    # Inside
+    # Helpers
 
     def _at(self, at: Micros | None) -> Micros:
         return self._clock() if at is None else at

@@ -1,4 +1,4 @@
-"""Looking things up: attempts, their audit logs, what they were, and what a receipt proves."""
+"""Reading the record: attempts, their audit logs, earlier versions, and what a receipt proves."""
 
 from __future__ import annotations
 
@@ -25,15 +25,18 @@ from .receipts import Receipt, Receipts, answers_sha256
 
 MAX_PAGE = 200
 MAX_PAGE_BYTES = 3 * 1024 * 1024 // 2
-"""Of events, and one more: a function's reply has 6 MB, in which half of the characters may be escaped."""
+"""Bytes of events on a page, which the last event may exceed.
+
+A Lambda function's reply is limited to 6 MB, and as many as half of its characters may have to be escaped.
+"""
 MAX_MISSING = 1000
-"""So many missing events are named."""
+"""How many missing events a verification lists."""
 _BEFORE_ALL = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Sessions, newest first, without their answers.
+    """A page of sessions, newest first, without their answers.
 
     Attributes:
         next_cursor: where the next page begins; None on the last one.
@@ -45,10 +48,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """Events of a session in their order.
+    """A page of a session's audit events, in order of revision.
 
     Attributes:
-        next_after: the revision behind which the next page begins; None on the last one.
+        next_after: the revision after which the next page begins; None on the last one.
     """
 
     events: list[AuditEvent]
@@ -57,12 +60,12 @@ class EventPage:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether the trail of a session is whole, and its row as the trail says.
+    """Whether a session's audit log is intact, and its row as the log says.
 
     Attributes:
-        events: how many there are.
-        broken: revisions that are missing, or whose event is not as it was recorded.
-        differs: the names of what the row says otherwise.
+        events: how many events there are.
+        broken: the revisions whose event is missing or was changed, and those of events added by others.
+        differs: the names of the fields in which the row differs from its audit log.
     """
 
     events: int
@@ -71,18 +74,18 @@ class Verification:
 
     @property
     def intact(self) -> bool:
-        """Whether nothing was found."""
+        """Whether neither the audit log nor the row shows damage."""
         return not self.broken and not self.differs
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a receipt is worth.
+    """What a receipt proves.
 
     Attributes:
-        receipt: what it says; None when it is not genuine.
-        recorded: whether the session's trail says the same.
-        answers_match: whether the answers shown with it are those that it was given for; None without any.
+        receipt: its content; None if it is not genuine.
+        recorded: whether the session's audit log agrees with it.
+        answers_match: whether the answers sent along are those that it was issued for; None if none were.
     """
 
     receipt: Receipt | None
@@ -91,7 +94,7 @@ class Proof:
 
 
 class Audit:
-    """Reads what happened. Every method raises DatabaseUnavailableError and BusyError."""
+    """Reads attempts and audit logs. Every method raises DatabaseUnavailableError and BusyError."""
 
     def __init__(
         self,
@@ -116,10 +119,10 @@ class Audit:
         limit: int = 50,
         at: Micros | None = None,
     ) -> Page:
-        """The attempts of a user, at a quiz, or both. What is only buffered does not show.
+        """Find attempts of a user, at a quiz, or both. Drafts are not shown.
 
         Raises:
-            InvalidInputError: neither is named, or the cursor is none of ours.
+            InvalidInputError: neither is named, or `find` did not issue the cursor.
         """
         if user_id is None and quiz_id is None:
             raise InvalidInputError("Name a user_id, a quiz_id, or both.")
@@ -144,7 +147,7 @@ class Audit:
         )
 
     async def events(self, session_id: str | UUID, *, after: int = -1, limit: int = MAX_PAGE) -> EventPage:
-        """The events of a session behind revision `after`, at most `limit`, fewer where they are large.
+        """The audit events of a session after revision `after`: at most `limit`, fewer if they are large.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -157,45 +160,47 @@ class Audit:
         return EventPage(events, events[-1].revision if more else None)
 
     async def at_version(self, session_id: str | UUID, version: int, *, owner: str | None = None) -> Session:
-        """The session as it was before its next version.
+        """The session at `version`, just before the next version.
 
         Raises:
             SessionNotFoundError: there is no such session.
-            VersionNotFoundError: it has not reached the version.
-            AuditLogDamagedError: its trail can't be understood.
+            VersionNotFoundError: it has no such version.
+            AuditLogDamagedError: its audit log can't be replayed.
         """
         check_count("at_version", version)
         attempt = await self._attempt(session_id, owner)
-        trail = [event for event in await self._audit.events(attempt.id) if event.version <= version]
-        if version > attempt.version or not trail:
+        events = [event for event in await self._audit.events(attempt.id) if event.version <= version]
+        if version > attempt.version or not events:
             raise VersionNotFoundError
-        return view(replay(attempt, trail), NO_DRAFTS, to_micros(trail[-1].at))
+        return view(replay(attempt, events), NO_DRAFTS, to_micros(events[-1].at))
 
     async def verify(self, session_id: str | UUID) -> Verification:
-        """Hold a session's trail against its hashes, and its row against the trail.
+        """Check a session's audit log against its hashes, and its row against the audit log.
 
         Raises:
             SessionNotFoundError: there is no such session.
         """
         attempt = await self._attempt(session_id)
         found = await self._audit.events(attempt.id, after=_BEFORE_ALL)
-        # An event is committed with its row: one that is ahead of the row even now is none of ours. What has
-        # been committed since the row was read first is not its concern.
+        # An event is committed together with its row, so an event ahead of the row as it is now was not
+        # written by this service. Events committed since the row was first read are left out of the
+        # comparison.
         ahead = (await self._attempt(attempt.id)).revision
-        trail = [event for event in found if event.revision <= attempt.revision]
-        known = {event.revision for event in trail}
+        events = [event for event in found if event.revision <= attempt.revision]
+        known = {event.revision for event in events}
         missing = (revision for revision in range(attempt.revision + 1) if revision not in known)
-        broken = {event.revision for event in trail if not event.holds or event.revision < 0}
+        broken = {event.revision for event in events if not event.holds or event.revision < 0}
         broken.update(event.revision for event in found if event.revision > ahead)
-        # A revision that was made up may be any number.
+        # Limited, because a forged revision may be any number.
         broken.update(islice(missing, MAX_MISSING))
-        return Verification(len(trail), sorted(broken), differences(attempt, trail))
+        return Verification(len(events), sorted(broken), differences(attempt, events))
 
     async def prove(self, receipt: str, answers: Mapping[str, Json] | None = None) -> Proof:
-        """Whether a receipt is genuine, and agrees with the trail and with the answers shown.
+        """Check whether a receipt is genuine and agrees with the audit log and with the given answers.
 
         Raises:
-            InvalidInputError, ContentTooLargeError: no session can have these answers.
+            InvalidInputError, ContentTooLargeError: no session could have these answers.
+            AuditLogDamagedError: the session's audit log can't be replayed.
         """
         if answers:
             check_answers(answers)
@@ -203,14 +208,14 @@ class Audit:
         if genuine is None:
             return Proof(None)
         attempts = await self._attempts.get([genuine.session_id])
-        trail = [
+        events = [
             event
             for event in await self._audit.events(genuine.session_id)
             if event.revision <= genuine.revision
         ]
         return Proof(
             genuine,
-            bool(attempts) and _is_recorded(genuine, attempts[0], trail),
+            bool(attempts) and _is_recorded(genuine, attempts[0], events),
             None if answers is None else answers_sha256(answers) == genuine.answers_sha256,
         )
 
@@ -221,10 +226,10 @@ class Audit:
         return attempts[0]
 
 
-def _is_recorded(receipt: Receipt, attempt: Attempt, trail: Sequence[AuditEvent]) -> bool:
-    if len(trail) != receipt.revision + 1 or not all(event.holds for event in trail):
+def _is_recorded(receipt: Receipt, attempt: Attempt, events: Sequence[AuditEvent]) -> bool:
+    if len(events) != receipt.revision + 1 or not all(event.holds for event in events):
         return False
-    then = replay(attempt, trail)
+    then = replay(attempt, events)
     return then.version == receipt.version and answers_sha256(then.answers) == receipt.answers_sha256
 
 

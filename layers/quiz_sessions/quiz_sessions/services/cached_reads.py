@@ -1,4 +1,4 @@
-"""What a read needs that the cache alone can serve, and nothing that takes long to import."""
+"""Reads that need the cache alone. This module imports nothing that takes long to import."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .backpressure import Backpressure
 
 @dataclass(frozen=True, slots=True)
 class CachedSessions:
-    """A process's connection to the cache, and what it knows of how busy the service is.
+    """A process's connection to the cache, and its view of the load.
 
     Attributes:
-        jwt: whether callers are known by verified claims; see `Settings`.
+        jwt: whether callers are authenticated by verified claims; see `Settings`.
     """
 
     valkey: ValkeyStore
@@ -28,18 +28,18 @@ class CachedSessions:
 
     @classmethod
     def of(cls, settings: Settings) -> CachedSessions:
-        """Built from settings; it connects on first use."""
+        """Build it from settings; it connects on first use."""
         valkey = ValkeyStore(
             settings.redis_url, settings.session_cache_ttl_seconds, cluster=settings.redis_cluster
         )
         return cls(valkey, jwt=settings.jwt)
 
     async def read(self, session_id: UUID, owner: str | None, at: Micros) -> Session | None:
-        """The session as `SessionManager.get_session` shows it, or None where that has more to do."""
+        """The session as `SessionManager.get_session` shows it; None if that needs more than the cache."""
         try:
             cached = await self.valkey.read(session_id)
         except CacheUnavailableError:
-            # The manager meets it as well, goes on without the cache, and says so.
+            # The session manager will notice as well, continue without the cache, and log it.
             return None
         attempt = cached.attempt
         if attempt is None or not attempt.is_owned_by(owner) or is_overdue(attempt, at):

@@ -1,4 +1,4 @@
-"""The flush, which a schedule runs.
+"""The flush, which runs on a schedule.
 
 It settles dirty sessions and overdue attempts in batches, grades, reconciles the cache and publishes events.
 """
@@ -42,18 +42,18 @@ from .outbox_relay import Relay
 MAX_TRIES = 5
 RECONCILE_SECONDS = 90
 RESERVE_SECONDS = 5.0
-"""A batch is begun only with this much time left: one frozen store takes most of it."""
+"""A batch is begun only if this much time is left; a store that does not respond uses up most of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlushLimits:
-    """How much a run takes at a time.
+    """Sizes of the batches of a run.
 
     Attributes:
-        sessions: settled by one statement.
-        statement_bytes: of drafts that one statement takes; it has two seconds.
-        fan_out_sessions: with more waiting, each shard gets a run of its own; one run flushes some thousand
-            sessions a second.
+        sessions: how many sessions one statement settles.
+        statement_bytes: bytes of drafts in one statement, which may run for two seconds.
+        fan_out_sessions: with more dirty sessions than this, each shard gets a run of its own; one run
+            flushes a few thousand sessions a second.
     """
 
     sessions: int = 200
@@ -63,21 +63,21 @@ class FlushLimits:
 
 @dataclass(slots=True)
 class FlushReport:
-    """What one run did, and what it left.
+    """What one run did, and what it left undone.
 
     Attributes:
-        sessions_flushed: sessions whose drafts were merged.
-        sessions_expired: attempts whose deadline had passed.
-        drafts_late: drafts that came to a row which had ended, counted or kept as late answers.
-        dirty_sessions: sessions still waiting.
-        oldest_dirty_age_seconds: since the last draft of the one that waits longest.
-        flush_failures: sessions that could not be flushed and stores that could not be used.
+        sessions_flushed: sessions whose drafts were merged, except those that expired at the same time.
+        sessions_expired: overdue attempts that were expired.
+        drafts_late: drafts of attempts that had ended before: merged, superseded or recorded as late answers.
+        dirty_sessions: sessions that are still dirty.
+        oldest_dirty_age_seconds: the age of the oldest mark.
+        flush_failures: sessions that could not be flushed, and steps that failed.
         caches_reconciled: cached sessions that were behind their row.
-        sessions_quarantined: sessions that failed too often, and wait for a person.
-        attempts_graded: by their quiz's answer key.
-        events_published: taken by the event bus.
-        events_pending: waiting for it.
-        oldest_event_age_seconds: of the one that waits longest.
+        sessions_quarantined: sessions in quarantine, which somebody has to look at.
+        attempts_graded: attempts graded by the answer key of their quiz.
+        events_published: domain events that the event bus accepted.
+        events_pending: outbox messages still waiting.
+        oldest_event_age_seconds: the age of the oldest of them.
     """
 
     sessions_flushed: int = 0
@@ -94,7 +94,7 @@ class FlushReport:
     oldest_event_age_seconds: float = 0.0
 
     def metrics(self) -> dict[str, float]:
-        """The same under the names of the metrics."""
+        """The report under the names of the metrics; `caches_reconciled` is not a metric."""
         return {
             "SessionsFlushed": self.sessions_flushed,
             "SessionsExpired": self.sessions_expired,
@@ -115,7 +115,7 @@ _Step: TypeAlias = Callable[[FlushReport, Callable[[], bool]], Awaitable[None]]
 
 
 class Flusher:
-    """Safe to run in several processes at once: rows that another run holds are left to it."""
+    """Flushes. Several processes may do so at once: a run skips rows that another one holds."""
 
     def __init__(
         self,
@@ -143,22 +143,22 @@ class Flusher:
         self._clock = clock
         self._limits = limits
         self._reconciled_at: float | None = None
-        # One statement at a time: a second one would only wait for the connection, and lose patience.
+        # One statement at a time: a second one would only wait for the same connection, and time out.
         self._settling = asyncio.Lock()
 
     async def run(
         self, seconds_left: Callable[[], float] = lambda: math.inf, shard: int | None = None
     ) -> FlushReport:
-        """Flush until nothing is dirty, expire what is overdue, grade, reconcile the cache, send events.
+        """Settle dirty sessions and overdue attempts, grade, reconcile the cache and publish domain events.
+
+        A store that can't be reached raises nothing: the report counts it, and the next run continues.
 
         Args:
-            seconds_left: time until the caller is stopped; no batch is begun with too little of it.
-            shard: the only part of the dirty index that this run is for; it does nothing else then.
-
-        Raises nothing for a store that is away: the report counts it, and the next run takes up the rest.
+            seconds_left: the seconds until the caller is stopped; no batch is begun if too few are left.
+            shard: flush only this shard of the dirty index, and skip the other steps except for measuring.
 
         Raises:
-            ExceptionGroup: steps met what they do not know, after all the others have run.
+            ExceptionGroup: the unexpected errors of steps, raised after all the other steps have run.
         """
         report = FlushReport()
         unknown: list[Exception] = []
@@ -179,7 +179,7 @@ class Flusher:
                 report.flush_failures += 1
                 self._telemetry.degraded("flush step put off", error, step=name)
             except Exception as error:
-                # A row that somebody has damaged must not keep everybody else's from being flushed.
+                # A row that was damaged by hand must not stop the other steps.
                 report.flush_failures += 1
                 self._telemetry.failed("flush step failed", error, step=name)
                 unknown.append(error)
@@ -198,7 +198,7 @@ class Flusher:
             await self._flush_shard(shard, report, go_on)
 
     async def _own_shards(self) -> Sequence[int]:
-        """The shards that this run flushes itself: all, unless there is so much that others should help."""
+        """The shards that this run flushes: with a long backlog, only those that it could not share out."""
         shards = self._valkey.shards
         if self._bus is None or len(shards) == 1:
             return shards
@@ -212,12 +212,13 @@ class Flusher:
         return [shard for shard in shards if shard not in asked]
 
     async def _flush_shard(self, shard: int, report: FlushReport, go_on: Callable[[], bool]) -> None:
-        # A session that gets drafts all the time would be dirty again and again: once a run is enough.
+        # Flush a session once a run: one that is autosaved all the time would otherwise stay dirty forever.
         seen: set[UUID] = set()
         since, tied = -math.inf, 0
         async with two_at_a_time() as begin:
             while go_on():
-                # Those that share the last mark and are still there come again at the head of this page.
+                # This page starts at the last mark of the one before, so sessions with that mark that are
+                # still dirty come again at its head.
                 page = await self._valkey.dirty(shard, since, self._limits.sessions + tied)
                 marks = {session_id: mark for session_id, mark in page if session_id not in seen}
                 seen.update(marks)
@@ -242,7 +243,7 @@ class Flusher:
         await self._note(settled, chunk, marks, report)
         missing = set(chunk) - {result.attempt.id for result in settled}
         if missing:
-            # A row that another request holds is left for the next run; one that is not there never comes.
+            # A row that another request holds is left to the next run. A session without a row is a failure.
             try:
                 existing = {attempt.id for attempt in await self._attempts.get(list(missing))}
             except StatementFailedError:
@@ -256,7 +257,7 @@ class Flusher:
     async def _settle(
         self, chunk: Mapping[UUID, StoredDrafts], report: FlushReport, go_on: Callable[[], bool]
     ) -> list[Settled]:
-        """Settle what can be settled: one session's data, or its size, must not hold up the others."""
+        """Settle a batch; if it fails, settle its halves, so that one session does not hold up the rest."""
         drafts = {session_id: held.drafts for session_id, held in chunk.items()}
         try:
             async with self._settling:
@@ -278,7 +279,7 @@ class Flusher:
             await self._fail(session_id, report, error)
             if isinstance(error, BusyError):
                 return []
-            # Its time runs out all the same.
+            # PostgreSQL refuses its drafts, but it expires in time all the same.
             return await self._attempts.settle({session_id: NO_DRAFTS}, self._clock())
 
     async def _note(
@@ -288,7 +289,7 @@ class Flusher:
         marks: Mapping[UUID, float],
         report: FlushReport,
     ) -> None:
-        """Count what was settled, and write it back to the cache."""
+        """Count what was settled and update the cache."""
         cleared: dict[UUID, dict[bytes, bytes]] = {}
         acknowledged: dict[UUID, float] = {}
         for result in settled:
@@ -302,8 +303,9 @@ class Flusher:
             report.sessions_expired += result.settlement is Settlement.EXPIRED
             if result.settlement in (Settlement.LATE_MERGE, Settlement.LATE_ANSWER):
                 report.drafts_late += len(done)
-        # The cache may be behind an unchanged row as well: the reply to a commit was lost, and its answers
-        # buffered after that. They must not go before the row is there.
+        # Cache a row whose drafts are cleared even if it did not change: when the reply to a commit is lost,
+        # the client may buffer the same answers, while the cache is still behind the row. Clearing the drafts
+        # without caching the row would hide those answers.
         put = [result.attempt for result in settled if cleared[result.attempt.id]]
         refreshed = [
             result.attempt
@@ -343,7 +345,7 @@ class Flusher:
         try:
             stored = await self._valkey.read_many(session_ids)
         except CacheUnavailableError as error:
-            # Drafts in time still count when a later run finds them.
+            # Drafts from before the end still count when a later run finds them.
             self._telemetry.degraded("expiring without drafts", error)
             stored = [StoredDrafts()] * len(session_ids)
         for chunk in self._chunks(dict(zip(session_ids, stored, strict=True))):
@@ -370,14 +372,14 @@ class Flusher:
     # The cache
 
     async def _reconcile(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
-        """Put rows changed lately over cached ones that are behind.
+        """Replace cached sessions that are behind rows that changed lately.
 
-        A function may have died between its commit and its cache write, or a slow reader may have put an
-        old row back after an eviction.
+        A process may have died between its commit and its write to the cache, or a slow reader may have
+        cached an old row after a newer one was evicted.
         """
         since = self._reconciled_at
         now = time.monotonic()
-        # After an outage of the cache, back to the last comparison that went through.
+        # After an outage of the cache, go back to the last comparison that was completed.
         seconds = RECONCILE_SECONDS if since is None else RECONCILE_SECONDS + math.ceil(now - since)
         after: tuple[datetime, UUID] | None = None
         while go_on():
@@ -419,9 +421,9 @@ class Flusher:
 
 @asynccontextmanager
 async def two_at_a_time() -> AsyncIterator[Callable[[_Work], Awaitable[None]]]:
-    """Begins work while what was begun before is going on: PostgreSQL has one batch, this process another.
+    """Run up to two tasks at once, so that PostgreSQL works on one batch while this process prepares another.
 
-    What one raises is raised here, once the other has ended.
+    The error of a task is raised here, once the other one has ended.
     """
     running: deque[asyncio.Task[None]] = deque()
 
@@ -440,7 +442,7 @@ async def two_at_a_time() -> AsyncIterator[Callable[[_Work], Awaitable[None]]]:
 
 
 def _dealt_with(result: Settled, held: StoredDrafts) -> dict[bytes, bytes]:
-    """The stored drafts that are merged, superseded or kept as late answers, each with its whole value."""
+    """The stored drafts that were merged, superseded or recorded as late answers: field -> stored value."""
     attempt = result.attempt
     done = [
         draft_field(question)

@@ -1,4 +1,4 @@
-"""Scores: of attempts that have ended, by the answer key of their quiz, or by a person where it has none."""
+"""Grading of ended attempts by the answer key of their quiz."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ BATCH = 100
 
 
 class Grader:
-    """Grades by `domain.grading`, and saves. Every method raises what `Postgres` raises."""
+    """Grades attempts by the rules of `domain.grading` and saves the scores.
+
+    Every method raises what `Postgres` raises.
+    """
 
     def __init__(self, administration: AdministrationStore) -> None:
         self._administration = administration
@@ -24,7 +27,8 @@ class Grader:
     async def grade(self, attempts: Sequence[Attempt], at: Micros) -> list[Attempt]:
         """Grade attempts; returns those whose score was saved, as they are now.
 
-        One that changes meanwhile keeps `needs_grading`, and is taken up by the next flush.
+        An attempt that has changed meanwhile, or that another request holds, keeps `needs_grading`; the next
+        flush grades it.
         """
         quizzes = await self._administration.quizzes({attempt.quiz_id for attempt in attempts})
         return await self._administration.save_grades(
@@ -32,7 +36,11 @@ class Grader:
         )
 
     async def grade_waiting(self, after: UUID, at: Micros) -> tuple[list[Attempt], UUID | None]:
-        """Grade the next batch of those that wait; returns them, and where to go on, None at the end."""
+        """Grade the next batch of attempts that need it.
+
+        Returns:
+            the graded attempts, and the id after which to continue; None at the end.
+        """
         waiting = await self._administration.to_grade(after, BATCH)
         if not waiting:
             return [], None
@@ -42,7 +50,7 @@ class Grader:
 def grade_update(
     attempt: Attempt, quiz: Quiz | None, *, by: str | None = None, reason: str | None = None
 ) -> GradeUpdate:
-    """The score of `attempt`; none where its quiz is gone or has no key."""
+    """Compute the score of `attempt`; without one if its quiz is gone or has no answer key."""
     return GradeUpdate(
         attempt,
         grade(quiz.rules.questions, attempt.answers) if quiz else None,

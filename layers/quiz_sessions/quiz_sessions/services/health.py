@@ -8,7 +8,7 @@ from ..stores.valkey import ValkeyStore
 
 
 class Health:
-    """Asks both stores for a sign of life, also right after a failure."""
+    """Pings both stores, whatever the circuit breakers say."""
 
     def __init__(self, *, postgres: Postgres, valkey: ValkeyStore) -> None:
         self._postgres = postgres
@@ -20,7 +20,7 @@ class Health:
         try:
             await self._postgres.ping()
         except BusyError:
-            # It answers others.
+            # It is up, and busy with other requests.
             pass
         except DatabaseUnavailableError:
             states["database"] = False

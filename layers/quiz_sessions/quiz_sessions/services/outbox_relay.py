@@ -1,6 +1,7 @@
-"""The relay: sends what waits in the outbox to the event bus.
+"""The relay: sends outbox messages to the event bus.
 
-At least once, and of one session in their order: an event is sent once the bus has accepted the one before.
+Delivery is at least once. The events of a session are sent in order: each after the bus has accepted the one
+before.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LEASE_SECONDS = 60
 
 
 class Relay:
-    """Sends what waits in the outbox. Of several processes one does it at a time."""
+    """Sends outbox messages. A lease lets one process at a time do so."""
 
     def __init__(self, outbox: OutboxStore, bus: EventBus, telemetry: Telemetry) -> None:
         self._outbox = outbox
@@ -29,13 +30,17 @@ class Relay:
         self._holder = uuid4()
 
     async def run(self, go_on: Callable[[], bool]) -> int:
-        """Send until nothing waits, the bus takes no more, or `go_on` says no; returns how many it took.
+        """Send until the outbox is empty, the bus accepts no more, or `go_on` returns false.
+
+        Returns:
+            how many messages the bus accepted.
 
         Raises:
-            DatabaseUnavailableError, BusyError: the outbox can't be read or marked.
+            DatabaseUnavailableError, BusyError: the outbox can't be read, or messages can't be marked as
+                published.
         """
         published = 0
-        # With the right in hand before it reads: what another one has sent is marked by then.
+        # Take the lease before reading: by then the former holder has marked what it sent.
         while go_on() and await self._outbox.take_lease(self._holder, LEASE_SECONDS):
             waiting = await self._outbox.messages(PAGE)
             taken = await self._send(waiting, go_on)
@@ -51,7 +56,7 @@ class Relay:
             queues.setdefault(message.attempt_id, []).append(message)
         taken = 0
         while queues and go_on() and await self._outbox.take_lease(self._holder, LEASE_SECONDS):
-            # The first of each session: its next one follows when the bus has this one.
+            # Only the first message of each session; its next one follows once the bus has accepted this one.
             heads = [queue[0] for queue in queues.values()][: ENTRIES_A_CALL * CALLS_AT_ONCE]
             accepted = await self._call(heads)
             if not accepted:

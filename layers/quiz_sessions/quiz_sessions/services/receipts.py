@@ -1,13 +1,14 @@
-"""Signed proof that a write was committed: a JWS in compact form (RFC 7515), HMAC with SHA-256.
+"""Receipts: signed proof that a write was committed.
 
-Its header names the key (`kid`); its payload is
+A receipt is a JWS in compact form (RFC 7515), signed with HMAC-SHA-256. Its header names the key (`kid`); its
+payload is
 
     {"session_id", "version", "revision", "answers_sha256", "committed_at"}
 
-where answers_sha256 is over all committed answers of the session as compact JSON with sorted keys, in UTF-8,
-and committed_at is in seconds since 1970-01-01 UTC by the server's clock.
+answers_sha256 is over all committed answers of the session as compact JSON with sorted keys, in UTF-8.
+committed_at is when the gateway received the request, in seconds since 1970-01-01 UTC.
 
-Keys are held as JSON: {"current": kid, "keys": {kid: base64url of the key}}. `current` signs, all verify.
+The keys are JSON: {"current": kid, "keys": {kid: base64url of the key}}. `current` signs; all of them verify.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ from ..runtime.settings import SettingsError
 from ..runtime.telemetry import Telemetry
 
 REFRESH_SECONDS = 3600.0
-"""After which the keys are read again, so that a rotated one comes into use."""
+"""How long keys are used before they are read again, so that a rotated key comes into use."""
 RETRY_SECONDS = 30.0
-"""How long keys that could not be read, or were just read, are left alone."""
+"""How soon the keys are read again after a failed read, or for a receipt with an unknown key."""
 MIN_KEY_BYTES = 32
 MAX_CHARACTERS = 2048
-"""A receipt of ours has some four hundred."""
+"""A genuine receipt has about 400."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a genuine receipt proves.
+    """The content of a genuine receipt.
 
     Attributes:
         committed_at: seconds since 1970-01-01 UTC.
@@ -55,17 +56,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys at one time, by kid."""
+    """The keys as they were read, by kid."""
 
     current: str
     keys: Mapping[str, bytes] = field(repr=False)
 
     @classmethod
     def from_json(cls, text: str) -> Keys:
-        """Read them.
+        """Parse the keys.
 
         Raises:
-            SettingsError: they are not as the module says.
+            SettingsError: they do not have the format that this module describes.
         """
         try:
             data = json.loads(text)
@@ -74,7 +75,7 @@ class Keys:
             if current in keys and all(len(key) >= MIN_KEY_BYTES for key in keys.values()):
                 return cls(current, keys)
         except (ValueError, KeyError, TypeError, AttributeError):
-            # The text is a secret, and so is what could be said of it.
+            # `from None`, because the cause may quote the text, which is a secret.
             raise SettingsError(_FORMAT) from None
         raise SettingsError(_FORMAT)
 
@@ -86,7 +87,7 @@ _FORMAT = (
 
 
 class Receipts:
-    """Signs and verifies. Without keys, or while they can't be read, there are no receipts."""
+    """Signs and verifies receipts. Without keys, or while they can't be read, it issues none."""
 
     def __init__(
         self,
@@ -103,7 +104,7 @@ class Receipts:
         self._reading = asyncio.Lock()
 
     async def sign(self, attempt: Attempt, at: Micros) -> str | None:
-        """A receipt for the committed state of `attempt`; None where there is no key."""
+        """A receipt for the committed state of `attempt`; None if there is no key."""
         keys = await self._current_keys()
         if keys is None:
             return None
@@ -118,7 +119,7 @@ class Receipts:
         return f"{signed}.{_encode(_mac(keys.keys[keys.current], signed))}"
 
     async def verify(self, text: str) -> Receipt | None:
-        """What the receipt proves; None when it is not genuine."""
+        """The content of a receipt; None if it is not genuine."""
         if len(text) > MAX_CHARACTERS:
             return None
         try:
@@ -128,7 +129,7 @@ class Receipts:
             if header["alg"] != "HS256":
                 return None
             key = await self._key(header["kid"])
-            # The text itself: of base64 several texts may say the same.
+            # Compare the encoded text, because several base64 texts decode to the same bytes.
             if key is None or not hmac.compare_digest(_encode(_mac(key, signed)), signature):
                 return None
             data = json.loads(_decode(payload))
@@ -139,7 +140,7 @@ class Receipts:
     async def _key(self, kid: Any) -> bytes | None:
         keys = await self._current_keys()
         if keys is not None and kid not in keys.keys:
-            # It may be younger than what is known here.
+            # The key may be newer than the last read.
             keys = await self._current_keys(RETRY_SECONDS)
         return keys.keys.get(kid) if keys is not None and isinstance(kid, str) else None
 
@@ -157,7 +158,7 @@ class Receipts:
             self._keys = Keys.from_json(await read_keys())
             self._fresh_seconds = REFRESH_SECONDS
         except (SecretUnavailableError, SettingsError) as error:
-            # A write has been committed by now, and must not fail for its receipt.
+            # The write is committed already and must not fail for want of a receipt.
             self._telemetry.degraded("receipt keys not read", error)
             self._fresh_seconds = RETRY_SECONDS
         self._read_at = self._clock()
@@ -167,7 +168,7 @@ class Receipts:
 
 
 def answers_sha256(answers: Mapping[str, Any]) -> str:
-    """The hash of answers that a receipt holds, in hexadecimal."""
+    """The hash of the answers in a receipt, in hexadecimal."""
     text = json.dumps(answers, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

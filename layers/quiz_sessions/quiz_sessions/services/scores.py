@@ -1,4 +1,4 @@
-"""Scores as people use them: students read results; staff set scores, or regrade with a corrected key."""
+"""Scores: students read results; staff set scores by hand, or regrade after correcting a key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .settlement import Settler
 from .staff_actions import StaffActions, check_reason, found
 
 REGRADE_SECONDS = 5.0
-"""How long one call grades; what is left is for the next."""
+"""How long one call grades; the next call continues."""
 
 
 class Scores:
@@ -49,12 +49,12 @@ class Scores:
     async def results(
         self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
     ) -> Results:
-        """The score of an ended session, question by question where the quiz has an answer key.
+        """The score of an ended session, question by question if the quiz has an answer key.
 
-        An `owner` sees what the quiz shows, and when it shows it; anyone else everything.
+        For an `owner` the quiz decides whether and when results are shown; without one they always are.
 
         Raises:
-            SessionNotFoundError: there is none.
+            SessionNotFoundError: there is no such session.
             SessionOpenError: it has not ended.
             ResultsHiddenError: the quiz does not show its results, or not yet.
         """
@@ -87,12 +87,12 @@ class Scores:
     ) -> Session:
         """Set the score of an ended session whose quiz has no answer key.
 
-        `by` is the caller's subject, None where callers are not known.
+        `by` is the subject of the caller, None if callers are not authenticated.
 
         Raises:
-            SessionNotFoundError: there is none.
+            SessionNotFoundError: there is no such session.
             SessionOpenError: it has not ended.
-            SessionClosedError: it was abandoned, and has no score.
+            SessionClosedError: it was abandoned and can't have a score.
             GradedByKeyError: the quiz has an answer key.
         """
         key = session_key(session_id)
@@ -110,9 +110,9 @@ class Scores:
     async def regrade(
         self, quiz_id: str, reason: str, *, by: str | None = None, at: Micros | None = None
     ) -> Regrade:
-        """Grade ended attempts anew that were graded with another key than the present one.
+        """Grade those ended attempts again that were not graded with the quiz's current revision.
 
-        It works in batches for some seconds. What is left then is done by the next call.
+        It works in batches for some seconds; the next call continues where this one stopped.
 
         Raises:
             QuizNotFoundError: none is registered under this id.

@@ -1,4 +1,4 @@
-"""Sessions as those use them who take a quiz, from start to end."""
+"""What students do with sessions: start them, read them, write answers and end them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _REFUSALS = (
 
 
 class WriteOptions(TypedDict, total=False):
-    """What a write may say beside its answers; see `SessionManager.update_answers`."""
+    """The options of a write; see `SessionManager.update_answers`."""
 
     version: int | None
     current_question: int | None
@@ -76,8 +76,8 @@ class Write:
 
     Attributes:
         at: when the gateway received the request.
-        version: the version that the caller knows, if it wants a conflict when there is a newer one.
-        owner: the only user whose attempt it may change; None for anyone's.
+        version: the version that must be the current one, or the write is a conflict; None for any.
+        owner: the only user whose attempt the write may change; None for any user.
     """
 
     answers: Mapping[str, Json]
@@ -87,7 +87,6 @@ class Write:
     owner: str | None = None
 
     def as_drafts(self) -> Drafts:
-        """The same as drafts."""
         current = None if self.current_question is None else Draft(self.current_question, self.at)
         return Drafts(
             {question: Draft(answer, self.at) for question, answer in self.answers.items()}, current
@@ -95,14 +94,15 @@ class Write:
 
 
 class SessionManager:
-    """Starts attempts, keeps their answers, runs their clock and ends them.
+    """Starts attempts, stores their answers, watches their deadlines and ends them.
 
     Every method takes `at`, the moment at which the gateway received the request, in microseconds since
-    1970-01-01 UTC; without it this machine's clock is read. Besides what each names, methods raise
-    InvalidInputError for what can't be stored, DatabaseUnavailableError where the stores can't serve the
-    request, and BusyError where others hold the session for too long.
+    1970-01-01 UTC; without it, the clock of this process is used. Besides the errors that a method lists, it
+    raises InvalidInputError for input that can't be stored, PoisonedError for data that PostgreSQL refuses,
+    DatabaseUnavailableError if the stores can't serve the request, and BusyError if others hold the session
+    for too long.
 
-    An `owner` is the only user whose attempts the caller may see: those of others do not exist for it.
+    An `owner` restricts the caller to the attempts of that user; the attempts of others do not exist for it.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class SessionManager:
         clock: Callable[[], Micros],
         time_limit_seconds: int,
     ) -> None:
-        """`time_limit_seconds` is for quizzes that set none."""
+        """`time_limit_seconds` applies to quizzes that set none."""
         self._attempts = attempts
         self._valkey = valkey
         self._cache = cache
@@ -139,13 +139,13 @@ class SessionManager:
     ) -> Session:
         """Start an attempt under the rules of its quiz.
 
-        With a known `idempotency_key`, the attempt that it started, `replayed`; where the quiz says so, the
-        user's open attempt, `resumed`.
+        If `idempotency_key` started an attempt before, that one is returned, as `replayed`. If the user has
+        an open attempt and the quiz says to resume it, that one is returned, as `resumed`.
 
         Raises:
-            IdempotencyKeyReusedError: the key has started another quiz.
-            QuizNotOpenError, QuizClosedError, AttemptsExhaustedError, ActiveAttemptError: the quiz's rules
-                do not allow it.
+            IdempotencyKeyReusedError: the key started an attempt at another quiz.
+            QuizNotOpenError, QuizClosedError, AttemptsExhaustedError, ActiveAttemptError: the rules of the
+                quiz do not allow a start.
         """
         check_id("user_id", user_id)
         check_id("quiz_id", quiz_id)
@@ -154,7 +154,7 @@ class SessionManager:
         at = self._clock() if at is None else at
         start = await self._start(user_id, quiz_id, at, idempotency_key)
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
-            # It stands in the way of the new one until its row says that it is over.
+            # Expire the user's overdue attempt, which would block the new one while its row is open.
             cached = await self._cache.read(start.attempt.id)
             await self._settler.expire(start.attempt.id, cached.drafts, at)
             start = await self._start(user_id, quiz_id, at, idempotency_key)
@@ -187,10 +187,10 @@ class SessionManager:
     async def get_session(
         self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
     ) -> Session:
-        """The session with its drafts; one whose deadline has passed is marked expired.
+        """Read a session with its drafts; an overdue one is expired.
 
         Raises:
-            SessionNotFoundError: there is none.
+            SessionNotFoundError: there is no such session.
         """
         at = self._clock() if at is None else at
         current = await self._settler.current(session_key(session_id), owner, at)
@@ -199,10 +199,10 @@ class SessionManager:
     async def get_deadline(
         self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
     ) -> Deadline:
-        """What the session's deadline is made of.
+        """Explain a session's deadline.
 
         Raises:
-            SessionNotFoundError: there is none.
+            SessionNotFoundError: there is no such session.
         """
         at = self._clock() if at is None else at
         current = await self._settler.current(session_key(session_id), owner, at)
@@ -211,7 +211,7 @@ class SessionManager:
     async def update_answer(
         self, session_id: str | UUID, question_id: int | str, answer: Json, **options: Unpack[WriteOptions]
     ) -> Session:
-        """Keep one answer; the current question moves behind it where it is a number.
+        """Store one answer; if `question_id` is a number, the next one becomes the current question.
 
         Raises:
             the same as `update_answers`.
@@ -232,15 +232,15 @@ class SessionManager:
         owner: str | None = None,
         at: Micros | None = None,
     ) -> Session:
-        """Keep answers: committed, or with `autosave` (and while PostgreSQL is away) buffered.
+        """Store answers: they are committed, or with `autosave`, or if PostgreSQL is down, buffered.
 
         Raises:
-            ContentTooLargeError: an answer or the session would be over its limit.
+            ContentTooLargeError: an answer or the session would exceed its limit.
             SessionNotFoundError: there is no such session.
             SessionClosedError: it is completed or abandoned.
-            SessionExpiredError: the request came after the deadline.
+            SessionExpiredError: the request came after the deadline and the grace.
             VersionConflictError: `version` is not the current one.
-            CacheUnavailableError: neither store can take the answers.
+            CacheUnavailableError: neither store accepts the answers.
         """
         key = session_key(session_id)
         check_answers(answers)
@@ -266,14 +266,14 @@ class SessionManager:
         owner: str | None = None,
         at: Micros | None = None,
     ) -> Session:
-        """Hand the attempt in, with its drafts and these last answers. Repeating it returns the result.
+        """Complete an attempt, with its drafts and these last answers. Repeating it returns the result.
 
-        A client that does so because its time is over names the `deadline` that it knows: a session that has
-        been given more time since goes on.
+        A client that completes because the time is over passes the `deadline` it knows. If the deadline has
+        moved to a later time since, the session stays open.
 
         Raises:
             DeadlineMovedError: the session's deadline is later than `deadline`.
-            and the same as `update_answers`.
+            also the same as `update_answers`.
         """
         if answers:
             check_answers(answers)
@@ -285,7 +285,7 @@ class SessionManager:
     async def abandon(
         self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
     ) -> Session:
-        """Give the attempt up; its answers stay, its drafts among them. Repeating it is no error.
+        """Abandon an attempt; its answers and drafts are kept. Repeating it is not an error.
 
         Raises:
             the same as `update_answers`.
@@ -329,7 +329,7 @@ class SessionManager:
                 try:
                     return await self._put_drafts(cached.attempt, cached.drafts, write)
                 except _REFUSALS:
-                    # The cache may be behind, and refusing an answer is PostgreSQL's to decide.
+                    # The cache may be behind the row; PostgreSQL decides whether to refuse an answer.
                     pass
             try:
                 attempt = await self._settler.load(key)
@@ -366,10 +366,10 @@ class SessionManager:
         return replace(view(attempt, merged, write.at), durability="buffered")
 
     async def _write_late(self, key: UUID, write: Write) -> Session:
-        """Keep answers that PostgreSQL finds too late: expire the row, then judge them by their own time.
+        """Handle a write that PostgreSQL finds overdue: expire the row, then settle the answers by time.
 
-        An answer that the gateway received in time counts, though a slow function brings it after the row
-        expired; one received later is kept as an event only.
+        An answer that the gateway received before the end counts, even if a slow process delivers it after
+        the row was expired. One received after the end is recorded as a late answer.
         """
         cached = await self._cache.read(key)
         try:
@@ -408,7 +408,7 @@ class SessionManager:
         return await self._committed(current, write.at)
 
     async def _committed(self, current: Current, at: Micros) -> Session:
-        # What a write answers is about itself; buffered_questions still lists what others have pending.
+        # `durability` is about this write; `buffered_questions` still lists the drafts of other requests.
         shown = replace(view(current.attempt, current.drafts, at), durability="committed")
         return await self._receipted(shown, current.attempt, at)
 
@@ -433,5 +433,5 @@ def _refuse(outcome: WriteOutcome, current: Current, write: Write) -> None:
 
 def _check_owner(attempt: Attempt, owner: str | None) -> None:
     if not attempt.is_owned_by(owner):
-        # To its caller, an attempt of someone else does not exist.
+        # Do not reveal that another user's attempt exists.
         raise SessionNotFoundError

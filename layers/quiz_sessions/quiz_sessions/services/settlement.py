@@ -1,7 +1,7 @@
-"""Settlement: the one way in which a row is brought up to date with its drafts and its deadline.
+"""Settlement: brings a row up to date with its drafts and its deadline.
 
-What follows a change of a row is here as well, and is best effort: the score of an attempt that has ended,
-and the cache. Where that fails, the change stands, and the next flush makes up for it (docs/decisions/0010).
+This module also grades an attempt that has ended, and updates the cache, after a change of its row. Both are
+best effort: if they fail, the change stands, and a later flush makes up for it (docs/decisions/0010).
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """An attempt as it is now, and the drafts that lie over it."""
+    """An attempt as it is now, and its drafts."""
 
     attempt: Attempt
     drafts: Drafts
 
 
 class Settler:
-    """Settles sessions one at a time, as requests need it.
+    """Settles single sessions, as requests need it.
 
-    Every method raises what `Postgres` raises for the statement that it is named for, and nothing for what
-    follows that.
+    Methods raise what `Postgres` raises for their statement. What follows a commit never raises: grading and
+    the cache are best effort.
     """
 
     def __init__(
@@ -49,24 +49,25 @@ class Settler:
     async def settle(
         self, session_id: UUID, drafts: Drafts, at: Micros, *, wait: bool = False
     ) -> Attempt | None:
-        """Merge or record one session's drafts; None where others hold the row, unless it is to wait."""
+        """Settle a session with these drafts; None if others hold its row, unless told to `wait` for them."""
         settled = await self._attempts.settle({session_id: drafts}, at, wait=wait)
         if not settled:
             return None
-        # Unchanged, it may have been settled by the first sending of this very statement.
+        # Also if it is unchanged: this statement may have been sent twice, and the first time have settled
+        # it.
         return (await self.write_back(settled[0].attempt, drafts.answers, at)).attempt
 
     async def expire(self, session_id: UUID, drafts: Drafts, at: Micros) -> None:
-        """Bring a row whose time is over to its end, behind whoever holds it."""
+        """Expire an overdue row, waiting for whoever holds it."""
         if await self.settle(session_id, drafts, at) is None:
-            # Most likely a flush, which holds many rows at a time, and takes this one's drafts along.
+            # The holder is most likely a flush, which merges these drafts itself: settle without them.
             await self.settle(session_id, NO_DRAFTS, at, wait=True)
 
     async def current(self, session_id: UUID, owner: str | None, at: Micros) -> Current:
-        """The session's row and drafts; one whose time is over is expired on the way.
+        """Read a session's row and drafts; an overdue one is expired.
 
         Raises:
-            SessionNotFoundError: there is none, or it is not `owner`'s.
+            SessionNotFoundError: there is no such session, or it does not belong to `owner`.
         """
         cached = await self._cache.read(session_id)
         attempt = cached.attempt or await self.load(session_id)
@@ -74,17 +75,17 @@ class Settler:
             raise SessionNotFoundError
         if is_overdue(attempt, at):
             try:
-                # Where others hold the row, it may have more time than the cached one.
+                # If others hold the row, read it: its deadline may have moved since it was cached.
                 attempt = await self.settle(session_id, cached.drafts, at) or await self.load(session_id)
             except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
                 self._telemetry.degraded("expiry put off", error, session_id=str(session_id))
         return Current(attempt, cached.drafts)
 
     async def load(self, session_id: UUID) -> Attempt:
-        """The row, which is cached on the way.
+        """Read a row from PostgreSQL, and cache it.
 
         Raises:
-            SessionNotFoundError: there is none.
+            SessionNotFoundError: there is no such row.
         """
         attempts = await self._attempts.get([session_id])
         if not attempts:
@@ -93,16 +94,16 @@ class Settler:
         return attempts[0]
 
     async def write_back(self, attempt: Attempt, questions: Iterable[str], at: Micros) -> Current:
-        """What follows a commit: grade what has ended, cache the row, drop the drafts of `questions`.
+        """After a commit: grade what has ended, cache the row, drop superseded drafts of `questions`.
 
         Returns:
-            the attempt as it is then, and the drafts that are left.
+            the attempt as it is now, and the drafts that remain.
         """
         attempt = await self._graded(attempt, at)
         return Current(attempt, await self._cache.put_committed(attempt, questions))
 
     async def refresh(self, session_ids: Sequence[UUID]) -> None:
-        """Show rows that were changed as a group: over cached ones that are older, at once."""
+        """Replace cached sessions that are behind their rows, after a statement that changed many."""
         try:
             for start in range(0, len(session_ids), _PAGE):
                 await self._cache.refresh(await self._attempts.get(session_ids[start : start + _PAGE]))
@@ -110,7 +111,7 @@ class Settler:
             self._telemetry.degraded("cache not written", error)
 
     async def _graded(self, attempt: Attempt, at: Micros) -> Attempt:
-        """The attempt with its score, where it needs one; if that fails, the next flush grades it."""
+        """Grade the attempt if it needs it; if that fails, the next flush does it."""
         if not attempt.needs_grading:
             return attempt
         try:

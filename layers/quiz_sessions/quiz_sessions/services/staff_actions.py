@@ -1,4 +1,4 @@
-"""What every staff action on an attempt begins and ends with."""
+"""What all staff actions have in common."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_REASON_CHARACTERS = 1000
 
 
 class StaffActions:
-    """Makes actions out of what staff asked for, and sessions out of what became of them."""
+    """Turns requests by staff into actions, and the results of actions into sessions."""
 
     def __init__(self, *, settler: Settler, clock: Callable[[], Micros]) -> None:
         self._settler = settler
@@ -27,7 +27,7 @@ class StaffActions:
     def action(
         self, kind: str, reason: str, key: str | None, by: str | None, at: Micros | None
     ) -> StaffAction:
-        """Who acts, when and why; without a `key` no repetition of it is known.
+        """Build an action; without a `key`, a repetition is not recognised.
 
         Raises:
             InvalidInputError: the reason or the key can't be stored.
@@ -39,10 +39,10 @@ class StaffActions:
         return StaffAction(moment, by, reason, f"{kind}:{uuid4().hex if key is None else key}")
 
     async def session_after(self, result: ActionResult, at: Micros) -> Session:
-        """The session after an action, as it is cached by then.
+        """The session after an action; its row is graded and cached first.
 
         Raises:
-            SessionClosedError: the attempt is completed or abandoned, and the action needs another one.
+            SessionClosedError: the attempt is completed or abandoned, and the action needs one that is not.
         """
         if result.outcome is ActionOutcome.CLOSED:
             raise SessionClosedError(view(result.attempt, NO_DRAFTS, at))
@@ -51,7 +51,7 @@ class StaffActions:
 
 
 def found(result: ActionResult | None) -> ActionResult:
-    """The result itself.
+    """Return `result` if there is one.
 
     Raises:
         SessionNotFoundError: there is no such attempt.
@@ -62,10 +62,10 @@ def found(result: ActionResult | None) -> ActionResult:
 
 
 def check_reason(reason: str) -> None:
-    """Refuse a reason that can't be stored.
+    """Refuse a reason that is not allowed.
 
     Raises:
-        InvalidInputError: it is empty, too long, or no text that PostgreSQL can hold.
+        InvalidInputError: it is empty, too long, or text that PostgreSQL can't hold.
     """
     if not 1 <= len(reason) <= MAX_REASON_CHARACTERS:
         raise InvalidInputError(f"reason has 1 to {MAX_REASON_CHARACTERS} characters.")

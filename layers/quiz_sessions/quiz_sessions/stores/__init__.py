@@ -1,1 +1,1 @@
-"""PostgreSQL, Valkey, EventBridge and Secrets Manager, as the service uses them."""
+"""The stores: PostgreSQL, Valkey, EventBridge and Secrets Manager."""

@@ -1,6 +1,6 @@
-"""Exam administration in PostgreSQL: quizzes, deadlines moved, late answers accepted, scores.
+"""Exam administration in PostgreSQL: quizzes, deadlines, late answers and scores.
 
-One statement judges, changes and records; the few that need two are one transaction.
+One statement judges, changes and records; where that takes two statements, they share a transaction.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _SET_SCORE: Final = load("set_score")
 
 
 class AdministrationStore:
-    """What exam staff does. Every method raises what `Postgres` raises."""
+    """What exam staff do. Every method raises what `Postgres` raises."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
@@ -64,7 +64,7 @@ class AdministrationStore:
     async def put_quiz(
         self, quiz_id: str, rules: QuizRules, at: Micros, by: str | None, time_limit: int
     ) -> QuizWrite:
-        """Register a quiz or change it, and bring its open attempts in line."""
+        """Register a quiz or change it, and reschedule its open attempts."""
         ((row,), rescheduled) = await self._postgres.fetch_together(
             [_PUT_QUIZ, _RESCHEDULE],
             {
@@ -86,12 +86,12 @@ class AdministrationStore:
         return QuizWrite(_quiz(row), created, [changed["id"] for changed in rescheduled])
 
     async def quizzes(self, quiz_ids: Iterable[str]) -> dict[str, Quiz]:
-        """Those of the quizzes that are registered, by id."""
+        """The quizzes that are registered, by id."""
         rows = await self._postgres.fetch(_GET_QUIZZES, {"ids": list(quiz_ids)})
         return {row["quiz_id"]: _quiz(row) for row in rows}
 
     async def delete_quiz(self, quiz_id: str) -> QuizDeletion:
-        """Forget a quiz, unless attempts at it are open."""
+        """Delete a quiz, unless attempts at it are open."""
         found, deleted = await self._postgres.fetch_together(
             ["SELECT quiz_id FROM quizzes WHERE quiz_id = %(quiz_id)s FOR UPDATE", _DELETE_QUIZ],
             {"quiz_id": quiz_id, "resent": False},
@@ -105,7 +105,7 @@ class AdministrationStore:
     # Extra time
 
     async def put_accommodation(self, accommodation: Accommodation, time_limit: int) -> list[UUID]:
-        """Give a user extra time for a quiz, or another amount; returns the open attempts it rescheduled."""
+        """Set a user's extra time for a quiz; returns the open attempts that this rescheduled."""
         *_, rescheduled = await self._postgres.fetch_together(
             [_PUT_ACCOMMODATION, _RESCHEDULE],
             {
@@ -124,14 +124,14 @@ class AdministrationStore:
         return [row["id"] for row in rescheduled]
 
     async def accommodation(self, user_id: str, quiz_id: str) -> Accommodation | None:
-        """The user's extra time for the quiz, if there is any."""
+        """The user's extra time for the quiz; None if there is none."""
         rows = await self._postgres.fetch(_ACCOMMODATION, {"user_id": user_id, "quiz_id": quiz_id})
         return Accommodation(**rows[0]) if rows else None
 
     async def delete_accommodation(
         self, user_id: str, quiz_id: str, at: Micros, by: str | None, time_limit: int
     ) -> list[UUID] | None:
-        """Take extra time back; returns the open attempts it rescheduled, None where there was none."""
+        """Revoke extra time; returns the open attempts that this rescheduled, or None if there was none."""
         deleted, rescheduled = await self._postgres.fetch_together(
             [_DELETE_ACCOMMODATION, _RESCHEDULE],
             {
@@ -149,7 +149,7 @@ class AdministrationStore:
         return [row["id"] for row in rescheduled] if deleted else None
 
     async def extend(self, session_id: UUID, seconds: int, action: StaffAction) -> ActionResult | None:
-        """Move an open attempt's deadline, never to before now; None when there is no attempt."""
+        """Move an open attempt's deadline, never to before `action.at`; None if there is no such attempt."""
         return await self._act(_EXTEND, {"id": session_id, "seconds": seconds}, action)
 
     async def extend_quiz(self, quiz_id: str, seconds: int, action: StaffAction) -> CohortExtension:
@@ -158,7 +158,7 @@ class AdministrationStore:
         try:
             rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters, resend={"resent": True})
         except errors.UniqueViolation:
-            # The same extension, sent twice, committed in between: now it is known.
+            # The same extension was sent twice, and the other sending has committed: run again to find it.
             rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters)
         found = {row["reason"]: Unmoved(row["count"], row["ids"]) for row in rows}
         changed = found.pop("changed", Unmoved(0, []))
@@ -167,12 +167,12 @@ class AdministrationStore:
     async def reopen(
         self, session_id: UUID, seconds: int, action: StaffAction, time_limit: int
     ) -> ActionResult | None:
-        """Open an expired attempt again for `seconds` from now; None when there is no attempt.
+        """Open an expired attempt again for `seconds` from now; None if there is no such attempt.
 
-        Its quiz may have changed since it ended, and its user been given time: what holds now is copied anew.
+        The current rules of its quiz, and the user's extra time, are copied onto it again.
 
         Raises:
-            ActiveAttemptError: the quiz allows one open attempt, and the user has another one.
+            ActiveAttemptError: the quiz allows one open attempt at a time, and the user has another one.
         """
         parameters = {"id": session_id, "seconds": seconds, "time_limit": time_limit}
         result = await self._act(_REOPEN, parameters, action, lock=_LOCK_QUIZ_OF_ATTEMPT)
@@ -183,28 +183,28 @@ class AdministrationStore:
     # Late answers
 
     async def late_answers(self, session_id: UUID) -> list[LateAnswer]:
-        """The answers of a session that came too late, in the order of their arrival."""
+        """The late_answer events of a session, oldest first."""
         rows = await self._postgres.fetch(_LATE_ANSWERS, {"id": session_id})
         return [LateAnswer(row["revision"], row["answers"], row["accepted"]) for row in rows]
 
     async def accept_late_answer(
         self, session_id: UUID, event: int, action: StaffAction
     ) -> ActionResult | None:
-        """Let the answers of a late_answer event count; None when there is no attempt.
+        """Let the answers of a late_answer event count, if they are later than the committed ones.
 
-        They count where they are later than what is committed, as all answers do.
+        None if there is no such attempt.
         """
         return await self._act(_ACCEPT_LATE_ANSWER, {"id": session_id, "event": event}, action)
 
     # Scores
 
     async def to_grade(self, after: UUID, limit: int) -> list[Attempt]:
-        """Attempts whose score is not up to date, by id, those behind `after`."""
+        """Attempts whose score is out of date, by id, after `after`."""
         rows = await self._postgres.fetch(_TO_GRADE, {"after": after, "limit": limit})
         return [attempt_of(row) for row in rows]
 
     async def graded_otherwise(self, quiz: Quiz, after: UUID, limit: int) -> list[Attempt]:
-        """Ended attempts not graded with the present key of `quiz`, by id, those behind `after`."""
+        """Ended attempts not graded with the current revision of `quiz`, by id, after `after`."""
         rows = await self._postgres.fetch(
             _GRADED_OTHERWISE,
             {"quiz_id": quiz.quiz_id, "revision": quiz.revision, "after": after, "limit": limit},
@@ -212,7 +212,7 @@ class AdministrationStore:
         return [attempt_of(row) for row in rows]
 
     async def save_grades(self, updates: Sequence[GradeUpdate], at: Micros) -> list[Attempt]:
-        """Save scores; returns the attempts, without those that have changed since they were graded."""
+        """Save scores; returns the attempts, except those that others hold or have changed meanwhile."""
         batch = [
             {
                 "id": str(update.attempt.id),
@@ -236,18 +236,18 @@ class AdministrationStore:
     async def set_score(
         self, session_id: UUID, score: float, max_score: float, action: StaffAction
     ) -> ActionResult | None:
-        """Set the score of an ended attempt at a quiz without answer key; None when there is no attempt."""
+        """Set the score of an ended attempt at a quiz without an answer key; None if there is no attempt."""
         return await self._act(_SET_SCORE, {"id": session_id, "score": score, "max_score": max_score}, action)
 
     async def results(self, session_id: UUID) -> dict[str, Json] | None:
-        """Question -> points, max_points and correct, as it was graded; None where it was not."""
+        """Question -> points, max_points and correct; None if the attempt was not graded by key."""
         rows = await self._postgres.fetch(
             "SELECT results FROM quiz_attempts WHERE id = %(id)s", {"id": session_id}
         )
         results: dict[str, Json] | None = rows[0]["results"] if rows else None
         return results
 
-    # Inside
+    # Helpers
 
     async def _act(
         self,
@@ -263,7 +263,7 @@ class AdministrationStore:
         except errors.UniqueViolation as error:
             if error.diag.constraint_name == "quiz_attempts_sole":
                 raise ActiveAttemptError(None) from error
-            # The same action, sent twice, committed in between: now it is known.
+            # The same action was sent twice, and the other sending has committed: run again to find it.
             (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
         if not rows:
             return None

@@ -1,7 +1,7 @@
-"""Attempts in PostgreSQL, the only arbiter of what an attempt holds. One statement for each change.
+"""Attempts in PostgreSQL, which alone decides what an attempt holds.
 
-Each statement judges the row, changes it and writes its event at once, so that nothing is ever half done
-and no transaction spans two round trips.
+Each change is one statement that judges the row, changes it and writes its audit event. So a change is never
+half done, and no transaction spans two round trips.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _RECENT_REVISIONS: Final = load("recent_revisions")
 
 
 class AttemptStore:
-    """What requests and the flush do to attempts. Every method raises what `Postgres` raises."""
+    """What requests and the flush do with attempts. Every method raises what `Postgres` raises."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
@@ -42,9 +42,9 @@ class AttemptStore:
     async def create(
         self, user_id: str, quiz_id: str, at: Micros, time_limit: int, idempotency_key: str | None
     ) -> Start:
-        """Start an attempt under the quiz's rules, or find the one that stands in its place.
+        """Start an attempt under the rules of its quiz, or find the existing one that is returned instead.
 
-        `time_limit` is for a quiz that sets none.
+        `time_limit` applies to a quiz that sets none.
         """
         parameters = {
             "id": uuid4(),
@@ -60,14 +60,15 @@ class AttemptStore:
         except errors.UniqueViolation:
             known = False
         if not known:
-            # A start with the same key, or of the quiz's one open attempt, may have committed while this one
-            # waited for the counter, perhaps taking the last number: it is seen only by a new statement.
+            # A start with the same key, or of the one open attempt that the quiz allows, may have committed
+            # while this one waited for the counter, and may have used the last number. Only a new statement
+            # sees it.
             rows = await self._postgres.fetch(_CREATE, parameters)
         row = rows[0]
         outcome = StartOutcome(row.pop("outcome"))
         opens_at, closes_at = row.pop("quiz_opens_at"), row.pop("quiz_closes_at")
         if outcome is StartOutcome.REPLAYED and row["id"] == parameters["id"]:
-            # By the first sending of this very statement.
+            # The first sending of this statement created it; its reply was lost.
             outcome = StartOutcome.CREATED
         return Start(outcome, attempt_of(row) if row["id"] is not None else None, opens_at, closes_at)
 
@@ -86,11 +87,11 @@ class AttemptStore:
         version: int | None = None,
         current_question: int | None = None,
     ) -> WriteResult | None:
-        """Commit answers; None when there is no such attempt, or it is not `owner`'s.
+        """Commit answers; None if there is no such attempt, or it is not `owner`'s.
 
-        Without a version a question keeps an answer that has a later `at`. With one, a row that is one
-        version ahead by these very answers is a repeat. Sent again after a lost reply, the statement
-        knows by `write_id` that it has been carried out.
+        Without a version, a question keeps an answer that has a later `at`. With one, the write is a
+        repetition if the row is one version ahead because of these very answers. If the statement is sent
+        again after a lost reply, it finds its own event by `write_id`.
         """
         parameters = {
             "id": session_id,
@@ -106,7 +107,7 @@ class AttemptStore:
         try:
             rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters, resend={"resent": True})
         except errors.UniqueViolation:
-            # Both the statement and its repeat got through; this one waited for the other's commit.
+            # The statement was sent twice; this sending has waited for the other one to commit.
             rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters | {"resent": True})
         return _write(rows)
 
@@ -122,10 +123,10 @@ class AttemptStore:
         version: int | None = None,
         deadline: datetime | None = None,
     ) -> WriteResult | None:
-        """Complete or abandon an attempt, its drafts and then `answers` merged; None when there is none.
+        """Complete or abandon an attempt, merging its drafts and then `answers`.
 
-        An attempt that already has this status is returned as it is; one whose deadline has become later
-        than `deadline` is left open.
+        None if there is no such attempt. An attempt that already has this status is returned as it is; one
+        whose deadline is later than `deadline` is left open.
         """
         parameters = {
             "id": session_id,
@@ -146,29 +147,28 @@ class AttemptStore:
     async def settle(
         self, drafts: Mapping[UUID, Drafts], now: Micros, *, wait: bool = False
     ) -> list[Settled]:
-        """Merge drafts into their rows, and expire the rows whose deadline and grace have passed at `now`.
+        """Merge drafts into their rows, and expire the rows that are overdue at `now`.
 
-        A draft counts where it is later than what is committed and not after the row's end. On a row that
-        has ended, drafts up to its end are a late_merge; those after it are kept as a late_answer. One
-        call does the first of these that applies to a row, for it writes one event a row. Rows that others
-        hold, or change at the same time, are left out unless it is to `wait` for them, as are ids that no
-        row has.
+        A draft counts if it is later than the committed answer and not after the end. If the row has ended
+        already, drafts up to its end make a late_merge event and drafts after it a late_answer event. A call
+        writes one event a row, so it does the first of these that applies. It skips rows that others hold,
+        unless it is to `wait`; rows that change while it runs; and ids without a row.
 
         Raises:
-            PoisonedError: the server refuses the data of one of the sessions.
+            PoisonedError: PostgreSQL refuses the data of one of the sessions.
         """
         batch = [{"id": str(session_id), **_parameters_of(held)} for session_id, held in drafts.items()]
         parameters = {"batch": dump_json(batch), "now": from_micros(now), "wait": wait}
         rows = await self._postgres.fetch(_SETTLE, parameters)
         if wait and not rows:
-            # Who held the row has changed it, which a new statement sees.
+            # Whoever held the row has changed it. A new statement sees the change.
             rows = await self._postgres.fetch(_SETTLE, parameters)
         return [_settled(row) for row in rows]
 
     async def overdue(
         self, now: Micros, after: tuple[datetime, UUID] | None, limit: int
     ) -> list[tuple[datetime, UUID]]:
-        """Open attempts overdue at `now`: until when they took answers, and id; those behind `after`."""
+        """Open attempts that are overdue at `now`, after `after`: accepts_until and id, in that order."""
         deadline, session_id = after or (EPOCH, UUID(int=0))
         rows = await self._postgres.fetch(
             _OVERDUE, {"now": from_micros(now), "deadline": deadline, "id": session_id, "limit": limit}
@@ -178,9 +178,9 @@ class AttemptStore:
     async def recent_revisions(
         self, seconds: int, after: tuple[datetime, UUID] | None, limit: int
     ) -> list[tuple[datetime, UUID, int]]:
-        """Attempts changed in the last `seconds` by the server's clock, behind `after`: when, id, revision.
+        """Attempts changed in the last `seconds` of the server's clock, after `after`: when, id and revision.
 
-        One that is changed between two calls comes again.
+        An attempt that changes between two calls is returned again.
         """
         changed, session_id = after or (None, UUID(int=0))
         rows = await self._postgres.fetch(
@@ -190,7 +190,7 @@ class AttemptStore:
 
 
 def attempt_of(row: DictRow) -> Attempt:
-    """The attempt in a row of its columns."""
+    """Build an attempt from a row of its columns."""
     row["status"] = Status(row["status"])
     return Attempt(**row)
 
@@ -206,7 +206,7 @@ def _settled(row: DictRow) -> Settled:
     settlement = Settlement(row.pop("settlement"))
     late = frozenset(row.pop("late") or ())
     attempt = attempt_of(row)
-    # Late drafts of a row that took another event first are for the next call.
+    # If the row took another event first, its late drafts are left to the next call.
     recorded = settlement in (Settlement.LATE_ANSWER, Settlement.UNCHANGED) and not attempt.status.is_open
     return Settled(attempt, settlement, late if recorded else frozenset())
 

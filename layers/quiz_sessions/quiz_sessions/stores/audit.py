@@ -1,4 +1,4 @@
-"""The record in PostgreSQL: attempts by user and quiz, and the audit log of one."""
+"""Reads of attempts by user and quiz, and of audit logs, in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IS_OVER: Final = "status IN ('started', 'in_progress') AND accepts_until < %(no
 
 
 class AuditStore:
-    """Reads the record. Every method raises what `Postgres` raises."""
+    """Reads attempts and audit logs. Every method raises what `Postgres` raises."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
@@ -33,9 +33,9 @@ class AuditStore:
         before: tuple[datetime, UUID] | None,
         limit: int,
     ) -> list[Attempt]:
-        """Attempts of a user, at a quiz, or both, newest first, those behind `before`; without answers.
+        """Attempts of a user, at a quiz, or both, without answers: newest first, after `before`.
 
-        One whose time is over at `now` counts as expired, also before its row says so.
+        An attempt that is overdue at `now` counts as expired, even before its row is.
         """
         conditions = ["true"]
         if user_id is not None:
@@ -65,9 +65,9 @@ class AuditStore:
     async def events(
         self, session_id: UUID, *, after: int = -1, limit: int | None = None, max_bytes: int | None = None
     ) -> list[AuditEvent]:
-        """The events of an attempt in their order, those behind revision `after`.
+        """The events of an attempt in order of revision, after revision `after`.
 
-        At most `limit` of them, and no more after their changes come to `max_bytes`.
+        At most `limit` of them, and none after those whose changes add up to `max_bytes`.
         """
         rows = await self._postgres.fetch(
             _EVENTS, {"id": session_id, "after": after, "limit": limit, "max_bytes": max_bytes}

@@ -1,4 +1,4 @@
-"""The cache as requests use it: it never fails what PostgreSQL can serve."""
+"""The cache as requests use it: its failures never fail what PostgreSQL can serve."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .valkey import CachedSession, ValkeyStore
 
 
 class BestEffortCache:
-    """`ValkeyStore`, whose unavailability is logged and counted instead of raised.
+    """`ValkeyStore`, with unavailability logged and counted instead of raised.
 
-    What could not be written, the next flush puts right.
+    A later flush reconciles what could not be written.
     """
 
     def __init__(self, valkey: ValkeyStore, telemetry: Telemetry) -> None:
@@ -23,7 +23,7 @@ class BestEffortCache:
         self._telemetry = telemetry
 
     async def read(self, session_id: UUID) -> CachedSession:
-        """A session's drafts and its cached row; none where Valkey can't be read: the drafts count later."""
+        """A session's drafts and its cached row; empty if Valkey can't be read: the drafts count later."""
         try:
             return await self._valkey.read(session_id)
         except CacheUnavailableError as error:
@@ -31,14 +31,14 @@ class BestEffortCache:
             return CachedSession()
 
     async def put_session(self, attempt: Attempt) -> None:
-        """Cache a row unless a newer one is there."""
+        """Cache a row, unless a newer one is cached."""
         try:
             await self._valkey.put_session(attempt)
         except CacheUnavailableError as error:
             self._not_written(error, attempt.id)
 
     async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> Drafts:
-        """Cache a committed row; returns the drafts that are left, none where Valkey is away."""
+        """Cache a committed row; returns the drafts that remain, or none if Valkey can't be reached."""
         try:
             return await self._valkey.put_committed(attempt, questions)
         except CacheUnavailableError as error:
@@ -52,15 +52,15 @@ class BestEffortCache:
         cleared: Mapping[UUID, Mapping[bytes, bytes]],
         acknowledged: Mapping[UUID, float],
     ) -> None:
-        """As `ValkeyStore.put_settled`."""
+        """See `ValkeyStore.put_settled`."""
         try:
             await self._valkey.put_settled(put, refreshed, cleared, acknowledged)
         except CacheUnavailableError as error:
-            # Drafts that are left there are found superseded by the next run.
+            # The next flush finds superseded whatever drafts could not be cleared.
             self._not_written(error)
 
     async def refresh(self, attempts: Sequence[Attempt]) -> None:
-        """Put rows over cached ones that are older; what is not cached stays so."""
+        """Replace cached rows that are older; a session that is not cached stays so."""
         await self.put_settled([], attempts, {}, {})
 
     def _not_written(self, error: CacheUnavailableError, session_id: UUID | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Skipping a store that just failed, instead of making every request wait for it."""
+"""A circuit breaker: skips a store that has just failed, so that not every request waits for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PAUSE_SECONDS = 1.0
 
 
 class CircuitBreaker:
-    """Open for a moment after each failure, then closed again by itself."""
+    """Opens for `pause` seconds at each failure, then closes by itself."""
 
     def __init__(self, pause: float = PAUSE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._pause = pause
@@ -18,13 +18,13 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the store is to be skipped."""
+        """Whether to skip the store."""
         return self._clock() < self._open_until
 
     def trip(self) -> None:
-        """Note a failure: skip the store for the pause."""
+        """Record a failure: skip the store for the pause."""
         self._open_until = self._clock() + self._pause
 
     def reset(self) -> None:
-        """Note that the store answered."""
+        """Record that the store answered."""
         self._open_until = float("-inf")

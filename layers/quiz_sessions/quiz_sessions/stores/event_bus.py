@@ -1,4 +1,4 @@
-"""The event bus: domain events for other systems, as docs/events.md has them, through EventBridge."""
+"""The event bus: domain events for other systems (docs/events.md), through EventBridge."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..domain.timestamps import iso
 
 SOURCE = "quiz-sessions"
 FLUSH_SHARD = "flush.shard"
-"""Internal: it asks the flush function for one shard of the dirty index."""
+"""An internal event, which asks the flush function to flush one shard of the dirty index."""
 SCHEMA_VERSION = 1
 ENTRIES_A_CALL = 10
-"""EventBridge takes no more (PutEvents API reference)."""
+"""The maximum of EventBridge (PutEvents API reference)."""
 CALLS_AT_ONCE = 8
 
 _DETAIL_TYPES: Final = {
@@ -33,17 +33,17 @@ _DETAIL_TYPES: Final = {
 }
 _DETAILS: Final[Mapping[str, Mapping[str, Any]]] = {
     "session.started": {"expires_at": None},
-    # Before there was a grace nothing could be late.
+    # Events from before there was a grace lack late_ms: nothing could be late.
     "session.completed": {"late_ms": 0},
     "session.extended": {"expires_at": None},
     "session.reopened": {"expires_at": None},
     "session.graded": {"score": None, "max_score": None},
 }
-"""What belongs to a type, and what stands for it where an older event does not tell."""
+"""The fields that each type adds, with their values for older events that lack them."""
 
 
 def detail_of(message: OutboxMessage) -> dict[str, Any]:
-    """What the event says: which attempt, the event's place in its life, and what belongs to its type."""
+    """The detail of a domain event: which attempt, where in its history, and the fields of its type."""
     details = _DETAILS.get(_DETAIL_TYPES[message.type], {})
     return {
         "schema_version": SCHEMA_VERSION,
@@ -61,12 +61,12 @@ def detail_of(message: OutboxMessage) -> dict[str, Any]:
 
 
 def _detail(name: str, value: Json) -> Any:
-    # PostgreSQL writes times in the server's time zone.
+    # The audit log has times in the time zone of PostgreSQL's server.
     return iso(datetime.fromisoformat(value)) if name == "expires_at" and value is not None else value
 
 
 def connect() -> Any:
-    """boto3's client, in a session of its own: the one that boto3 shares is not for several threads."""
+    """An EventBridge client in its own boto3 session; the default session is not thread-safe."""
     # boto3 takes a third of a second to import, and requests never need it.
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
@@ -81,7 +81,7 @@ def connect() -> Any:
 
 
 class EventBus:
-    """An EventBridge bus. boto3 is imported with the first event."""
+    """An EventBridge bus. It imports boto3 when it first sends an event."""
 
     def __init__(self, name: str, connect: Callable[[], Any] = connect) -> None:
         self._name = name
@@ -90,7 +90,7 @@ class EventBus:
         self._known_client: Any = None
 
     async def put(self, events: Sequence[OutboxMessage]) -> list[str | None]:
-        """Send at most ten events; for each None where the bus has taken it, else EventBridge's error code.
+        """Send at most ten events; for each, None if the bus accepted it, otherwise EventBridge's error code.
 
         Raises:
             EventBusUnavailableError: the bus can't be reached or refuses the call.
@@ -101,7 +101,7 @@ class EventBus:
         return await asyncio.to_thread(self._put_events, entries)
 
     async def ask_for_flush(self, shards: Sequence[int]) -> list[int]:
-        """Have each shard flushed by an invocation of its own; returns those that the bus has taken.
+        """Ask for an invocation of the flush for each shard; returns the shards whose event the bus accepted.
 
         Raises:
             EventBusUnavailableError: the bus can't be reached or refuses the call.
@@ -123,7 +123,7 @@ class EventBus:
         }
 
     def _put_events(self, entries: list[dict[str, Any]]) -> list[str | None]:
-        # boto3 brings it.
+        # Imported here because it comes with boto3.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
@@ -134,7 +134,7 @@ class EventBus:
 
     @property
     def _client(self) -> Any:
-        # The first calls are made at once, each in its thread.
+        # The first calls run at the same time, each in a thread.
         with self._connecting:
             if self._known_client is None:
                 self._known_client = self._connect()

@@ -18,11 +18,11 @@ _BACKLOG: Final = load("outbox_backlog")
 
 @dataclass(frozen=True, slots=True)
 class OutboxBacklog:
-    """What waits for the bus.
+    """The outbox messages that wait.
 
     Attributes:
-        messages: how many, at most 10,000.
-        oldest_age_seconds: since the oldest of them was written.
+        messages: how many there are, at most 10,000.
+        oldest_age_seconds: the age of the oldest of them, by its `at`.
     """
 
     messages: int
@@ -30,35 +30,38 @@ class OutboxBacklog:
 
 
 class OutboxStore:
-    """Drains the outbox. Every method raises what `Postgres` raises."""
+    """The outbox and the relay's lease. Every method raises what `Postgres` raises."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
 
     async def take_lease(self, holder: UUID, seconds: int) -> bool:
-        """Take or keep the sole right to publish, for so many seconds; two would mix up the order."""
+        """Take or renew the relay's lease for so many seconds; two relays at once would mix up the order.
+
+        Returns:
+            whether `holder` has the lease.
+        """
         return bool(await self._postgres.fetch(_TAKE_LEASE, {"holder": holder, "seconds": seconds}))
 
     async def give_up_lease(self, holder: UUID) -> None:
-        """Leave the right to publish to whoever comes next."""
+        """End the lease, if `holder` has it."""
         await self._postgres.fetch(
             "UPDATE relay_lease SET until = clock_timestamp() WHERE holder = %(holder)s RETURNING holder",
             {"holder": holder},
         )
 
     async def messages(self, limit: int) -> list[OutboxMessage]:
-        """The oldest events that the bus has not accepted; those of one attempt in their order."""
+        """The oldest outbox messages; those of one attempt are in order."""
         rows = await self._postgres.fetch(_MESSAGES, {"limit": limit})
         return [OutboxMessage(**row) for row in rows]
 
     async def mark_published(self, event_ids: Sequence[int]) -> None:
-        """Note that the bus has accepted these events."""
+        """Record that the bus has accepted these events."""
         await self._postgres.fetch(
             "UPDATE attempt_events SET published_at = clock_timestamp() WHERE id = ANY(%(ids)s) RETURNING id",
             {"ids": list(event_ids)},
         )
 
     async def backlog(self) -> OutboxBacklog:
-        """What waits."""
         (row,) = await self._postgres.fetch(_BACKLOG, {})
         return OutboxBacklog(row["count"], max(0.0, row["age"]))

@@ -1,4 +1,4 @@
-"""One process's connections to PostgreSQL, and what becomes of a statement when they break."""
+"""A process's connections to PostgreSQL, and how statements fail when connections break."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from .statements import Statement, numbered
 
 CONNECT_SECONDS = 1.0
 BUSY_SECONDS = 2.5
-"""To get a connection while the server answers others."""
+"""The limit for getting a connection while the server answers other requests."""
 STATEMENT_SECONDS = 2.3
-"""The server ends a statement after 2 s by itself (set by the migration); this is for one that hangs."""
+"""The server cancels a statement after 2 s (set by the migration); this is for a server that hangs."""
 CALL_SECONDS = 3.6
-"""For a statement that is sent a second time, both together."""
+"""The limit for a statement and its second sending together."""
 
 
 class Postgres:
-    """A pool of connections.
+    """A connection pool.
 
-    Every method raises DatabaseUnavailableError when the server can't be reached, does not answer in time
-    or takes no writes, and BusyError when others hold a row for too long.
+    Every method raises DatabaseUnavailableError if the server can't be reached, does not answer in time or
+    accepts no writes, and BusyError if the statement waited too long for a row or a connection that others
+    held, or ran for too long.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Postgres:
         on_failure: Callable[[], None],
         telemetry: Telemetry,
     ) -> None:
-        """`conninfo` is asked for each connection; `on_failure` is told when connecting keeps failing."""
+        """`conninfo` is called for each connection; `on_failure` when connecting keeps failing."""
         self._telemetry = telemetry
         self._not_stored: set[Statement] = set()
         self._breaker = CircuitBreaker()
@@ -58,26 +59,25 @@ class Postgres:
                 "prepare_threshold": None,
                 "connect_timeout": 1,
                 "application_name": "quiz-sessions",
-                # During a failover the address may still lead to a replica: its reads are stale, and
-                # connections to it would outlive the failover.
+                # During a failover the address may still lead to a replica, whose reads are stale.
+                # Connections to it would also outlive the failover.
                 "target_session_attrs": "primary",
             },
             min_size=0,
             max_size=pool_size,
             open=False,
             timeout=CONNECT_SECONDS,
-            # The pool's own patience grows to seconds between tries; ours starts anew with each request.
+            # The pool backs off to seconds between its tries, but every request should try afresh.
             reconnect_timeout=2,
             reconnect_failed=lambda _: on_failure(),
             num_workers=min(3, pool_size),
         )
 
     async def close(self) -> None:
-        """Close the connections."""
         await self._pool.close(timeout=1)
 
     async def ping(self) -> None:
-        """Ask PostgreSQL for a sign of life, also right after a failure."""
+        """Check that PostgreSQL answers, even if the circuit breaker is open."""
         await self.fetch("SELECT 1 AS one", {}, probe=True)
 
     async def fetch(
@@ -88,21 +88,23 @@ class Postgres:
         resend: dict[str, Any] | None = None,
         probe: bool = False,
     ) -> list[DictRow]:
-        """Run one statement; after a lost connection once more, with `resend` over its parameters.
+        """Run one statement; if the connection is lost, once more, with `resend` laid over its parameters.
 
-        The connection may have broken while this process lay frozen between two invocations, or after the
-        server had committed: sending again is right for both, as each statement knows its own repeat.
+        The connection may have broken while this process was frozen between two invocations, or after the
+        server committed. Sending the statement again is right in both cases, because it recognises its own
+        repetition.
 
         Raises:
-            PoisonedError: the server refuses the data itself.
-            psycopg.IntegrityError: it breaks a constraint; what that means is the caller's to say.
+            PoisonedError: PostgreSQL refuses the data.
+            psycopg.IntegrityError: the data breaks a constraint; the caller knows what that means.
         """
         if isinstance(statement, Statement) and statement.stored and statement not in self._not_stored:
             call = [statement.call]
             try:
                 return (await self.fetch_together(call, parameters, resend=resend, probe=probe))[0]
             except errors.UndefinedFunction as error:
-                # This release has not migrated this database. It goes on, only slower.
+                # The migration of this release has not run on this database. The statement's text works, but
+                # slower.
                 self._telemetry.degraded("statement not stored", error, statement=statement.name)
                 self._not_stored.add(statement)
         return (await self.fetch_together([statement], parameters, resend=resend, probe=probe))[0]
@@ -116,10 +118,11 @@ class Postgres:
         resend: dict[str, Any] | None = None,
         probe: bool = False,
     ) -> list[list[DictRow]]:
-        """The same for several statements: one transaction, in which each sees what is committed by then.
+        """Run several statements in one transaction; each sees what is committed when it begins.
 
-        It begins with `lock`, a statement that waits its turn. `resend` is used where the reply to COMMIT was
-        lost, and the transaction had rows to return: where the connection broke before, nothing was done.
+        The transaction begins with `lock`, a statement that waits for its turn. It is sent again like a
+        single statement; but `resend` applies only if the reply to COMMIT was lost and the transaction
+        returned rows. If the connection broke earlier, nothing was changed.
         """
         texts = [each if isinstance(each, str) else each.text for each in statements]
         until = time.monotonic() + CALL_SECONDS
@@ -128,7 +131,7 @@ class Postgres:
         except _LostReplyError as error:
             if error.may_be_committed:
                 parameters = parameters | (resend or {})
-            # Connections of the same age have most likely broken too.
+            # Connections of the same age are probably broken too.
             await self._pool.drain()
         try:
             return await self._fetch_once(texts, parameters, until, lock, probe=True)
@@ -157,7 +160,7 @@ class Postgres:
                     cursor = await _execute(connection, text, parameters)
                     rows.append(await cursor.fetchall())
         except errors.Error as error:
-            # A transaction is committed once all of its statements have replied.
+            # COMMIT is sent once all statements of a transaction have replied.
             committing = len(rows) == len(texts) and any(rows)
             await self._raise(error, may_be_committed=committing or not is_transaction)
         self._breaker.reset()
@@ -179,7 +182,7 @@ class Postgres:
             case FailureKind.AWAY:
                 self._breaker.trip()
                 if isinstance(error, errors.ReadOnlySqlTransaction):
-                    # Its address may lead to another server by now.
+                    # After a failover the address may lead to another server.
                     await self._pool.drain()
         raise DatabaseUnavailableError from error
 
@@ -190,14 +193,14 @@ class Postgres:
         if self._pool.closed:
             await self._pool.open()
         asked = time.monotonic()
-        # A server that answers others is busy and not gone.
+        # A server that answered a moment ago is busy, not down.
         busy = asked - self._last_reply < CONNECT_SECONDS
         patience = max(0.05, min(BUSY_SECONDS if busy else CONNECT_SECONDS, until - asked))
         try:
             connection = await self._pool.getconn(timeout=patience)
         except PoolTimeout as error:
             if self._last_reply > asked:
-                # Every connection was busy, and the server answers others: it is slow, not gone.
+                # All connections were in use, and the server answered meanwhile: it is slow, not down.
                 raise BusyError from error
             self._breaker.trip()
             raise DatabaseUnavailableError from error
@@ -211,18 +214,20 @@ class Postgres:
 
 
 class FailureKind(Enum):
-    """What an error says of the server."""
+    """What an error means."""
 
     AWAY = auto()
-    """It serves nobody now."""
+    """The server serves nobody."""
     LOST = auto()
     """The connection broke before the reply."""
     BUSY = auto()
-    """Others were in the way of this statement, or it took too long; it has been rolled back."""
+    """The statement waited for others or ran for too long, and was rolled back."""
     POISONED = auto()
+    """The server refuses the data."""
     FAILED = auto()
+    """The server failed on this statement."""
     OURS = auto()
-    """The caller knows what it means, or it is a fault of ours."""
+    """The caller interprets it, or it is a bug in this package."""
 
 
 class _LostReplyError(Exception):
@@ -237,9 +242,9 @@ class _LostReplyError(Exception):
         self.may_be_committed = may_be_committed
 
 
-# By SQLSTATE or its class, the first that fits. What is not here is the server's trouble with one statement.
+# By SQLSTATE or a prefix of it; the first match applies. Any other state is FAILED.
 _KINDS: Final[tuple[tuple[FailureKind, tuple[str, ...]], ...]] = (
-    # 57P03 starts up or recovers, 53 has no room for a connection, on its disk or in its memory.
+    # 25006: read-only. 53: no more connections, disk space or memory. 57P03: starting up or recovering.
     (FailureKind.AWAY, ("25006", "53", "57P03")),
     (FailureKind.LOST, ("08", "57P", "25P03", "40003")),
     (FailureKind.BUSY, ("55P03", "57014", "40", "25P04")),
@@ -254,7 +259,7 @@ def _kind_of(error: errors.Error) -> FailureKind:
         case errors.IntegrityError() | errors.ProgrammingError() | errors.NotSupportedError():
             return FailureKind.OURS
     if error.sqlstate is None:
-        # The driver's own: the connection has broken, or their talk has.
+        # An error of the driver: the connection or the protocol is broken.
         return FailureKind.LOST
     return next((kind for kind, states in _KINDS if error.sqlstate.startswith(states)), FailureKind.FAILED)
 
@@ -267,10 +272,10 @@ async def _execute(
 
 
 def _sever(connection: AsyncConnection[DictRow]) -> None:
-    # Cancelling a query asks the server and waits for it; a frozen one answers neither. An end of file on
-    # the socket is seen at once.
+    # Cancelling a query means asking the server and waiting, and a server that hangs does not answer.
+    # Shutting the socket down ends the query at once.
     if connection.closed:
         return
     with socket.socket(fileno=os.dup(connection.fileno())) as copy, suppress(OSError):
-        # An OSError says that it has broken by itself, which the query sees as well.
+        # An OSError means that the socket is broken already; the query will notice that too.
         copy.shutdown(socket.SHUT_RDWR)

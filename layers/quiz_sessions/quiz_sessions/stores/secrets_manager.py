@@ -1,4 +1,4 @@
-"""Secrets Manager: the password of the database and the keys of receipts."""
+"""Secrets Manager: the database's password and the keys that sign receipts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..runtime.settings import Settings
 
 
 def receipt_keys(settings: Settings) -> Callable[[], Awaitable[str]] | None:
-    """What reads the keys that sign receipts, from the setting or the secret; None where there are none."""
+    """A function that reads the receipt keys, from the setting or the secret; None if neither is set."""
     if (keys := settings.receipt_keys) is not None:
         return partial(_given, keys)
     if (arn := settings.receipt_keys_secret_arn) is not None:
@@ -24,10 +24,10 @@ def receipt_keys(settings: Settings) -> Callable[[], Awaitable[str]] | None:
 
 
 class DatabaseAddress:
-    """Where PostgreSQL is and as whom to connect: DATABASE_URL, completed by the secret where there is one.
+    """The address of PostgreSQL: DATABASE_URL, completed by the secret if there is one.
 
-    The secret is read when it is first needed, and again after connections have failed: its password may
-    have been rotated.
+    The secret is read when it is first needed, and again after connecting has failed, because its password
+    may have been rotated.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -49,7 +49,7 @@ class DatabaseAddress:
         return self._known
 
     def forget(self) -> None:
-        """Read the secret again next time."""
+        """Forget the secret, so that the next connection reads it again."""
         self._known = None
 
 
@@ -70,12 +70,12 @@ def _read_secret(arn: str) -> str:
             "SecretString"
         ]
     except (BotoCoreError, ClientError, KeyError) as error:
-        # A KeyError of a secret that is not a text.
+        # A KeyError means that the secret is not text.
         raise SecretUnavailableError("A secret can't be read.") from error
     return secret
 
 
 def _libpq_names(secret: dict[str, Any]) -> dict[str, Any]:
-    """What libpq calls the parts of a secret as RDS writes it."""
+    """The fields of a secret in the format of RDS, under the names of libpq."""
     names = {"host": "host", "port": "port", "dbname": "dbname", "username": "user", "password": "password"}
     return {name: secret[key] for key, name in names.items() if key in secret}

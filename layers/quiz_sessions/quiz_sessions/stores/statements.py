@@ -1,8 +1,8 @@
-"""SQL in files: one statement a file in `sql/`, under a header that says what it takes, returns and locks.
+"""SQL statements, one to a file in `sql/`. Its header says what the statement takes, returns and locks.
 
-Parameters are named, `%(name)s`. A fragment stands as `{name}` and is replaced by its text: short ones are
-below, longer ones are files in `sql/fragments/`. What lies in `sql/stored/` the migration turns into
-functions of the database (docs/decisions/0015); that folder is the only list of them.
+Parameters are named, `%(name)s`. Fragments stand as `{name}` and are replaced by their text: short ones are
+below, longer ones are files in `sql/fragments/`. The migration makes functions of the database from all
+statements in `sql/stored/` (docs/decisions/0015).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A text with $1, $2, … for its named parameters, and their names in that order."""
+    """A statement's text with $1, $2, … for its named parameters, and their names in that order."""
 
     text: bytes
     names: tuple[str, ...]
@@ -38,9 +38,9 @@ class Statement:
     """A statement with named parameters.
 
     Attributes:
-        function: the function that the database keeps it as, where it does. Its name ends with a hash of the
-            text, so that each release finds its own.
-        call: what runs that function, with the same parameters.
+        function: the name of the database function, for a stored statement. It ends with a hash of the text,
+            so that each release finds the version it knows.
+        call: the statement that calls the function, with the same parameters.
     """
 
     name: str
@@ -59,25 +59,25 @@ class Statement:
 
 @cache
 def load(name: str, **fragments: str) -> Statement:
-    """The statement of `sql/<name>.sql`, with fragments of the caller's beside the common ones."""
+    """Load `sql/<name>.sql`; `fragments` are added to the common ones."""
     folder, _, short = name.rpartition("/")
     text = _expand(_read(_SQL / f"{name}.sql"), fragments)
-    # Named, so that whoever looks at what the server is doing knows it by its file.
+    # The name shows which file it is to anyone who looks at the server's activity.
     return Statement(short, f"-- {short}\n{text}", stored=folder == "stored")
 
 
 @cache
 def stored_statements() -> tuple[Statement, ...]:
-    """Every statement that the database keeps as a function."""
+    """All statements that the database keeps as functions."""
     names = sorted(file.name.removesuffix(".sql") for file in _SQL.joinpath("stored").iterdir())
     return tuple(load(f"stored/{name}") for name in names)
 
 
 @cache
 def numbered(text: str) -> Numbered:
-    """The text with numbered parameters.
+    """Number the parameters of a statement.
 
-    psycopg does the same with each call, and remembers the result for short statements only.
+    psycopg would do this at each call, and caches the result for short statements only.
     """
     names: dict[str, str] = {}
 
@@ -88,7 +88,7 @@ def numbered(text: str) -> Numbered:
 
 
 def _read(file: Traversable) -> str:
-    """A file's text without its header: what is said about a statement is no part of it."""
+    """The text of a file without its header, which is documentation only."""
     return _HEADER.sub("", file.read_text(), count=1).strip()
 
 

@@ -1,8 +1,11 @@
-"""Valkey: the read cache, the drafts that are not in PostgreSQL yet, and the index of dirty sessions.
+"""Valkey: the session cache, the drafts, and the index of dirty sessions.
 
-Keys: `session:<id>` (string), `{session:<id>}:drafts` (hash, same cluster slot), `dirty:<shard>` (sorted
-set, id -> time of the last draft in microseconds of Valkey's clock), `dirty:failures` (hash, id -> tries)
-and `dirty:set-aside` (set).
+Keys:
+    session:<id>: string, the cached row as JSON.
+    {session:<id>}:drafts: hash, field -> draft; in the same cluster slot.
+    dirty:<shard>: sorted set, the dirty index: id -> mark, in microseconds of Valkey's clock.
+    dirty:failures: hash, id -> how often in a row the session could not be flushed.
+    dirty:set-aside: set, the ids in quarantine.
 """
 
 from __future__ import annotations
@@ -38,13 +41,13 @@ COMMAND_SECONDS = 0.25
 POOL_SECONDS = 0.5
 MAX_CONNECTIONS = 64
 CLUSTER_CONNECTIONS = 512
-"""To each node."""
+"""For each node."""
 SCRIPT_BYTES = 256 * 1024
-"""Arguments that one call of a script takes, unless those of one session are more."""
+"""Bytes of arguments in one call of a script, unless a single session needs more."""
 SET_ASIDE_TTL_SECONDS = 7 * 24 * 3600
 DIRTY = "dirty:{}"
 CLUSTER_SHARDS = 16
-"""Of the dirty index: on one node they would serve nothing."""
+"""Shards of the dirty index in a cluster. A single node has one shard."""
 FAILURES = "dirty:failures"
 SET_ASIDE = "dirty:set-aside"
 
@@ -57,7 +60,7 @@ class StoredDrafts:
     """A session's drafts as the flush reads them.
 
     Attributes:
-        raw: field -> the whole value, to clear exactly what was read.
+        raw: field -> stored value, so that exactly what was read can be cleared.
         readable: whether every field could be understood.
     """
 
@@ -68,7 +71,7 @@ class StoredDrafts:
 
 @dataclass(frozen=True, slots=True)
 class CachedSession:
-    """What Valkey has of a session; `attempt` is None where its row is not cached."""
+    """A session in Valkey; `attempt` is None if its row is not cached."""
 
     drafts: Drafts = NO_DRAFTS
     attempt: Attempt | None = None
@@ -79,9 +82,9 @@ class Backlog:
     """What waits for the flush.
 
     Attributes:
-        dirty: sessions with drafts.
-        oldest_age_seconds: since the last draft of the one that waits longest.
-        quarantined: sessions that failed too often.
+        dirty: how many sessions are dirty.
+        oldest_age_seconds: the age of the oldest mark.
+        quarantined: how many sessions are in quarantine.
     """
 
     dirty: int
@@ -90,14 +93,14 @@ class Backlog:
 
 
 class ValkeyStore:
-    """One process's use of Valkey.
+    """A process's connections to Valkey.
 
-    Every method raises CacheUnavailableError when Valkey can't be reached, does not answer in time, takes
-    no writes or is out of memory.
+    Every method raises CacheUnavailableError if Valkey can't be reached, does not answer in time, accepts no
+    writes or is out of memory.
     """
 
     def __init__(self, url: str, session_ttl_seconds: int, *, cluster: bool = False) -> None:
-        """`url` is of one node where Valkey runs as a `cluster`; the others are found."""
+        """In a `cluster`, `url` is that of any node; the client finds the others."""
         self._session_ttl = session_ttl_seconds
         self._breaker = CircuitBreaker()
         self._unwritten: set[str] = set()
@@ -106,20 +109,19 @@ class ValkeyStore:
         self.shards = range(CLUSTER_SHARDS if cluster else 1)
 
     async def close(self) -> None:
-        """Close the connections."""
         await self._redis.aclose()
 
     async def ping(self) -> None:
-        """Ask Valkey for a sign of life, also right after a failure."""
+        """Check that Valkey answers, even if the circuit breaker is open."""
         async with self._server(probe=True):
             await self._redis.ping()
 
     # Requests
 
     async def read(self, session_id: UUID) -> CachedSession:
-        """A session's drafts and its cached row, as they are in one moment.
+        """Read a session's drafts and its cached row, in one atomic script.
 
-        Were the row taken first, an answer that a flush moves in between would be in neither.
+        If the row were read first, an answer that a flush moves in between would be in neither.
         """
         keys = _session_key(session_id), _drafts_key(session_id)
         async with self._server():
@@ -127,12 +129,12 @@ class ValkeyStore:
             raw, text = await self._redis.eval(_script("read_session"), len(keys), *keys)
             attempt = None if text is None else _decode(text)
             if text is not None and attempt is None:
-                # The row will take its place.
+                # The row from PostgreSQL will replace it.
                 await self._redis.delete(_session_key(session_id))
         return CachedSession(_parse(dict(zip(raw[::2], raw[1::2], strict=True))).drafts, attempt)
 
     async def put_session(self, attempt: Attempt) -> None:
-        """Cache a row unless a newer one is there."""
+        """Cache a row, unless a newer one is cached."""
         async with self._pipeline(writes=(attempt.id,)) as pipe:
             # rule: a cached session is written only over an older revision
             self._queue_sessions(pipe, [attempt])
@@ -142,7 +144,7 @@ class ValkeyStore:
         """Cache a row that was just committed and drop the drafts of `questions` that it supersedes.
 
         Returns:
-            the drafts that are left, and those that a flush has merged since the row was committed.
+            the drafts that remain, and those that a flush has merged since the row was committed.
         """
         superseded: list[str | int] = [_CURRENT_QUESTION, attempt.current_question_at]
         for question in questions:
@@ -151,7 +153,8 @@ class ValkeyStore:
             self._queue_sessions(pipe, [attempt])
             pipe.eval(_script("drop_superseded"), 1, _drafts_key(attempt.id), *superseded)
             pipe.hgetall(_drafts_key(attempt.id))
-            # After the drafts: what a flush has cleared is in the row that it cached before.
+            # Read the revision after the drafts: a flush caches the row before it clears the drafts that it
+            # merged.
             pipe.getrange(_session_key(attempt.id), 0, 40)
             *_, raw, start = await pipe.execute()
             drafts = _parse(raw).drafts
@@ -164,7 +167,7 @@ class ValkeyStore:
         """Keep drafts, then mark the session dirty; once this returns, a flush will find them.
 
         Returns:
-            how many sessions are dirty, as far as this session's shard tells: the others hold as many.
+            an estimate of how many sessions are dirty: this shard's number times the number of shards.
         """
         arguments: list[str | int] = []
         for question, draft in drafts.answers.items():
@@ -183,22 +186,23 @@ class ValkeyStore:
     # The flush
 
     async def dirty(self, shard: int, since: float, limit: int) -> list[tuple[UUID, float]]:
-        """The first `limit` dirty sessions of a shard with their marks, oldest first, from `since` on.
+        """The first `limit` dirty sessions of a shard, with their marks, oldest first, from mark `since` on.
 
-        A member that is no id, which nobody but a person can have put there, is set aside.
+        A member that is not a session id (only a person can have put it there) goes into quarantine.
         """
         key = DIRTY.format(shard)
         async with self._pipeline() as pipe:
             pipe.zrange(key, since, "+inf", byscore=True, offset=0, num=limit, withscores=True)
             (page,) = await pipe.execute()
             marks = [(_session_id(member), mark) for member, mark in page]
-            if odd := [member for (member, _), (known, _) in zip(page, marks, strict=True) if known is None]:
-                await self._redis.sadd(SET_ASIDE, *odd)
-                await self._redis.zrem(key, *odd)
+            malformed = [member for (member, _), (known, _) in zip(page, marks, strict=True) if known is None]
+            if malformed:
+                await self._redis.sadd(SET_ASIDE, *malformed)
+                await self._redis.zrem(key, *malformed)
         return [(session_id, mark) for session_id, mark in marks if session_id is not None]
 
     async def backlog(self) -> Backlog:
-        """What waits for the flush."""
+        """Measure what waits for the flush."""
         async with self._pipeline() as pipe:
             for shard in self.shards:
                 pipe.eval(_script("measure_dirty"), 1, DIRTY.format(shard))
@@ -224,12 +228,12 @@ class ValkeyStore:
         cleared: Mapping[UUID, Mapping[bytes, bytes]],
         acknowledged: Mapping[UUID, float],
     ) -> None:
-        """After a flush's statement: cache rows, clear the drafts it dealt with, take marks away.
+        """After the flush's statement: cache rows, clear the drafts it dealt with, take marks away.
 
         Args:
-            put: rows to cache, unless newer ones are there.
-            refreshed: the same for rows whose session is cached already; what is not cached stays so.
-            cleared: session -> field -> whole value as it was read.
+            put: rows to cache, unless newer ones are cached.
+            refreshed: likewise, but only rows whose session is cached already.
+            cleared: session -> field -> stored value as it was read.
             acknowledged: session -> its mark as it was read.
         """
         async with self._pipeline(writes=[attempt.id for attempt in (*put, *refreshed)]) as pipe:
@@ -249,12 +253,12 @@ class ValkeyStore:
             await pipe.execute()
 
     async def count_failure(self, session_id: UUID) -> int:
-        """Note that a session could not be flushed; returns how often that has happened in a row."""
+        """Record that a session could not be flushed; returns how often in a row that has happened."""
         async with self._server():
             return await self._redis.hincrby(FAILURES, str(session_id), 1)
 
     async def quarantine(self, session_id: UUID) -> None:
-        """Take a session out of the dirty index, with its drafts kept for a week."""
+        """Take a session out of the dirty index, and keep its drafts for a week."""
         async with self._pipeline() as pipe:
             pipe.sadd(SET_ASIDE, str(session_id))
             pipe.expire(_drafts_key(session_id), SET_ASIDE_TTL_SECONDS)
@@ -263,23 +267,23 @@ class ValkeyStore:
             await pipe.execute()
 
     async def refresh(self, attempts: Iterable[Attempt]) -> None:
-        """Put rows over cached ones that are older; what is not cached stays so."""
+        """Replace cached rows that are older; a session that is not cached stays so."""
         await self.put_settled([], list(attempts), {}, {})
 
     async def revisions(self, session_ids: Sequence[UUID]) -> list[int | None]:
-        """The revision that the cache holds of each session, None where it holds none."""
+        """The cached revision of each session; None if it is not cached."""
         async with self._pipeline() as pipe:
             for session_id in session_ids:
                 pipe.getrange(_session_key(session_id), 0, 40)
             return [_revision(start) for start in await pipe.execute()]
 
-    # Inside
+    # Helpers
 
     def _dirty_key(self, session_id: UUID) -> str:
         return DIRTY.format(session_id.int % len(self.shards))
 
     async def _before_other_slots(self, pipe: _Pipeline) -> None:
-        """Let what is queued happen before what follows: a cluster's nodes get their parts at once."""
+        """Make what is queued happen before what follows; a cluster would send it to other nodes at once."""
         if isinstance(self._redis, RedisCluster):
             await pipe.execute()
 
@@ -297,13 +301,14 @@ class ValkeyStore:
     def _grouped(
         self, commands: Mapping[str, Sequence[_Argument]]
     ) -> Iterator[tuple[list[str], list[_Argument]]]:
-        """Keys and their arguments as one call of a script takes them."""
+        """Group keys with their arguments into calls of a script."""
         keys: list[str] = []
         arguments: list[_Argument] = []
         size = 0
         for key, own in commands.items():
             weight = sum(len(argument) for argument in own if not isinstance(argument, int))
-            # A cluster's keys lie in slots of their own; a server does nothing else while a script runs.
+            # In a cluster each key has its own slot. Elsewhere, limit a call: no other command runs
+            # meanwhile.
             if keys and (isinstance(self._redis, RedisCluster) or size + weight > SCRIPT_BYTES):
                 yield keys, arguments
                 keys, arguments, size = [], [], 0
@@ -320,14 +325,14 @@ class ValkeyStore:
 
     @asynccontextmanager
     async def _server(self, writes: Iterable[UUID] = (), *, probe: bool = False) -> AsyncIterator[None]:
-        """Translate the driver's errors; remember the cached sessions that could not be written."""
+        """Translate the driver's errors, and remember which cached sessions could not be written."""
         keys = [_session_key(session_id) for session_id in writes]
         if self._breaker.is_open and not probe:
             self._unwritten.update(keys)
             raise CacheUnavailableError
         try:
             if self._unwritten or self._deleting.locked():
-                # Also for those who come while another request deletes: they would read what it is about to.
+                # Also wait while another request deletes: a read would return what is about to be deleted.
                 async with self._deleting:
                     if self._breaker.is_open and not probe:
                         raise CacheUnavailableError
@@ -338,7 +343,8 @@ class ValkeyStore:
             raise
         except exceptions.RedisError as error:
             self._unwritten.update(keys)
-            # A server that refuses a command, being out of memory or without replicas, still serves others.
+            # A server that refuses a command (out of memory, or without replicas) still serves other
+            # commands.
             if not isinstance(error, exceptions.ResponseError):
                 self._breaker.trip()
             await self._find_nodes()
@@ -346,14 +352,14 @@ class ValkeyStore:
         self._breaker.reset()
 
     async def _find_nodes(self) -> None:
-        """After a failure, ask a cluster who serves which slots now: another node may have taken over."""
+        """After a failure, ask a cluster which node serves which slots: another may have taken over."""
         if isinstance(self._redis, RedisCluster):
-            # Not reached, they are asked after the next failure.
+            # If no node can be reached, the next failure asks again.
             with suppress(exceptions.RedisError):
                 await self._redis.nodes_manager.initialize()
 
     async def _delete_unwritten(self) -> None:
-        # What these keys hold may be older than what was committed while Valkey was away.
+        # These sessions may be older than what was committed while Valkey was unavailable.
         keys, self._unwritten = self._unwritten, set()
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
@@ -375,8 +381,8 @@ def _connect(url: str) -> Redis:
             url,
             max_connections=MAX_CONNECTIONS,
             timeout=POOL_SECONDS,
-            # By default redis-py retries for seconds; a request has no time for that. Once, and at once, for
-            # a connection that broke while this process lay frozen between two invocations.
+            # By default redis-py retries for seconds, which a request does not have. Retry once, at once, for
+            # a connection that broke while this process was frozen between two invocations.
             retry=Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)),
             **_PATIENCE,
         )
@@ -386,9 +392,9 @@ def _connect(url: str) -> Redis:
 def _connect_cluster(url: str) -> RedisCluster:
     return RedisCluster.from_url(
         url,
-        # It does not queue for connections, and refuses where there are not enough.
+        # This pool does not wait for a free connection but fails, so it must be large enough.
         max_connections=CLUSTER_CONNECTIONS,
-        # The slots of a lost node are no reason to do without those of the others.
+        # The loss of a node must not stop the use of the other nodes' slots.
         require_full_coverage=False,
         retry=Retry(NoBackoff(), 0),
         **_PATIENCE,
@@ -450,9 +456,9 @@ def _parse(raw: Mapping[bytes, bytes]) -> StoredDrafts:
 
 
 def _load_all(texts: Sequence[bytes]) -> Sequence[Any]:
-    """The value of each; None for what is no JSON."""
+    """Parse each text; None for what is not JSON."""
     try:
-        # Decoding ten in one call takes half the time of as many calls.
+        # Ten texts parsed in one call take half the time of ten calls.
         together: Sequence[Any] = json.loads(b"[" + b",".join(texts) + b"]")
     except (ValueError, RecursionError):
         together = ()
@@ -467,18 +473,18 @@ def _load(text: bytes) -> Any:
 
 
 def draft_field(question: str | None) -> bytes:
-    """The hash field of a question's draft; of the current_question's for None."""
+    """The hash field of a question's draft, or with None, of the current question's."""
     return _CURRENT_QUESTION.encode() if question is None else (_QUESTION + question).encode()
 
 
 def _revision(start: bytes) -> int | None:
-    """The revision of a cached session, by its first bytes."""
+    """The revision of a cached session, from its first bytes."""
     found = _REVISION.match(start)
     return int(found[1]) if found else None
 
 
 def _decode(text: str | bytes) -> Attempt | None:
-    """A cached session; None where another release wrote it."""
+    """Parse a cached session; None if another release wrote it."""
     try:
         return Attempt.from_json(text)
     except (ValueError, TypeError, AttributeError, RecursionError):
@@ -486,7 +492,7 @@ def _decode(text: str | bytes) -> Attempt | None:
 
 
 def _committed_since(attempt: Attempt, text: str | bytes | None) -> Drafts:
-    """The answers of a cached session that are later than those of `attempt`."""
+    """The answers of a cached session that are later than the answers of `attempt`."""
     newer = None if text is None else _decode(text)
     if newer is None:
         return NO_DRAFTS

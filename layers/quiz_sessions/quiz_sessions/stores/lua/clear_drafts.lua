@@ -1,6 +1,6 @@
 -- clear_drafts: remove exactly the drafts that a flush has dealt with; one that has changed since stays.
 -- KEYS     {session:<id>}:drafts, any number that share a slot
--- ARGV     for each key: how many fields, then as many pairs: field, the whole value as it was read
+-- ARGV     for each key: the number of fields, then a pair for each: field, stored value as it was read
 -- Reply    how many were removed
 local removed, at = 0, 1
 for _, key in ipairs(KEYS) do

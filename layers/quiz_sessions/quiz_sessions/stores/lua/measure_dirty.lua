@@ -1,6 +1,6 @@
 -- measure_dirty: how many sessions of a shard are dirty, and for how long the oldest has been, by Valkey's own time.
 -- KEYS[1]  dirty:<shard>
--- Reply    the number, and the age in microseconds
+-- Reply    the number, and the age of the oldest mark in microseconds (since the last draft of its session)
 local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 if not oldest[2] then
   return {0, 0}

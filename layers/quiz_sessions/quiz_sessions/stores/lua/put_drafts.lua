@@ -1,5 +1,5 @@
 -- put_drafts: keep drafts, for each field the one with the larger `at`; the later arrival on a tie.
--- They have no time to live: volatile-ttl would evict them, and the answers would be lost.
+-- It sets no time to live, because volatile-ttl would evict the drafts, and the answers would be lost.
 -- KEYS[1]  {session:<id>}:drafts
 -- ARGV     triples: field, at (microseconds), draft as JSON, which begins {"at":<digits>
 -- Reply    how many of them were kept

@@ -1,7 +1,7 @@
 -- put_session: cache sessions, each unless a newer one is there: compares revisions and sets, nothing else.
 -- KEYS     session:<id>, any number that share a slot
 -- ARGV[1]  time to live in seconds
--- ARGV     for each key three more: the session's revision; the session as JSON, which begins
+-- ARGV     then three for each key: the session's revision; the session as JSON, which begins
 --          {"revision":<digits>; "always", or "if_cached" to leave an absent session absent
 -- Reply    how many were set
 local set = 0

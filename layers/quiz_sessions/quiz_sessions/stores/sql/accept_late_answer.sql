@@ -1,6 +1,6 @@
--- Let the answers of a late_answer event count, where they are later than what is committed.
+-- Let the answers of a late_answer event count, if they are later than the committed ones.
 -- Takes    id, event (its revision), at, write_id, by, reason
--- Returns  no row where there is no such attempt; else outcome and the attempt as it is now
+-- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
     SELECT {attempt} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE

@@ -1,4 +1,4 @@
--- Ended attempts that were not graded with the present key of their quiz, a page at a time.
+-- Ended attempts that were not graded with the current revision of their quiz, a page at a time.
 -- Takes    quiz_id, revision (of the quiz), after (id), limit
 -- Returns  attempts
 -- Locks    nothing

@@ -1,4 +1,4 @@
--- Attempts whose score is not up to date, a page at a time.
+-- Attempts whose score is out of date, a page at a time.
 -- Takes    after (id), limit
 -- Returns  attempts
 -- Locks    nothing

@@ -1,6 +1,6 @@
--- The events of an attempt in their order, a page at a time.
+-- The audit events of an attempt in order of revision, a page at a time.
 -- Takes    id, after (revision), limit (or null), max_bytes (of changes, after which no event follows; or null)
--- Returns  revision, version, type, changes, at, hash, holds (is the hash right)
+-- Returns  revision, version, type, changes, at, hash, holds (whether the hash is correct)
 -- Locks    nothing
 WITH page AS (
     SELECT event.revision, event.version, event.type, event.changes, event.at,

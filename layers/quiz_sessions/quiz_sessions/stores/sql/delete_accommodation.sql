@@ -1,6 +1,6 @@
--- Take a user's extra time for a quiz back.
+-- Revoke a user's extra time for a quiz.
 -- Takes    user_id, quiz_id, resent
--- Returns  a row where there was some
+-- Returns  a row if there was any
 -- Locks    the user's counter; runs under lock_quiz
 WITH deleted AS (
     UPDATE attempt_counters SET extra_seconds = 0, extra_reason = NULL,

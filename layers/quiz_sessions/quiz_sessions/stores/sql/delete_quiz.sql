@@ -1,6 +1,6 @@
--- Forget a quiz at which no attempt is open.
+-- Delete a quiz, unless attempts at it are open.
 -- Takes    quiz_id, resent
--- Returns  a row where it was deleted
+-- Returns  a row if it was deleted
 -- Locks    the quiz's row; runs under lock_quiz
 WITH deleted AS (
     DELETE FROM quizzes WHERE quiz_id = %(quiz_id)s AND NOT EXISTS (

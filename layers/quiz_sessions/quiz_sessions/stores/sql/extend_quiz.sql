@@ -1,10 +1,11 @@
 -- Move the deadline of every open attempt at a quiz.
 -- Takes    quiz_id, seconds, at, write_id, by, reason, resent
--- Returns  reason ('changed', or why not), count, ids (all of those changed, else the first thousand)
+-- Returns  reason ('changed', or why not), count, ids (all that changed; of the others the first thousand)
 -- Locks    the rows of the open attempts, in the order of their ids
 WITH current AS (
     SELECT {attempt} FROM quiz_attempts
-    -- By id: one that ends while this waits for it would otherwise be told in neither list.
+    -- Select by id alone. After waiting for a row, FOR UPDATE checks its condition again: an attempt that has
+    -- ended meanwhile would drop out here, and the last query below would still see it open.
     WHERE id IN (
         SELECT id FROM quiz_attempts
         WHERE quiz_id = %(quiz_id)s AND {open}
@@ -17,7 +18,7 @@ WITH current AS (
         WHEN accepts_until < %(at)s THEN 'expired'
         ELSE 'changed' END AS outcome
     FROM current AS attempt
-), {extended}, told AS (
+), {extended}, explained AS (
     SELECT CASE
         WHEN outcome = 'changed' AND changed.expires_at = current.expires_at
         THEN CASE WHEN changed.expires_at = changed.closes_at
@@ -32,4 +33,4 @@ WITH current AS (
 SELECT reason, count(*) AS count,
     CASE WHEN reason = 'changed'
         THEN array_agg(id) ELSE (array_agg(id ORDER BY id))[1:1000] END AS ids
-FROM told GROUP BY reason
+FROM explained GROUP BY reason

@@ -1,4 +1,4 @@
--- What came too late for an attempt, and whether it was accepted since.
+-- The late answers of an attempt, and whether they were accepted since.
 -- Takes    id
 -- Returns  revision (of the event), answers (question -> {answer, at}), accepted
 -- Locks    nothing

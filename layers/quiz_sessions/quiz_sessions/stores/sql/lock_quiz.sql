@@ -1,6 +1,7 @@
--- Wait for others who copy a quiz's rules onto attempts. Such a statement reads the rules as they were when it began;
--- were it to wait for an attempt, it would copy what was true before. So they wait for each other first, and by a lock
--- of its own, for a quiz that nobody registered has no row.
+-- Wait for other statements that copy the rules of a quiz onto attempts. Such a statement reads the rules
+-- as of its beginning; if it then had to wait for an attempt, it would copy rules that are out of date. So
+-- these statements first wait for each other. The lock is an advisory lock, because a quiz that is not
+-- registered has no row.
 -- Takes    quiz_id
 -- Returns  nothing of use
 -- Locks    the quiz's advisory lock until the transaction ends

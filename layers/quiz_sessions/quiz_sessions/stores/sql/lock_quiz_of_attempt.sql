@@ -1,4 +1,4 @@
--- As lock_quiz, for the quiz of an attempt.
+-- Like lock_quiz, for the quiz of an attempt.
 -- Takes    id
 -- Returns  nothing of use
 -- Locks    the quiz's advisory lock until the transaction ends

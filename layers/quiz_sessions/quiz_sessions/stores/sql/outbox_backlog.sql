@@ -1,4 +1,4 @@
--- How many events wait for the bus, at most 10,000, and the age of the oldest in seconds.
+-- How many outbox messages wait, at most 10,000, and the age of the oldest in seconds.
 -- Takes    nothing
 -- Returns  count, age
 -- Locks    nothing

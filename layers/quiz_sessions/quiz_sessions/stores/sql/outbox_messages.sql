@@ -1,6 +1,6 @@
--- The oldest events that the bus has not accepted; those of one attempt in their order.
+-- The oldest outbox messages; those of one attempt are in order.
 -- Takes    limit
--- Returns  what a message is made of
+-- Returns  the fields of a message
 -- Locks    nothing
 SELECT event.id AS event_id, attempt_id, user_id, quiz_id, attempt_no, event.revision,
     event.version, type, changes, at, hash

@@ -1,5 +1,5 @@
--- Open attempts whose deadline and grace have passed, a page at a time.
--- Takes    now, deadline and id (those of the last row of the page before), limit
+-- Attempts that are overdue, a page at a time.
+-- Takes    now, deadline and id (those of the last row of the previous page), limit
 -- Returns  id, accepts_until
 -- Locks    nothing
 SELECT id, accepts_until FROM quiz_attempts

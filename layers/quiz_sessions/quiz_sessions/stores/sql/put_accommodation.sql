@@ -1,4 +1,4 @@
--- Give a user extra time for a quiz, or another amount.
+-- Set a user's extra time for a quiz.
 -- Takes    user_id, quiz_id, extra_seconds, reason, by, at
 -- Returns  one row
 -- Locks    the user's counter; runs under lock_quiz

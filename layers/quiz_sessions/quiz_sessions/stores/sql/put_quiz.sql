@@ -1,14 +1,15 @@
--- Register a quiz, or change its rules.
+-- Register a quiz or change its rules.
 -- Takes    quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active, show_results,
 --          questions, gradable, at, by, resent
--- Returns  the quiz, and whether it is new
+-- Returns  the quiz, and whether it was created
 -- Locks    the quiz's row; runs under lock_quiz
 INSERT INTO quizzes AS known (
     quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
     when_active, show_results, questions, gradable, updated_at, updated_by
 ) VALUES (
     %(quiz_id)s,
-    -- Above those of a quiz of this id that was deleted, or its scores would pass for ours.
+    -- Above all revisions of a deleted quiz with this id, so that attempts that it graded do not pass for
+    -- graded by this one.
     (SELECT coalesce(max(graded_with), 0) + 1 FROM quiz_attempts
         WHERE quiz_id = %(quiz_id)s
             AND NOT EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)),

@@ -1,5 +1,5 @@
 -- Attempts changed lately by the server's clock, a page at a time; one that changes meanwhile comes again.
--- Takes    seconds, changed and id (those of the last row of the page before, or null), limit
+-- Takes    seconds, changed and id (those of the last row of the previous page, or null), limit
 -- Returns  last_updated, id, revision
 -- Locks    nothing
 SELECT last_updated, id, revision FROM quiz_attempts

@@ -1,6 +1,6 @@
--- Open an expired attempt again for some seconds from now, under the rules that hold now.
--- Takes    id, seconds, at, time_limit (of a quiz that sets none), write_id, by, reason
--- Returns  no row where there is no such attempt; else outcome and the attempt as it is now
+-- Open an expired attempt again for some seconds from now, under the current rules of its quiz.
+-- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, by, reason
+-- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row; runs under lock_quiz_of_attempt
 WITH current AS (
     SELECT {attempt} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE

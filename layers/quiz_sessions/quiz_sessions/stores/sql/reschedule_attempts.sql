@@ -1,7 +1,7 @@
--- Bring open attempts in line with what their quiz and accommodations say now. No change takes away time that has
--- been used: what would put a deadline, or the end of its grace, into the past puts it at this moment.
--- Takes    quiz_id, user_id (or null for everyone's), at, time_limit (of a quiz that sets none), by, reason, resent
--- Returns  the ids of the attempts that it changed
+-- Reschedule open attempts by the current rules of their quiz and the users' extra time. No change takes
+-- away time that was used: a deadline, or end of grace, that would be in the past becomes this moment.
+-- Takes    quiz_id, user_id (or null for all), at, time_limit (if the quiz sets none), by, reason, resent
+-- Returns  the ids of the attempts that were changed
 -- Locks    their rows, in the order of their ids; runs under lock_quiz
 WITH target AS (
     SELECT id, user_id, quiz_id, started_at, expires_at, extension_seconds
@@ -12,7 +12,7 @@ WITH target AS (
 ), planned AS (
     SELECT id, started_at, extension_seconds, coalesce(quizzes.grace_seconds, 0) AS grace_seconds,
         coalesce(extra_seconds, 0) AS accommodation_seconds,
-        -- With infinity for none, for greatest() leaves NULL out.
+        -- Infinity stands for none, because greatest() ignores NULL.
         greatest(coalesce(quizzes.closes_at, 'infinity'), least(%(at)s, expires_at)) AS closes_at,
         greatest(
             coalesce(time_limit_seconds, %(time_limit)s),

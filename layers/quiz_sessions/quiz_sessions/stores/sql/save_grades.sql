@@ -1,4 +1,4 @@
--- Save scores, but for attempts that have changed since they were graded or that others hold.
+-- Save scores, except those of attempts that have changed since they were graded or that others hold.
 -- Takes    batch (list of {id, known_revision, new_score, new_max_score, new_results, quiz_revision, by, reason}),
 --          at, resent
 -- Returns  the attempts whose score was saved, as they are now

@@ -1,6 +1,6 @@
 -- Set the score of an ended attempt whose quiz has no answer key.
 -- Takes    id, score, max_score, at, write_id, by, reason
--- Returns  no row where there is no such attempt; else outcome and the attempt as it is now
+-- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
     SELECT {attempt} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE

@@ -1,6 +1,6 @@
--- Take or keep the sole right to publish.
+-- Take or renew the lease of the relay, which alone may publish.
 -- Takes    holder, seconds
--- Returns  a row where the holder has it
+-- Returns  a row if the holder has the lease
 -- Locks    the lease's row
 INSERT INTO relay_lease AS lease (holder, until)
 VALUES (%(holder)s, clock_timestamp() + make_interval(secs => %(seconds)s))

@@ -1,4 +1,4 @@
--- Two CTEs: `changed` moves the deadlines of attempts that were judged 'changed', `event` records it.
+-- Two CTEs: `changed` moves the deadlines of the attempts that were judged 'changed', and `event` records it.
 -- Takes seconds, at, write_id, by, reason; uses current (attempts) and judged (id, outcome).
 changed AS (
     UPDATE quiz_attempts AS attempt
@@ -9,7 +9,7 @@ changed AS (
         revision = attempt.revision + 1,
         last_updated = clock_timestamp()
     FROM current JOIN judged USING (id), LATERAL (
-        -- Never so short that the deadline would lie before now.
+        -- The extension never moves the deadline back to before now.
         SELECT greatest(
             current.extension_seconds + %(seconds)s,
             least(

@@ -1,4 +1,4 @@
--- late_ms after the deadline has moved: what was late for the one before may not be for the new one.
+-- late_ms after the deadline was moved: what was late by the old deadline may not be late by the new one.
 greatest(0, attempt.late_ms - floor(
     greatest(0, extract(epoch FROM deadline - attempt.expires_at)) * 1000
 ))

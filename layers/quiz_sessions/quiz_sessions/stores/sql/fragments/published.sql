@@ -1,4 +1,4 @@
--- The types of events that are published, as the index attempt_events_outbox has them.
+-- The types of audit events that become domain events; the index attempt_events_outbox has the same list.
 (
     'started', 'completed', 'abandoned', 'expired', 'extended', 'rescheduled', 'reopened', 'graded'
 )

@@ -1,8 +1,8 @@
--- Start an attempt under its quiz's rules, or find the one that stands in its place.
--- Takes    id, user_id, quiz_id, key (Idempotency-Key or null), at, time_limit (of a quiz that sets none)
--- Returns  one row: outcome, the quiz's opens_at and closes_at, and the attempt created or found (all null where none)
--- Locks    the quiz's row FOR SHARE, so that a change of its rules comes before this start or reaches its attempt;
---          the user's counter, where simultaneous starts queue
+-- Start an attempt under the rules of its quiz, or find the existing one that is returned instead.
+-- Takes    id, user_id, quiz_id, key (Idempotency-Key or null), at, time_limit (if the quiz sets none)
+-- Returns  one row: outcome, the quiz's opens_at and closes_at, the attempt created or found (null if none)
+-- Locks    the quiz's row FOR SHARE, so that a change of its rules precedes this start or reaches its
+--          attempt; the user's counter, so that simultaneous starts wait for each other
 WITH known AS (
     SELECT {attempt} FROM quiz_attempts
     WHERE user_id = %(user_id)s AND idempotency_key = %(key)s OR id = %(id)s

@@ -1,8 +1,8 @@
--- Complete or abandon an attempt: merge its drafts, then the last answers.
+-- Complete or abandon an attempt, merging its drafts and then the last answers.
 -- Takes    id, owner (or null), status (completed or abandoned), deadline (the one that the client knows, or null),
 --          drafts (question -> {answer, at}), answers, current_question and current_question_at (of its draft; -1 for
 --          none), at, at_time, version (or null)
--- Returns  no row where there is no such attempt; else outcome and the attempt as it is now
+-- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
     SELECT {attempt} FROM quiz_attempts
@@ -28,7 +28,7 @@ WITH current AS (
             'at', greatest(counting.at, (current.answer_meta -> key ->> 'at')::bigint)
         )) FILTER (WHERE key IS NOT NULL), '{}') AS meta,
         coalesce(jsonb_object_agg(key, answer) FILTER (WHERE key IS NOT NULL), '{}') AS counted,
-        -- What was accepted before this request, which must not fail for it.
+        -- The answers and drafts accepted before this request, which must not be refused for their size.
         current.answers || (
             SELECT coalesce(jsonb_object_agg(key, value -> 'answer'), '{}')
             FROM jsonb_each(%(drafts)s::jsonb)
@@ -40,7 +40,7 @@ WITH current AS (
         WHEN status = %(status)s THEN 'repeated'
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
-        -- The clocks of browsers have milliseconds.
+        -- Clients know the deadline in milliseconds, like the clocks of browsers.
         WHEN date_trunc('milliseconds', expires_at) > %(deadline)s THEN 'extended'
         WHEN version <> %(version)s THEN 'conflict'
         WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({max_answers},

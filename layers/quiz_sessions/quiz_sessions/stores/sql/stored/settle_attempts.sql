@@ -1,10 +1,11 @@
--- Settle sessions: merge drafts that count, expire rows that are overdue, record late answers; one event a row.
+-- Settle sessions: merge drafts that count, expire overdue rows, record late answers; one event a row.
 -- Takes    batch (list of {id, drafts: {question: {answer, at}}, current_question, current_question_at}), now,
---          wait (for rows that others hold; else they are left out)
+--          wait (for rows that others hold, which are skipped otherwise)
 -- Returns  settlement, late (questions whose draft came after the end), and the attempt as it is now
 -- Locks    the rows, in the order of their ids
--- A row is locked as it is by then, and the audit log is read as it was when the statement began: of a row that was
--- changed in between it may lack the late answers, so such a row is left alone (seen).
+-- A lock takes a row in its latest state, but the audit log is read as of the beginning of the statement.
+-- If a row was changed in between, the late answers of that change would be missed; `seen` leaves such a
+-- row out.
 WITH batch AS (
     SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb)
         AS batch (id uuid, drafts jsonb, current_question bigint, current_question_at bigint)
@@ -43,7 +44,7 @@ WITH batch AS (
                 'version', version, 'at', value -> 'at'
             )) FILTER (WHERE counts), '{}') AS meta,
             array_agg(key) FILTER (WHERE is_late) AS late,
-            -- A month before or after a deadline has more milliseconds than an integer.
+            -- A month in milliseconds would not fit into an integer.
             least({max_integer}, greatest(0,
                 ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0)))::integer
                 AS lateness,
@@ -90,8 +91,8 @@ WITH batch AS (
         )
     FROM judged
     WHERE attempt.id = judged.id AND settlement <> 'unchanged'
-    -- With all that is needed below: the planner expects one row of each of these, and would join
-    -- them by holding every row against every other.
+    -- Return all columns that are used below: the planner expects one row from each of these
+    -- queries, and would join them by comparing every row with every other.
     RETURNING attempt.*, settlement, late, counted, unrecorded, lateness, moves,
         new_current_question
 ), event AS (

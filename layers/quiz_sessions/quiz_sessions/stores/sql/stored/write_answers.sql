@@ -1,7 +1,7 @@
 -- Commit answers.
 -- Takes    id, owner (or null), answers (object), at (microseconds), at_time (the same as a timestamp),
---          version (or null), current_question (or null), write_id, resent (is it sent again after a lost reply)
--- Returns  no row where there is no such attempt; else outcome and the attempt as it is now
+--          version (or null), current_question (or null), write_id, resent (after a lost reply)
+-- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
     SELECT {attempt}, least({max_integer}, greatest(
@@ -15,7 +15,7 @@ WITH current AS (
         coalesce(jsonb_object_agg(key, jsonb_build_object(
             'version', current.version + 1, 'at', greatest(%(at)s, known_at)
         )) FILTER (WHERE counts), '{}') AS meta,
-        -- NULL for a question without an answer, which bool_and() would pass over.
+        -- A question without an answer gives NULL, which bool_and() would ignore.
         bool_and((current.answers -> key = value
             AND known_version = %(version)s::bigint + 1) IS TRUE) AS repeated
     FROM current, jsonb_each(%(answers)s::jsonb), LATERAL (
@@ -70,7 +70,7 @@ WITH current AS (
     SELECT id, revision, version, 'answered', jsonb_strip_nulls(jsonb_build_object(
         -- rule: a statement that is sent again looks for its write_id
         'write_id', %(write_id)s::text,
-        -- Only where it counted: the audit log alone is to say what the row says.
+        -- Recorded only if it took effect, so that a replay of the audit log gives the row.
         'current_question', CASE WHEN %(version)s::bigint IS NOT NULL OR %(at)s >= known_at
             THEN %(current_question)s::bigint END
     )) || jsonb_build_object('answers', sent.answers)
