@@ -14,12 +14,12 @@ import asyncio
 import json
 import operator
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from uuid import UUID
 
 from redis import exceptions
@@ -114,7 +114,7 @@ class ValkeyStore:
     async def ping(self) -> None:
         """Check that Valkey answers, even if the circuit breaker is open."""
         async with self._server(probe=True):
-            await self._redis.ping()
+            await _reply(self._redis.ping())
 
     # Requests
 
@@ -126,11 +126,11 @@ class ValkeyStore:
         keys = _session_key(session_id), _drafts_key(session_id)
         async with self._server():
             # rule: a read takes the drafts before the session
-            raw, text = await self._redis.eval(_script("read_session"), len(keys), *keys)
+            raw, text = await _reply(self._redis.eval(_script("read_session"), len(keys), *keys))
             attempt = None if text is None else _decode(text)
             if text is not None and attempt is None:
                 # The row from PostgreSQL will replace it.
-                await self._redis.delete(_session_key(session_id))
+                await _reply(self._redis.delete(_session_key(session_id)))
         return CachedSession(_parse(dict(zip(raw[::2], raw[1::2], strict=True))).drafts, attempt)
 
     async def put_session(self, attempt: Attempt) -> None:
@@ -138,7 +138,7 @@ class ValkeyStore:
         async with self._pipeline(writes=(attempt.id,)) as pipe:
             # rule: a cached session is written only over an older revision
             self._queue_sessions(pipe, [attempt])
-            await pipe.execute()
+            await _reply(pipe.execute())
 
     async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> Drafts:
         """Cache a row that was just committed and drop the drafts of `questions` that it supersedes.
@@ -156,10 +156,10 @@ class ValkeyStore:
             # Read the revision after the drafts: a flush caches the row before it clears the drafts that it
             # merged.
             pipe.getrange(_session_key(attempt.id), 0, 40)
-            *_, raw, start = await pipe.execute()
+            *_, raw, start = await _reply(pipe.execute())
             drafts = _parse(raw).drafts
             if (known := _revision(start)) is not None and known > attempt.revision:
-                text = await self._redis.get(_session_key(attempt.id))
+                text = await _reply(self._redis.get(_session_key(attempt.id)))
                 drafts = merge_drafts(_committed_since(attempt, text), drafts)
         return drafts
 
@@ -180,7 +180,7 @@ class ValkeyStore:
             pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
             await self._before_other_slots(pipe)
             pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))
-            *_, backlog = await pipe.execute()
+            *_, backlog = await _reply(pipe.execute())
         return int(backlog) * len(self.shards)
 
     # The flush
@@ -193,12 +193,12 @@ class ValkeyStore:
         key = DIRTY.format(shard)
         async with self._pipeline() as pipe:
             pipe.zrange(key, since, "+inf", byscore=True, offset=0, num=limit, withscores=True)
-            (page,) = await pipe.execute()
+            (page,) = await _reply(pipe.execute())
             marks = [(_session_id(member), mark) for member, mark in page]
             malformed = [member for (member, _), (known, _) in zip(page, marks, strict=True) if known is None]
             if malformed:
-                await self._redis.sadd(SET_ASIDE, *malformed)
-                await self._redis.zrem(key, *malformed)
+                await _reply(self._redis.sadd(SET_ASIDE, *malformed))
+                await _reply(self._redis.zrem(key, *malformed))
         return [(session_id, mark) for session_id, mark in marks if session_id is not None]
 
     async def backlog(self) -> Backlog:
@@ -207,7 +207,7 @@ class ValkeyStore:
             for shard in self.shards:
                 pipe.eval(_script("measure_dirty"), 1, DIRTY.format(shard))
             pipe.scard(SET_ASIDE)
-            *measured, quarantined = await pipe.execute()
+            *measured, quarantined = await _reply(pipe.execute())
         return Backlog(
             sum(int(number) for number, _ in measured),
             max(int(age) for _, age in measured) / 1e6,
@@ -219,7 +219,7 @@ class ValkeyStore:
         async with self._pipeline() as pipe:
             for session_id in session_ids:
                 pipe.hgetall(_drafts_key(session_id))
-            return [_parse(raw) for raw in await pipe.execute()]
+            return [_parse(raw) for raw in await _reply(pipe.execute())]
 
     async def put_settled(
         self,
@@ -250,12 +250,12 @@ class ValkeyStore:
             for key, marks in shards.items():
                 pipe.eval(_script("acknowledge"), 1, key, *_pairs(marks))
                 pipe.hdel(FAILURES, *marks)
-            await pipe.execute()
+            await _reply(pipe.execute())
 
     async def count_failure(self, session_id: UUID) -> int:
         """Record that a session could not be flushed; returns how often in a row that has happened."""
         async with self._server():
-            return await self._redis.hincrby(FAILURES, str(session_id), 1)
+            return await _reply(self._redis.hincrby(FAILURES, str(session_id), 1))
 
     async def quarantine(self, session_id: UUID) -> None:
         """Take a session out of the dirty index, and keep its drafts for a week."""
@@ -264,7 +264,7 @@ class ValkeyStore:
             pipe.expire(_drafts_key(session_id), SET_ASIDE_TTL_SECONDS)
             await self._before_other_slots(pipe)
             pipe.zrem(self._dirty_key(session_id), str(session_id))
-            await pipe.execute()
+            await _reply(pipe.execute())
 
     async def refresh(self, attempts: Iterable[Attempt]) -> None:
         """Replace cached rows that are older; a session that is not cached stays so."""
@@ -275,7 +275,7 @@ class ValkeyStore:
         async with self._pipeline() as pipe:
             for session_id in session_ids:
                 pipe.getrange(_session_key(session_id), 0, 40)
-            return [_revision(start) for start in await pipe.execute()]
+            return [_revision(start) for start in await _reply(pipe.execute())]
 
     # Helpers
 
@@ -285,7 +285,7 @@ class ValkeyStore:
     async def _before_other_slots(self, pipe: _Pipeline) -> None:
         """Make what is queued happen before what follows; a cluster would send it to other nodes at once."""
         if isinstance(self._redis, RedisCluster):
-            await pipe.execute()
+            await _reply(pipe.execute())
 
     def _queue_sessions(
         self, pipe: _Pipeline, put: Sequence[Attempt], refreshed: Sequence[Attempt] = ()
@@ -356,7 +356,7 @@ class ValkeyStore:
         if isinstance(self._redis, RedisCluster):
             # If no node can be reached, the next failure asks again.
             with suppress(exceptions.RedisError):
-                await self._redis.nodes_manager.initialize()
+                await _reply(self._redis.nodes_manager.initialize())
 
     async def _delete_unwritten(self) -> None:
         # These sessions may be older than what was committed while Valkey was unavailable.
@@ -365,7 +365,7 @@ class ValkeyStore:
             async with self._redis.pipeline(transaction=False) as pipe:
                 for key in keys:
                     pipe.delete(key)
-                await pipe.execute()
+                await _reply(pipe.execute())
         except BaseException:
             self._unwritten |= keys
             raise
@@ -373,6 +373,23 @@ class ValkeyStore:
 
 _Pipeline: TypeAlias = Pipeline | ClusterPipeline
 _Argument: TypeAlias = str | bytes | int
+_T = TypeVar("_T")
+
+
+async def _reply(call: Awaitable[_T]) -> _T:
+    """The reply to a call of the driver.
+
+    Raises:
+        redis.RedisError: whatever the driver raises when it connects, sends or receives. On a connection
+            that another task has closed meanwhile it fails with errors of Python itself.
+    """
+    try:
+        return await call
+    except _DRIVER_FAULTS as error:
+        raise exceptions.ConnectionError(type(error).__name__) from error
+
+
+_DRIVER_FAULTS: Final = (exceptions.RedisClusterException, OSError, AttributeError, RuntimeError, TypeError)
 
 
 def _connect(url: str) -> Redis:
