@@ -40,7 +40,7 @@ class _App(FastAPI):
 
 
 def create_service(services: Callable[[], Services]) -> CachedReads:
-    """The app behind its fast path for cached reads, as every process serves it."""
+    """The app behind its fast path for cached reads, as a server has it (on Lambda, see `handler`)."""
     return CachedReads(lambda: services().cached, cache(lambda: create_app(services)))
 
 

@@ -67,10 +67,10 @@ def authenticate(scope: MutableMapping[str, Any], *, jwt: bool) -> Caller:
     Raises:
         UnauthenticatedError: there is no token, or it has no valid subject.
     """
-    return caller_of(scope) if jwt else ANYONE
+    return caller_by_claims(scope) if jwt else ANYONE
 
 
-def caller_of(scope: MutableMapping[str, Any]) -> Caller:
+def caller_by_claims(scope: MutableMapping[str, Any]) -> Caller:
     """The caller by the claims in API Gateway's event (payload 2.0, or 1.0 behind a REST API's authorizer).
 
     The gateway turns every claim into a string, and a list into "[a b]".

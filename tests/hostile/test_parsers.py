@@ -30,7 +30,7 @@ from quiz_sessions.runtime.settings import SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.services.receipts import Keys, Receipts
 from quiz_sessions.stores.valkey import _parse
-from session_api.identity import caller_of
+from session_api.identity import caller_by_claims
 from session_api.strict_json import loads
 from tests.builders import START, attempt
 from tests.hostile.conftest import RECEIPT_KEYS
@@ -114,7 +114,7 @@ def request(claims: object) -> dict[str, Any]:
 @given(CLAIMS)
 def test_claims_name_a_caller_that_can_be_stored_or_nobody(claims: dict[str, Any]) -> None:
     try:
-        caller = caller_of(request(claims))
+        caller = caller_by_claims(request(claims))
     except UnauthenticatedError:
         return
     assert caller.subject == claims["sub"]
@@ -124,7 +124,7 @@ def test_claims_name_a_caller_that_can_be_stored_or_nobody(claims: dict[str, Any
 @given(CLAIMS, st.sampled_from(["sessions:proctor", "sessions:grade", "quizzes:write"]))
 def test_no_scope_comes_out_of_other_claims(claims: dict[str, Any], scope: str) -> None:
     mentioned = {**claims, "sub": scope, "aud": scope, "name": f"x {scope} y", "scope": "openid", "scp": ""}
-    assert caller_of(request(mentioned)).scopes == {"openid"}
+    assert caller_by_claims(request(mentioned)).scopes == {"openid"}
 
 
 # Receipts

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from quiz_sessions.domain.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
-from session_api.identity import ANYONE, GRADE, PROCTOR, WRITE_QUIZZES, Caller, caller_of
+from session_api.identity import ANYONE, GRADE, PROCTOR, WRITE_QUIZZES, Caller, caller_by_claims
 
 STUDENT = Caller("student1")
 
@@ -29,7 +29,7 @@ def rest_api(**claims: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("payload", [http_api, rest_api])
 def test_a_caller_is_named_by_sub(payload: Any) -> None:
-    assert caller_of(payload(sub="student1", username="someone")) == STUDENT
+    assert caller_by_claims(payload(sub="student1", username="someone")) == STUDENT
 
 
 @pytest.mark.parametrize("payload", [http_api, rest_api])
@@ -49,7 +49,7 @@ def test_a_caller_is_named_by_sub(payload: Any) -> None:
 def test_scopes_are_read_from_text_and_from_a_list_made_text(
     payload: Any, claims: dict[str, str], scopes: set[str]
 ) -> None:
-    assert caller_of(payload(sub="student1", **claims)).scopes == scopes
+    assert caller_by_claims(payload(sub="student1", **claims)).scopes == scopes
 
 
 @pytest.mark.parametrize(
@@ -57,17 +57,17 @@ def test_scopes_are_read_from_text_and_from_a_list_made_text(
 )
 def test_only_a_scope_of_this_very_name_counts(scope: str) -> None:
     with pytest.raises(ForbiddenError):
-        caller_of(http_api(sub="student1", scope=scope)).require(PROCTOR)
+        caller_by_claims(http_api(sub="student1", scope=scope)).require(PROCTOR)
 
 
 @pytest.mark.parametrize("name", ["scopes", "permissions", "roles", "cognito:groups", "Scope"])
 def test_no_other_claim_gives_scopes(name: str) -> None:
-    assert caller_of(http_api(sub="student1", **{name: PROCTOR})) == STUDENT
+    assert caller_by_claims(http_api(sub="student1", **{name: PROCTOR})) == STUDENT
 
 
 def test_what_a_route_of_the_gateway_asks_for_gives_no_scope() -> None:
     authorizer = {"jwt": {"claims": {"sub": "student1"}, "scopes": [PROCTOR]}}
-    assert caller_of(request(authorizer)) == STUDENT
+    assert caller_by_claims(request(authorizer)) == STUDENT
 
 
 @pytest.mark.parametrize(
@@ -86,23 +86,23 @@ def test_what_a_route_of_the_gateway_asks_for_gives_no_scope() -> None:
 )
 def test_without_claims_nobody_calls(authorizer: object) -> None:
     with pytest.raises(UnauthenticatedError):
-        caller_of(request(authorizer))
+        caller_by_claims(request(authorizer))
 
 
 def test_without_a_gateway_nobody_calls() -> None:
     with pytest.raises(UnauthenticatedError):
-        caller_of({"type": "http", "headers": [(b"authorization", b"Bearer token")]})
+        caller_by_claims({"type": "http", "headers": [(b"authorization", b"Bearer token")]})
 
 
 @pytest.mark.parametrize("subject", ["", "x" * 129, "a\x00", "\ud800", None, 7, ["student1"]])
 def test_a_subject_that_can_be_no_user_is_nobody(subject: object) -> None:
     with pytest.raises(UnauthenticatedError):
-        caller_of(http_api(sub=subject))
+        caller_by_claims(http_api(sub=subject))
 
 
 @pytest.mark.parametrize("subject", ["x", "x" * 128, "auth0|5f7c8ec7", "名前", " "])
 def test_a_subject_is_taken_as_it_is(subject: str) -> None:
-    assert caller_of(http_api(sub=subject)).subject == subject
+    assert caller_by_claims(http_api(sub=subject)).subject == subject
 
 
 def test_a_caller_with_one_of_the_scopes_may_go_on() -> None:

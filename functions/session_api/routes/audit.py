@@ -17,7 +17,7 @@ from quiz_sessions.services.audit import MAX_PAGE, Proof
 from ..identity import GRADE, PROCTOR
 from ..replies import documented, json_reply, pick
 from ..schemas.audit import EventReply, EventsReply, ProofReply, VerificationReply, VerifyReceiptRequest
-from .parameters import caller_of
+from .parameters import authenticated
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -33,7 +33,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         after: Annotated[int, Query(ge=-1, le=MAX_INTEGER)] = -1,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
     ) -> Response:
-        caller_of(request, services()).require(PROCTOR, GRADE)
+        authenticated(request, services()).require(PROCTOR, GRADE)
         page = await services().audit.events(session_id, after=after, limit=limit)
         shown = [pick(EventReply, event, hash=event.hash.hex()) for event in page.events]
         return json_reply(EventsReply(events=shown, next_after=page.next_after))
@@ -44,7 +44,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "What was found", 403, 404, 422, model=VerificationReply),
     )
     async def verify(request: Request, session_id: UUID) -> Response:
-        caller_of(request, services()).require(PROCTOR, GRADE)
+        authenticated(request, services()).require(PROCTOR, GRADE)
         return json_reply(pick(VerificationReply, await services().audit.verify(session_id)))
 
     @router.post(
@@ -53,7 +53,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "What it is worth", 413, 422, model=ProofReply),
     )
     async def verify_receipt(request: Request, body: VerifyReceiptRequest) -> Response:
-        caller_of(request, services())
+        authenticated(request, services())
         return json_reply(_proof(await services().audit.prove(body.receipt, body.answers)))
 
 

@@ -14,7 +14,7 @@ from ..identity import GRADE, PROCTOR
 from ..replies import documented, json_reply, session_reply
 from ..schemas.common import ReasonRequest
 from ..schemas.grades import RegradeReply, ResultsReply, ScoreRequest
-from .parameters import caller_of
+from .parameters import authenticated
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -25,7 +25,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "The results", 403, 404, 409, 422, model=ResultsReply),
     )
     async def results(request: Request, session_id: UUID) -> Response:
-        owner = caller_of(request, services()).owner(PROCTOR, GRADE)
+        owner = authenticated(request, services()).owner(PROCTOR, GRADE)
         return json_reply(await services().scores.results(session_id, owner=owner, at=request.state.at))
 
     @router.post(
@@ -34,7 +34,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "Set", 403, 404, 409, 413, 422),
     )
     async def set_score(request: Request, session_id: UUID, body: ScoreRequest) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         caller.require(GRADE)
         session = await services().scores.set_score(
             session_id, body.score, body.max_score, body.reason, by=caller.subject, at=request.state.at
@@ -47,7 +47,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "Regraded", 403, 404, 413, 422, model=RegradeReply),
     )
     async def regrade(request: Request, quiz_id: str, body: ReasonRequest) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         caller.require(GRADE)
         return json_reply(
             await services().scores.regrade(quiz_id, body.reason, by=caller.subject, at=request.state.at)

@@ -16,7 +16,7 @@ IfMatch = Annotated[str | None, Header()]
 Filter = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
 
-def caller_of(request: Request, services: Services) -> Caller:
+def authenticated(request: Request, services: Services) -> Caller:
     """The caller of the request.
 
     Raises:

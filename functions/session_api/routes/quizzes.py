@@ -16,7 +16,7 @@ from quiz_sessions.domain.quizzes import Quiz, QuizRules
 from ..identity import WRITE_QUIZZES
 from ..replies import documented, json_reply
 from ..schemas.quizzes import QuizReply, QuizRequest, QuizWritten
-from .parameters import caller_of
+from .parameters import authenticated
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -30,7 +30,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         },
     )
     async def put_quiz(request: Request, quiz_id: str, body: QuizRequest) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         caller.require(WRITE_QUIZZES)
         rules = QuizRules(**{**dict(body), "questions": parse_questions(body.questions)})
         written = await services().administration.put_quiz(
@@ -45,7 +45,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "The quiz", 404, 422, model=QuizReply),
     )
     async def get_quiz(request: Request, quiz_id: str) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         quiz = await services().administration.get_quiz(quiz_id)
         with_keys = caller.owner(WRITE_QUIZZES) is None
         return json_reply(QuizReply(**_content(quiz, with_keys=with_keys)))
@@ -57,7 +57,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(204, "Forgotten", 403, 404, 409, 422, model=None),
     )
     async def delete_quiz(request: Request, quiz_id: str) -> Response:
-        caller_of(request, services()).require(WRITE_QUIZZES)
+        authenticated(request, services()).require(WRITE_QUIZZES)
         await services().administration.delete_quiz(quiz_id)
         return Response(status_code=204)
 

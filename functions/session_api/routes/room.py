@@ -25,7 +25,7 @@ from ..schemas.room import (
     ReopenRequest,
     Unchanged,
 )
-from .parameters import IdempotencyKey, caller_of
+from .parameters import IdempotencyKey, authenticated
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -43,7 +43,7 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
     async def extend(
         request: Request, session_id: UUID, body: ExtendRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         caller.require(PROCTOR)
         session = await services().administration.extend(
             session_id,
@@ -63,7 +63,7 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
     async def extend_quiz(
         request: Request, quiz_id: str, body: ExtendRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         caller.require(PROCTOR)
         extension = await services().administration.extend_quiz(
             quiz_id,
@@ -87,7 +87,7 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
     async def reopen(
         request: Request, session_id: UUID, body: ReopenRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         caller.require(PROCTOR)
         session = await services().administration.reopen(
             session_id,
@@ -109,7 +109,7 @@ def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> 
     async def put_accommodation(
         request: Request, quiz_id: str, user_id: str, body: AccommodationRequest
     ) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         caller.require(PROCTOR)
         given = await services().administration.put_accommodation(
             user_id, quiz_id, body.extra_seconds, body.reason, by=caller.subject, at=request.state.at
@@ -122,7 +122,7 @@ def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> 
         responses=documented(200, "The extra time", 403, 404, 422, model=AccommodationReply),
     )
     async def get_accommodation(request: Request, quiz_id: str, user_id: str) -> Response:
-        caller_of(request, services()).require(PROCTOR)
+        authenticated(request, services()).require(PROCTOR)
         return json_reply(await services().administration.get_accommodation(user_id, quiz_id))
 
     @router.delete(
@@ -132,7 +132,7 @@ def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> 
         responses=documented(204, "Taken back", 403, 404, 422, model=None),
     )
     async def delete_accommodation(request: Request, quiz_id: str, user_id: str) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         caller.require(PROCTOR)
         await services().administration.delete_accommodation(
             user_id, quiz_id, by=caller.subject, at=request.state.at
@@ -147,7 +147,7 @@ def _add_late_answers(router: APIRouter, services: Callable[[], Services]) -> No
         responses=documented(200, "The late answers", 403, 404, 422, model=LateAnswersReply),
     )
     async def late_answers(request: Request, session_id: UUID) -> Response:
-        caller_of(request, services()).require(PROCTOR, GRADE)
+        authenticated(request, services()).require(PROCTOR, GRADE)
         found = await services().administration.late_answers(session_id)
         return json_reply(LateAnswersReply(late_answers=[_late_answer(late) for late in found]))
 
@@ -159,7 +159,7 @@ def _add_late_answers(router: APIRouter, services: Callable[[], Services]) -> No
     async def accept_late_answer(
         request: Request, session_id: UUID, event: int, body: ReasonRequest
     ) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         caller.require(PROCTOR, GRADE)
         session = await services().administration.accept_late_answer(
             session_id, event, body.reason, by=caller.subject, at=request.state.at

@@ -28,7 +28,7 @@ from ..schemas.sessions import (
     StartReply,
     StartRequest,
 )
-from .parameters import Filter, IdempotencyKey, IfMatch, caller_of
+from .parameters import Filter, IdempotencyKey, IfMatch, authenticated
 
 _ENTITY_TAG = re.compile(r'"([0-9]{1,20})"')
 
@@ -55,7 +55,7 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
     )
     async def start(request: Request, body: StartRequest, idempotency_key: IdempotencyKey = None) -> Response:
         session = await services().sessions.create_session(
-            caller_of(request, services()).user(body.user_id, PROCTOR),
+            authenticated(request, services()).user(body.user_id, PROCTOR),
             body.quiz_id,
             idempotency_key=idempotency_key,
             at=request.state.at,
@@ -84,7 +84,7 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         cursor: Filter = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> Response:
-        caller = caller_of(request, services())
+        caller = authenticated(request, services())
         if caller.owner(PROCTOR, GRADE) is not None:
             user_id = caller.user(user_id)
         page = await services().audit.find(
@@ -108,7 +108,7 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         session_id: UUID,
         at_version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
     ) -> Response:
-        owner = caller_of(request, services()).owner(PROCTOR, GRADE)
+        owner = authenticated(request, services()).owner(PROCTOR, GRADE)
         if at_version is None:
             session = await services().sessions.get_session(session_id, owner=owner, at=request.state.at)
         else:
@@ -121,7 +121,7 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "The deadline", 404, 422, model=DeadlineReply),
     )
     async def deadline(request: Request, session_id: UUID) -> Response:
-        owner = caller_of(request, services()).owner(PROCTOR, GRADE)
+        owner = authenticated(request, services()).owner(PROCTOR, GRADE)
         return json_reply(
             await services().sessions.get_deadline(session_id, owner=owner, at=request.state.at)
         )
@@ -143,7 +143,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
             version=_expected_version(request, if_match, body.version),
             current_question=body.current_question,
             autosave=body.autosave,
-            owner=caller_of(request, services()).owner(),
+            owner=authenticated(request, services()).owner(),
             at=request.state.at,
         )
         if body.answers is not None:
@@ -172,7 +172,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
             body.answers,
             version=_expected_version(request, if_match, body.version),
             deadline=body.expires_at,
-            owner=caller_of(request, services()).owner(),
+            owner=authenticated(request, services()).owner(),
             at=request.state.at,
         )
         return session_reply(services(), session)
@@ -184,7 +184,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
     )
     async def abandon(request: Request, session_id: UUID) -> Response:
         session = await services().sessions.abandon(
-            session_id, owner=caller_of(request, services()).owner(), at=request.state.at
+            session_id, owner=authenticated(request, services()).owner(), at=request.state.at
         )
         return session_reply(services(), session)
 

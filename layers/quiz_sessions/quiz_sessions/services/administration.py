@@ -32,6 +32,9 @@ MAX_CHANGE_SECONDS = 31 * 24 * 3600
 """The limit for the seconds in a quiz's rules, and for moving a deadline with one call, either way."""
 
 
+_SHOWN_AS_WELL = {"closes_at", "no time left", "extended already"}
+
+
 class ExamAdministration:
     """What exam staff may do. Callers of this class must check that the user is staff.
 
@@ -134,10 +137,10 @@ class ExamAdministration:
         """
         check_id("user_id", user_id)
         check_id("quiz_id", quiz_id)
-        found = await self._administration.accommodation(user_id, quiz_id)
-        if found is None:
+        accommodation = await self._administration.accommodation(user_id, quiz_id)
+        if accommodation is None:
             raise AccommodationNotFoundError
-        return found
+        return accommodation
 
     async def delete_accommodation(
         self, user_id: str, quiz_id: str, *, by: str | None = None, at: Micros | None = None
@@ -196,13 +199,11 @@ class ExamAdministration:
         _check_seconds(seconds)
         action = self._staff_actions.action("extend-quiz", reason, idempotency_key, by, at)
         extension = await self._administration.extend_quiz(quiz_id, seconds, action)
-        # These rows recorded the extension although their deadline could not follow it: refresh them as well.
-        kept = [
-            unmoved.session_ids
-            for reason, unmoved in extension.unchanged.items()
-            if reason in ("closes_at", "no time left")
-        ]
-        await self._settler.refresh([*extension.changed, *chain(*kept)])
+        # Also those that recorded the extension although their deadline could not follow it, and those that
+        # an earlier request with this key moved: it may have ended before it showed them. Only the first
+        # thousand of each are listed; the next flush reconciles the others.
+        listed = [extension.unchanged[why].session_ids for why in _SHOWN_AS_WELL & extension.unchanged.keys()]
+        await self._settler.refresh([*extension.changed, *chain(*listed)])
         return extension
 
     async def reopen(

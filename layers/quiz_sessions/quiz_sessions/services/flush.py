@@ -240,7 +240,7 @@ class Flusher:
         go_on: Callable[[], bool],
     ) -> None:
         settled = await self._settle(chunk, report, go_on)
-        await self._note(settled, chunk, marks, report)
+        await self._write_back(settled, chunk, marks, report)
         missing = set(chunk) - {result.attempt.id for result in settled}
         if missing:
             # A row that another request holds is left to the next run. A session without a row is a failure.
@@ -282,7 +282,7 @@ class Flusher:
             # PostgreSQL refuses its drafts, but it expires in time all the same.
             return await self._attempts.settle({session_id: NO_DRAFTS}, self._clock())
 
-    async def _note(
+    async def _write_back(
         self,
         settled: Sequence[Settled],
         chunk: Mapping[UUID, StoredDrafts],
@@ -349,7 +349,7 @@ class Flusher:
             self._telemetry.degraded("expiring without drafts", error)
             stored = [StoredDrafts()] * len(session_ids)
         for chunk in self._chunks(dict(zip(session_ids, stored, strict=True))):
-            await self._note(await self._settle(chunk, report, go_on), chunk, {}, report)
+            await self._write_back(await self._settle(chunk, report, go_on), chunk, {}, report)
 
     # Scores
 

@@ -56,10 +56,10 @@ class AttemptStore:
         }
         try:
             rows = await self._postgres.fetch(_CREATE, parameters)
-            known = rows[0]["outcome"] != StartOutcome.EXHAUSTED
+            is_final = rows[0]["outcome"] != StartOutcome.EXHAUSTED
         except errors.UniqueViolation:
-            known = False
-        if not known:
+            is_final = False
+        if not is_final:
             # A start with the same key, or of the one open attempt that the quiz allows, may have committed
             # while this one waited for the counter, and may have used the last number. Only a new statement
             # sees it.

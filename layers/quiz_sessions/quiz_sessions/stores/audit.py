@@ -14,7 +14,7 @@ from .postgres import Postgres
 from .statements import load
 
 _EVENTS: Final = load("audit_events")
-_IS_OVER: Final = "status IN ('started', 'in_progress') AND accepts_until < %(now)s"
+_IS_OVER: Final = "{open} AND accepts_until < %(now)s"
 
 
 class AuditStore:

@@ -141,10 +141,10 @@ class ValkeyStore:
             await _reply(pipe.execute())
 
     async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> Drafts:
-        """Cache a row that was just committed and drop the drafts of `questions` that it supersedes.
+        """Cache the row that a statement replied and drop the drafts of `questions` that it supersedes.
 
         Returns:
-            the drafts that remain, and those that a flush has merged since the row was committed.
+            the drafts that remain, and those that a flush has merged since the row was read.
         """
         superseded: list[str | int] = [_CURRENT_QUESTION, attempt.current_question_at]
         for question in questions:
