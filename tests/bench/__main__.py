@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 
 from . import bulk, cold, crowd, growth, large, warm
 from .measuring import Measured, pinned_stores

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.runtime.clock import current_micros
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 
 from .measuring import Comparison
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 
-from tests.conftest import Stores
-from tests.lambda_runtime.conftest import ROOT, request_event, running_runtime
+from tests.harness.launch import ROOT
+from tests.harness.runtime import request_event, running_runtime
+from tests.harness.stores import Stores
 
 from .measuring import Comparison
 from .warm import prepared

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from development_server import ports
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 
 from .measuring import Crowd
 

@@ -12,8 +12,8 @@ import psycopg
 import redis
 
 from quiz_sessions.bootstrap import build_services
-from tests.conftest import Stores
-from tests.lambda_runtime.conftest import request_event
+from tests.harness.runtime import request_event
+from tests.harness.stores import Stores
 
 from .bulk import attempts, autosave, long_ago
 from .measuring import Curve, in_turn

@@ -21,7 +21,7 @@ import redis
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.runtime.clock import current_micros
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 from tests.soak.http import Connection
 
 from .bulk import attempts, autosave, long_ago

@@ -16,7 +16,7 @@ from typing import Protocol
 from development_server.postgres import Postgres
 from development_server.valkey import Valkey
 from migrate_database.handler import upgrade
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import redis
 
-from tests.conftest import Stores
-from tests.lambda_runtime.conftest import request_event
+from tests.harness.runtime import request_event
+from tests.harness.stores import Stores
 
 from .measuring import Comparison, in_turn
 

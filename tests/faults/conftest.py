@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import httpx
-import psycopg
 import pytest
-import redis
-from psycopg.rows import dict_row
 
-from development_server.embedded import EmbeddedServer
-from development_server.postgres import Postgres
-from development_server.valkey import Valkey
-from migrate_database.handler import upgrade
-from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.bootstrap import Services
 from quiz_sessions.services.sessions import SessionManager
-from tests.conftest import Stores
+from tests.harness.service import services_on
+from tests.harness.stores import Servers, Stores, running_servers
 
 REQUEST_SECONDS = 5
 RECOVERY_SECONDS = 8
@@ -38,53 +29,6 @@ class Manner(StrEnum):
     """Its port refuses connections."""
     FROZEN = "frozen"
     """Connections stay open, the port takes new ones, and nothing answers."""
-
-
-@dataclass(frozen=True)
-class Servers:
-    """Both servers, and a look into each past the service."""
-
-    postgres: Postgres
-    valkey: Valkey
-
-    @property
-    def stores(self) -> Stores:
-        return Stores(self.postgres.url, self.valkey.url)
-
-    def named(self, names: Sequence[str]) -> list[EmbeddedServer]:
-        return [{"postgres": self.postgres, "valkey": self.valkey}[name] for name in names]
-
-    def restore(self) -> None:
-        for server in (self.postgres, self.valkey):
-            server.thaw()
-            server.start()
-
-    def query(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
-        with psycopg.connect(self.postgres.url, autocommit=True, row_factory=dict_row) as connection:
-            return connection.execute(statement.encode(), parameters).fetchall()
-
-    def row(self, session_id: object) -> dict[str, Any]:
-        (row,) = self.query("SELECT * FROM quiz_attempts WHERE id = %s", session_id)
-        return row
-
-    def events(self, session_id: object) -> list[dict[str, Any]]:
-        return self.query("SELECT * FROM attempt_events WHERE attempt_id = %s ORDER BY revision", session_id)
-
-    def cache(self) -> redis.Redis:
-        return redis.Redis.from_url(self.valkey.url)
-
-    def drafts(self, session_id: object) -> dict[bytes, bytes]:
-        with self.cache() as cache:
-            drafts: dict[bytes, bytes] = cache.hgetall(f"{{session:{session_id}}}:drafts")
-            return drafts
-
-    def dirty(self) -> set[UUID]:
-        with self.cache() as cache:
-            return {UUID(member.decode()) for member in cache.zrange("dirty:0", 0, -1)}
-
-    def uncache(self, session_id: object) -> None:
-        with self.cache() as cache:
-            cache.delete(f"session:{session_id}")
 
 
 class Outage:
@@ -123,6 +67,17 @@ class Api:
         return await self("PATCH", f"/sessions/{session_id}/progress", body)
 
 
+async def start(manager: SessionManager, user: str = "user1", at: int | None = None) -> UUID:
+    return (await manager.create_session(user, "quiz1", at=at)).id
+
+
+def assert_try_again(response: httpx.Response, code: str = "store_unavailable") -> None:
+    assert response.status_code == 503
+    assert response.headers["content-type"] == "application/problem+json"
+    assert int(response.headers["retry-after"]) > 0
+    assert response.json()["code"] == code
+
+
 async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
     """What `look` returns once it is `good`, which it has to be within a few seconds."""
     deadline = time.monotonic() + RECOVERY_SECONDS
@@ -134,16 +89,9 @@ async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool]
 
 @pytest.fixture(scope="module")
 def own_servers() -> Iterator[Servers]:
-    with (
-        # Not pytest's folder: every start of pytest by this user closes its parent to PostgreSQL's user, and
-        # a server that is started again there can't reach its data.
-        tempfile.TemporaryDirectory(prefix="quiz-faults-") as folder,
-        Postgres(Path(folder) / "postgres", durable=False) as postgres,
-        # It must come back with its drafts.
-        Valkey(Path(folder) / "valkey", persist=True) as valkey,
-    ):
-        upgrade(postgres.url)
-        yield Servers(postgres, valkey)
+    # Valkey must come back with its drafts.
+    with running_servers() as servers:
+        yield servers
 
 
 @pytest.fixture
@@ -175,9 +123,8 @@ def freezing(servers: Servers, services: Services) -> Iterator[Outage]:
 @pytest.fixture
 async def before(servers: Servers) -> AsyncIterator[SessionManager]:
     """Another process, which prepares sessions: the one under test has no connections yet."""
-    services = build_services(servers.stores.settings)
-    yield services.sessions
-    await services.close()
+    async with services_on(servers.stores) as services:
+        yield services.sessions
 
 
 @pytest.fixture

@@ -16,13 +16,12 @@ from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.services.flush import FlushLimits
 from quiz_sessions.stores.event_bus import EventBus
-from tests.builders import SECOND, START
-from tests.cluster import ValkeyCluster, running_cluster
-from tests.conftest import Stores
+from tests.harness.builders import LATER, SECOND, START
+from tests.harness.cluster import ValkeyCluster, running_cluster
 from tests.harness.service import flush_at, rebuilt
-from tests.tables import Database, row
+from tests.harness.stores import Stores
+from tests.harness.tables import Database, row
 
-LATER = START + 10 * SECOND
 STUDENTS = 24
 LOAD_SECONDS = 6.0
 FAILOVER_SECONDS = 15.0

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import psycopg
 import pytest
 from httpx import Response
@@ -22,17 +21,17 @@ from httpx import Response
 from development_server import processes
 from development_server.valkey import Valkey
 from migrate_database.handler import upgrade
-from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.timestamps import iso
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.services.flush import MAX_TRIES
 from quiz_sessions.services.sessions import SessionManager
-from tests.builders import SECOND
-from tests.conftest import Stores
-from tests.faults.conftest import Api, Servers, eventually
+from tests.faults.conftest import Api, assert_try_again, eventually, start
 from tests.faults.operable import CONNECTIONS, Follower, Operable
-from tests.faults.proxy import Loss, Proxy, proxy_of
-from tests.shared_app import app_of
+from tests.harness.builders import SECOND
+from tests.harness.proxy import Loss, Proxy, Rule, Where, proxy_of
+from tests.harness.service import client_of, services_on
+from tests.harness.stores import Servers, Stores
 
 QUIZ: dict[str, Any] = {
     "time_limit_seconds": 3600,
@@ -94,17 +93,8 @@ def configure(postgres: Operable) -> Iterator[Callable[..., None]]:
     postgres.configure(**dict.fromkeys(changed))
 
 
-def assert_try_again(response: Response, code: str = "store_unavailable") -> None:
-    assert (response.status_code, response.json()["code"]) == (503, code)
-    assert int(response.headers["retry-after"]) > 0
-
-
 def assert_durability(response: Response, durability: str) -> None:
     assert (response.status_code, response.json().get("durability")) == (200, durability)
-
-
-async def start(manager: SessionManager, user: str = "user1", at: int | None = None) -> UUID:
-    return (await manager.create_session(user, "quiz1", at=at)).id
 
 
 async def committed_again(api: Api, session_id: UUID) -> None:
@@ -449,16 +439,13 @@ async def pair(servers: OperableServers, folder: Path) -> AsyncIterator[Pair]:
 
 @pytest.fixture
 async def pair_services(pair: Pair) -> AsyncIterator[Services]:
-    services = build_services(Stores(pair.proxy.url, pair.valkey.url).settings)
-    yield services
-    await services.close()
+    async with services_on(Stores(pair.proxy.url, pair.valkey.url)) as services:
+        yield services
 
 
 @pytest.fixture
 async def pair_api(pair_services: Services) -> AsyncIterator[Api]:
-    app = app_of(pair_services)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with client_of(pair_services) as http:
         yield Api(http)
 
 
@@ -819,9 +806,9 @@ async def test_a_transaction_that_was_ended_for_idling_is_done_once_more(
 ) -> None:
     await prepared(api, services.sessions)
     configure(idle_in_transaction_session_timeout="100ms")
-    proxy.delay(b"COMMIT", 0.3)
+    proxy.apply(Rule(b"COMMIT", Where.HOLD, seconds=0.3))
     response = await api("PUT", "/quizzes/quiz1", {**QUIZ, "time_limit_seconds": 7200})
-    assert proxy.delays == []
+    assert proxy.rules == []
     assert (response.status_code, response.json()["revision"], response.json()["rescheduled"]) == (200, 2, 1)
 
 
@@ -830,7 +817,7 @@ async def test_a_transaction_that_takes_too_long_is_503_session_busy_and_changes
 ) -> None:
     await prepared(api, services.sessions)
     configure(transaction_timeout="100ms")
-    proxy.delay(b"COMMIT", 0.3)
+    proxy.apply(Rule(b"COMMIT", Where.HOLD, seconds=0.3))
     response = await api("PUT", "/quizzes/quiz1", {**QUIZ, "time_limit_seconds": 7200})
     assert_try_again(response, "session_busy")
     assert (await api("GET", "/quizzes/quiz1")).json()["revision"] == 1
@@ -857,7 +844,7 @@ async def test_connections_that_were_ended_for_idling_are_no_failure(
 async def test_a_new_quiz_is_registered_once(api: Api, proxy: Proxy, loss: Loss) -> None:
     proxy.lose(b"COMMIT", loss)
     response = await api("PUT", "/quizzes/quiz1", QUIZ)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (response.status_code, response.json()["revision"]) == (201, 1)
 
 
@@ -868,7 +855,7 @@ async def test_a_quiz_is_changed_once_and_its_attempts_follow(
     session_id = await prepared(api, services.sessions)
     proxy.lose(b"COMMIT", loss)
     response = await api("PUT", "/quizzes/quiz1", {**QUIZ, "time_limit_seconds": 7200})
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (response.status_code, response.json()["revision"], response.json()["rescheduled"]) == (200, 2, 1)
     assert [event["type"] for event in servers.events(session_id)] == ["started", "rescheduled"]
     assert (await api.read(session_id)).json()["expires_at"] == iso(servers.row(session_id)["expires_at"])
@@ -891,7 +878,7 @@ async def test_extra_time_is_given_once_and_shown_at_once(
     session_id = await start(services.sessions)
     proxy.lose(b"COMMIT", loss)
     response = await api("PUT", "/quizzes/quiz1/accommodations/user1", EXTRA)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (response.status_code, response.json()["extra_seconds"]) == (200, 600)
     assert [event["type"] for event in servers.events(session_id)] == ["started", "rescheduled"]
     assert (await api.read(session_id)).json()["expires_at"] == iso(servers.row(session_id)["expires_at"])
@@ -904,7 +891,7 @@ async def test_extra_time_is_taken_back_once(
     session_id = await prepared(api, services.sessions)
     proxy.lose(b"COMMIT", loss)
     response = await api("DELETE", "/quizzes/quiz1/accommodations/user1")
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert response.status_code == 204
     assert [event["type"] for event in servers.events(session_id)] == ["started", "rescheduled"]
     assert (await api.read(session_id)).json()["expires_at"] == iso(servers.row(session_id)["expires_at"])
@@ -915,7 +902,7 @@ async def test_a_quiz_is_deleted_once(api: Api, proxy: Proxy, loss: Loss) -> Non
     await api("PUT", "/quizzes/quiz1", QUIZ)
     proxy.lose(b"COMMIT", loss)
     assert (await api("DELETE", "/quizzes/quiz1")).status_code == 204
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (await api("GET", "/quizzes/quiz1")).status_code == 404
 
 
@@ -924,7 +911,7 @@ async def test_a_quiz_is_deleted_once(api: Api, proxy: Proxy, loss: Loss) -> Non
 async def test_what_was_not_there_to_be_deleted_is_404(api: Api, proxy: Proxy, path: str, loss: Loss) -> None:
     proxy.lose(b"COMMIT", loss)
     assert (await api("DELETE", path)).status_code == 404
-    assert proxy.losses == []
+    assert proxy.rules == []
 
 
 @pytest.mark.parametrize("loss", Loss)
@@ -935,7 +922,7 @@ async def test_a_quiz_that_students_take_is_not_deleted(
     proxy.lose(b"COMMIT", loss)
     response = await api("DELETE", "/quizzes/quiz1")
     assert (response.status_code, response.json()["code"]) == (409, "quiz_in_use")
-    assert proxy.losses == []
+    assert proxy.rules == []
 
 
 @pytest.mark.parametrize("loss", Loss)
@@ -967,7 +954,7 @@ async def test_a_deadline_is_moved_once(
     session_id = await start(services.sessions)
     proxy.lose(b"UPDATE quiz_attempts", loss)
     response = await api("POST", path.format(id=session_id), MORE)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert response.status_code == 200
     assert response.json().get("extended", 1) == 1
     assert servers.row(session_id)["extension_seconds"] == 60
@@ -982,7 +969,7 @@ async def test_an_attempt_is_reopened_once(
     await services.flusher.run()
     proxy.lose(b"COMMIT", loss)
     response = await api("POST", f"/sessions/{session_id}/reopen", MORE)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (response.status_code, response.json()["status"]) == (200, "started")
     assert [event["type"] for event in servers.events(session_id)] == ["started", "expired", "reopened"]
 
@@ -994,7 +981,7 @@ async def test_an_attempt_is_given_up_once(
     session_id = await start(services.sessions)
     proxy.lose(b"finish_attempt_", loss)
     response = await api("POST", f"/sessions/{session_id}/abandon")
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (response.status_code, response.json()["status"]) == (200, "abandoned")
     assert [event["type"] for event in servers.events(session_id)] == ["started", "abandoned"]
 
@@ -1008,7 +995,7 @@ async def test_a_score_is_set_once(
     proxy.lose(b"UPDATE quiz_attempts", loss)
     body = {"score": 1.0, "max_score": 2.0, "reason": "read by a person"}
     response = await api("POST", f"/sessions/{session_id}/score", body)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (response.status_code, response.json()["score"]) == (200, 1.0)
     assert [event["type"] for event in servers.events(session_id)] == ["started", "completed", "graded"]
 
@@ -1020,7 +1007,7 @@ async def test_a_completion_tells_its_score_when_the_reply_to_its_grading_is_los
     session_id = await prepared(api, services.sessions)
     proxy.lose(b"new_results", loss)
     response = await api("POST", f"/sessions/{session_id}/complete", {"answers": {"1": "A"}})
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (response.status_code, response.json()["score"]) == (200, 2.0)
     assert [event["type"] for event in servers.events(session_id)] == ["started", "completed", "graded"]
     assert (await api.read(session_id)).json()["score"] == 2.0
@@ -1035,7 +1022,7 @@ async def test_a_regrade_is_done_once_and_counted(
     await api("PUT", "/quizzes/quiz1", {"questions": {"1": {"points": 2, "grading": "exact", "key": "B"}}})
     proxy.lose(b"new_results", loss)
     response = await api("POST", "/quizzes/quiz1/regrade", {"reason": "the key was wrong"})
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert response.json() == {"regraded": 1, "changed": 1, "complete": True}
     assert servers.row(session_id)["score"] == 2.0
     types = [event["type"] for event in servers.events(session_id)]

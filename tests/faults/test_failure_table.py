@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager
 from uuid import UUID
 
 import httpx
@@ -18,10 +17,12 @@ from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.services.flush import FlushReport
 from quiz_sessions.services.sessions import SessionManager
-from tests.builders import SECOND
-from tests.conftest import Stores
-from tests.faults.conftest import REQUEST_SECONDS, Api, Outage, Servers, eventually
-from tests.faults.proxy import Loss, Proxy, proxy_of
+from tests.faults.conftest import REQUEST_SECONDS, Api, Outage, assert_try_again, eventually, start
+from tests.harness.builders import SECOND
+from tests.harness.locks import row_held
+from tests.harness.proxy import Loss, Proxy, proxy_of
+from tests.harness.service import services_on
+from tests.harness.stores import Servers, Stores
 
 REQUESTS: dict[str, tuple[str, str, object]] = {
     "start": ("POST", "/sessions/start", {"user_id": "user2", "quiz_id": "quiz1"}),
@@ -38,20 +39,9 @@ async def send(api: Api, name: str, session_id: object) -> httpx.Response:
     return await api(method, path.format(id=session_id), body)
 
 
-def assert_try_again(response: httpx.Response, code: str) -> None:
-    assert response.status_code == 503
-    assert response.headers["content-type"] == "application/problem+json"
-    assert int(response.headers["retry-after"]) > 0
-    assert response.json()["code"] == code
-
-
 async def send_all(api: Api, names: Iterable[str], session_id: UUID) -> list[httpx.Response]:
     """At the same time, so that they wait for the same time-outs."""
     return await asyncio.gather(*(send(api, name, session_id) for name in names))
-
-
-async def start(manager: SessionManager, user: str = "user1", at: int | None = None) -> UUID:
-    return (await manager.create_session(user, "quiz1", at=at)).id
 
 
 async def start_overdue(manager: SessionManager) -> UUID:
@@ -68,14 +58,6 @@ async def flush_without_failure(services: Services) -> None:
         return await flush(services)
 
     await eventually(run, lambda report: report.flush_failures == 0)
-
-
-@contextmanager
-def row_locked(servers: Servers, session_id: UUID) -> Iterator[None]:
-    """Another client holds the session's row."""
-    with psycopg.connect(servers.postgres.url) as connection:
-        connection.execute("SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", [session_id])
-        yield
 
 
 # PostgreSQL down, Valkey up
@@ -463,14 +445,14 @@ async def test_a_session_can_be_completed_after_both_were_away(
 
 async def test_a_locked_row_is_503_session_busy(servers: Servers, services: Services, api: Api) -> None:
     session_id = await start(services.sessions)
-    with row_locked(servers, session_id):
+    with row_held(servers.stores, session_id):
         for response in await send_all(api, ["progress", "complete", "abandon"], session_id):
             assert_try_again(response, "session_busy")
 
 
 async def test_an_answer_to_a_locked_row_is_not_kept(servers: Servers, services: Services, api: Api) -> None:
     session_id = await start(services.sessions)
-    with row_locked(servers, session_id):
+    with row_held(servers.stores, session_id):
         await api.answer(session_id, 1, "A")
     assert (servers.drafts(session_id), servers.dirty()) == ({}, set())
     assert (await api.read(session_id)).json()["answers"] == {}
@@ -480,7 +462,7 @@ async def test_other_sessions_commit_while_one_row_is_locked(
     servers: Servers, services: Services, api: Api
 ) -> None:
     held, other = await start(services.sessions), await start(services.sessions, "user2")
-    with row_locked(servers, held):
+    with row_held(servers.stores, held):
         waiting = asyncio.create_task(api.answer(held, 1, "A"))
         durabilities = set()
         question = 0
@@ -537,7 +519,7 @@ async def test_a_locked_row_does_not_keep_other_sessions_from_being_flushed(
     sessions = [await start(services.sessions, f"user{number}") for number in range(3)]
     for session_id in sessions:
         await services.sessions.update_answer(session_id, 1, "A", autosave=True)
-    with row_locked(servers, sessions[1]):
+    with row_held(servers.stores, sessions[1]):
         report = await flush(services)
     assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (2, 0, 1)
 
@@ -546,7 +528,7 @@ async def test_a_locked_row_keeps_its_drafts_and_its_mark(servers: Servers, serv
     session_id = await start(services.sessions)
     await services.sessions.update_answer(session_id, 1, "A", autosave=True)
     drafts = servers.drafts(session_id)
-    with row_locked(servers, session_id):
+    with row_held(servers.stores, session_id):
         await flush(services)
     assert (servers.drafts(session_id), servers.dirty()) == (drafts, {session_id})
 
@@ -554,7 +536,7 @@ async def test_a_locked_row_keeps_its_drafts_and_its_mark(servers: Servers, serv
 async def test_the_next_run_flushes_a_row_that_was_locked(servers: Servers, services: Services) -> None:
     session_id = await start(services.sessions)
     await services.sessions.update_answer(session_id, 1, "A", autosave=True)
-    with row_locked(servers, session_id):
+    with row_held(servers.stores, session_id):
         await flush(services)
     await flush(services)
     assert servers.row(session_id)["answers"] == {"1": "A"}
@@ -595,9 +577,8 @@ async def proxy(servers: Servers) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 async def services_by_proxy(servers: Servers, proxy: Proxy) -> AsyncIterator[Services]:
-    services = build_services(Stores(proxy.url, servers.valkey.url).settings)
-    yield services
-    await services.close()
+    async with services_on(Stores(proxy.url, servers.valkey.url)) as services:
+        yield services
 
 
 @pytest.mark.parametrize("version", [None, 0], ids=["without version", "with version"])
@@ -610,7 +591,7 @@ async def test_an_answer_is_committed_exactly_once(
     proxy.lose(b"write_answers_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
         session = await manager.update_answer(session_id, 1, "A", version=version)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (session.version, session.durability, session.answers) == (1, "committed", {"1": "A"})
     assert servers.row(session_id)["version"] == 1
     assert [event["type"] for event in servers.events(session_id)] == ["started", "answered"]
@@ -624,7 +605,7 @@ async def test_a_start_makes_exactly_one_attempt(
     proxy.lose(b"create_attempt_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
         session = await services_by_proxy.sessions.create_session("user1", "quiz1", idempotency_key=key)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (session.status, session.replayed) == ("started", False)
     (attempt,) = servers.query("SELECT id, attempt_no FROM quiz_attempts")
     assert attempt == {"id": session.id, "attempt_no": 1}
@@ -639,7 +620,7 @@ async def test_a_completion_happens_exactly_once(
     proxy.lose(b"finish_attempt_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
         session = await manager.complete(session_id, {"1": "A"})
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (session.status, session.version, session.answers) == ("completed", 1, {"1": "A"})
     assert [event["type"] for event in servers.events(session_id)] == ["started", "completed"]
 
@@ -652,7 +633,7 @@ async def test_a_flush_merges_exactly_once(
     await services_by_proxy.sessions.update_answer(session_id, 1, "A", autosave=True)
     proxy.lose(b"settle_attempts_", loss)
     report = await flush(services_by_proxy)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (report.flush_failures, report.dirty_sessions) == (0, 0)
     assert [event["type"] for event in servers.events(session_id)] == ["started", "merged"]
 
@@ -687,6 +668,6 @@ async def test_an_answer_that_a_slow_function_brings_in_time_is_read_though_its_
     await flush_without_failure(services_by_proxy)
     proxy.lose(b'"drafts":{"1":', Loss.REPLY)
     session = await manager.update_answer(session_id, 1, "A", at=in_time)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (session.status, session.durability, session.answers) == ("expired", "committed", {"1": "A"})
     assert (await manager.get_session(session_id)).answers == {"1": "A"}

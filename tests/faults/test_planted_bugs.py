@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import pytest
 
 from tests.faults.suite import planted
 from tests.faults.suite.planted import BUGS, Bug
-from tests.faults.suite.processes import Servers, copy_of_layer, running_servers, stage
+from tests.faults.suite.processes import SuiteValkey, copy_of_layer, stage
+from tests.harness.stores import Servers, running_servers
 
 FIRST_BUGS = 5
 """As many are planted by `make test`; `make faults` plants all."""
@@ -21,10 +21,7 @@ TRIES = 2
 
 @pytest.fixture(scope="module")
 def both_servers() -> Iterator[Servers]:
-    with (
-        tempfile.TemporaryDirectory(prefix="quiz-faults-") as folder,
-        running_servers(Path(folder).resolve()) as servers,
-    ):
+    with running_servers(kind=SuiteValkey) as servers:
         yield servers
 
 

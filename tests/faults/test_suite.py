@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.faults.suite.history import Kind
-from tests.faults.suite.processes import has_emulator, running_servers, stage
+from tests.faults.suite.processes import SuiteValkey, has_emulator, stage
 from tests.faults.suite.run import play
+from tests.harness.stores import running_servers
 
 SEED = "20"
 SECONDS = 13
 
 
 async def test_what_was_acknowledged_is_kept_under_faults(folder: Path) -> None:
-    with running_servers(folder) as servers:
+    with running_servers(kind=SuiteValkey) as servers:
         async with stage(servers, folder, function=has_emulator(), skewed=["api2"]) as on:
             outcome = await play(on, SEED, SECONDS)
     assert outcome.violations == []

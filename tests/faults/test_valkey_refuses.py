@@ -10,10 +10,9 @@ from uuid import UUID
 import pytest
 
 from development_server.valkey import Valkey
-from quiz_sessions.bootstrap import Services, build_services
-from quiz_sessions.runtime.settings import Settings
-from tests.conftest import Stores
-from tests.faults.conftest import Servers
+from quiz_sessions.bootstrap import Services
+from tests.harness.service import services_on
+from tests.harness.stores import Servers, Stores
 
 SMALL = 8 * 1024 * 1024
 
@@ -30,11 +29,8 @@ def small_valkey() -> Iterator[Valkey]:
 @pytest.fixture
 async def crowded(stores: Stores, small_valkey: Valkey) -> AsyncIterator[Services]:
     """A service whose Valkey has room for a hundred large answers."""
-    services = build_services(
-        Settings(database_url=stores.database_url, database_secret_arn=None, redis_url=small_valkey.url)
-    )
-    yield services
-    await services.close()
+    async with services_on(Stores(stores.database_url, small_valkey.url)) as services:
+        yield services
 
 
 async def test_nothing_acknowledged_is_lost_when_valkey_is_full(servers: Servers, crowded: Services) -> None:

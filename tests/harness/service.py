@@ -1,14 +1,58 @@
-"""The service as a test wants it: built anew on the same stores, with another clock, bus or setting."""
+"""The service in this process as a test wants it, and the steps that most tests begin with."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
+
+import httpx
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.services.backpressure import Backpressure
 from quiz_sessions.services.flush import FlushLimits, FlushReport
+from session_api.app import create_service
+from tests.harness.builders import LATER, START
+from tests.harness.stores import Stores
+
+_serving: ContextVar[Services] = ContextVar("serving")
+_app = create_service(_serving.get)
+"""One for the whole run: building it takes longer than most tests."""
+
+
+def app_of(services: Services) -> ASGIApp:
+    """The app on these services."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        _serving.set(services)
+        await _app(scope, receive, send)
+
+    return app
+
+
+@asynccontextmanager
+async def client_of(app: ASGIApp | Services) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of an app in this process."""
+    served = app_of(app) if isinstance(app, Services) else app
+    transport = httpx.ASGITransport(served, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        yield http
+
+
+@asynccontextmanager
+async def services_on(stores: Stores, **settings: Any) -> AsyncIterator[Services]:
+    """The parts of one process, with other settings where some are given."""
+    services = build_services(replace(stores.settings, **settings))
+    try:
+        yield services
+    finally:
+        await services.close()
 
 
 def rebuilt(services: Services, **options: Any) -> Services:
@@ -27,6 +71,24 @@ def with_steady_backpressure(services: Services) -> Services:
     return rebuilt(services, cached=replace(services.cached, backpressure=steady))
 
 
-async def flush_at(services: Services, now: Micros, **limits: int) -> FlushReport:
+# Steps
+
+
+async def put_quiz(services: Services, at: Micros = START, **rules: Any) -> None:
+    await services.administration.put_quiz("quiz1", QuizRules(**rules), at=at)
+
+
+async def start(
+    services: Services, user: str = "user1", quiz: str = "quiz1", at: Micros | None = START
+) -> UUID:
+    return (await services.sessions.create_session(user, quiz, at=at)).id
+
+
+async def autosave(services: Services, session_id: UUID, answer: object, at: Micros = LATER) -> None:
+    """An answer to question 0."""
+    await services.sessions.update_answer(session_id, 0, answer, autosave=True, at=at)
+
+
+async def flush_at(services: Services, now: Micros = LATER, **limits: int) -> FlushReport:
     """One flush at a moment of the test's choice."""
     return await rebuilt(services, clock=lambda: now, flush_limits=FlushLimits(**limits)).flusher.run()

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 
 import httpx
 import pytest
-import uvicorn
 
 from quiz_sessions.bootstrap import Services, build_services
-from tests.conftest import Stores
-from tests.shared_app import app_of
+from tests.harness.launch import served
+from tests.harness.service import services_on
+from tests.harness.stores import Stores
 
 PATIENCE_SECONDS = 30
 RECEIPT_KEYS = json.dumps(
@@ -27,30 +23,16 @@ RECEIPT_KEYS = json.dumps(
 @pytest.fixture
 async def services(stores: Stores) -> AsyncIterator[Services]:
     """The parts of one process on empty stores; it signs receipts."""
-    built = build_services(replace(stores.settings, receipt_keys=RECEIPT_KEYS))
-    yield built
-    await built.close()
+    async with services_on(stores, receipt_keys=RECEIPT_KEYS) as built:
+        yield built
 
 
 @pytest.fixture(scope="module")
 def address(running_stores: Stores) -> Iterator[tuple[str, int]]:
-    """Host and port of the app under the server that `make run` uses, in a thread with its own event loop."""
+    """Host and port of the app under a real server."""
     running_stores.clear()
-    services = build_services(running_stores.settings)
-    server = uvicorn.Server(uvicorn.Config(app_of(services), lifespan="off", ws="none", log_config=None))
-
-    async def serve(listening: socket.socket) -> None:
-        await server.serve(sockets=[listening])
-        await services.close()
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        # Requests wait at the listening socket until the server accepts them.
-        thread = threading.Thread(target=lambda: asyncio.run(serve(listening)))
-        thread.start()
-        yield listening.getsockname()[:2]
-        server.should_exit = True
-        thread.join(PATIENCE_SECONDS)
-    assert not thread.is_alive()
+    with served(build_services(running_stores.settings)) as place:
+        yield place
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import redis
 
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 
 JSON_TYPE = {"Content-Type": "application/json"}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

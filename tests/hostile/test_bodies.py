@@ -11,7 +11,7 @@ import pytest
 from quiz_sessions.domain.errors import ContentTooLargeError
 from quiz_sessions.domain.validation import MAX_ANSWER_BYTES, check_json_value
 from session_api.strict_json import MAX_BODY_BYTES, MAX_MEMBERS, loads
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 from tests.hostile.operations import (
     JSON_TYPE,
     PROGRESS,

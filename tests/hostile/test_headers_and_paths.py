@@ -7,9 +7,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.conftest import Stores
+from tests.harness.stores import Stores
+from tests.harness.tables import Database
 from tests.hostile.operations import OPERATIONS, PROGRESS, assert_refused, assert_sound, start, stored
-from tests.tables import Database
 
 START = {"user_id": "user1", "quiz_id": "quiz1"}
 ONE = {"question_id": 0, "answer": "A"}

@@ -8,9 +8,9 @@ import httpx
 import pytest
 import redis
 
-from tests.conftest import Stores
+from tests.harness.stores import Stores
+from tests.harness.tables import Database
 from tests.hostile.operations import OPERATIONS, assert_sound, find, start, stored
-from tests.tables import Database
 
 SNIPPETS = [
     "'; DROP TABLE quiz_attempts CASCADE; --",

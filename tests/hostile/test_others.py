@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quiz_sessions.bootstrap import build_services
-from tests.conftest import Stores
+from tests.harness.gateway import Gateway
+from tests.harness.service import app_of, services_on
+from tests.harness.stores import Stores
 from tests.hostile.operations import (
     OPERATIONS,
     UNKNOWN,
@@ -22,39 +21,23 @@ from tests.hostile.operations import (
     find,
     stored,
 )
-from tests.shared_app import app_of
 
 ClientOf = Callable[[dict[str, Any] | None], httpx.AsyncClient]
-
-
-class Gateway:
-    """Puts claims into the event, as API Gateway does for a token that it has verified."""
-
-    def __init__(self, app: ASGIApp, claims: dict[str, Any] | None) -> None:
-        self._app = app
-        self._claims = claims
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        authorizer = {} if self._claims is None else {"authorizer": {"jwt": {"claims": self._claims}}}
-        event = {"version": "2.0", "requestContext": authorizer}
-        await self._app({**scope, "aws.event": event}, receive, send)
 
 
 @pytest.fixture
 async def client_of(stores: Stores) -> AsyncIterator[ClientOf]:
     """Clients by the claims of their token."""
-    services = build_services(replace(stores.settings, jwt=True))
-    app = app_of(services)
     async with AsyncExitStack() as stack:
+        app = app_of(await stack.enter_async_context(services_on(stores, jwt=True)))
 
         def client(claims: dict[str, Any] | None) -> httpx.AsyncClient:
-            transport = httpx.ASGITransport(Gateway(app, claims), raise_app_exceptions=False)
+            transport = httpx.ASGITransport(Gateway(app, at=0, claims=claims), raise_app_exceptions=False)
             made = httpx.AsyncClient(transport=transport, base_url="http://test")
             stack.push_async_callback(made.aclose)
             return made
 
         yield client
-    await services.close()
 
 
 async def started(client: httpx.AsyncClient) -> dict[str, Any]:

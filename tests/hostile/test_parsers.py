@@ -32,7 +32,7 @@ from quiz_sessions.services.receipts import Keys, Receipts
 from quiz_sessions.stores.valkey import _parse
 from session_api.identity import caller_by_claims
 from session_api.strict_json import loads
-from tests.builders import START, attempt
+from tests.harness.builders import START, attempt
 from tests.hostile.conftest import RECEIPT_KEYS
 
 ANY_TEXT = st.text(st.characters())

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 from tests.hostile.conftest import PATIENCE_SECONDS
 from tests.hostile.operations import stored
 

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Stores
+from tests.harness.stores import Stores
+from tests.harness.tables import Database
 from tests.hostile.conftest import RECEIPT_KEYS
 from tests.hostile.operations import assert_refused, assert_sound, start, stored
-from tests.tables import Database
 
 ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from uuid import uuid4
 
@@ -16,10 +17,9 @@ from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.stores.valkey import ValkeyStore
 from session_api.cached_reads import CachedReads
-from tests.builders import SECOND, START
-from tests.gateway import Gateway
-from tests.harness.service import with_steady_backpressure
-from tests.shared_app import app_of
+from tests.harness.builders import SECOND, START
+from tests.harness.gateway import Gateway
+from tests.harness.service import app_of, client_of, with_steady_backpressure
 
 Prepare = Callable[[Services], Awaitable[Session]]
 LATER = START + 60 * SECOND
@@ -40,13 +40,14 @@ def steady(services: Services) -> Services:
 @pytest.fixture
 async def short(steady: Services) -> AsyncIterator[httpx.AsyncClient]:
     """The short way; what it leaves to the app is 299."""
-    async with client_of(CachedReads(lambda: steady.cached, lambda: the_app)) as http:
+    async with client_at(CachedReads(lambda: steady.cached, lambda: the_app)) as http:
         yield http
 
 
-def client_of(app: ASGIApp, **claims: str) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(Gateway(app, at=LATER, **claims), raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://test")
+def client_at(
+    app: ASGIApp, subject: str | None = None, scope: str = ""
+) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+    return client_of(Gateway(app, at=LATER, subject=subject, scope=scope))
 
 
 async def started(services: Services) -> Session:
@@ -73,7 +74,7 @@ async def test_it_replies_what_the_app_does(
     steady: Services, short: httpx.AsyncClient, prepare: Prepare
 ) -> None:
     session = await prepare(steady)
-    async with client_of(app_of(steady)) as app:
+    async with client_at(app_of(steady)) as app:
         long = await app.get(f"/sessions/{session.id}")
     reply = await short.get(f"/sessions/{session.id}")
     assert (reply.status_code, reply.content) == (long.status_code, long.content)
@@ -113,7 +114,7 @@ async def test_without_valkey_everything_is_left_to_the_app(
     session = await started(steady)
     await steady.cached.valkey.close()
     away = replace(steady.cached, valkey=ValkeyStore("redis://127.0.0.1:1", 60))
-    async with client_of(CachedReads(lambda: away, lambda: the_app)) as http:
+    async with client_at(CachedReads(lambda: away, lambda: the_app)) as http:
         assert (await http.get(f"/sessions/{session.id}")).status_code == 299
 
 
@@ -158,5 +159,5 @@ async def test_with_tokens_it_shows_a_session_to_whom_the_app_does(
 ) -> None:
     session = await started(steady)
     known = replace(steady.cached, jwt=True)
-    async with client_of(CachedReads(lambda: known, lambda: the_app), **claims) as http:
+    async with client_at(CachedReads(lambda: known, lambda: the_app), **claims) as http:
         assert (await http.get(f"/sessions/{session.id}")).status_code == status

@@ -19,7 +19,7 @@ import pytest
 import redis
 
 from development_server import Postgres, Valkey, ports
-from tests import tokens
+from tests.harness import tokens
 
 PATIENCE_SECONDS = 60
 STOP_LIMIT_SECONDS = 10

@@ -10,14 +10,14 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.audit_events import OutboxMessage
 from quiz_sessions.domain.errors import EventBusUnavailableError, SessionExpiredError
 from quiz_sessions.runtime.clock import current_micros
@@ -25,12 +25,11 @@ from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.services.outbox_relay import PAGE, Relay
 from quiz_sessions.stores.event_bus import CALLS_AT_ONCE, ENTRIES_A_CALL, EventBus
 from quiz_sessions.stores.outbox import OutboxStore
-from tests.builders import SECOND, START
-from tests.conftest import Stores
-from tests.harness.service import flush_at, rebuilt
-from tests.tables import Database
+from tests.harness.builders import LATER, SECOND, START
+from tests.harness.service import flush_at, rebuilt, services_on
+from tests.harness.stores import Stores
+from tests.harness.tables import Database
 
-LATER = START + 10 * SECOND
 Event = tuple[UUID, int]
 """A session and the revision of one of its events."""
 
@@ -431,9 +430,8 @@ async def cut_off(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    built = build_services(replace(stores.settings, event_bus_name="sessions"))
-    yield built
-    await built.close()
+    async with services_on(stores, event_bus_name="sessions") as built:
+        yield built
 
 
 async def test_a_bus_that_refuses_connections_delays_events_and_fails_no_flush(

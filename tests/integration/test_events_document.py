@@ -18,12 +18,10 @@ from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.json_values import dump_json
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.stores.event_bus import SCHEMA_VERSION, detail_of
-from tests.builders import SECOND, START
-from tests.tables import Database
+from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.tables import Database
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/events.md").read_text()
-LATER = START + 10 * SECOND
-END = START + 1800 * SECOND
 
 
 def blocks(text: str) -> list[dict[str, Any]]:

@@ -30,28 +30,16 @@ from quiz_sessions.domain.quizzes import QuizRules, WhenActive
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros, from_micros, iso, to_micros
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
-from quiz_sessions.services.flush import FlushReport
-from tests.builders import SECOND, START
-from tests.conftest import Stores
-from tests.faults.proxy import Loss, Proxy, proxy_of
-from tests.gateway import Api, api_of
-from tests.harness.service import flush_at
-from tests.locks import holding
-from tests.tables import Database, changes, contents, events, row
+from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.gateway import Api
+from tests.harness.locks import row_held
+from tests.harness.proxy import Loss, Proxy, proxy_of
+from tests.harness.service import flush_at, put_quiz, services_on, start
+from tests.harness.stores import Stores
+from tests.harness.tables import Database, changes, contents, events, row
 
-LATER = START + 10 * SECOND
-END = START + 1800 * SECOND
 TWENTY = range(20)
 WHY = "because"
-HOLD = "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE"
-
-
-async def put(services: Services, at: Micros = START, **fields: Any) -> None:
-    await services.administration.put_quiz("quiz1", QuizRules(**fields), at=at)
-
-
-async def start(services: Services, user: str = "user1", at: Micros = START) -> UUID:
-    return (await services.sessions.create_session(user, "quiz1", at=at)).id
 
 
 async def extend(
@@ -86,10 +74,6 @@ async def reopen(
     )
 
 
-async def flush(services: Services, now: Micros) -> FlushReport:
-    return await flush_at(services, now)
-
-
 async def deadline_of(services: Services, session_id: UUID, at: Micros = LATER) -> Micros:
     """As everyone is told it, which has to be as the row has it."""
     told = await services.sessions.get_deadline(session_id, at=at)
@@ -112,12 +96,6 @@ def make_stale(valkey: redis.Redis, session_id: UUID) -> bytes:
 
 
 @pytest.fixture
-async def api(services: Services) -> AsyncIterator[Api]:
-    async with api_of(services) as found:
-        yield found
-
-
-@pytest.fixture
 async def proxy(stores: Stores) -> AsyncIterator[Proxy]:
     async with proxy_of(stores.database_url) as running:
         yield running
@@ -125,9 +103,8 @@ async def proxy(stores: Stores) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 async def by_proxy(stores: Stores, proxy: Proxy) -> AsyncIterator[Services]:
-    services = build_services(Stores(proxy.url, stores.redis_url).settings)
-    yield services
-    await services.close()
+    async with services_on(Stores(proxy.url, stores.redis_url)) as services:
+        yield services
 
 
 # What a deadline is made of
@@ -145,7 +122,9 @@ async def by_proxy(stores: Stores, proxy: Proxy) -> AsyncIterator[Services]:
 async def test_a_deadline_is_the_sum_of_its_seconds_but_not_after_the_close(
     services: Services, closes: Micros | None, expected: Micros, binding: str
 ) -> None:
-    await put(services, time_limit_seconds=1000, grace_seconds=7, closes_at=closes and from_micros(closes))
+    await put_quiz(
+        services, time_limit_seconds=1000, grace_seconds=7, closes_at=closes and from_micros(closes)
+    )
     await give(services, 600, at=START)
     session_id = await start(services)
     await extend(services, session_id, 300)
@@ -199,7 +178,7 @@ async def test_only_the_gateways_clock_counts(api: Api) -> None:
 async def test_an_ended_sessions_deadline_stands(services: Services) -> None:
     session_id = await start(services)
     await services.sessions.complete(session_id, at=LATER)
-    await put(services, time_limit_seconds=60)
+    await put_quiz(services, time_limit_seconds=60)
     await give(services, 60)
     deadline = await services.sessions.get_deadline(session_id, at=END)
     assert (to_micros(deadline.expires_at), deadline.time_remaining) == (END, 1790)
@@ -258,7 +237,7 @@ async def test_time_taken_away_can_be_given_back(services: Services) -> None:
 
 
 async def test_a_negative_extension_in_the_grace_takes_no_used_time(services: Services) -> None:
-    await put(services, grace_seconds=60)
+    await put_quiz(services, grace_seconds=60)
     session_id = await start(services)
     await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=END + 30 * SECOND)
     await extend(services, session_id, -600, at=END + 30 * SECOND)
@@ -267,10 +246,10 @@ async def test_a_negative_extension_in_the_grace_takes_no_used_time(services: Se
 
 
 async def test_an_extension_does_not_pass_the_close(services: Services) -> None:
-    await put(services, closes_at=from_micros(END + SECOND))
+    await put_quiz(services, closes_at=from_micros(END + SECOND))
     session_id = await start(services)
     assert to_micros((await extend(services, session_id, 600)).expires_at) == END + SECOND
-    await put(services, at=LATER)
+    await put_quiz(services, at=LATER)
     assert await deadline_of(services, session_id) == END + 600 * SECOND
 
 
@@ -334,7 +313,7 @@ async def test_an_ended_session_is_not_extended(services: Services, database: Da
 
 
 async def test_a_session_is_extended_to_its_last_microsecond(services: Services) -> None:
-    await put(services, grace_seconds=5)
+    await put_quiz(services, grace_seconds=5)
     session_id = await start(services)
     session = await extend(services, session_id, 60, at=END + 5 * SECOND)
     assert to_micros(session.expires_at) == END + 60 * SECOND
@@ -383,7 +362,7 @@ async def test_extensions_with_one_key_that_wait_for_each_other_move_once(
     services: Services, stores: Stores, database: Database
 ) -> None:
     session_id = await start(services)
-    with holding(stores, HOLD, session_id) as held:
+    with row_held(stores, session_id) as held:
         waiting = [await held.behind(extend(services, session_id, 600, key="k")) for _ in range(4)]
         held.release()
         moved = await asyncio.gather(*waiting)
@@ -431,7 +410,7 @@ async def test_an_extension_whose_connection_breaks_moves_once(
     session_id = await start(by_proxy)
     proxy.lose(b"UPDATE quiz_attempts", loss)
     session = await extend(by_proxy, session_id, 600, key=key)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert to_micros(session.expires_at) == END + 600 * SECOND
     assert events(database, session_id) == ["started", "extended"]
 
@@ -443,7 +422,7 @@ async def test_a_cohort_whose_extension_loses_its_connection_moves_once_and_is_t
     ids = {await start(by_proxy, f"user{i}") for i in range(3)}
     proxy.lose(b"UPDATE quiz_attempts", loss)
     extension = await extend_all(by_proxy, 600)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (set(extension.changed), extension.unchanged) == (ids, {})
     for session_id in ids:
         assert events(database, session_id) == ["started", "extended"]
@@ -460,7 +439,7 @@ async def test_a_reopening_whose_connection_breaks_happens_once(
     await by_proxy.sessions.get_session(session_id, at=END + 1)
     proxy.lose(marker, loss)
     session = await reopen(by_proxy, session_id)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert session.status is Status.STARTED
     assert events(database, session_id) == ["started", "expired", "reopened"]
 
@@ -495,7 +474,7 @@ async def test_a_cohort_is_told_who_moved_who_did_not_and_why(services: Services
 
 
 async def test_a_cohort_at_its_close_does_not_move_and_is_told(services: Services) -> None:
-    await put(services, closes_at=from_micros(END))
+    await put_quiz(services, closes_at=from_micros(END))
     session_id = await start(services)
     extension = await extend_all(services, 600)
     assert (extension.changed, extension.unchanged) == ([], {"closes_at": (1, [session_id])})
@@ -510,7 +489,7 @@ async def test_a_cohort_without_time_left_does_not_move_and_is_told(services: Se
 
 
 async def test_what_a_cohort_extension_keeps_back_is_explained_at_once(services: Services) -> None:
-    await put(services, closes_at=from_micros(END))
+    await put_quiz(services, closes_at=from_micros(END))
     session_id = await start(services)
     await extend_all(services, 600)
     assert (await services.sessions.get_deadline(session_id, at=LATER)).extension_seconds == 600
@@ -549,14 +528,14 @@ async def test_cohort_extensions_accommodations_and_quiz_changes_at_once_do_no_h
     services: Services, database: Database
 ) -> None:
     ids = [await start(services, f"user{i}") for i in range(10)]
-    await put(services, time_limit_seconds=1800)
+    await put_quiz(services, time_limit_seconds=1800)
     await asyncio.gather(
         *(extend_all(services, 10) for _ in range(3)),
-        *(put(services, time_limit_seconds=2000, at=LATER) for _ in range(2)),
+        *(put_quiz(services, time_limit_seconds=2000, at=LATER) for _ in range(2)),
         *(give(services, 100, user=f"user{i}") for i in range(10)),
         *(extend(services, each, 1) for each in ids),
         *(services.sessions.update_answer(each, 0, "A", at=LATER) for each in ids),
-        flush(services, LATER),
+        flush_at(services, LATER),
     )
     assert {row(database, each)["expires_at"] for each in ids} == {
         from_micros(START + (2000 + 100 + 30 + 1) * SECOND)
@@ -569,7 +548,7 @@ async def test_a_session_that_ends_while_its_cohort_is_extended_is_told(
     services: Services, stores: Stores
 ) -> None:
     ending, other = await start(services), await start(services, "user2")
-    with holding(stores, HOLD, ending) as held:
+    with row_held(stores, ending) as held:
         completing = await held.behind(services.sessions.complete(ending, at=LATER))
         extending = await held.behind(extend_all(services, 600))
         held.release()
@@ -586,9 +565,9 @@ async def test_another_time_limit_moves_open_deadlines_to_now_at_the_earliest(
     services: Services, limit: int, expected: int
 ) -> None:
     session_id = await start(services)
-    await put(services, at=LATER, time_limit_seconds=limit)
+    await put_quiz(services, at=LATER, time_limit_seconds=limit)
     assert await deadline_of(services, session_id) == START + expected * SECOND
-    await put(services, at=LATER, time_limit_seconds=1800)
+    await put_quiz(services, at=LATER, time_limit_seconds=1800)
     assert await deadline_of(services, session_id) == END
 
 
@@ -607,9 +586,9 @@ async def test_another_close_moves_open_deadlines_to_now_at_the_earliest(
     services: Services, closes: Micros, expected: Micros
 ) -> None:
     session_id = await start(services)
-    await put(services, at=LATER, closes_at=from_micros(closes))
+    await put_quiz(services, at=LATER, closes_at=from_micros(closes))
     assert await deadline_of(services, session_id) == expected
-    await put(services, at=LATER)
+    await put_quiz(services, at=LATER)
     assert await deadline_of(services, session_id) == END
 
 
@@ -617,27 +596,27 @@ async def test_what_was_answered_before_a_shorter_limit_counts(services: Service
     session_id = await start(services)
     await services.sessions.update_answer(session_id, 0, "committed", at=LATER)
     await services.sessions.update_answer(session_id, 1, "draft", autosave=True, at=LATER)
-    await put(services, at=LATER, time_limit_seconds=1)
+    await put_quiz(services, at=LATER, time_limit_seconds=1)
     session = await services.sessions.get_session(session_id, at=LATER + 1)
     assert (session.status, session.answers) == (Status.EXPIRED, {"0": "committed", "1": "draft"})
 
 
 async def test_a_change_in_the_grace_keeps_the_deadline_that_was_used(services: Services) -> None:
-    await put(services, grace_seconds=60)
+    await put_quiz(services, grace_seconds=60)
     session_id = await start(services)
-    await put(services, at=END + 30 * SECOND, grace_seconds=60, time_limit_seconds=5)
+    await put_quiz(services, at=END + 30 * SECOND, grace_seconds=60, time_limit_seconds=5)
     assert await deadline_of(services, session_id) == END
-    await put(services, at=END + 30 * SECOND, grace_seconds=60, time_limit_seconds=1900)
+    await put_quiz(services, at=END + 30 * SECOND, grace_seconds=60, time_limit_seconds=1900)
     assert await deadline_of(services, session_id) == START + 1900 * SECOND
 
 
 @pytest.mark.parametrize("closes", [None, START])
 async def test_a_shorter_grace_ends_now_at_the_earliest(services: Services, closes: Micros | None) -> None:
-    await put(services, grace_seconds=60)
+    await put_quiz(services, grace_seconds=60)
     session_id = await start(services)
     now = END + 30 * SECOND
     await services.sessions.update_answer(session_id, 0, "draft", autosave=True, at=now)
-    await put(services, at=now, grace_seconds=0, closes_at=closes and from_micros(closes))
+    await put_quiz(services, at=now, grace_seconds=0, closes_at=closes and from_micros(closes))
     told = await services.sessions.get_deadline(session_id, at=now)
     assert (to_micros(told.expires_at), to_micros(told.accepts_until)) == (END, now)
     session = await services.sessions.get_session(session_id, at=now + 1)
@@ -645,15 +624,15 @@ async def test_a_shorter_grace_ends_now_at_the_earliest(services: Services, clos
 
 
 async def test_a_shorter_grace_before_the_deadline_is_the_new_one(services: Services) -> None:
-    await put(services, grace_seconds=60)
+    await put_quiz(services, grace_seconds=60)
     session_id = await start(services)
-    await put(services, at=LATER, grace_seconds=5)
+    await put_quiz(services, at=LATER, grace_seconds=5)
     told = await services.sessions.get_deadline(session_id, at=LATER)
     assert to_micros(told.accepts_until) == END + 5 * SECOND
 
 
 async def test_a_change_that_changes_nothing_moves_nothing(services: Services, database: Database) -> None:
-    await put(services, time_limit_seconds=60)
+    await put_quiz(services, time_limit_seconds=60)
     session_id = await start(services)
     written = await services.administration.put_quiz("quiz1", QuizRules(time_limit_seconds=60), at=LATER)
     assert (written.created, written.rescheduled) == (False, [])
@@ -663,7 +642,7 @@ async def test_a_change_that_changes_nothing_moves_nothing(services: Services, d
 async def test_extensions_outlive_a_change_of_the_quiz(services: Services) -> None:
     session_id = await start(services)
     await extend(services, session_id, 600)
-    await put(services, at=LATER, time_limit_seconds=60)
+    await put_quiz(services, at=LATER, time_limit_seconds=60)
     assert await deadline_of(services, session_id) == START + 660 * SECOND
 
 
@@ -691,7 +670,7 @@ async def test_extra_time_is_not_added_up(services: Services) -> None:
 
 
 async def test_extra_time_taken_back_leaves_what_was_used(services: Services) -> None:
-    await put(services, time_limit_seconds=5)
+    await put_quiz(services, time_limit_seconds=5)
     await give(services, 3600, at=START)
     session_id = await start(services)
     await services.administration.delete_accommodation("user1", "quiz1", by="teacher", at=LATER)
@@ -745,11 +724,11 @@ async def test_the_trail_says_who_gave_extra_time_and_why(services: Services, da
 async def test_extra_time_is_not_lost_to_a_change_of_the_quiz_that_waits_for_it(
     services: Services, stores: Stores
 ) -> None:
-    await put(services, time_limit_seconds=1800)
+    await put_quiz(services, time_limit_seconds=1800)
     session_id = await start(services)
-    with holding(stores, HOLD, session_id) as held:
+    with row_held(stores, session_id) as held:
         giving = await held.behind(give(services, 600))
-        changing = await held.behind(put(services, at=LATER, time_limit_seconds=2000))
+        changing = await held.behind(put_quiz(services, at=LATER, time_limit_seconds=2000))
         held.release()
         await asyncio.gather(giving, changing)
     assert await deadline_of(services, session_id) == START + 2600 * SECOND
@@ -760,10 +739,10 @@ async def test_a_change_of_the_quiz_is_not_lost_to_extra_time_that_waits_for_it(
     services: Services, stores: Stores, registered: bool
 ) -> None:
     if registered:
-        await put(services, time_limit_seconds=1800)
+        await put_quiz(services, time_limit_seconds=1800)
     session_id = await start(services)
-    with holding(stores, HOLD, session_id) as held:
-        changing = await held.behind(put(services, at=LATER, time_limit_seconds=2000))
+    with row_held(stores, session_id) as held:
+        changing = await held.behind(put_quiz(services, at=LATER, time_limit_seconds=2000))
         giving = await held.behind(give(services, 600))
         held.release()
         await asyncio.gather(giving, changing)
@@ -773,11 +752,11 @@ async def test_a_change_of_the_quiz_is_not_lost_to_extra_time_that_waits_for_it(
 async def test_extra_time_taken_back_does_not_undo_a_change_of_the_quiz(
     services: Services, stores: Stores
 ) -> None:
-    await put(services, time_limit_seconds=1800)
+    await put_quiz(services, time_limit_seconds=1800)
     await give(services, 600, at=START)
     session_id = await start(services)
-    with holding(stores, HOLD, session_id) as held:
-        changing = await held.behind(put(services, at=LATER, time_limit_seconds=2000))
+    with row_held(stores, session_id) as held:
+        changing = await held.behind(put_quiz(services, at=LATER, time_limit_seconds=2000))
         taking = await held.behind(services.administration.delete_accommodation("user1", "quiz1", at=LATER))
         held.release()
         await asyncio.gather(changing, taking)
@@ -800,7 +779,7 @@ async def test_a_cached_session_shows_its_new_deadline_at_once(
     elif how == "cohort":
         await extend_all(services, 600)
     elif how == "quiz":
-        await put(services, at=LATER, time_limit_seconds=2000)
+        await put_quiz(services, at=LATER, time_limit_seconds=2000)
     elif how == "extra time":
         await give(services, 600)
     elif how == "taken back":
@@ -825,7 +804,7 @@ async def test_a_stale_cached_deadline_refuses_no_answer(
     )
     assert (session.status, session.answers) == (Status.IN_PROGRESS, {"0": "A"})
     assert session.durability == ("buffered" if autosave else "committed")
-    await flush(services, END + 600 * SECOND)
+    await flush_at(services, END + 600 * SECOND)
     assert (row(database, session_id)["status"], row(database, session_id)["answers"]) == (
         "in_progress",
         {"0": "A"},
@@ -853,7 +832,7 @@ async def test_a_reader_with_a_stale_cached_deadline_sees_the_row_also_while_oth
     stale = make_stale(valkey, session_id)
     await extend(services, session_id, 600)
     valkey.set(f"session:{session_id}", stale)
-    with holding(stores, HOLD, session_id):
+    with row_held(stores, session_id):
         session = await services.sessions.get_session(session_id, at=END + 1)
     assert (session.status, session.time_remaining) == (Status.STARTED, 600)
 
@@ -862,14 +841,14 @@ async def test_an_overdue_session_is_shown_as_expired_also_while_others_hold_it(
     services: Services, stores: Stores
 ) -> None:
     session_id = await start(services)
-    with holding(stores, HOLD, session_id):
+    with row_held(stores, session_id):
         session = await services.sessions.get_session(session_id, at=END + 1)
     assert (session.status, session.time_remaining) == (Status.EXPIRED, 0)
 
 
 async def test_an_autosave_after_a_shorter_limit_is_too_late(services: Services) -> None:
     session_id = await start(services)
-    await put(services, at=LATER, time_limit_seconds=20)
+    await put_quiz(services, at=LATER, time_limit_seconds=20)
     with pytest.raises(SessionExpiredError):
         await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=LATER + 11 * SECOND)
 
@@ -944,7 +923,7 @@ async def test_an_extension_before_the_completion_of_an_old_tab_wins(
     services: Services, stores: Stores
 ) -> None:
     session_id = await start(services)
-    with holding(stores, HOLD, session_id) as held:
+    with row_held(stores, session_id) as held:
         extending = await held.behind(extend(services, session_id, 600))
         completing = await held.behind(
             services.sessions.complete(session_id, deadline=from_micros(END), at=END)
@@ -958,7 +937,7 @@ async def test_an_extension_before_the_completion_of_an_old_tab_wins(
 
 async def test_an_extension_after_the_completion_comes_too_late(services: Services, stores: Stores) -> None:
     session_id = await start(services)
-    with holding(stores, HOLD, session_id) as held:
+    with row_held(stores, session_id) as held:
         completing = await held.behind(
             services.sessions.complete(session_id, deadline=from_micros(END), at=END)
         )
@@ -974,7 +953,7 @@ async def test_an_extension_in_time_keeps_a_later_write_from_being_late(
     services: Services, stores: Stores, database: Database
 ) -> None:
     session_id = await start(services)
-    with holding(stores, HOLD, session_id) as held:
+    with row_held(stores, session_id) as held:
         extending = await held.behind(extend(services, session_id, 600, at=END))
         writing = await held.behind(services.sessions.update_answer(session_id, 0, "A", at=END + SECOND))
         held.release()
@@ -987,13 +966,13 @@ async def test_a_flush_does_not_expire_a_session_that_is_being_extended(
     services: Services, stores: Stores, database: Database
 ) -> None:
     session_id = await start(services)
-    with holding(stores, HOLD, session_id) as held:
+    with row_held(stores, session_id) as held:
         extending = await held.behind(extend(services, session_id, 600, at=END))
-        report = await flush(services, END + SECOND)
+        report = await flush_at(services, END + SECOND)
         held.release()
         await extending
     assert report.sessions_expired == 0
-    assert (await flush(services, END + SECOND)).sessions_expired == 0
+    assert (await flush_at(services, END + SECOND)).sessions_expired == 0
     assert events(database, session_id) == ["started", "extended"]
 
 
@@ -1002,7 +981,7 @@ async def test_of_an_extension_and_an_expiry_at_once_one_happens(
 ) -> None:
     ids = [await start(services, f"user{i}") for i in range(10)]
     _, *extended = await asyncio.gather(
-        flush(services, END + 1),
+        flush_at(services, END + 1),
         *(extend(services, each, 600, at=END) for each in ids),
         return_exceptions=True,
     )
@@ -1119,36 +1098,36 @@ async def test_a_session_is_not_opened_beside_another_where_one_may_be_open(
     services: Services, database: Database, when_active: WhenActive, rule_from_the_start: bool
 ) -> None:
     if rule_from_the_start:
-        await put(services, when_active=when_active)
+        await put_quiz(services, when_active=when_active)
     expired = await start(services)
     await services.sessions.get_session(expired, at=END + 1)
     other = await start(services, at=END + 1)
-    await put(services, at=END + 1, when_active=when_active)
+    await put_quiz(services, at=END + 1, when_active=when_active)
     before = contents(database)
     with pytest.raises(ActiveAttemptError):
         await reopen(services, expired)
     assert contents(database) == before
     await services.sessions.complete(other, at=END + SECOND)
     assert (await reopen(services, expired)).status is Status.STARTED
-    await put(services, at=END + SECOND, when_active=WhenActive.REJECT)
+    await put_quiz(services, at=END + SECOND, when_active=WhenActive.REJECT)
     with pytest.raises(ActiveAttemptError):
         await start(services, at=END + SECOND)
 
 
 async def test_a_session_is_opened_beside_another_where_any_number_may_be(services: Services) -> None:
-    await put(services, when_active=WhenActive.RESUME)
+    await put_quiz(services, when_active=WhenActive.RESUME)
     expired = await start(services)
     await services.sessions.get_session(expired, at=END + 1)
     await start(services, at=END + 1)
-    await put(services, at=END + 1, when_active=WhenActive.NEW)
+    await put_quiz(services, at=END + 1, when_active=WhenActive.NEW)
     assert (await reopen(services, expired)).status is Status.STARTED
 
 
 async def test_of_a_start_and_a_reopening_at_once_one_is_open(services: Services, database: Database) -> None:
     users = [f"user{i}" for i in range(10)]
     ids = [await start(services, user) for user in users]
-    await flush(services, END + 1)
-    await put(services, at=END + 1, when_active=WhenActive.RESUME)
+    await flush_at(services, END + 1)
+    await put_quiz(services, at=END + 1, when_active=WhenActive.RESUME)
     await asyncio.gather(
         *(start(services, user, at=END + SECOND) for user in users),
         *(reopen(services, each) for each in ids),
@@ -1161,13 +1140,13 @@ async def test_of_a_start_and_a_reopening_at_once_one_is_open(services: Services
 
 
 async def test_a_session_is_opened_again_by_the_rules_that_hold_now(services: Services) -> None:
-    await put(services, closes_at=from_micros(END))
+    await put_quiz(services, closes_at=from_micros(END))
     session_id = await start(services)
     await services.sessions.get_session(session_id, at=END + 1)
     with pytest.raises(QuizClosedError) as refused:
         await reopen(services, session_id)
     assert refused.value.closes_at == from_micros(END)
-    await put(
+    await put_quiz(
         services,
         at=END + SECOND,
         closes_at=from_micros(END + 300 * SECOND),
@@ -1185,7 +1164,7 @@ async def test_a_session_is_opened_again_by_the_rules_that_hold_now(services: Se
         "closes_at",
     )
     assert (await services.audit.verify(session_id)).intact
-    await put(services, at=END + SECOND, time_limit_seconds=60)
+    await put_quiz(services, at=END + SECOND, time_limit_seconds=60)
     assert await deadline_of(services, session_id, END + SECOND) == END + 601 * SECOND
 
 
@@ -1194,7 +1173,7 @@ async def test_a_session_of_a_quiz_that_has_closed_since_is_not_opened_again(
 ) -> None:
     session_id = await start(services)
     await services.sessions.get_session(session_id, at=END + 1)
-    await put(services, at=END + 1, closes_at=from_micros(END + SECOND))
+    await put_quiz(services, at=END + 1, closes_at=from_micros(END + SECOND))
     before = contents(database)
     with pytest.raises(QuizClosedError) as refused:
         await reopen(services, session_id, at=END + SECOND)
@@ -1206,13 +1185,13 @@ async def test_a_session_of_a_quiz_that_has_closed_since_is_not_opened_again(
 async def test_a_reopening_that_waits_for_a_change_of_the_quiz_follows_it(
     services: Services, stores: Stores
 ) -> None:
-    await put(services, closes_at=from_micros(END))
+    await put_quiz(services, closes_at=from_micros(END))
     session_id = await start(services)
     await services.sessions.get_session(session_id, at=END + 1)
     other = await start(services, "user2", at=END - SECOND)
     await extend(services, other, 600, at=END - SECOND)
-    with holding(stores, HOLD, other) as held:
-        changing = await held.behind(put(services, at=END, closes_at=from_micros(END + 600 * SECOND)))
+    with row_held(stores, other) as held:
+        changing = await held.behind(put_quiz(services, at=END, closes_at=from_micros(END + 600 * SECOND)))
         opening = await held.behind(reopen(services, session_id, 60))
         held.release()
         await changing

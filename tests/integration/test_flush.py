@@ -15,27 +15,10 @@ from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.sessions import view
-from quiz_sessions.domain.timestamps import Micros
-from quiz_sessions.services.flush import FlushReport
-from tests.builders import SECOND, START
-from tests.conftest import Stores
-from tests.harness.service import flush_at
-from tests.tables import Database, events, row
-
-LATER = START + 10 * SECOND
-END = START + 1800 * SECOND
-
-
-async def start(services: Services, user: str = "user1") -> UUID:
-    return (await services.sessions.create_session(user, "quiz1", at=START)).id
-
-
-async def flush(services: Services, now: Micros = LATER, **sizes: int) -> FlushReport:
-    return await flush_at(services, now, **sizes)
-
-
-async def autosave(services: Services, session_id: UUID, answer: object, at: Micros = LATER) -> None:
-    await services.sessions.update_answer(session_id, 0, answer, autosave=True, at=at)
+from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.service import autosave, flush_at, start
+from tests.harness.stores import Stores
+from tests.harness.tables import Database, events, row
 
 
 def drafts_key(session_id: UUID) -> str:
@@ -47,7 +30,7 @@ async def test_drafts_are_merged_and_everything_is_clean(
 ) -> None:
     session_id = await start(services)
     await autosave(services, session_id, {"draft": None})
-    report = await flush(services)
+    report = await flush_at(services)
     assert report.sessions_flushed == 1
     assert report.dirty_sessions == 0
     stored = row(database, session_id)
@@ -64,7 +47,7 @@ async def test_drafts_are_merged_and_everything_is_clean(
 async def test_a_read_after_the_flush_is_committed(services: Services) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "draft")
-    await flush(services)
+    await flush_at(services)
     session = await services.sessions.get_session(session_id, at=LATER)
     assert (session.durability, session.buffered_questions) == ("committed", [])
     assert session.answers == {"0": "draft"}
@@ -73,7 +56,7 @@ async def test_a_read_after_the_flush_is_committed(services: Services) -> None:
 async def test_more_than_a_batch_is_flushed_in_one_run(services: Services, database: Database) -> None:
     ids = [await start(services, f"user{i}") for i in range(30)]
     await asyncio.gather(*(autosave(services, session_id, i) for i, session_id in enumerate(ids)))
-    report = await flush(services, sessions=7)
+    report = await flush_at(services, sessions=7)
     assert (report.sessions_flushed, report.dirty_sessions) == (30, 0)
     assert [row(database, session_id)["answers"]["0"] for session_id in ids] == list(range(30))
 
@@ -85,7 +68,7 @@ async def test_sessions_marked_at_the_same_moment_are_all_flushed(
     for session_id in ids:
         await autosave(services, session_id, "A")
     valkey.zadd("dirty:0", {str(session_id): 1000 for session_id in ids})
-    assert (await flush(services, sessions=4)).sessions_flushed == 11
+    assert (await flush_at(services, sessions=4)).sessions_flushed == 11
 
 
 async def test_a_page_of_held_rows_with_one_mark_ends(
@@ -98,7 +81,7 @@ async def test_a_page_of_held_rows_with_one_mark_ends(
     with psycopg.connect(stores.database_url) as other:
         other.execute("SELECT 1 FROM quiz_attempts FOR UPDATE")
         async with asyncio.timeout(30):
-            report = await flush(services, sessions=2)
+            report = await flush_at(services, sessions=2)
     assert (report.sessions_flushed, report.dirty_sessions) == (0, 5)
 
 
@@ -106,7 +89,7 @@ async def test_large_drafts_are_split_over_statements(services: Services, databa
     ids = [await start(services, f"user{i}") for i in range(5)]
     for session_id in ids:
         await autosave(services, session_id, "x" * 1500)
-    assert (await flush(services, statement_bytes=2000)).sessions_flushed == 5
+    assert (await flush_at(services, statement_bytes=2000)).sessions_flushed == 5
 
 
 async def test_a_draft_older_than_the_committed_answer_is_dropped(
@@ -115,7 +98,7 @@ async def test_a_draft_older_than_the_committed_answer_is_dropped(
     session_id = await start(services)
     await services.sessions.update_answer(session_id, 0, "committed", at=LATER)
     await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft("old", LATER - 1)}))
-    report = await flush(services)
+    report = await flush_at(services)
     assert report.sessions_flushed == 0
     assert row(database, session_id)["answers"] == {"0": "committed"}
     assert valkey.exists(drafts_key(session_id), "dirty:0") == 0
@@ -139,7 +122,7 @@ async def test_flushing_twice_merges_once(services: Services, database: Database
     await autosave(services, session_id, "draft")
     (stored,) = await services.stores.valkey.read_many([session_id])
     await services.stores.attempts.settle({session_id: stored.drafts}, LATER)
-    report = await flush(services)
+    report = await flush_at(services)
     assert report.dirty_sessions == 0
     assert events(database, session_id) == ["started", "merged"]
 
@@ -152,9 +135,9 @@ async def test_a_held_row_keeps_its_drafts_for_the_next_run(
     await autosave(services, free, "B")
     with psycopg.connect(stores.database_url) as other:
         other.execute("SELECT 1 FROM quiz_attempts WHERE id = %s FOR UPDATE", [held])
-        report = await flush(services)
+        report = await flush_at(services)
     assert (report.sessions_flushed, report.dirty_sessions, report.flush_failures) == (1, 1, 0)
-    assert (await flush(services)).sessions_flushed == 1
+    assert (await flush_at(services)).sessions_flushed == 1
     assert row(database, held)["answers"] == {"0": "A"}
 
 
@@ -183,7 +166,7 @@ async def test_a_session_without_a_row_is_set_aside_after_five_tries(
     good, ghost = await start(services), uuid4()
     await services.stores.valkey.put_drafts(ghost, Drafts({"0": Draft("lost", LATER)}))
     await autosave(services, good, "A")
-    reports = [await flush(services) for _ in range(6)]
+    reports = [await flush_at(services) for _ in range(6)]
     assert reports[0].sessions_flushed == 1
     assert [report.flush_failures for report in reports] == [1, 1, 1, 1, 1, 0]
     assert reports[-1].dirty_sessions == 0
@@ -198,7 +181,7 @@ async def test_drafts_that_the_database_refuses_hold_up_no_one_else(
     await autosave(services, bad, "A")
     await autosave(services, good, "B")
     valkey.hset(drafts_key(bad), "q:\x00", json.dumps({"at": LATER, "answer": "A"}))
-    report = await flush(services)
+    report = await flush_at(services)
     assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
     assert row(database, good)["answers"] == {"0": "B"}
 
@@ -212,7 +195,7 @@ async def test_a_draft_that_cannot_be_read_stays_and_the_others_are_merged(
     session_id = await start(services)
     await autosave(services, session_id, "A")
     valkey.hset(drafts_key(session_id), "q:1", garbage)
-    report = await flush(services)
+    report = await flush_at(services)
     assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
     assert row(database, session_id)["answers"] == {"0": "A"}
     assert valkey.hget(drafts_key(session_id), "q:1") == garbage.encode()
@@ -225,7 +208,7 @@ async def test_two_damaged_drafts_that_would_make_a_good_one_together_are_none(
     await autosave(services, session_id, "A")
     valkey.hset(drafts_key(session_id), "q:1", '{"at":1,"answer":["B"')
     valkey.hset(drafts_key(session_id), "q:2", '"C"]}')
-    assert (await flush(services)).flush_failures == 1
+    assert (await flush_at(services)).flush_failures == 1
     assert row(database, session_id)["answers"] == {"0": "A"}
 
 
@@ -235,7 +218,7 @@ async def test_two_damaged_drafts_that_would_make_a_good_one_together_are_none(
 async def test_timed_out_sessions_expire_with_their_drafts(services: Services, database: Database) -> None:
     with_draft, without = await start(services, "user1"), await start(services, "user2")
     await autosave(services, with_draft, "A", END)
-    report = await flush(services, END + 1)
+    report = await flush_at(services, END + 1)
     assert report.sessions_expired == 2
     for session_id, answers in ((with_draft, {"0": "A"}), (without, {})):
         stored = row(database, session_id)
@@ -245,13 +228,13 @@ async def test_timed_out_sessions_expire_with_their_drafts(services: Services, d
 
 async def test_a_session_in_time_does_not_expire(services: Services) -> None:
     await start(services)
-    assert (await flush(services, END)).sessions_expired == 0
+    assert (await flush_at(services, END)).sessions_expired == 0
 
 
 async def test_more_than_a_batch_expires_in_one_run(services: Services, database: Database) -> None:
     for i in range(10):
         await start(services, f"user{i}")
-    assert (await flush(services, END + 1, sessions=3)).sessions_expired == 10
+    assert (await flush_at(services, END + 1, sessions=3)).sessions_expired == 10
 
 
 async def test_expiring_merges_drafts_that_lost_their_mark(
@@ -260,13 +243,13 @@ async def test_expiring_merges_drafts_that_lost_their_mark(
     session_id = await start(services)
     await autosave(services, session_id, "A")
     valkey.delete("dirty:0")
-    await flush(services, END + 1)
+    await flush_at(services, END + 1)
     assert row(database, session_id)["answers"] == {"0": "A"}
 
 
 async def test_expiring_shows_in_the_cache(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
-    await flush(services, END + 1)
+    await flush_at(services, END + 1)
     cached = valkey.get(f"session:{session_id}")
     assert isinstance(cached, bytes)
     assert json.loads(cached)["status"] == "expired"
@@ -275,7 +258,7 @@ async def test_expiring_shows_in_the_cache(services: Services, valkey: redis.Red
 async def test_expiring_does_not_fill_the_cache_with_history(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     valkey.delete(f"session:{session_id}")
-    await flush(services, END + 1)
+    await flush_at(services, END + 1)
     assert valkey.exists(f"session:{session_id}") == 0
 
 
@@ -286,7 +269,7 @@ async def test_a_draft_from_before_the_end_counts_after_it(
     session_id = await start(services)
     await getattr(services.sessions, ending)(session_id, at=LATER)
     await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft("in time", LATER)}))
-    report = await flush(services)
+    report = await flush_at(services)
     assert report.drafts_late == 1
     assert row(database, session_id)["answers"] == {"0": "in time"}
     assert events(database, session_id)[-1] == "late_merge"
@@ -299,7 +282,7 @@ async def test_a_draft_from_after_the_end_is_kept_as_a_late_answer(
     session_id = await start(services)
     await getattr(services.sessions, ending)(session_id, at=LATER)
     await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft("too late", LATER + 1)}))
-    report = await flush(services)
+    report = await flush_at(services)
     assert (report.drafts_late, report.dirty_sessions) == (1, 0)
     assert row(database, session_id)["answers"] == {}
     assert events(database, session_id)[-1] == "late_answer"
@@ -322,7 +305,7 @@ async def test_a_late_answer_is_recorded_once(services: Services, database: Data
     late = Drafts({"0": Draft("too late", LATER + 1)})
     await services.stores.attempts.settle({session_id: late}, LATER + 2)
     await services.stores.valkey.put_drafts(session_id, late)
-    report = await flush(services)
+    report = await flush_at(services)
     assert report.dirty_sessions == 0
     assert events(database, session_id) == ["started", "completed", "late_answer"]
 
@@ -335,8 +318,8 @@ async def test_drafts_from_both_sides_of_the_end_are_dealt_with_in_two_runs(
     await services.stores.valkey.put_drafts(
         session_id, Drafts({"0": Draft("in time", LATER), "1": Draft("too late", LATER + 1)})
     )
-    assert (await flush(services)).dirty_sessions == 1
-    assert (await flush(services)).dirty_sessions == 0
+    assert (await flush_at(services)).dirty_sessions == 1
+    assert (await flush_at(services)).dirty_sessions == 0
     assert events(database, session_id) == ["started", "completed", "late_merge", "late_answer"]
 
 
@@ -346,7 +329,7 @@ async def test_drafts_from_both_sides_of_the_end_are_dealt_with_in_two_runs(
 async def test_a_cached_session_that_is_behind_is_healed(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     await services.stores.attempts.write_answers(session_id, {"0": "A"}, LATER)
-    report = await flush(services)
+    report = await flush_at(services)
     assert report.caches_reconciled == 1
     assert (await services.sessions.get_session(session_id, at=LATER)).answers == {"0": "A"}
 
@@ -360,7 +343,7 @@ async def test_every_session_that_is_behind_is_healed_page_by_page(
         await services.stores.attempts.write_answers(session_id, {"0": "A"}, LATER)
     # Some at the same moment, which the pages part by their ids.
     database.execute("UPDATE quiz_attempts SET last_updated = now()")
-    assert (await flush(services, sessions=2)).caches_reconciled == number
+    assert (await flush_at(services, sessions=2)).caches_reconciled == number
     for session_id in ids:
         assert (await services.sessions.get_session(session_id, at=LATER)).answers == {"0": "A"}
 
@@ -374,7 +357,7 @@ async def test_a_draft_that_was_committed_goes_only_when_the_cache_has_its_answe
     await autosave(services, session_id, "A")
     # Longer ago than what the flush compares with the cache.
     database.execute("UPDATE quiz_attempts SET last_updated = now() - interval '1 hour'")
-    await flush(services)
+    await flush_at(services)
     session = await services.sessions.get_session(session_id, at=LATER)
     assert (session.version, session.answers, session.durability) == (1, {"0": "A"}, "committed")
 
@@ -384,7 +367,7 @@ async def test_a_commit_shows_the_draft_that_a_flush_merges_before_its_reply(ser
     await autosave(services, session_id, "draft")
     written = await services.stores.attempts.write_answers(session_id, {"1": "B"}, LATER + 1)
     assert written is not None
-    await flush(services)
+    await flush_at(services)
     drafts = await services.stores.valkey.put_committed(written.attempt, ["1"])
     assert view(written.attempt, drafts, LATER + 1).answers == {"0": "draft", "1": "B"}
 
@@ -392,7 +375,7 @@ async def test_a_commit_shows_the_draft_that_a_flush_merges_before_its_reply(ser
 async def test_healing_leaves_what_is_not_cached_alone(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     valkey.delete(f"session:{session_id}")
-    assert (await flush(services)).caches_reconciled == 0
+    assert (await flush_at(services)).caches_reconciled == 0
     assert valkey.exists(f"session:{session_id}") == 0
 
 
@@ -402,7 +385,7 @@ async def test_the_metrics_are_printed_as_one_embedded_metric_line(
     session_id = await start(services)
     await autosave(services, session_id, "A")
     capsys.readouterr()
-    report = await flush(services)
+    report = await flush_at(services)
     line = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     names = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert (
@@ -430,7 +413,7 @@ async def test_a_session_whose_drafts_are_refused_expires_without_them(
 ) -> None:
     bad, good = await start(services, "user1"), await start(services, "user2")
     valkey.hset(drafts_key(bad), "q:\x00", json.dumps({"at": LATER, "answer": "A"}))
-    report = await flush(services, END + 1)
+    report = await flush_at(services, END + 1)
     assert (report.sessions_expired, report.flush_failures) == (2, 1)
     assert {row(database, session_id)["status"] for session_id in (bad, good)} == {"expired"}
     assert valkey.hlen(drafts_key(bad)) == 1
@@ -442,7 +425,7 @@ async def test_a_member_of_the_dirty_index_that_is_no_id_is_set_aside_and_holds_
     session_id = await start(services)
     await autosave(services, session_id, "A")
     valkey.zadd("dirty:0", {b"\xff not an id": 1})
-    report = await flush(services)
+    report = await flush_at(services)
     assert (report.sessions_flushed, report.dirty_sessions, report.sessions_quarantined) == (1, 0, 1)
     assert row(database, session_id)["answers"] == {"0": "A"}
     assert valkey.smembers("dirty:set-aside") == {b"\xff not an id"}
@@ -465,7 +448,7 @@ async def test_a_step_that_fails_is_told_after_the_others_have_run(
         [cached],
     )
     with pytest.raises(ExceptionGroup) as failed:
-        await flush(services, END + SECOND)
+        await flush_at(services, END + SECOND)
     assert len(failed.value.exceptions) == 1
     assert row(database, ended)["status"] == "expired"
     healed = valkey.get(f"session:{cached}")

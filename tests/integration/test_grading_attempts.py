@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,17 +23,14 @@ from quiz_sessions.domain.outcomes import Regrade
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros
-from quiz_sessions.services.flush import FlushReport
 from quiz_sessions.services.grading import BATCH
-from tests.builders import SECOND, START
-from tests.conftest import Stores
-from tests.gateway import Api, api_of
-from tests.harness.service import flush_at
-from tests.locks import holding
-from tests.tables import Database, changes, contents, events, row
+from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.gateway import Api
+from tests.harness.locks import holding
+from tests.harness.service import flush_at, start
+from tests.harness.stores import Stores
+from tests.harness.tables import Database, changes, contents, events, row
 
-LATER = START + 10 * SECOND
-END = START + 1800 * SECOND
 WHY = "because"
 
 
@@ -45,10 +41,6 @@ def keyed(key: str = "A", **more: Any) -> dict[str, Any]:
 async def put(services: Services, questions: dict[str, Any] | None = None, at: Micros = START) -> None:
     parsed = parse_questions(keyed() if questions is None else questions)
     await services.administration.put_quiz("quiz1", QuizRules(questions=parsed), at=at)
-
-
-async def start(services: Services, user: str = "user1") -> UUID:
-    return (await services.sessions.create_session(user, "quiz1", at=START)).id
 
 
 async def complete(services: Services, answer: Any = "A", user: str = "user1") -> UUID:
@@ -71,19 +63,9 @@ async def score(services: Services, session_id: UUID, points: float = 7.5, max_s
     return await services.scores.set_score(session_id, points, max_score, WHY, by="teacher", at=LATER)
 
 
-async def flush(services: Services, now: Micros = LATER) -> FlushReport:
-    return await flush_at(services, now)
-
-
 def scored(database: Database, session_id: UUID) -> tuple[Any, ...]:
     stored = row(database, session_id)
     return stored["score"], stored["max_score"], stored["needs_grading"]
-
-
-@pytest.fixture
-async def api(services: Services) -> AsyncIterator[Api]:
-    async with api_of(services) as found:
-        yield found
 
 
 # When an attempt ends
@@ -138,7 +120,7 @@ async def test_an_expiry_by_the_flush_is_graded_by_it(services: Services, databa
     ids = [await start(services, f"user{i}") for i in range(3)]
     for session_id in ids:
         await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=END)
-    report = await flush(services, END + 1)
+    report = await flush_at(services, END + 1)
     assert (report.sessions_expired, report.attempts_graded) == (3, 3)
     for session_id in ids:
         assert scored(database, session_id) == (2, 2, False)
@@ -149,16 +131,16 @@ async def test_the_flush_grades_what_a_request_could_not(services: Services, dat
     await put(services)
     session_id = await complete(services)
     database.execute("UPDATE quiz_attempts SET needs_grading = true, score = NULL, max_score = NULL")
-    assert (await flush(services)).attempts_graded == 1
+    assert (await flush_at(services)).attempts_graded == 1
     assert scored(database, session_id) == (2, 2, False)
-    assert (await flush(services)).attempts_graded == 0
+    assert (await flush_at(services)).attempts_graded == 0
 
 
 async def test_the_flush_grades_more_than_a_batch(services: Services, database: Database) -> None:
     await put(services)
     await complete_many(services, BATCH + 20)
     database.execute("UPDATE quiz_attempts SET needs_grading = true, score = NULL, max_score = NULL")
-    assert (await flush(services)).attempts_graded == BATCH + 20
+    assert (await flush_at(services)).attempts_graded == BATCH + 20
     assert database.execute("SELECT DISTINCT score, needs_grading FROM quiz_attempts").fetchall() == [
         {"score": 2, "needs_grading": False}
     ]
@@ -169,7 +151,7 @@ async def test_an_abandoned_attempt_has_no_score(services: Services, database: D
     session_id = await start(services)
     await services.sessions.update_answer(session_id, 0, "A", at=LATER)
     session = await services.sessions.abandon(session_id, at=LATER)
-    await flush(services)
+    await flush_at(services)
     await regrade(services)
     assert (session.score, scored(database, session_id)) == (None, (None, None, False))
     assert events(database, session_id) == ["started", "answered", "abandoned"]
@@ -178,7 +160,7 @@ async def test_an_abandoned_attempt_has_no_score(services: Services, database: D
 async def test_an_attempt_at_a_quiz_without_key_has_no_score(services: Services, database: Database) -> None:
     await put(services, {"essay": {"points": 5}})
     session_id = await complete(services)
-    await flush(services)
+    await flush_at(services)
     assert scored(database, session_id) == (None, None, False)
     assert events(database, session_id) == ["started", "completed"]
 
@@ -190,8 +172,8 @@ async def test_an_attempt_ends_without_score_while_others_hold_its_row_and_gets_
     session_id = await start(services)
     database.execute("UPDATE quiz_attempts SET needs_grading = true, status = 'completed', ended_at = now()")
     with holding(stores, "SELECT FROM quiz_attempts FOR UPDATE"):
-        assert (await flush(services)).attempts_graded == 0
-    assert (await flush(services)).attempts_graded == 1
+        assert (await flush_at(services)).attempts_graded == 0
+    assert (await flush_at(services)).attempts_graded == 1
     assert scored(database, session_id) == (0, 2, False)
 
 
@@ -360,9 +342,9 @@ async def test_a_regrade_among_late_answers_and_another_correction_ends_right(
         ),
         put(services, keyed("B")),
         regrade(services),
-        flush(services, END + SECOND),
+        flush_at(services, END + SECOND),
     )
-    await flush(services, END + SECOND)
+    await flush_at(services, END + SECOND)
     while not (await regrade(services)).complete:
         pass
     assert {scored(database, session_id) for session_id in ids} == {(2, 2, False)}

@@ -13,12 +13,13 @@ import httpx
 import psycopg
 import pytest
 import redis
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quiz_sessions.bootstrap import Services, build_services
-from tests.conftest import Stores
-from tests.harness.service import with_tokens
-from tests.shared_app import app_of
+from quiz_sessions.domain.timestamps import Micros
+from tests.harness.builders import SECOND, START
+from tests.harness.gateway import Gateway
+from tests.harness.service import app_of, client_of, with_tokens
+from tests.harness.stores import Stores
 
 Database = psycopg.Connection[dict[str, object]]
 
@@ -48,12 +49,12 @@ MOVING = {"time_remaining", "next_autosave_after_ms"}
 """What two replies on the same session may say differently."""
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "request_id"}
 JSON_TYPE = {"Content-Type": "application/json"}
-START = {"user_id": "user1", "quiz_id": "quiz1"}
+TO_START = {"user_id": "user1", "quiz_id": "quiz1"}
 ONE: dict[str, Any] = {"question_id": 1, "answer": "A"}
 MIB = 1024 * 1024
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-EPOCH_MILLIS = 1_800_000_000_000
-LIMIT_MILLIS = 1_800_000
+MILLI: Micros = 1000
+LIMIT: Micros = 1_800_000 * MILLI
 """The time limit of an attempt."""
 
 
@@ -95,7 +96,7 @@ class Progress:
 
 
 async def started(http: httpx.AsyncClient, **fields: str) -> Progress:
-    reply = await http.post("/sessions/start", json={**START, **fields})
+    reply = await http.post("/sessions/start", json={**TO_START, **fields})
     assert reply.status_code == 201, reply.text
     session = reply.json()
     assert session.pop("resumed") is False
@@ -108,33 +109,15 @@ async def session(client: httpx.AsyncClient) -> Progress:
     return await started(client)
 
 
-@dataclass
-class Gateway:
-    """API Gateway in front of the app, with a clock of the test's own."""
-
-    app: ASGIApp
-    millis: int = EPOCH_MILLIS
-    field: str = "timeEpoch"
-    subject: str | None = None
-    """Whom the token names."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        context: dict[str, Any] = {self.field: self.millis, "requestId": "from-the-gateway"}
-        if self.subject is not None:
-            context["authorizer"] = {"jwt": {"claims": {"sub": self.subject}}}
-        await self.app({**scope, "aws.event": {"requestContext": context}}, receive, send)
-
-
 @pytest.fixture
 def gateway(services: Services) -> Gateway:
-    return Gateway(app_of(services))
+    return Gateway(app_of(services), request_id="from-the-gateway")
 
 
 @pytest.fixture
 async def timed(gateway: Gateway) -> AsyncIterator[Progress]:
     """A session started at the gateway's time."""
-    transport = httpx.ASGITransport(gateway, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with client_of(gateway) as http:
         yield await started(http)
 
 
@@ -231,11 +214,11 @@ def session_of(size: int) -> dict[str, Any]:
 
 
 async def test_start_replies_201_with_a_session(client: httpx.AsyncClient) -> None:
-    check_start(await client.post("/sessions/start", json=START))
+    check_start(await client.post("/sessions/start", json=TO_START))
 
 
 async def test_a_new_session_is_empty(client: httpx.AsyncClient) -> None:
-    body = (await client.post("/sessions/start", json=START)).json()
+    body = (await client.post("/sessions/start", json=TO_START)).json()
     untold = {"id", "started_at", "expires_at", "last_updated", "next_autosave_after_ms"}
     assert {name: body[name] for name in body if name not in untold} == {
         "user_id": "user1",
@@ -258,7 +241,7 @@ async def test_a_new_session_is_empty(client: httpx.AsyncClient) -> None:
 
 
 async def test_start_says_where_the_session_is(client: httpx.AsyncClient) -> None:
-    reply = await client.post("/sessions/start", json=START)
+    reply = await client.post("/sessions/start", json=TO_START)
     assert reply.headers["location"] == f"/sessions/{reply.json()['id']}"
     assert (await client.get(reply.headers["location"])).json()["id"] == reply.json()["id"]
 
@@ -325,13 +308,13 @@ async def test_other_ids_are_refused(
     client: httpx.AsyncClient, store: Store, field: str, value: object
 ) -> None:
     before = store.everything()
-    body = json.dumps({**START, field: value})
+    body = json.dumps({**TO_START, field: value})
     check_problem(await client.post("/sessions/start", content=body, headers=JSON_TYPE), 422, "invalid_input")
     assert store.everything() == before
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"user_id": "u"}, {"quiz_id": "q"}, {**START, "surprise": 1}, [], None, "x", 1]
+    "body", [{}, {"user_id": "u"}, {"quiz_id": "q"}, {**TO_START, "surprise": 1}, [], None, "x", 1]
 )
 async def test_another_start_is_refused(client: httpx.AsyncClient, store: Store, body: object) -> None:
     check_problem(
@@ -343,12 +326,7 @@ async def test_another_start_is_refused(client: httpx.AsyncClient, store: Store,
 
 
 async def test_a_start_may_leave_its_user_to_the_token(services: Services) -> None:
-    gateway = Gateway(
-        app_of(with_tokens(services)),
-        subject="from-the-token",
-    )
-    transport = httpx.ASGITransport(gateway, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with client_of(Gateway(app_of(with_tokens(services)), subject="from-the-token")) as http:
         body = check_start(await http.post("/sessions/start", json={"quiz_id": "quiz1"}))
     assert body["user_id"] == "from-the-token"
 
@@ -357,7 +335,7 @@ async def test_a_start_may_leave_its_user_to_the_token(services: Services) -> No
 
 
 async def start_with_key(http: httpx.AsyncClient, key: str, **fields: str) -> httpx.Response:
-    return await http.post("/sessions/start", json={**START, **fields}, headers={"Idempotency-Key": key})
+    return await http.post("/sessions/start", json={**TO_START, **fields}, headers={"Idempotency-Key": key})
 
 
 async def test_the_first_start_with_a_key_is_201(client: httpx.AsyncClient) -> None:
@@ -687,9 +665,9 @@ async def test_a_repeated_write_without_version_is_a_new_version(session: Progre
 
 
 async def test_a_write_held_up_does_not_undo_a_newer_answer(timed: Progress, gateway: Gateway) -> None:
-    gateway.millis = EPOCH_MILLIS + 20_000
+    gateway.at = START + 20 * SECOND
     await timed.answer(1, "newer")
-    gateway.millis = EPOCH_MILLIS + 10_000
+    gateway.at = START + 10 * SECOND
     body = check_session(await timed.patch(answers={"1": "held up", "2": "new"}))
     assert (body["answers"], body["version"]) == ({"1": "newer", "2": "new"}, 2)
 
@@ -978,7 +956,7 @@ async def test_an_autosave_refuses_the_same(session: Progress, store: Store, ans
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "/sessions/start", json.dumps(START)),
+        ("POST", "/sessions/start", json.dumps(TO_START)),
         ("PATCH", "/sessions/{id}/progress", json.dumps(ONE)),
         ("POST", "/sessions/{id}/complete", '{"answers":{"1":"A"}}'),
     ],
@@ -1106,7 +1084,7 @@ async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "/sessions/start", START),
+        ("POST", "/sessions/start", TO_START),
         ("PATCH", "/sessions/{id}/progress", ONE),
         ("POST", "/sessions/{id}/complete", {}),
     ],
@@ -1312,16 +1290,16 @@ async def test_the_first_end_wins(session: Progress, store: Store, first: str, s
 
 
 async def test_time_remaining_runs_with_the_gateways_clock(timed: Progress, gateway: Gateway) -> None:
-    gateway.millis += 10_500
+    gateway.at += 10_500 * MILLI
     assert (await timed.read())["time_remaining"] == 1790
 
 
-@pytest.mark.parametrize("field", ["timeEpoch", "requestTimeEpoch"])
+@pytest.mark.parametrize("payload", ["2.0", "1.0"], ids=["timeEpoch", "requestTimeEpoch"])
 async def test_the_gateway_tells_the_time_in_both_payloads(
-    timed: Progress, gateway: Gateway, field: str
+    timed: Progress, gateway: Gateway, payload: str
 ) -> None:
-    gateway.field = field
-    gateway.millis += 1_000_000
+    gateway.payload = payload
+    gateway.at += 1000 * SECOND
     assert (await timed.read())["time_remaining"] == 800
 
 
@@ -1337,7 +1315,7 @@ async def test_a_problem_names_the_gateways_request(timed: Progress) -> None:
 
 @pytest.mark.parametrize("before_end", [1, 0])
 async def test_up_to_the_deadline_everything_goes(timed: Progress, gateway: Gateway, before_end: int) -> None:
-    gateway.millis += LIMIT_MILLIS - before_end
+    gateway.at += LIMIT - before_end * MILLI
     body = await timed.answer(1, "A")
     assert (body["time_remaining"], body["status"]) == (before_end, "in_progress")
     assert (await timed.answer(2, "B", autosave=True))["durability"] == "buffered"
@@ -1349,7 +1327,7 @@ async def test_a_read_past_the_deadline_is_the_record(
 ) -> None:
     await timed.answer(1, "A")
     await timed.answer(2, "draft", autosave=True)
-    gateway.millis += LIMIT_MILLIS + 1
+    gateway.at += LIMIT + MILLI
     body = await timed.read()
     assert (body["status"], body["time_remaining"], body["completed_at"]) == ("expired", 0, None)
     assert (body["answers"], body["durability"]) == ({"1": "A", "2": "draft"}, "committed")
@@ -1379,7 +1357,7 @@ async def test_past_the_deadline_a_write_is_410_and_the_session_expired(
     noticed: bool,
 ) -> None:
     await timed.answer("first", "in time")
-    gateway.millis += LIMIT_MILLIS + 1
+    gateway.at += LIMIT + MILLI
     if noticed:
         await timed.read()
     check_problem(
@@ -1397,7 +1375,7 @@ async def test_past_the_deadline_a_write_is_410_and_the_session_expired(
 async def test_a_late_answer_is_kept_uncounted(
     timed: Progress, gateway: Gateway, store: Store, method: str, action: str, body: dict[str, Any]
 ) -> None:
-    gateway.millis += LIMIT_MILLIS + 1
+    gateway.at += LIMIT + MILLI
     await timed.http.request(method, f"{timed.path}/{action}", json=body)
     kinds = [kind for kind, _ in store.events(timed)]
     assert kinds == ["started", "expired", "late_answer"]
@@ -1418,7 +1396,7 @@ async def test_a_draft_in_time_counts_when_the_session_expires(
     timed: Progress, gateway: Gateway, store: Store
 ) -> None:
     await timed.answer(1, "draft", autosave=True)
-    gateway.millis += LIMIT_MILLIS + 1
+    gateway.at += LIMIT + MILLI
     check_problem(await timed.complete(), 410, "session_expired")
     assert store.row(timed)["answers"] == {"1": "draft"}
 
@@ -1426,9 +1404,9 @@ async def test_a_draft_in_time_counts_when_the_session_expires(
 async def test_an_answer_received_in_time_counts_after_the_session_expired(
     timed: Progress, gateway: Gateway, store: Store
 ) -> None:
-    gateway.millis += LIMIT_MILLIS + 1
+    gateway.at += LIMIT + MILLI
     await timed.read()
-    gateway.millis -= 1
+    gateway.at -= MILLI
     body = check_session(await timed.patch(**ONE))
     assert (body["status"], body["answers"]) == ("expired", {"1": "A"})
     assert store.row(timed)["answers"] == {"1": "A"}
@@ -1528,8 +1506,7 @@ async def test_ready_with_both_stores(client: httpx.AsyncClient) -> None:
 async def without_valkey(stores: Stores) -> AsyncIterator[httpx.AsyncClient]:
     """An app whose Valkey is not there: nothing listens on port 1."""
     built = build_services(replace(stores.settings, redis_url="redis://127.0.0.1:1"))
-    transport = httpx.ASGITransport(app_of(built), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with client_of(built) as http:
         yield http
     await built.close()
 
@@ -1559,14 +1536,13 @@ async def without_stores(stores: Stores) -> AsyncIterator[httpx.AsyncClient]:
         stores.settings, database_url="postgresql://127.0.0.1:1/quiz", redis_url="redis://127.0.0.1:1"
     )
     built = build_services(nowhere)
-    transport = httpx.ASGITransport(app_of(built), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with client_of(built) as http:
         yield http
     await built.close()
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body"), [("POST", "/sessions/start", START), *EVERY_SESSION_ENDPOINT[:3]]
+    ("method", "path", "body"), [("POST", "/sessions/start", TO_START), *EVERY_SESSION_ENDPOINT[:3]]
 )
 async def test_without_stores_a_request_may_be_tried_again(
     without_stores: httpx.AsyncClient, method: str, path: str, body: object

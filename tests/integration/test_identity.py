@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import httpx
 import pytest
 import redis
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from development_server import ports
 from development_server.authorizer import Authorizer, Verifier
@@ -21,12 +19,12 @@ from development_server.public_keys import Jwks
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.runtime.clock import current_micros
 from session_api.app import create_app
-from tests import tokens
-from tests.builders import SECOND
-from tests.conftest import Stores
-from tests.harness.service import with_tokens
-from tests.shared_app import app_of
-from tests.tables import Database
+from tests.harness import tokens
+from tests.harness.builders import SECOND
+from tests.harness.gateway import Gateway
+from tests.harness.service import app_of, client_of, services_on, with_tokens
+from tests.harness.stores import Stores
+from tests.harness.tables import Database
 
 NOBODY: Mapping[str, str] | None = None
 OWNER = {"sub": "owner"}
@@ -93,23 +91,6 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
 }
 
 
-@dataclass
-class Gateway:
-    """API Gateway's authorizer, which has verified what it passes on."""
-
-    services: Services
-    claims: Mapping[str, str] | None = None
-    payload: str = "2.0"
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        authorizer: Any = None
-        if self.claims is not None:
-            claims = {"claims": dict(self.claims)}
-            authorizer = {"jwt": {**claims, "scopes": None}} if self.payload == "2.0" else claims
-        event = {"requestContext": {"authorizer": authorizer} if authorizer else {}}
-        await app_of(self.services)({**scope, "aws.event": event}, receive, send)
-
-
 @dataclass(frozen=True)
 class Everything:
     """What both stores hold beyond the read cache."""
@@ -138,21 +119,13 @@ def everything(database: Database, valkey: redis.Redis) -> Everything:
 
 @pytest.fixture
 async def services(stores: Stores) -> AsyncIterator[Services]:
-    built = build_services(replace(stores.settings, jwt=True))
-    yield built
-    await built.close()
+    async with services_on(stores, jwt=True) as built:
+        yield built
 
 
 @pytest.fixture
 def gateway(services: Services) -> Gateway:
-    return Gateway(services)
-
-
-@asynccontextmanager
-async def client_of(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        yield client
+    return Gateway(app_of(services), at=0)
 
 
 @pytest.fixture
@@ -202,13 +175,13 @@ async def test_what_each_caller_gets(
     body, expected = ROUTES[method, path]
     replies = {}
     for caller in (*CALLERS, UNKNOWN_CALLERS):
-        gateway.claims, gateway.services = OWNER, services
+        gateway.claims, gateway.app = OWNER, app_of(services)
         started = await http.post("/sessions/start", json={"quiz_id": "quiz1"})
         url = path.format(session_id=started.json()["id"], quiz_id="quiz1", user_id="owner", event=1)
         before = everything()
         gateway.claims = CALLERS.get(caller)
         if caller == UNKNOWN_CALLERS:
-            gateway.services = with_tokens(services, False)
+            gateway.app = app_of(with_tokens(services, False))
         reply = replies[caller] = await http.request(method, url, json=body)
         # Whoever is refused has changed nothing.
         assert reply.is_success or everything() == before
@@ -315,7 +288,7 @@ async def test_without_postgres_no_answer_of_another_is_buffered(
     nowhere = f"postgresql://quiz@127.0.0.1:{ports.choose()}/quiz"
     without = build_services(replace(stores.settings, database_url=nowhere, jwt=True))
     before = everything()
-    gateway.services, gateway.claims = without, OTHER
+    gateway.app, gateway.claims = app_of(without), OTHER
     refused = await steal(http, session_id, way)
     read = await http.get(f"/sessions/{session_id}")
     after = everything()
@@ -478,8 +451,7 @@ async def test_the_scopes_of_a_real_token_count(
 
 async def test_without_identities_everyone_may_do_everything(stores: Stores, session_id: str) -> None:
     services = build_services(stores.settings)
-    transport = httpx.ASGITransport(app_of(services))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with client_of(services) as client:
         found = await client.get("/sessions?user_id=owner")
         extended = await client.post(f"/sessions/{session_id}/extend", json=SECONDS)
     await services.close()

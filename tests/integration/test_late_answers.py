@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,15 +24,13 @@ from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros, from_micros, iso
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
-from quiz_sessions.services.flush import FlushReport
-from tests.builders import SECOND, START
-from tests.conftest import Stores
-from tests.gateway import Api, api_of
+from tests.harness.builders import END, SECOND, START
+from tests.harness.gateway import Api
+from tests.harness.locks import holding
 from tests.harness.service import flush_at
-from tests.locks import holding
-from tests.tables import Database, changes, contents, events, row
+from tests.harness.stores import Stores
+from tests.harness.tables import Database, changes, contents, events, row
 
-END = START + 1800 * SECOND
 GRACE = 10
 LAST = END + GRACE * SECOND
 TWENTY = range(20)
@@ -66,16 +63,6 @@ async def answer_late(services: Services, session_id: UUID, answers: dict[str, A
 
 async def accept(services: Services, session_id: UUID, event: int, at: Micros = LAST + SECOND) -> Session:
     return await services.administration.accept_late_answer(session_id, event, WHY, by="teacher", at=at)
-
-
-async def flush(services: Services, now: Micros) -> FlushReport:
-    return await flush_at(services, now)
-
-
-@pytest.fixture
-async def api(services: Services) -> AsyncIterator[Api]:
-    async with api_of(services) as found:
-        yield found
 
 
 # Within the grace
@@ -116,7 +103,7 @@ async def test_a_draft_in_the_grace_counts_and_is_marked(
     session_id = await start(services)
     session = await answer(services, session_id, 0, "A", at, autosave=True)
     assert (session.buffered_questions, session.late_ms) == (["0"], late_ms)
-    assert (await flush(services, LAST)).sessions_flushed == 1
+    assert (await flush_at(services, LAST)).sessions_flushed == 1
     stored = row(database, session_id)
     assert (stored["status"], stored["answers"], stored["late_ms"]) == ("in_progress", {"0": "A"}, late_ms)
     (change,) = changes(database, session_id, "merged")
@@ -127,7 +114,7 @@ async def test_a_draft_in_the_grace_counts_and_is_marked(
 async def test_a_draft_in_the_grace_is_merged_by_the_expiry(services: Services, database: Database) -> None:
     session_id = await start(services)
     await answer(services, session_id, 0, "A", LAST, autosave=True)
-    assert (await flush(services, LAST + 1)).sessions_expired == 1
+    assert (await flush_at(services, LAST + 1)).sessions_expired == 1
     stored = row(database, session_id)
     assert (stored["status"], stored["answers"], stored["late_ms"]) == ("expired", {"0": "A"}, GRACE * 1000)
     assert (await services.audit.verify(session_id)).intact
@@ -136,7 +123,7 @@ async def test_a_draft_in_the_grace_is_merged_by_the_expiry(services: Services, 
 async def test_nothing_expires_within_the_grace(services: Services, database: Database) -> None:
     session_id = await start(services)
     assert (await services.sessions.get_session(session_id, at=LAST)).status is Status.STARTED
-    assert (await flush(services, LAST)).sessions_expired == 0
+    assert (await flush_at(services, LAST)).sessions_expired == 0
     assert events(database, session_id) == ["started"]
     assert (await services.sessions.get_session(session_id, at=LAST + 1)).status is Status.EXPIRED
 
@@ -241,7 +228,7 @@ async def test_the_longest_grace_takes_writes_to_its_end(services: Services, dat
     assert (await answer(services, session_id, 0, "A", MONTH_LATER)).late_ms == MAX
     draft = await answer(services, session_id, 1, "B", MONTH_LATER, autosave=True)
     assert (draft.late_ms, draft.buffered_questions) == (MAX, ["1"])
-    assert (await flush(services, MONTH_LATER)).flush_failures == 0
+    assert (await flush_at(services, MONTH_LATER)).flush_failures == 0
     session = await services.sessions.complete(session_id, {"2": "C"}, at=MONTH_LATER)
     assert (session.answers, session.late_ms) == ({"0": "A", "1": "B", "2": "C"}, MAX)
     assert row(database, session_id)["late_ms"] == MAX
@@ -253,7 +240,7 @@ async def test_the_longest_limit_takes_drafts_from_its_beginning(
 ) -> None:
     session_id = await start(services, time_limit_seconds=MAX_CHANGE_SECONDS)
     await answer(services, session_id, 0, "A", START, autosave=True)
-    report = await flush(services, START)
+    report = await flush_at(services, START)
     assert (report.sessions_flushed, report.flush_failures) == (1, 0)
     stored = row(database, session_id)
     assert (stored["answers"], stored["late_ms"]) == ({"0": "A"}, 0)
@@ -309,8 +296,8 @@ async def test_a_late_answer_sent_again_is_kept_once(services: Services) -> None
 async def test_a_draft_from_behind_the_end_is_a_late_answer(services: Services) -> None:
     session_id = await start(services)
     await services.stores.valkey.put_drafts(session_id, Drafts({"q": Draft("late", LAST + 1)}))
-    await flush(services, LAST + 1)
-    await flush(services, LAST + 1)
+    await flush_at(services, LAST + 1)
+    await flush_at(services, LAST + 1)
     (late,) = await services.administration.late_answers(session_id)
     assert late.answers == {"q": {"answer": "late", "at": LAST + 1}}
     assert (await accept(services, session_id, late.event)).answers == {"q": "late"}
@@ -472,7 +459,7 @@ async def test_a_late_merge_by_the_flush_is_graded(
     session_id = await start(services, questions=KEYED)
     await services.sessions.complete(session_id, {"0": "A"}, at=END)
     await services.stores.valkey.put_drafts(session_id, Drafts({"1": Draft("B", END - 1)}))
-    report = await flush(services, END + SECOND)
+    report = await flush_at(services, END + SECOND)
     assert (report.drafts_late, report.attempts_graded) == (1, 1)
     assert (row(database, session_id)["score"], row(database, session_id)["needs_grading"]) == (3, False)
     assert (await services.sessions.get_session(session_id, at=END + SECOND)).score == 3
@@ -484,7 +471,7 @@ async def test_a_late_answer_of_an_abandoned_session_earns_nothing(
     session_id = await start(services, questions=KEYED)
     await services.sessions.abandon(session_id, at=START)
     await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft("A", START + 1)}))
-    await flush(services, START + 1)
+    await flush_at(services, START + 1)
     (late,) = await services.administration.late_answers(session_id)
     session = await accept(services, session_id, late.event)
     assert (session.status, session.answers, session.score) == (Status.ABANDONED, {"0": "A"}, None)
@@ -503,7 +490,7 @@ async def test_a_late_answer_that_waited_for_its_first_sending_is_recorded_once(
     services: Services, stores: Stores, database: Database
 ) -> None:
     session_id = await start(services)
-    await flush(services, LAST + 1)
+    await flush_at(services, LAST + 1)
     settle = services.stores.attempts.settle
     late = {session_id: Drafts({"0": Draft("A", LAST + 1)})}
     with holding(stores, "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", session_id) as held:

@@ -13,9 +13,8 @@ import pytest
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.runtime.clock import current_micros
-from tests.conftest import Stores
-from tests.harness.service import with_steady_backpressure
-from tests.shared_app import app_of
+from tests.harness.service import client_of, with_steady_backpressure
+from tests.harness.stores import Stores
 
 PAUSE = "next_autosave_after_ms"
 
@@ -28,8 +27,7 @@ def steady(services: Services) -> Services:
 
 @pytest.fixture
 async def http(steady: Services) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app_of(steady), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with client_of(steady) as client:
         yield client
 
 

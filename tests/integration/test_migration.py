@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy.exc import OperationalError
 
 from migrate_database.handler import handler, upgrade
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 
 
 @pytest.fixture

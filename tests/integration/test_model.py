@@ -33,9 +33,9 @@ from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.replay import COMPARED, differences, replay
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import from_micros
-from tests.builders import SECOND, START
-from tests.conftest import Stores
+from tests.harness.builders import SECOND, START
 from tests.harness.service import rebuilt
+from tests.harness.stores import Stores
 
 LIMIT = 1800 * SECOND
 KEY = {"0": "A", "1": 1}

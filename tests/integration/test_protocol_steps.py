@@ -15,9 +15,9 @@ from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.outcomes import WriteOutcome
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.stores.valkey import StoredDrafts
-from tests.builders import SECOND, START
+from tests.harness.builders import SECOND, START
+from tests.harness.tables import Database, events
 from tests.protocol import model
-from tests.tables import Database, events
 
 UNIT = 360 * SECOND
 """Of the model's time: the session's half an hour ends at 5."""

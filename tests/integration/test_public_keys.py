@@ -14,7 +14,7 @@ import pytest
 from development_server import ports
 from development_server.authorizer import UnknownKeyError, Verifier
 from development_server.public_keys import Jwks, KeysError
-from tests import tokens
+from tests.harness import tokens
 
 
 class Issuer(ThreadingHTTPServer):

@@ -13,7 +13,7 @@ from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.clock import current_micros
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 
 MANY = 20_000
 SECOND: Micros = 1_000_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -29,22 +28,17 @@ from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.quizzes import QuizRules, ShowResults, WhenActive
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros, from_micros, iso
-from tests.builders import SECOND, START
-from tests.conftest import Stores
-from tests.gateway import STAFF, Api, api_of
-from tests.locks import holding
-from tests.tables import Database, changes, contents, events, row
+from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.gateway import STAFF, Api, api_of
+from tests.harness.locks import holding
+from tests.harness.service import put_quiz
+from tests.harness.stores import Stores
+from tests.harness.tables import Database, changes, contents, events, row
 
-LATER = START + 10 * SECOND
-END = START + 1800 * SECOND
 OPENS, CLOSES = from_micros(START), from_micros(END)
 TWENTY = range(20)
 ONE_OPEN = [WhenActive.RESUME, WhenActive.REJECT]
 REASON = {"reason": "because"}
-
-
-async def put(services: Services, at: Micros = START, **fields: Any) -> None:
-    await services.administration.put_quiz("quiz1", QuizRules(**fields), at=at)
 
 
 async def start(services: Services, user: str = "user1", at: Micros = START, **more: Any) -> Session:
@@ -64,12 +58,6 @@ async def start_twenty(
 
 def created(sessions: list[Session]) -> list[Session]:
     return [session for session in sessions if not session.resumed and not session.replayed]
-
-
-@pytest.fixture
-async def api(services: Services) -> AsyncIterator[Api]:
-    async with api_of(services) as found:
-        yield found
 
 
 # Registering
@@ -133,7 +121,7 @@ async def test_a_put_replaces_every_rule(api: Api) -> None:
 
 
 async def test_a_deleted_quiz_is_forgotten_and_its_attempts_stay(api: Api, services: Services) -> None:
-    await put(services, time_limit_seconds=60)
+    await put_quiz(services, time_limit_seconds=60)
     session = await start(services)
     await services.sessions.complete(session.id, at=LATER)
     assert (await api("DELETE", "/quizzes/quiz1")).status_code == 204
@@ -143,7 +131,7 @@ async def test_a_deleted_quiz_is_forgotten_and_its_attempts_stay(api: Api, servi
 
 
 async def test_a_quiz_with_open_attempts_is_not_deleted(api: Api, services: Services) -> None:
-    await put(services, time_limit_seconds=60)
+    await put_quiz(services, time_limit_seconds=60)
     session = await start(services)
     reply = await api("DELETE", "/quizzes/quiz1")
     assert (reply.status_code, reply.json()["code"]) == (409, "quiz_in_use")
@@ -155,7 +143,7 @@ async def test_a_quiz_with_open_attempts_is_not_deleted(api: Api, services: Serv
 
 
 async def test_a_quiz_is_not_deleted_under_a_start(services: Services, stores: Stores) -> None:
-    await put(services, time_limit_seconds=60)
+    await put_quiz(services, time_limit_seconds=60)
     await services.administration.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
     with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
         starting = await held.behind(start(services))
@@ -257,7 +245,7 @@ async def test_an_id_of_a_quiz_has_128_characters_at_most(api: Api, length: int)
 
 
 async def test_a_quiz_starts_from_the_moment_it_opens(services: Services, database: Database) -> None:
-    await put(services, opens_at=OPENS)
+    await put_quiz(services, opens_at=OPENS)
     before = contents(database)
     with pytest.raises(QuizNotOpenError) as refused:
         await start(services, at=START - 1)
@@ -267,7 +255,7 @@ async def test_a_quiz_starts_from_the_moment_it_opens(services: Services, databa
 
 
 async def test_a_quiz_starts_until_just_before_it_closes(services: Services, database: Database) -> None:
-    await put(services, closes_at=CLOSES)
+    await put_quiz(services, closes_at=CLOSES)
     session = await start(services, at=END - 1)
     assert (session.expires_at, session.time_remaining) == (CLOSES, 1)
     before = contents(database)
@@ -289,7 +277,7 @@ async def test_starts_out_of_hours_say_when(api: Api) -> None:
 
 
 async def test_an_attempt_started_before_the_close_is_resumed_until_then(services: Services) -> None:
-    await put(services, closes_at=CLOSES, grace_seconds=10, when_active=WhenActive.RESUME)
+    await put_quiz(services, closes_at=CLOSES, grace_seconds=10, when_active=WhenActive.RESUME)
     session = await start(services)
     assert (await start(services, at=END + 10 * SECOND)).id == session.id
     with pytest.raises(QuizClosedError):
@@ -302,7 +290,7 @@ async def test_an_attempt_started_before_the_close_is_resumed_until_then(service
 async def test_twenty_simultaneous_starts_do_not_pass_max_attempts(
     services: Services, database: Database
 ) -> None:
-    await put(services, max_attempts=3)
+    await put_quiz(services, max_attempts=3)
     sessions, refused = await start_twenty(services)
     assert sorted(session.attempt_no for session in sessions) == [1, 2, 3]
     assert {type(error) for error in refused} == {AttemptsExhaustedError}
@@ -312,7 +300,7 @@ async def test_twenty_simultaneous_starts_do_not_pass_max_attempts(
 
 
 async def test_ended_attempts_count_also_abandoned_ones(services: Services, database: Database) -> None:
-    await put(services, max_attempts=2)
+    await put_quiz(services, max_attempts=2)
     await services.sessions.abandon((await start(services)).id, at=LATER)
     await services.sessions.complete((await start(services)).id, at=LATER)
     before = contents(database)
@@ -323,18 +311,18 @@ async def test_ended_attempts_count_also_abandoned_ones(services: Services, data
 
 
 async def test_more_attempts_can_be_allowed_and_fewer_end_none(services: Services) -> None:
-    await put(services, max_attempts=1)
+    await put_quiz(services, max_attempts=1)
     first = await start(services)
-    await put(services, max_attempts=2)
+    await put_quiz(services, max_attempts=2)
     await start(services)
-    await put(services, max_attempts=1)
+    await put_quiz(services, max_attempts=1)
     with pytest.raises(AttemptsExhaustedError):
         await start(services)
     assert (await services.sessions.get_session(first.id, at=LATER)).status is Status.STARTED
 
 
 async def test_extra_time_given_before_the_first_start_costs_no_attempt(services: Services) -> None:
-    await put(services, max_attempts=1)
+    await put_quiz(services, max_attempts=1)
     await services.administration.put_accommodation("user1", "quiz1", 60, "slow", at=START)
     assert (await start(services)).attempt_no == 1
 
@@ -343,7 +331,7 @@ async def test_extra_time_given_before_the_first_start_costs_no_attempt(services
 async def test_twenty_simultaneous_starts_with_one_key_are_one_start_within_max_attempts(
     services: Services, max_attempts: int | None
 ) -> None:
-    await put(services, max_attempts=max_attempts)
+    await put_quiz(services, max_attempts=max_attempts)
     sessions, refused = await start_twenty(services, idempotency_key="k")
     assert refused == []
     assert len({session.id for session in sessions}) == len(created(sessions)) == 1
@@ -353,12 +341,12 @@ async def test_twenty_simultaneous_starts_with_one_key_are_one_start_within_max_
 
 
 async def test_new_starts_another_attempt_beside_the_open_one(services: Services) -> None:
-    await put(services, when_active=WhenActive.NEW)
+    await put_quiz(services, when_active=WhenActive.NEW)
     assert [(await start(services)).attempt_no for _ in range(2)] == [1, 2]
 
 
 async def test_resume_finds_the_open_attempt_with_its_answers_and_drafts(services: Services) -> None:
-    await put(services, when_active=WhenActive.RESUME)
+    await put_quiz(services, when_active=WhenActive.RESUME)
     first = await start(services)
     await services.sessions.update_answer(first.id, 0, "A", at=LATER)
     await services.sessions.update_answer(first.id, 1, "B", autosave=True, at=LATER)
@@ -385,7 +373,7 @@ async def test_starts_while_an_attempt_is_open_over_http(api: Api) -> None:
 async def test_twenty_simultaneous_starts_under_resume_are_one_attempt(
     services: Services, database: Database, max_attempts: int | None
 ) -> None:
-    await put(services, when_active=WhenActive.RESUME, max_attempts=max_attempts)
+    await put_quiz(services, when_active=WhenActive.RESUME, max_attempts=max_attempts)
     sessions, refused = await start_twenty(services)
     assert refused == []
     assert len({session.id for session in sessions}) == len(created(sessions)) == 1
@@ -399,7 +387,7 @@ async def test_twenty_simultaneous_starts_under_resume_are_one_attempt(
 async def test_twenty_simultaneous_starts_under_reject_are_one_attempt_and_its_id(
     services: Services, max_attempts: int | None
 ) -> None:
-    await put(services, when_active=WhenActive.REJECT, max_attempts=max_attempts)
+    await put_quiz(services, when_active=WhenActive.REJECT, max_attempts=max_attempts)
     sessions, refused = await start_twenty(services)
     (session,) = sessions
     told = [error.session_id for error in refused if isinstance(error, ActiveAttemptError)]
@@ -414,7 +402,7 @@ async def test_twenty_simultaneous_starts_under_reject_are_one_attempt_and_its_i
 async def test_starts_that_waited_for_the_one_that_took_the_last_attempt_find_it(
     services: Services, stores: Stores, when_active: WhenActive, key: str | None, max_attempts: int | None
 ) -> None:
-    await put(services, when_active=when_active, max_attempts=max_attempts)
+    await put_quiz(services, when_active=when_active, max_attempts=max_attempts)
     await services.administration.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
     with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
         waiting = [await held.behind(start(services, idempotency_key=key)) for _ in range(4)]
@@ -432,7 +420,7 @@ async def test_starts_that_waited_for_the_one_that_took_the_last_attempt_find_it
 
 @pytest.mark.parametrize("when_active", ONE_OPEN)
 async def test_an_ended_attempt_is_in_nobodys_way(services: Services, when_active: WhenActive) -> None:
-    await put(services, when_active=when_active)
+    await put_quiz(services, when_active=when_active)
     first = await start(services)
     await services.sessions.complete(first.id, at=LATER)
     again = await start(services, at=LATER)
@@ -443,7 +431,7 @@ async def test_an_ended_attempt_is_in_nobodys_way(services: Services, when_activ
 async def test_of_twenty_simultaneous_starts_over_an_overdue_attempt_one_is_new(
     services: Services, database: Database, when_active: WhenActive
 ) -> None:
-    await put(services, when_active=when_active)
+    await put_quiz(services, when_active=when_active)
     first = await start(services)
     await services.sessions.update_answer(first.id, 0, "draft", autosave=True, at=END)
     sessions, refused = await start_twenty(services, at=END + 1)
@@ -464,7 +452,7 @@ async def test_of_twenty_simultaneous_starts_over_an_overdue_attempt_one_is_new(
 async def test_twenty_simultaneous_starts_over_an_overdue_last_attempt_are_all_refused(
     services: Services, database: Database, when_active: WhenActive
 ) -> None:
-    await put(services, when_active=when_active, max_attempts=1)
+    await put_quiz(services, when_active=when_active, max_attempts=1)
     first = await start(services)
     sessions, refused = await start_twenty(services, at=END + 1)
     assert sessions == []
@@ -473,7 +461,7 @@ async def test_twenty_simultaneous_starts_over_an_overdue_last_attempt_are_all_r
 
 
 async def test_an_overdue_attempt_is_resumed_to_the_end_of_its_grace(services: Services) -> None:
-    await put(services, when_active=WhenActive.RESUME, grace_seconds=5)
+    await put_quiz(services, when_active=WhenActive.RESUME, grace_seconds=5)
     first = await start(services)
     assert (await start(services, at=END + 5 * SECOND)).id == first.id
     again = await start(services, at=END + 5 * SECOND + 1)
@@ -481,7 +469,7 @@ async def test_an_overdue_attempt_is_resumed_to_the_end_of_its_grace(services: S
 
 
 async def test_users_and_quizzes_do_not_stand_in_each_others_way(services: Services) -> None:
-    await put(services, when_active=WhenActive.REJECT, max_attempts=1)
+    await put_quiz(services, when_active=WhenActive.REJECT, max_attempts=1)
     await services.administration.put_quiz("quiz2", QuizRules(when_active=WhenActive.REJECT), at=START)
     await start(services)
     assert (await start(services, "user2")).attempt_no == 1
@@ -493,7 +481,7 @@ async def test_an_attempt_from_before_the_rule_is_the_open_one(
     services: Services, when_active: WhenActive
 ) -> None:
     first = await start(services)
-    await put(services, when_active=when_active)
+    await put_quiz(services, when_active=when_active)
     sessions, refused = await start_twenty(services)
     found = {session.id for session in sessions} | {
         error.session_id for error in refused if isinstance(error, ActiveAttemptError)
@@ -504,7 +492,7 @@ async def test_an_attempt_from_before_the_rule_is_the_open_one(
 async def test_a_start_waits_for_the_overdue_attempt_that_someone_else_is_ending(
     services: Services, stores: Stores
 ) -> None:
-    await put(services, when_active=WhenActive.RESUME)
+    await put_quiz(services, when_active=WhenActive.RESUME)
     first = await start(services)
     with holding(stores, "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", first.id) as held:
         starting = asyncio.create_task(start(services, at=END + 1))
@@ -519,10 +507,10 @@ async def test_a_start_waits_for_the_overdue_attempt_that_someone_else_is_ending
 async def test_a_start_that_waits_for_a_change_of_the_quiz_follows_it(
     services: Services, stores: Stores
 ) -> None:
-    await put(services, time_limit_seconds=60)
+    await put_quiz(services, time_limit_seconds=60)
     other = await start(services, "user2")
     with holding(stores, "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", other.id) as held:
-        changing = await held.behind(put(services, time_limit_seconds=90, when_active=WhenActive.REJECT))
+        changing = await held.behind(put_quiz(services, time_limit_seconds=90, when_active=WhenActive.REJECT))
         starting = await held.behind(start(services))
         held.release()
         await changing
@@ -534,11 +522,11 @@ async def test_a_start_that_waits_for_a_change_of_the_quiz_follows_it(
 async def test_a_change_of_the_quiz_that_waits_for_a_start_reaches_its_attempt(
     services: Services, stores: Stores, database: Database, valkey: redis.Redis
 ) -> None:
-    await put(services, time_limit_seconds=60)
+    await put_quiz(services, time_limit_seconds=60)
     await services.administration.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
     with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
         starting = await held.behind(start(services))
-        changing = await held.behind(put(services, time_limit_seconds=90))
+        changing = await held.behind(put_quiz(services, time_limit_seconds=90))
         held.release()
         session = await starting
         await changing
@@ -571,10 +559,10 @@ async def test_extra_time_reaches_every_attempt_that_is_started_with_it(
 
 
 async def test_every_start_follows_the_last_of_many_changes(services: Services, database: Database) -> None:
-    await put(services, time_limit_seconds=1000)
+    await put_quiz(services, time_limit_seconds=1000)
     await asyncio.gather(
         *(start(services, f"user{i}") for i in range(10)),
-        *(put(services, time_limit_seconds=1001 + i) for i in range(5)),
+        *(put_quiz(services, time_limit_seconds=1001 + i) for i in range(5)),
     )
     limit = (await services.administration.get_quiz("quiz1")).rules.time_limit_seconds
     found = database.execute("SELECT DISTINCT time_limit_seconds FROM quiz_attempts").fetchall()
@@ -690,7 +678,7 @@ AFTER_END, AFTER_CLOSE, NEVER = ShowResults
 async def test_a_student_sees_results_when_the_quiz_shows_them(
     services: Services, show: ShowResults, closes: Any, at: Micros, shown: bool
 ) -> None:
-    await put(services, show_results=show, closes_at=closes, questions=QUESTION)
+    await put_quiz(services, show_results=show, closes_at=closes, questions=QUESTION)
     session = await start(services)
     await services.sessions.complete(session.id, {"0": "B"}, at=LATER)
     staff = await services.scores.results(session.id, at=at)

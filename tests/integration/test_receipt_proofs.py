@@ -18,13 +18,12 @@ from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.timestamps import to_micros
 from quiz_sessions.services.receipts import MAX_CHARACTERS
-from tests.builders import SECOND, START
-from tests.conftest import Stores
-from tests.shared_app import app_of
-from tests.tables import Database
+from tests.harness.builders import LATER, SECOND, START
+from tests.harness.service import client_of, services_on
+from tests.harness.stores import Stores
+from tests.harness.tables import Database
 
 KEY = b"k" * 32
-LATER = START + 10 * SECOND
 
 
 def keys(key: bytes = KEY) -> str:
@@ -34,9 +33,8 @@ def keys(key: bytes = KEY) -> str:
 @pytest.fixture
 async def services(stores: Stores) -> AsyncIterator[Services]:
     """A process that signs."""
-    built = build_services(replace(stores.settings, receipt_keys=keys()))
-    yield built
-    await built.close()
+    async with services_on(stores, receipt_keys=keys()) as built:
+        yield built
 
 
 async def start(client: httpx.AsyncClient) -> dict[str, Any]:
@@ -280,8 +278,7 @@ async def test_answers_that_no_session_can_hold_are_refused(
 @pytest.mark.parametrize("unusable", ["", "nonsense", '{"current": "k1", "keys": {}}'])
 async def test_a_write_succeeds_where_the_keys_are_unusable(stores: Stores, unusable: str) -> None:
     services = build_services(replace(stores.settings, receipt_keys=unusable))
-    transport = httpx.ASGITransport(app_of(services))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with client_of(services) as client:
         session_id = (await start(client))["id"]
         kept = await keep(client, session_id, {"0": "A"})
         assert (kept["durability"], kept["receipt"]) == ("committed", None)

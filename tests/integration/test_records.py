@@ -37,22 +37,10 @@ from quiz_sessions.services.audit import MAX_PAGE, Verification
 from quiz_sessions.stores.audit import AuditStore
 from quiz_sessions.stores.postgres import Postgres
 from quiz_sessions.stores.statements import Statement
-from tests.builders import SECOND, START
-from tests.conftest import Stores
-from tests.harness.service import flush_at
-from tests.tables import Database, events, row
-
-LATER = START + 10 * SECOND
-END = START + 1800 * SECOND
-
-
-async def start(services: Services, user: str = "user1", quiz: str = "quiz1", at: Micros = START) -> UUID:
-    return (await services.sessions.create_session(user, quiz, at=at)).id
-
-
-async def flush(services: Services, now: Micros) -> None:
-    await flush_at(services, now)
-
+from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.service import flush_at, start
+from tests.harness.stores import Stores
+from tests.harness.tables import Database, events, row
 
 # Listing
 
@@ -119,7 +107,7 @@ async def test_each_filter_leaves_out_the_others(services: Services) -> None:
 async def in_each_status(services: Services) -> dict[Status, UUID]:
     started, answered, completed, abandoned = [await start(services, at=LATER) for _ in range(4)]
     expired = await start(services, at=LATER - 1800 * SECOND - 1)
-    await flush(services, LATER)
+    await flush_at(services, LATER)
     await services.sessions.update_answer(answered, 0, "A", at=LATER)
     await services.sessions.complete(completed, at=LATER)
     await services.sessions.abandon(abandoned, at=LATER)
@@ -324,7 +312,7 @@ async def eventful(services: Services) -> list[UUID]:
     graded = await start(services, quiz="keyed")
     await manager.update_answers(graded, {"0": "A", "1": True}, current_question=7, at=LATER)
     await manager.update_answer(graded, 2, "draft", autosave=True, at=LATER + SECOND)
-    await flush(services, LATER + SECOND)
+    await flush_at(services, LATER + SECOND)
     await exams.extend(graded, 60, "a fire drill", by="proctor1", at=LATER + SECOND)
     await exams.extend(graded, -30, "too much", at=LATER + SECOND)
     await exams.put_accommodation("user1", "keyed", 300, "a broken arm", by="proctor1", at=LATER + SECOND)
@@ -366,7 +354,7 @@ async def eventful(services: Services) -> list[UUID]:
     # Stored before the end, and not found by whoever ended it.
     await manager.update_answer(lagging, 0, "in time", autosave=True, at=END)
     await services.stores.attempts.settle({lagging: NO_DRAFTS}, END + 1)
-    await flush(services, END + 2)
+    await flush_at(services, END + 2)
     return [graded, late, scored, held_up, accepted, lagging]
 
 
@@ -468,7 +456,7 @@ async def test_a_session_as_it_was_at_each_version(services: Services) -> None:
 async def test_a_version_includes_what_happened_until_the_next(services: Services) -> None:
     session_id = await start(services)
     await services.sessions.update_answer(session_id, 0, "draft", autosave=True, at=LATER)
-    await flush(services, LATER)
+    await flush_at(services, LATER)
     await services.administration.extend(session_id, 60, "a fire drill", at=LATER)
     await services.sessions.update_answer(session_id, 0, "B", at=LATER + SECOND)
     before = await services.audit.at_version(session_id, 0)
@@ -582,7 +570,7 @@ async def happen(services: Services, session_id: UUID, step: Step, rules: QuizRu
                 session_id, step.answers, current_question=question, autosave=True, at=at
             )
         case "flush":
-            await flush(services, now)
+            await flush_at(services, now)
         case "extend":
             await exams.extend(session_id, step.seconds, "why not", at=at)
         case "quiz":

@@ -1,10 +1,7 @@
 """What the app's own OpenAPI document promises, held against real stores: schemathesis makes the requests."""
 
-import asyncio
 import base64
 import json
-import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -14,7 +11,6 @@ import httpx
 import pytest
 import requests
 import schemathesis
-import uvicorn
 from hypothesis import settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import (
@@ -40,8 +36,8 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from quiz_sessions.bootstrap import build_services
 from session_api.app import create_app
-from tests.conftest import Stores
-from tests.shared_app import app_of
+from tests.harness.launch import served
+from tests.harness.stores import Stores
 
 CHECKS = [
     not_a_server_error,
@@ -87,23 +83,8 @@ allowed = loaded(
 def address(running_stores: Stores) -> Iterator[str]:
     """The app on a port of its own, in a thread with its own event loop."""
     running_stores.clear()
-    services = build_services(replace(running_stores.settings, receipt_keys=RECEIPT_KEYS))
-    server = uvicorn.Server(uvicorn.Config(app_of(services), lifespan="off", ws="none", log_config=None))
-
-    async def serve(listening: socket.socket) -> None:
-        await server.serve(sockets=[listening])
-        await services.close()
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        # Or a reply in two parts waits for the client to acknowledge the first, for 40 ms.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Requests wait at the listening socket until the server accepts them.
-        thread = threading.Thread(target=lambda: asyncio.run(serve(listening)))
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(PATIENCE_SECONDS)
-    assert not thread.is_alive()
+    with served(build_services(replace(running_stores.settings, receipt_keys=RECEIPT_KEYS))) as (host, port):
+        yield f"http://{host}:{port}"
 
 
 @pytest.fixture(scope="module")

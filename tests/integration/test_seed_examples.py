@@ -8,7 +8,7 @@ import pytest
 
 from quiz_sessions.manager import SessionManager
 from quiz_sessions.runtime.settings import SettingsError
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 
 
 @pytest.fixture

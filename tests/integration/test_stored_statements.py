@@ -18,7 +18,7 @@ from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.stores.attempts import AttemptStore
 from quiz_sessions.stores.postgres import Postgres
 from quiz_sessions.stores.statements import Statement, stored_statements
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 
 Connection = psycopg.Connection[dict[str, Any]]
 DOUBLED = Statement(

@@ -23,20 +23,14 @@ from quiz_sessions.domain.errors import (
 from quiz_sessions.domain.quizzes import QuizRules, WhenActive
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import from_micros
-from tests.builders import SECOND, START
-from tests.conftest import Stores
-from tests.harness.service import flush_at
-from tests.locks import holding
-from tests.tables import Database, events, row
+from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.locks import holding
+from tests.harness.service import flush_at, start
+from tests.harness.stores import Stores
+from tests.harness.tables import Database, events, row
 
-LATER = START + 10 * SECOND
-END = START + 1800 * SECOND
 T = TypeVar("T")
 MONTH = 31 * 24 * 3600 * SECOND
-
-
-async def start(services: Services, user: str = "user1") -> UUID:
-    return (await services.sessions.create_session(user, "quiz1", at=START)).id
 
 
 # Starting

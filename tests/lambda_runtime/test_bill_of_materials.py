@@ -13,7 +13,7 @@ import pytest
 
 import sbom
 from localstack_server import HOW_TO_INSTALL
-from tests.lambda_runtime.conftest import ROOT
+from tests.harness.launch import ROOT
 from tests.lambda_runtime.test_built_artefact import BUILD, PYTHON
 
 pytestmark = pytest.mark.skipif(

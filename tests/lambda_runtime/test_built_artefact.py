@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from localstack_server import HOW_TO_INSTALL
-from tests.conftest import Stores
-from tests.lambda_runtime.conftest import ROOT, Runtime, request_event, running_runtime, sample
+from tests.harness.launch import ROOT
+from tests.harness.runtime import Runtime, request_event, running_runtime, sample
+from tests.harness.stores import Stores
 
 BUILD = ROOT / ".aws-sam/build"
 # As make does it: the functions' own Python has only what Lambda's has.

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from quiz_sessions.bootstrap import Services
-from tests.conftest import Stores
-from tests.lambda_runtime.conftest import request_event
+from tests.harness.runtime import request_event
+from tests.harness.stores import Stores
 
 SLOW = {"boto3", "aws_xray_sdk", "sqlalchemy", "alembic", "pydantic_settings", "httpx"}
 FOR_WRITES = {"fastapi", "starlette", "pydantic", "psycopg", "psycopg_pool", "aws_lambda_powertools"}

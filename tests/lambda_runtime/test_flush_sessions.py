@@ -13,8 +13,8 @@ import redis
 
 from flush_sessions import handler as flush_handler
 from quiz_sessions.bootstrap import Services
-from tests.conftest import Stores
-from tests.lambda_runtime.conftest import Runtime, running_runtime, sample
+from tests.harness.runtime import Runtime, running_runtime, sample
+from tests.harness.stores import Stores
 
 Connection = psycopg.Connection[dict[str, object]]
 METRICS = {

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.conftest import Stores
-from tests.lambda_runtime.conftest import Runtime, request_event, running_runtime, sample
+from tests.harness.runtime import Runtime, request_event, running_runtime, sample
+from tests.harness.stores import Stores
 
 Connection = psycopg.Connection[dict[str, object]]
 HOUR = 3_600_000

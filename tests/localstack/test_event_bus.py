@@ -15,11 +15,11 @@ from localstack_client.session import Session
 from localstack_server import HOW_TO_INSTALL, LocalStack
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.stores.event_bus import ENTRIES_A_CALL
-from tests.builders import SECOND, START
-from tests.conftest import Stores
+from tests.harness.builders import LATER, START
+from tests.harness.service import services_on
+from tests.harness.stores import Stores
 from tests.localstack.conftest import running_localstack
 
-LATER = START + 10 * SECOND
 BUS = "sessions"
 PATIENCE_SECONDS = 60
 
@@ -84,9 +84,8 @@ def queue(aws: Session) -> Iterator[Queue]:
 @pytest.fixture
 async def services(aws: Session, stores: Stores) -> AsyncIterator[Services]:
     """A process whose flush sends to the bus."""
-    built = build_services(replace(stores.settings, event_bus_name=BUS))
-    yield built
-    await built.close()
+    async with services_on(stores, event_bus_name=BUS) as built:
+        yield built
 
 
 async def complete(services: Services, user: str) -> str:

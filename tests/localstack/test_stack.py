@@ -17,7 +17,7 @@ import pytest
 from localstack_client.session import Session
 
 from localstack_server import HOW_TO_INSTALL, LocalStack
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 from tests.localstack.conftest import running_localstack
 
 ROOT = Path(__file__).parents[2]

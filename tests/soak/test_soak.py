@@ -9,12 +9,12 @@ import pytest
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.quizzes import QuizRules, ShowResults, WhenActive
-from tests.conftest import Stores
+from tests.harness.stores import Stores
+from tests.harness.tables import Database
 from tests.soak.checker import check
 from tests.soak.load import Attempt, questions
 from tests.soak.run import Plan, soak
 from tests.soak.sampling import COUNT, Limit, grows, growth, quantile, slope
-from tests.tables import Database
 
 LIMIT = Limit(absolute=10, share=0.1)
 TIMES = [0.0, 10.0, 20.0]

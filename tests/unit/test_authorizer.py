@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from development_server.authorizer import Authorizer, UnknownKeyError, Verifier
 from development_server.public_keys import Jwks, KeysError, PublicKeyFile
-from tests import tokens
+from tests.harness import tokens
 
 HOUR = 3600
 

@@ -15,7 +15,7 @@ from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.json_values import dump_json
 from quiz_sessions.domain.sessions import view
 from quiz_sessions.domain.timestamps import EPOCH, from_micros, iso, to_micros
-from tests.builders import SECOND, START, attempt, drafts
+from tests.harness.builders import SECOND, START, attempt, drafts
 
 TEXT = st.text(st.characters(codec="utf-8"))
 JSON_VALUES = st.recursive(

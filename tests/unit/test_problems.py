@@ -20,7 +20,7 @@ from quiz_sessions.runtime.settings import SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
 from session_api.app import create_app
 from session_api.problems import problem
-from tests.builders import START, attempt
+from tests.harness.builders import START, attempt
 
 SESSION = view(attempt(status=Status.COMPLETED, version=4, answers={"1": "A"}), Drafts(), START)
 PATH = f"/sessions/{SESSION.id}"

@@ -33,7 +33,7 @@ from quiz_sessions.services.receipts import (
     Receipts,
     answers_sha256,
 )
-from tests.builders import START, attempt
+from tests.harness.builders import START, attempt
 
 OLD = b"o" * MIN_KEY_BYTES
 NEW = b"n" * MIN_KEY_BYTES

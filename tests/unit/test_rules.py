@@ -28,9 +28,8 @@ from quiz_sessions.domain.validation import (
     session_key,
 )
 from quiz_sessions.services.backpressure import AUTOSAVE_MS, MAX_AUTOSAVE_MS, next_autosave_after_ms
-from tests.builders import SECOND, START, attempt, drafts
+from tests.harness.builders import END, SECOND, START, attempt, drafts
 
-END = START + 1800 * SECOND
 GRACE_END = END + 10 * SECOND
 OPEN = [Status.STARTED, Status.IN_PROGRESS]
 CLOSED = [Status.COMPLETED, Status.EXPIRED, Status.ABANDONED]

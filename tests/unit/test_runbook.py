@@ -10,7 +10,7 @@ import pytest
 
 from quiz_sessions.runtime.telemetry import NAMESPACE, SERVICE
 from quiz_sessions.services.flush import FlushReport
-from tests.templates import load
+from tests.harness.templates import load
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = [ROOT / "template.yaml", ROOT / "infra" / "monitoring.yaml"]

@@ -27,7 +27,7 @@ from session_api.schemas.sessions import (
     ProgressRequest,
     StartRequest,
 )
-from tests.builders import START, attempt
+from tests.harness.builders import START, attempt
 
 ONE = {"question_id": 1, "answer": "A"}
 SEVERAL = {"answers": {"1": "A"}}

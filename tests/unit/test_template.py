@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.templates import load
+from tests.harness.templates import load
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = load(ROOT / "template.yaml")

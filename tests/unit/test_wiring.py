@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.stores.secrets_manager import DatabaseAddress
-from tests.builders import START, attempt
+from tests.harness.builders import START, attempt
 
 SECRET = {"host": "db.internal", "port": 6432, "dbname": "exams", "username": "quiz", "password": "p w'd"}
 

@@ -11,7 +11,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from .processes import Servers, has_emulator, running_servers, stage
+from tests.harness.stores import Servers, running_servers
+
+from .processes import SuiteValkey, has_emulator, stage
 from .run import Outcome, play
 
 ROUND_SECONDS = 45.0
@@ -28,7 +30,7 @@ async def main(minutes: float, seed: int) -> int:
     found = acknowledged = 0
     with tempfile.TemporaryDirectory(prefix="quiz-faults-") as name:
         folder = Path(name)
-        with running_servers(folder) as servers:
+        with running_servers(kind=SuiteValkey) as servers:
             while (left := until - time.monotonic()) > 0:
                 outcome = await _round(servers, folder, seed, min(ROUND_SECONDS, left))
                 print(f"seed {seed}: {outcome.summary()}", flush=True)

@@ -13,8 +13,9 @@ from contextlib import asynccontextmanager
 
 import redis
 
+from tests.harness.proxy import Proxy, Rule, Where
+
 from .history import Span
-from .network import Link, Rule, Where
 from .processes import Function, Process, Stage
 
 COMMITS = (b"write_answers_", b"finish_attempt_")
@@ -98,12 +99,12 @@ class Nemesis:
     async def _valkey_emptied(self) -> None:
         async with self._cache_trouble():
             await asyncio.to_thread(self._servers.valkey.kill)
-            shutil.rmtree(self._servers.valkey.append_only_files)
+            shutil.rmtree(self._servers.append_only_files)
             await asyncio.to_thread(self._servers.valkey.start)
             self._stage.weather.losses.append(Span(-math.inf, time.monotonic()))
 
     async def _valkey_set_back(self) -> None:
-        files = self._servers.valkey.append_only_files
+        files = self._servers.append_only_files
         copy = files.with_name("earlier")
         begin = time.monotonic()
         await asyncio.to_thread(shutil.copytree, files, copy)
@@ -161,7 +162,7 @@ class Nemesis:
         async with self._cache_trouble():
             await self._slow(self._process().valkey, self._dice.choice((0.02, 0.1, 0.3)))
 
-    async def _slow(self, link: Link, seconds: float) -> None:
+    async def _slow(self, link: Proxy, seconds: float) -> None:
         link.delay = seconds
         await self._pause(0.5, 2.0)
         link.delay = 0.0
@@ -178,7 +179,7 @@ class Nemesis:
         async with self._cache_trouble():
             await self._lose(self._api().valkey, self._dice.choice((Where.AFTER, Where.BEFORE)), PUTS_DRAFTS)
 
-    async def _lose(self, link: Link, where: Where, marker: bytes) -> None:
+    async def _lose(self, link: Proxy, where: Where, marker: bytes) -> None:
         for _ in range(self._dice.randint(1, 4)):
             link.apply(Rule(marker, where))
         await self._pause(0.3, 1.0)
@@ -198,7 +199,7 @@ class Nemesis:
         process = self._dice.choice(self._stage.flushers)
         await self._kill_at(process, process.valkey, self._dice.choice((Where.BEFORE, Where.AFTER)), CLEARS)
 
-    async def _kill_at(self, process: Process, link: Link, where: Where, marker: bytes) -> None:
+    async def _kill_at(self, process: Process, link: Proxy, where: Where, marker: bytes) -> None:
         rule = link.apply(Rule(marker, where, then=process.kill))
         try:
             async with asyncio.timeout(3):

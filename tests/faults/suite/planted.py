@@ -7,16 +7,15 @@ of them ends well.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
+from tests.harness.locks import row_held
+from tests.harness.proxy import Proxy, Rule, Where
 
 from .history import Kind, Try
-from .network import Link, Rule, Where
 from .processes import Process, Stage
 from .run import check
 from .students import Classroom
@@ -78,7 +77,7 @@ class Scene:
         await self.stage.flush(process)
 
     async def meanwhile(
-        self, slow: Awaitable[object], link: Link, rule: Rule, *fast: Callable[[], Awaitable[object]]
+        self, slow: Awaitable[object], link: Proxy, rule: Rule, *fast: Callable[[], Awaitable[object]]
     ) -> None:
         """Begin `slow`, hold it up where `rule` says, do the others, and let it go on."""
         link.apply(rule)
@@ -91,14 +90,6 @@ class Scene:
         finally:
             rule.released.set()
             await waiting
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Another client holds the session's row."""
-        with psycopg.connect(self.stage.servers.postgres.url) as connection:
-            connection.execute("SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", [self.session])
-            yield
-            connection.rollback()
 
     async def waiting_for_locks(self, number: int, unless: asyncio.Task[None] | None = None) -> None:
         """Return once so many statements wait for a row, or `unless` is done."""
@@ -143,7 +134,7 @@ async def a_commit_comes_before_the_merge_of_an_older_draft(scene: Scene) -> Non
 
 
 async def an_older_autosave_arrives_later(scene: Scene) -> None:
-    older, newer = scene.stage.gateway.now(), scene.stage.gateway.now()
+    older, newer = scene.stage.clock.now(), scene.stage.clock.now()
     await scene.autosave(scene.first, "0", at=newer)
     await scene.autosave(scene.second, "0", at=older)
 
@@ -165,7 +156,7 @@ async def two_commits(scene: Scene) -> None:
 
 async def a_commit_and_a_flush_wait_for_one_row(scene: Scene) -> None:
     await scene.autosave(scene.first, "0")
-    with scene.locked():
+    with row_held(scene.stage.servers.stores, scene.session):
         committing = asyncio.ensure_future(scene.commit(scene.first, "0"))
         await scene.waiting_for_locks(1)
         flushing = asyncio.ensure_future(scene.flush(scene.second))

@@ -11,37 +11,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
-import redis
-from psycopg.rows import dict_row
-
 from development_server import ports, processes
-from development_server.postgres import Postgres
 from development_server.valkey import Valkey
-from migrate_database.handler import upgrade
-from tests.conftest import Stores
-from tests.lambda_runtime.conftest import emulator, running_runtime
+from tests.harness.gateway import STAFF, Clock, Request, ToFunction, ToProcess
+from tests.harness.http_client import HttpClient, LostError, Reply
+from tests.harness.launch import QUIET, ROOT, Launched, service_command
+from tests.harness.process import CLOCK_SHIFT, FLUSH_PATH
+from tests.harness.proxy import Proxy, proxy_of
+from tests.harness.runtime import emulator, running_runtime
+from tests.harness.stores import Servers, Stores
 
-from .clients import FLUSH_PATH, Client, FunctionClient, Gateway, HttpClient, LostError, Reply, Request
 from .history import Span, Weather
-from .network import READY_FOR_QUERY, Link
-from .service import CLOCK_SHIFT
 
-ROOT = Path(__file__).resolve().parents[3]
 LAYER = ROOT / "layers/quiz_sessions"
 RECEIPT_KEY = bytes(range(32))
 RECEIPT_KEYS = json.dumps(
     {"current": "test", "keys": {"test": base64.urlsafe_b64encode(RECEIPT_KEY).decode().rstrip("=")}}
 )
 START_SECONDS = 30
-STAFF = "sessions:proctor sessions:grade quizzes:write"
+PATIENCE_SECONDS = 12.0
 
 
 class SuiteValkey(Valkey):
@@ -51,49 +46,12 @@ class SuiteValkey(Valkey):
         # "everysec" may put a write off while the disk is busy; the machine itself does not fail here.
         return [*super()._command(), "--appendfsync", "no"]
 
-    @property
-    def append_only_files(self) -> Path:
-        return self.data_dir / "appendonlydir"
-
-
-@dataclass(frozen=True)
-class Servers:
-    """Both stores."""
-
-    postgres: Postgres
-    valkey: SuiteValkey
-
-    def query(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
-        with psycopg.connect(self.postgres.url, autocommit=True, row_factory=dict_row) as connection:
-            return connection.execute(statement.encode(), parameters).fetchall()
-
-    def cache(self) -> redis.Redis:
-        return redis.Redis.from_url(self.valkey.url)
-
-
-@contextmanager
-def running_servers(folder: Path) -> Iterator[Servers]:
-    with ExitStack() as stack:
-        postgres = stack.enter_context(Postgres(folder / "postgres", durable=False))
-        valkey = stack.enter_context(SuiteValkey(folder / "valkey"))
-        upgrade(postgres.url)
-        yield Servers(postgres, valkey)
-
 
 class _ByLinks(Stores):
     """What a function's environment is made of."""
 
     def environment(self) -> dict[str, str]:
-        return {**super().environment(), **service_settings()}
-
-
-def service_settings() -> dict[str, str]:
-    return {
-        "AUTH_MODE": "jwt",
-        "RECEIPT_KEYS": RECEIPT_KEYS,
-        "POWERTOOLS_METRICS_DISABLED": "true",
-        "POWERTOOLS_LOG_LEVEL": "WARNING",
-    }
+        return {**super().environment(), "AUTH_MODE": "jwt", "RECEIPT_KEYS": RECEIPT_KEYS, **QUIET}
 
 
 @dataclass
@@ -104,16 +62,16 @@ class Process:
     servers: Servers
     folder: Path
     layer: Path
-    postgres: Link
-    valkey: Link
+    postgres: Proxy
+    valkey: Proxy
     clock_shift: int = 0
     valkey_options: str = ""
-    client: Client = field(init=False)
-    _popen: subprocess.Popen[bytes] | None = None
+    client: ToProcess = field(init=False)
+    _running: Launched | None = None
     _port: int = field(default_factory=ports.choose)
 
     def __post_init__(self) -> None:
-        self.client = HttpClient(self._port)
+        self.client = ToProcess(HttpClient(self._port, patience=PATIENCE_SECONDS))
 
     @property
     def log_file(self) -> Path:
@@ -121,12 +79,10 @@ class Process:
 
     @property
     def stores(self) -> Stores:
-        database = self.servers.postgres.url.replace(str(self.servers.postgres.port), str(self.postgres.port))
-        valkey = self.servers.valkey.url.replace(str(self.servers.valkey.port), str(self.valkey.port))
-        return _ByLinks(database, valkey + self.valkey_options)
+        return _ByLinks(self.postgres.url, self.valkey.url + self.valkey_options)
 
     @property
-    def links(self) -> tuple[Link, Link]:
+    def links(self) -> tuple[Proxy, Proxy]:
         return self.postgres, self.valkey
 
     @property
@@ -151,38 +107,36 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL, at once; it is not started again."""
-        if self._popen is not None:
-            processes.send(self._popen.pid, signal.SIGKILL)
+        if self._running is not None:
+            self._running.kill()
 
     async def stop(self) -> None:
         self.kill()
-        if self._popen is not None:
-            await asyncio.to_thread(self._popen.wait)
-        await self.client.close()
+        if self._running is not None:
+            await asyncio.to_thread(self._running.stop)
+        await self.client.http.close()
 
     async def flush(self) -> dict[str, Any] | None:
         """Let it flush; its report, None where it was lost."""
-        assert isinstance(self.client, HttpClient)
         try:
-            status, body = await self.client.exchange("POST", FLUSH_PATH, {"host": "test"}, "")
+            reply = await self.client.http.request("POST", FLUSH_PATH)
         except LostError:
             return None
-        report: dict[str, Any] | None = json.loads(body) if status == 200 else None
+        report: dict[str, Any] | None = reply.body if reply.status == 200 else None
         return report
 
     def _spawn(self) -> None:
-        with self.log_file.open("ab") as log:
-            self._popen = processes.spawn(
-                [sys.executable, "-m", "tests.faults.suite.service", str(self._port)],
-                death_signal=signal.SIGKILL,
-                folder=self.folder,
-                output=log,
-                environment={
-                    **self.stores.environment(),
-                    "PYTHONPATH": self.pythonpath,
-                    CLOCK_SHIFT: str(self.clock_shift),
-                },
-            )
+        self._running = Launched(
+            service_command("api", str(self._port)),
+            self.log_file,
+            {
+                **self.stores.environment(),
+                "PYTHONPATH": self.pythonpath,
+                CLOCK_SHIFT: str(self.clock_shift),
+            },
+            death_signal=signal.SIGKILL,
+            folder=self.folder,
+        )
 
 
 class Function(Process):
@@ -206,7 +160,7 @@ class Function(Process):
                 pythonpath=self.pythonpath,
             ),
         )
-        self.client = FunctionClient(runtime.url)
+        self.client = ToFunction(runtime.url, PATIENCE_SECONDS)
         await self.await_ready()
 
     def kill(self) -> None:
@@ -217,7 +171,7 @@ class Function(Process):
                 processes.send(int(entry.name), signal.SIGKILL)
 
     async def stop(self) -> None:
-        await self.client.close()
+        await self.client.http.close()
         await asyncio.to_thread(self._stack.close)
 
 
@@ -243,7 +197,7 @@ class Stage:
     """
 
     servers: Servers
-    gateway: Gateway
+    clock: Clock
     weather: Weather
     apis: list[Process]
     flushers: list[Process]
@@ -255,7 +209,7 @@ class Stage:
     async def ask(self, method: str, path: str, body: Any = None, by: Process | None = None) -> Reply:
         """A request of exam staff, on a quiet stage."""
         client = self.apis[0].client if by is None else by.client
-        return await client.send(Request(method, path, "staff", self.gateway.now(), body, STAFF))
+        return await client.send(Request(method, path, "staff", self.clock.now(), body, STAFF))
 
     async def flush(self, flusher: Process) -> dict[str, Any] | None:
         """One flush; a clean one is noted."""
@@ -279,32 +233,11 @@ class Stage:
 
     def clear(self) -> None:
         """Empty both stores and forget what was."""
-        with psycopg.connect(self.servers.postgres.url, autocommit=True) as connection:
-            connection.execute("TRUNCATE quiz_attempts, attempt_events, attempt_counters, relay_lease")
-        with self.servers.cache() as cache:
-            cache.flushall()
+        self.servers.stores.clear()
         for process in self.processes:
             if process.log_file.exists():
                 os.truncate(process.log_file, 0)
         self.weather = Weather()
-
-
-async def _new_process(
-    kind: type[Process],
-    name: str,
-    servers: Servers,
-    folder: Path,
-    layer: Path,
-    clock_shift: int,
-    valkey_options: str,
-) -> Process:
-    postgres = Link(servers.postgres.port, READY_FOR_QUERY)
-    valkey = Link(servers.valkey.port)
-    for link in (postgres, valkey):
-        await link.open()
-    home = folder / name
-    home.mkdir()
-    return kind(name, servers, home, layer, postgres, valkey, clock_shift, valkey_options)
 
 
 @asynccontextmanager
@@ -336,9 +269,11 @@ async def stage(
         async def started(kind: type[Process], name: str) -> Process:
             shift = skew_seconds if name in skewed else 0
             options = "?socket_timeout=8" if patient else ""
-            process = await _new_process(kind, name, servers, folder, layer, shift, options)
-            for link in process.links:
-                stack.push_async_callback(link.close)
+            postgres = await stack.enter_async_context(proxy_of(servers.postgres.url))
+            valkey = await stack.enter_async_context(proxy_of(servers.valkey.url))
+            home = folder / name
+            home.mkdir()
+            process = kind(name, servers, home, layer, postgres, valkey, shift, options)
             stack.push_async_callback(process.stop)
             await process.start()
             return process
@@ -349,7 +284,7 @@ async def stage(
         serving = list(running[:apis])
         if function:
             serving.append(await started(Function, "function"))
-        yield Stage(servers, Gateway(), Weather(), serving, list(running[apis:]) or serving)
+        yield Stage(servers, Clock(), Weather(), serving, list(running[apis:]) or serving)
 
 
 def _migrate(servers: Servers, layer: Path) -> None:

@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tests.harness.http_client import LostError, Reply
+
 from .checker import Event, Evidence, Row, violations
-from .clients import LostError, Reply
 from .history import Try
 from .nemesis import Nemesis
 from .processes import RECEIPT_KEY, Stage

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .clients import LostError, Request
+from tests.harness.gateway import Request
+from tests.harness.http_client import LostError
+
 from .history import Kind, Try
 from .processes import Process, Stage
 
@@ -46,7 +48,7 @@ class Classroom:
             student=student,
             kind=kind,
             process=process.name,
-            at=self.stage.gateway.now() if at is None else at,
+            at=self.stage.clock.now() if at is None else at,
             sent=time.monotonic(),
             **{"session": None, **more},
         )

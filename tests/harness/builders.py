@@ -11,12 +11,14 @@ from quiz_sessions.domain.timestamps import Micros, from_micros
 
 SECOND: Micros = 1_000_000
 START: Micros = 1_800_000_000 * SECOND
-"""When attempts of these builders begin; they have half an hour."""
+"""When attempts of tests begin; they have half an hour."""
+LATER: Micros = START + 10 * SECOND
+END: Micros = START + 1800 * SECOND
 
 
 def attempt(**fields: Any) -> Attempt:
     """An attempt just started, but for `fields`."""
-    end = from_micros(START + 1800 * SECOND)
+    end = from_micros(END)
     started: dict[str, Any] = {
         "id": UUID("11111111-2222-4333-8444-555555555555"),
         "user_id": "user1",

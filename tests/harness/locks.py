@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from tests.conftest import Stores
+from tests.harness.stores import Stores
 
 T = TypeVar("T")
 
@@ -54,3 +54,8 @@ def holding(stores: Stores, statement: str, *parameters: object) -> Iterator[Hel
         connection.execute(statement.encode(), parameters)
         yield Held(connection)
         connection.rollback()
+
+
+def row_held(stores: Stores, session_id: object) -> contextlib.AbstractContextManager[Held]:
+    """The session's row."""
+    return holding(stores, "SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", session_id)

@@ -1,15 +1,25 @@
-"""A TCP proxy between one process and one store, which holds up, tears and loses what it is told to."""
+"""A TCP proxy between a process and a store, which holds up, tears and loses what it is told to."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 READY_FOR_QUERY = b"Z\x00\x00\x00\x05I"
 """The end of PostgreSQL's reply outside transactions: by now the statement has been committed."""
+
+
+class Loss(StrEnum):
+    """What gets lost; the client sees its connection break either way."""
+
+    STATEMENT = "statement"
+    """It never reaches the server."""
+    REPLY = "reply"
+    """The server carries the statement out."""
 
 
 class Where(StrEnum):
@@ -32,38 +42,39 @@ class Rule:
     Attributes:
         then: called when it applies, before the connection breaks.
         command: what the last command begins with, where the message is split.
+        seconds: how long it is held, at most.
     """
 
     marker: bytes
     where: Where
     then: Callable[[], object] = lambda: None
     command: bytes = b""
+    seconds: float | None = None
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Link:
-    """Listens on a free port of 127.0.0.1 and passes on to `target_port`.
-
-    `reply_end` is how the server ends each reply; where it is None, a reply comes in one piece.
+class Proxy:
+    """Listens on a free port of 127.0.0.1 and passes on to the store at `target_url`.
 
     Attributes:
         delay: seconds by which each message is late, in both directions.
+        rules: those that have not applied yet.
     """
 
-    def __init__(self, target_port: int, reply_end: bytes | None = None) -> None:
+    def __init__(self, target_url: str) -> None:
         self.delay = 0.0
-        self._reply_end = reply_end
-        self._target_port = target_port
-        self._rules: list[Rule] = []
+        self.rules: list[Rule] = []
+        self._target = urlsplit(target_url)
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
     @property
-    def port(self) -> int:
+    def url(self) -> str:
         assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        user = f"{self._target.username}@" if self._target.username else ""
+        port = self._server.sockets[0].getsockname()[1]
+        return self._target._replace(netloc=f"{user}127.0.0.1:{port}").geturl()
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -81,15 +92,24 @@ class Link:
         await asyncio.gather(*connections, return_exceptions=True)
 
     def apply(self, rule: Rule) -> Rule:
-        self._rules.append(rule)
+        self.rules.append(rule)
         return rule
+
+    def lose(self, marker: bytes, *losses: Loss) -> None:
+        """Of the next statements with the marker, as many as there are losses."""
+        for loss in losses:
+            self.apply(Rule(marker, Where.BEFORE if loss is Loss.STATEMENT else Where.AFTER))
+
+    def lead_to(self, target_url: str) -> None:
+        """New connections go there; those that are open stay."""
+        self._target = urlsplit(target_url)
 
     def forget(self) -> None:
         """Let everything through from now on."""
         self.delay = 0.0
-        for rule in self._rules:
+        for rule in self.rules:
             rule.released.set()
-        self._rules.clear()
+        self.rules.clear()
 
     async def _serve(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -98,7 +118,7 @@ class Link:
         writers = [client_out]
         replies: asyncio.Task[None] | None = None
         try:
-            server_in, server_out = await asyncio.open_connection("127.0.0.1", self._target_port)
+            server_in, server_out = await asyncio.open_connection(self._target.hostname, self._target.port)
             writers.append(server_out)
             replies = asyncio.create_task(self._copy(server_in, client_out))
             while data := await client_in.read(1 << 20):
@@ -124,12 +144,12 @@ class Link:
         replies: asyncio.Task[None],
     ) -> bool:
         """Pass a message on; False where the connection has to end."""
-        rule = next((rule for rule in self._rules if rule.marker in data), None)
+        rule = next((rule for rule in self.rules if rule.marker in data), None)
         if rule is None:
             server_out.write(data)
             await server_out.drain()
             return True
-        self._rules.remove(rule)
+        self.rules.remove(rule)
         match rule.where:
             case Where.BEFORE:
                 rule.then()
@@ -140,10 +160,11 @@ class Link:
                 await asyncio.wait([replies])
                 server_out.write(data)
                 async with asyncio.timeout(5):
-                    if self._reply_end is None:
-                        await server_in.read(1 << 20)
+                    if self._target.scheme == "postgresql":
+                        await server_in.readuntil(READY_FOR_QUERY)
                     else:
-                        await server_in.readuntil(self._reply_end)
+                        # Valkey's comes in one piece.
+                        await server_in.read(1 << 20)
                 rule.then()
                 rule.reached.set()
                 return False
@@ -152,7 +173,8 @@ class Link:
                 server_out.write(data[:first])
                 data = data[first:]
         rule.reached.set()
-        await rule.released.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(rule.released.wait(), rule.seconds)
         server_out.write(data)
         await server_out.drain()
         return True
@@ -165,3 +187,14 @@ class Link:
                 target.write(data)
                 await target.drain()
             target.close()
+
+
+@contextlib.asynccontextmanager
+async def proxy_of(target_url: str) -> AsyncIterator[Proxy]:
+    """A running proxy of the store at `target_url`."""
+    proxy = Proxy(target_url)
+    await proxy.open()
+    try:
+        yield proxy
+    finally:
+        await proxy.close()

@@ -1,0 +1,174 @@
+"""Processes of the service: the development server, the API behind a gateway, the flusher."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+import uvicorn
+
+from development_server import ports, processes
+from quiz_sessions.bootstrap import Services
+from tests.harness.service import app_of
+from tests.harness.stores import Stores
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60
+STOP_SECONDS = 20
+QUIET = {
+    "POWERTOOLS_METRICS_DISABLED": "true",
+    # Not a line for each request.
+    "POWERTOOLS_LOG_LEVEL": "WARNING",
+}
+T = TypeVar("T")
+
+
+class Launched:
+    """A process that ends with this one; what it prints goes to a file."""
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        output: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        death_signal: signal.Signals = signal.SIGTERM,
+        folder: Path = ROOT,
+    ) -> None:
+        """`environment` is all it gets beside this process's PATH and PYTHONPATH."""
+        self.output = output
+        with output.open("ab") as stream:
+            self._process = processes.spawn(
+                command,
+                death_signal=death_signal,
+                folder=folder,
+                output=stream,
+                environment={"PYTHONPATH": os.environ.get("PYTHONPATH", ""), **(environment or {})},
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def text(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def until(self, look: Callable[[], T | None], seconds: float = START_SECONDS) -> T:
+        """What `look` returns, once it is something, while the process lives."""
+        deadline = time.monotonic() + seconds
+        while not (found := look()):
+            assert self._process.poll() is None, self.text()[-4000:]
+            assert time.monotonic() < deadline, self.text()[-4000:]
+            time.sleep(0.03)
+        return found
+
+    def listens(self, port: int) -> Self:
+        """Itself, once it takes connections."""
+
+        def connects() -> bool:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+                return True
+            return False
+
+        self.until(connects)
+        return self
+
+    def kill(self) -> None:
+        processes.send(self.pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """In good order, or at last without."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+@dataclass(frozen=True)
+class DevelopmentServer:
+    """A running one: where it is, and its stores."""
+
+    process: Launched
+    port: int
+    stores: Stores
+
+
+@contextmanager
+def development_server(
+    folder: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[DevelopmentServer]:
+    """One with its data in `folder`, on a free port; it has stores of its own unless the environment says."""
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "development_server",
+        "--data",
+        folder / "data",
+        *options,
+    ]
+    given = {"PORT": "0", **(environment or {})}
+    with Launched(command, folder / "server.log", given) as process:
+        pattern = r"ready: http://127.0.0.1:(\d+) .* database (\S+)  cache (\S+)"
+        found = process.until(lambda: re.search(pattern, process.text()))
+        yield DevelopmentServer(process, int(found[1]), Stores(found[2], found[3]))
+
+
+def service_command(*words: str) -> list[str]:
+    """That of `tests.harness.process`."""
+    return [sys.executable, "-m", "tests.harness.process", *words]
+
+
+@contextmanager
+def api_process(output: Path, environment: Mapping[str, str]) -> Iterator[tuple[Launched, int]]:
+    """One more process of the API, and its port."""
+    port = ports.choose()
+    with Launched(service_command("api", str(port)), output, environment) as process:
+        yield process.listens(port), port
+
+
+def flusher_process(
+    output: Path, every: float, environment: Mapping[str, str]
+) -> AbstractContextManager[Launched]:
+    """One more flusher."""
+    return Launched(service_command("flusher", str(every)), output, environment)
+
+
+@contextmanager
+def served(services: Services) -> Iterator[tuple[str, int]]:
+    """Host and port of the app under the server that `make run` uses, in a thread with its own event loop."""
+    server = uvicorn.Server(uvicorn.Config(app_of(services), lifespan="off", ws="none", log_config=None))
+
+    async def serve(listening: socket.socket) -> None:
+        await server.serve(sockets=[listening])
+        await services.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        # Or a reply in two parts waits for the client to acknowledge the first, for 40 ms.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Requests wait at the listening socket until the server accepts them.
+        thread = threading.Thread(target=lambda: asyncio.run(serve(listening)))
+        thread.start()
+        yield listening.getsockname()[:2]
+        server.should_exit = True
+        thread.join(STOP_SECONDS)
+    assert not thread.is_alive()

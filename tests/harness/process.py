@@ -1,0 +1,65 @@
+"""A process of the service: `python -m tests.harness.process api PORT`, or `flusher SECONDS`.
+
+Whoever calls the API plays the gateway: it says in a header what API Gateway would put into its event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import asdict
+from functools import cache
+
+import uvicorn
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.runtime.clock import current_micros
+from quiz_sessions.runtime.settings import Settings
+from session_api.app import create_service
+
+CLOCK_SHIFT = "CLOCK_SHIFT_SECONDS"
+CONTEXT_HEADER = "x-request-context"
+FLUSH_PATH = "/_flush"
+
+
+@cache
+def services() -> Services:
+    # A clock that is wrong by so many seconds.
+    shift = int(os.environ.get(CLOCK_SHIFT, "0")) * 1_000_000
+    return build_services(Settings.from_environment(os.environ), clock=lambda: current_micros() + shift)
+
+
+def app() -> ASGIApp:
+    """Flushes when it is asked to; hands everything else to the app with the gateway's context."""
+    inner = create_service(services)
+
+    async def front(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == FLUSH_PATH:
+            report = await services().flusher.run()
+            await JSONResponse(asdict(report))(scope, receive, send)
+            return
+        context = dict(scope["headers"]).get(CONTEXT_HEADER.encode())
+        if context is not None:
+            scope["aws.event"] = {"requestContext": json.loads(context)}
+        await inner(scope, receive, send)
+
+    return front
+
+
+async def flush_regularly(every: float) -> None:
+    flusher = build_services(Settings.from_environment(os.environ), pool_size=1).flusher
+    while True:
+        await flusher.run()
+        await asyncio.sleep(every)
+
+
+if __name__ == "__main__":
+    what, number = sys.argv[1:]
+    if what == "flusher":
+        asyncio.run(flush_regularly(float(number)))
+    else:
+        uvicorn.run(app(), port=int(number), lifespan="off", log_config=None, access_log=False)

@@ -1,0 +1,120 @@
+"""PostgreSQL and Valkey as tests run them, and looks into both past the service."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import redis
+from psycopg.rows import dict_row
+
+from development_server.embedded import EmbeddedServer
+from development_server.postgres import Postgres
+from development_server.valkey import Valkey
+from migrate_database.handler import upgrade
+from quiz_sessions.runtime.settings import Settings
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where the test servers are."""
+
+    database_url: str
+    redis_url: str
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(database_url=self.database_url, database_secret_arn=None, redis_url=self.redis_url)
+
+    def environment(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+
+    def clear(self) -> None:
+        """Empty both."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(
+                "TRUNCATE quiz_attempts, attempt_events, attempt_counters, quizzes, relay_lease"
+            )
+        with redis.Redis.from_url(self.redis_url) as client:
+            client.flushall()
+
+    def query(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+        """Rows, past the service."""
+        with psycopg.connect(self.database_url, autocommit=True, row_factory=dict_row) as connection:
+            connection.execute("SET statement_timeout = 0")
+            return connection.execute(statement.encode(), parameters).fetchall()
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Both servers, to break and to look into."""
+
+    postgres: Postgres
+    valkey: Valkey
+
+    @property
+    def stores(self) -> Stores:
+        return Stores(self.postgres.url, self.valkey.url)
+
+    def named(self, names: Sequence[str]) -> list[EmbeddedServer]:
+        return [{"postgres": self.postgres, "valkey": self.valkey}[name] for name in names]
+
+    def restore(self) -> None:
+        for server in (self.postgres, self.valkey):
+            server.thaw()
+            server.start()
+
+    def query(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+        return self.stores.query(statement, *parameters)
+
+    @property
+    def append_only_files(self) -> Path:
+        """Where Valkey keeps its data."""
+        return self.valkey.data_dir / "appendonlydir"
+
+    def row(self, session_id: object) -> dict[str, Any]:
+        (row,) = self.query("SELECT * FROM quiz_attempts WHERE id = %s", session_id)
+        return row
+
+    def events(self, session_id: object) -> list[dict[str, Any]]:
+        return self.query("SELECT * FROM attempt_events WHERE attempt_id = %s ORDER BY revision", session_id)
+
+    def cache(self) -> redis.Redis:
+        return redis.Redis.from_url(self.valkey.url)
+
+    def drafts(self, session_id: object) -> dict[bytes, bytes]:
+        with self.cache() as cache:
+            drafts: dict[bytes, bytes] = cache.hgetall(f"{{session:{session_id}}}:drafts")
+            return drafts
+
+    def dirty(self) -> set[UUID]:
+        with self.cache() as cache:
+            return {UUID(member.decode()) for member in cache.zrange("dirty:0", 0, -1)}
+
+    def uncache(self, session_id: object) -> None:
+        with self.cache() as cache:
+            cache.delete(f"session:{session_id}")
+
+
+@contextmanager
+def running_servers(
+    *, durable: bool = False, persist: bool = True, kind: type[Valkey] = Valkey
+) -> Iterator[Servers]:
+    """Both, migrated, in a folder of their own.
+
+    Not pytest's: every start of pytest by this user closes its parent to PostgreSQL's user, and a server that
+    is started again there can't reach its data.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="quiz-stores-") as name,
+        Postgres(Path(name, "postgres"), durable=durable) as postgres,
+        kind(Path(name, "valkey"), persist=persist) as valkey,
+    ):
+        upgrade(postgres.url)
+        yield Servers(postgres, valkey)
