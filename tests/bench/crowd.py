@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from development_server import ports
+from tests.harness.launch import Launched, development_server
 from tests.harness.stores import Stores
 
-from .measuring import Crowd
+from .measuring import Crowd, on_all_cores
 
 PEER = Path(__file__).with_name("peer")
 CONNECTIONS = 100
@@ -37,8 +37,8 @@ def measure(stores: Stores, rounds: int) -> Iterator[Crowd]:
         print("no npm here: the comparison with Node is left out", file=sys.stderr)
         return
     subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=PEER, check=True)
-    # Everything on all cores, on both sides.
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    # On both sides.
+    on_all_cores()
     seconds = min(30, rounds * 1.5)
     with service(stores) as one, _two_processes(stores) as two, _peer(stores) as theirs:
         for kind, bar in BARS.items():
@@ -62,55 +62,37 @@ def _load(port: int, kind: str, seconds: float) -> tuple[float, float]:
 @contextmanager
 def service(stores: Stores) -> Iterator[int]:
     """`make run`'s server; its port."""
-    environment = {**os.environ, **stores.environment()}
-    with tempfile.TemporaryDirectory(prefix="quiz-bench-") as data:
-        command = [sys.executable, "-m", "development_server", "--data", data]
-        with _running(command, environment, Path(data, "output"), "ready: ") as port:
-            yield port
+    with (
+        tempfile.TemporaryDirectory(prefix="quiz-bench-") as folder,
+        development_server(Path(folder), environment=stores.environment()) as server,
+    ):
+        yield server.port
 
 
 @contextmanager
 def _two_processes(stores: Stores) -> Iterator[int]:
     """The same app by uvicorn alone, in two processes."""
-    command = [sys.executable, "-W", "ignore", "-m", "uvicorn", "--factory", "tests.soak.api:app"]
+    command = [sys.executable, "-W", "ignore", "-m", "uvicorn", "--factory", "tests.harness.process:app"]
     command += ["--workers", "2", "--no-access-log"]
-    environment = {**os.environ, **stores.environment(), "POWERTOOLS_METRICS_DISABLED": "true"}
-    with (
-        tempfile.TemporaryDirectory(prefix="quiz-bench-") as data,
-        _running(command, environment, Path(data, "output"), "startup complete") as port,
-    ):
+    with _running(command, stores, "startup complete", POWERTOOLS_METRICS_DISABLED="true") as port:
         # The other one needs as long.
         time.sleep(2)
         yield port
 
 
-@contextmanager
-def _peer(stores: Stores) -> Iterator[int]:
-    environment = {**os.environ, **stores.environment(), "PROCESSES": str(PEER_PROCESSES)}
-    with (
-        tempfile.TemporaryDirectory(prefix="quiz-bench-") as data,
-        _running(["node", str(PEER / "server.js")], environment, Path(data, "output"), "ready") as port,
-    ):
-        yield port
+def _peer(stores: Stores) -> AbstractContextManager[int]:
+    node = shutil.which("node")
+    assert node is not None
+    return _running([node, str(PEER / "server.js")], stores, "ready", PROCESSES=str(PEER_PROCESSES))
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str], output: Path, sign: str) -> Iterator[int]:
+def _running(command: list[str], stores: Stores, sign: str, **environment: str) -> Iterator[int]:
     port = ports.choose()
-    with output.open("wb") as stream:
-        process = subprocess.Popen(
-            command,
-            env={**environment, "PORT": str(port), "UVICORN_PORT": str(port)},
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        until = time.monotonic() + 30
-        while sign not in output.read_text():
-            assert process.poll() is None, output.read_text()
-            assert time.monotonic() < until, output.read_text()
-            time.sleep(0.05)
+    environment |= {**stores.environment(), "PORT": str(port), "UVICORN_PORT": str(port)}
+    with (
+        tempfile.TemporaryDirectory(prefix="quiz-bench-") as folder,
+        Launched(command, Path(folder, "output"), environment) as process,
+    ):
+        process.until(lambda: sign in process.text())
         yield port
-    finally:
-        process.terminate()
-        process.wait(20)

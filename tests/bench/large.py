@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
-import os
 import random
 import time
 from collections import Counter
@@ -21,12 +20,12 @@ import redis
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.runtime.clock import current_micros
+from tests.harness.http_client import HttpClient
 from tests.harness.stores import Stores
-from tests.soak.http import Connection
 
 from .bulk import attempts, autosave, long_ago
 from .crowd import service
-from .measuring import Figure, p99
+from .measuring import Figure, on_all_cores, p99
 
 STUDENTS = 1000
 EACH_SECONDS = 10
@@ -40,7 +39,7 @@ SIMULATED_SECONDS = 300
 
 def measure_active(stores: Stores, rounds: int) -> Iterator[Figure]:
     """A thousand students on `make run`'s server, each with an answer every ten seconds."""
-    _on_all_cores()
+    on_all_cores()
     with service(stores) as port:
         times, errors, missing = asyncio.run(_students(stores, port))
     what = f"{STUDENTS:,} sessions, an answer each every {EACH_SECONDS} s, {ACTIVE_SECONDS} s"
@@ -57,10 +56,10 @@ async def _students(stores: Stores, port: int) -> tuple[list[float], int, int]:
     until = 0.0
 
     async def student(number: int) -> tuple[str, dict[str, int]]:
-        connection = Connection(port)
+        http = HttpClient(port, resend=True)
         body = {"user_id": f"student{number}", "quiz_id": "active"}
         async with begin:
-            started = await connection.request("POST", "/sessions/start", body)
+            started = await http.request("POST", "/sessions/start", body)
         session_id: str = started.body["id"]
         waiting.pop()
         if not waiting:
@@ -74,11 +73,11 @@ async def _students(stores: Stores, port: int) -> tuple[list[float], int, int]:
             answers[question] = number
             change = {"answers": {question: number}}
             begun = time.perf_counter()
-            reply = await connection.request("PATCH", f"/sessions/{session_id}/progress", change)
+            reply = await http.request("PATCH", f"/sessions/{session_id}/progress", change)
             times.append((time.perf_counter() - begun) * 1000)
             statuses[reply.status] += 1
             due += EACH_SECONDS
-        connection.close()
+        await http.close()
         return session_id, answers
 
     waiting = list(range(STUDENTS))
@@ -104,7 +103,7 @@ def _missing(stores: Stores, told: dict[str, dict[str, Any]]) -> int:
 
 def measure_memory(stores: Stores, rounds: int) -> Iterator[Figure]:
     """What a process that flushes takes, with ten thousand sessions waiting and with ten times as many."""
-    _on_all_cores()
+    on_all_cores()
     grown: dict[int, float] = {}
     for size in (10_000, 100_000):
         stores.clear()
@@ -147,7 +146,7 @@ def _memory_peak() -> float:
 
 def measure_simulation(stores: Stores, rounds: int) -> Iterator[Figure]:
     """Sessions that autosave, with the real cache; and the real flusher, in a process of its own."""
-    _on_all_cores()
+    on_all_cores()
     ids = attempts(stores, SIMULATED, seconds=7200)
     spawn = multiprocessing.get_context("spawn")
     results, stop = spawn.Queue(), spawn.Event()
@@ -219,7 +218,3 @@ def _flush_regularly(stores: Stores, stop: Any, results: Any) -> None:
         return reports
 
     results.put(json.dumps(asyncio.run(run())))
-
-
-def _on_all_cores() -> None:
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from development_server.postgres import Postgres
-from development_server.valkey import Valkey
-from migrate_database.handler import upgrade
-from tests.harness.stores import Stores
+from tests.harness.stores import Stores, running_servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +196,16 @@ def in_turn(
 def pinned_stores() -> Iterator[Stores]:
     """Both servers on the last core, durable, and this process on the first for as long."""
     cores = sorted(os.sched_getaffinity(0))
-    with tempfile.TemporaryDirectory(prefix="quiz-bench-") as folder:
-        os.sched_setaffinity(0, {cores[-1]})
-        try:
-            with Postgres(Path(folder, "postgres")) as postgres, Valkey(Path(folder, "valkey")) as valkey:
-                os.sched_setaffinity(0, {cores[0]})
-                upgrade(postgres.url)
-                yield Stores(postgres.url, valkey.url)
-        finally:
-            os.sched_setaffinity(0, cores)
+    os.sched_setaffinity(0, {cores[-1]})
+    try:
+        with running_servers(durable=True) as servers:
+            os.sched_setaffinity(0, {cores[0]})
+            yield servers.stores
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def on_all_cores() -> None:
+    """This process from now on, and those that it starts, whichever of its threads does."""
+    for thread in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(thread.name), range(os.cpu_count() or 1))

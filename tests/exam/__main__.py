@@ -10,9 +10,10 @@ import tempfile
 from collections.abc import Awaitable
 from pathlib import Path
 
-from .client import Figures
+from tests.harness.launch import QUIET, development_server
+
+from .figures import Figures
 from .scenarios import all_end_at_once, all_start_at_once, exam
-from .server import running_server
 
 
 def main() -> None:
@@ -25,9 +26,11 @@ def main() -> None:
     options = parser.parse_args()
     print("seed", options.seed)
     # The checker flushes as well.
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
-    os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "WARNING")
-    with tempfile.TemporaryDirectory() as name, running_server(Path(name), flush_every=5) as server:
+    os.environ.update(QUIET)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        development_server(Path(name), "--flush-every", "5", environment=QUIET) as server,
+    ):
         scenarios: dict[str, Awaitable[Figures]] = {
             "start": all_start_at_once(server, options.crowd),
             "deadline": all_end_at_once(server, options.crowd, options.seed),

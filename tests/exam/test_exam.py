@@ -7,30 +7,31 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.launch import QUIET, DevelopmentServer, development_server
+
 from .scenarios import all_end_at_once, all_start_at_once, exam
-from .server import Server, running_server
 
 CROWD = 250
 
 
 @pytest.fixture
-def server(folder: Path) -> Iterator[Server]:
-    with running_server(folder, flush_every=2) as server:
+def server(folder: Path) -> Iterator[DevelopmentServer]:
+    with development_server(folder, "--flush-every", "2", environment=QUIET) as server:
         yield server
 
 
-async def test_a_crowd_starts_in_the_same_moment(server: Server) -> None:
+async def test_a_crowd_starts_in_the_same_moment(server: DevelopmentServer) -> None:
     figures = await all_start_at_once(server, CROWD)
     assert figures.failed() == 0
     print(*figures.lines(), sep="\n")
 
 
-async def test_a_crowd_ends_in_the_same_moment(server: Server) -> None:
+async def test_a_crowd_ends_in_the_same_moment(server: DevelopmentServer) -> None:
     figures = await all_end_at_once(server, CROWD, seed=1)
     assert figures.failed() == 0
     print(*figures.lines(), sep="\n")
 
 
-async def test_an_exam_of_two_hundred_students_through_a_dead_database(server: Server) -> None:
+async def test_an_exam_of_two_hundred_students_through_a_dead_database(server: DevelopmentServer) -> None:
     figures = await exam(server, 200, seconds=24, seed=1)
     print(*figures.lines(), sep="\n")

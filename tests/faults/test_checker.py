@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.faults.suite.checker import Event, Evidence, Row, violations
-from tests.faults.suite.history import Kind, Span, Try, Weather
+from tests.faults.suite.history import Span, Try, Weather
+from tests.harness.students import Kind
 
 KEY = bytes(32)
 S = "session-1"

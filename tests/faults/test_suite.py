@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.suite.history import Kind
 from tests.faults.suite.processes import SuiteValkey, has_emulator, stage
 from tests.faults.suite.run import play
 from tests.harness.stores import running_servers
+from tests.harness.students import Kind
 
 SEED = "20"
 SECONDS = 13

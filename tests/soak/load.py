@@ -6,34 +6,17 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
-from .http import Connection, Reply
+from tests.harness.http_client import HttpClient, LostError, Reply
+from tests.harness.ledger import Ledger
+from tests.harness.students import ENDS, LOST, Kind, Student
 
 QUESTIONS = 12
 POINTS = 4
 """So many questions have a key, which is "A", and count one point each."""
-
-
-@dataclass(slots=True)
-class Attempt:
-    """What one user knows of an attempt.
-
-    Attributes:
-        answers: question -> the last answer that was acknowledged.
-        in_doubt: question -> answers sent after that one, of which nothing was heard.
-        ended: the status that was acknowledged at its end; None where it was left alone.
-    """
-
-    session_id: UUID
-    quiz: str
-    answers: dict[str, str] = field(default_factory=dict)
-    in_doubt: dict[str, list[str]] = field(default_factory=dict)
-    ended: str | None = None
-    end_in_doubt: bool = False
 
 
 @dataclass(slots=True)
@@ -59,7 +42,7 @@ class Load:
     random: random.Random
     interval: float = 0.0
     ended: bool = False
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Ledger] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
     problems: Counter[str] = field(default_factory=Counter)
     began: float = field(default_factory=time.perf_counter)
@@ -75,7 +58,7 @@ class User:
         self._load = load
         self._name = name
         self._random = random.Random(load.random.random())
-        self._connections = [Connection(port) for port in load.ports]
+        self._clients = [HttpClient(port, patience=10, resend=True) for port in load.ports]
         self._next = 0.0
         self._number = 0
 
@@ -84,90 +67,58 @@ class User:
             while not self._load.ended:
                 await self._take_quiz()
         finally:
-            for connection in self._connections:
-                connection.close()
+            for client in self._clients:
+                await client.close()
 
     async def _take_quiz(self) -> None:
         self._number += 1
         quiz = self._random.choice(self._load.quizzes)
-        user_id = f"{self._name}-{self._number}"
-        reply = None
-        while reply is None or reply.status not in (200, 201):
+        student = Student(f"{self._name}-{self._number}", self, patient=False)
+        reply = LOST
+        while reply.status not in (200, 201):
             if self._load.ended:
                 return
-            reply = await self._send(
-                "start",
-                "POST",
-                "/sessions/start",
-                {"user_id": user_id, "quiz_id": quiz},
-                {"Idempotency-Key": user_id},
-            )
-        attempt = Attempt(UUID(reply.body["id"]), quiz)
-        self._load.attempts.append(attempt)
+            reply = await student.start(quiz, key=student.name)
+        self._load.attempts.append(student.ledger)
         version: int | None = reply.body["version"]
         for _ in range(self._random.randint(5, 30)):
             if self._load.ended:
                 return
             if self._random.random() < 0.15:
-                if not await self._read(attempt):
+                if not await self._read(student):
                     return
                 continue
-            reply = await self._answer(attempt, version)
-            if reply is not None and reply.status == 410:
+            reply = await self._answer(student, version)
+            if reply.status == 410:
                 return
-            version = reply.body["version"] if reply is not None and reply.status == 200 else None
-        await self._end(attempt)
+            version = reply.body["version"] if reply.status == 200 else None
+        chance = self._random.random()
+        # One that is left alone runs out of time where its quiz is short.
+        if chance >= 0.1:
+            await student.end(Kind.ABANDON if chance < 0.2 else Kind.COMPLETE)
 
-    async def _answer(self, attempt: Attempt, version: int | None) -> Reply | None:
+    async def _answer(self, student: Student, version: int | None) -> Reply:
         question = str(self._random.randrange(QUESTIONS))
         answer = self._random.choice("ABCD") + " " * self._random.randrange(3)
-        body: dict[str, Any] = {"question_id": question, "answer": answer}
-        kind = "commit"
         if self._random.random() < 0.6:
-            kind = "autosave"
-            body["autosave"] = True
-        elif version is not None and self._random.random() < 0.3:
-            body["version"] = version
-        reply = await self._send(kind, "PATCH", f"/sessions/{attempt.session_id}/progress", body)
-        if reply is not None and reply.status == 200:
-            attempt.answers[question] = answer
-            attempt.in_doubt.pop(question, None)
-        elif reply is None or reply.status >= 500:
-            attempt.in_doubt.setdefault(question, []).append(answer)
-        return reply
+            return await student.answer(question, answer, autosave=True)
+        insists = version is not None and self._random.random() < 0.3
+        return await student.answer(question, answer, version=version if insists else None)
 
-    async def _read(self, attempt: Attempt) -> bool:
+    async def _read(self, student: Student) -> bool:
         """Whether the session is open still; that it shows what was acknowledged is checked on the way."""
-        reply = await self._send("read", "GET", f"/sessions/{attempt.session_id}")
-        if reply is None or reply.status != 200:
+        reply = await student.read()
+        if reply.status != 200:
             return True
-        shown = reply.body["answers"]
-        for question, answer in attempt.answers.items():
-            if shown.get(question) not in (answer, *attempt.in_doubt.get(question, ())):
-                self._load.problems["a read showed another answer than was acknowledged"] += 1
+        missed = student.ledger.contradicted_by(reply.body["answers"], student.ledger.answers)
+        if missed:
+            self._load.problems["a read showed another answer than was acknowledged"] += len(missed)
         return bool(reply.body["status"] in ("started", "in_progress"))
 
-    async def _end(self, attempt: Attempt) -> None:
-        chance = self._random.random()
-        if chance < 0.1:
-            # Left alone, it runs out of time where its quiz is short.
-            return
-        verb, status = ("abandon", "abandoned") if chance < 0.2 else ("complete", "completed")
-        reply = await self._send("end", "POST", f"/sessions/{attempt.session_id}/{verb}")
-        if reply is not None and reply.status == 200:
-            attempt.ended = status
-        elif reply is None or reply.status >= 500:
-            attempt.end_in_doubt = True
-
-    async def _send(
-        self,
-        kind: str,
-        method: str,
-        path: str,
-        body: object = None,
-        headers: dict[str, str] | None = None,
-    ) -> Reply | None:
-        """The reply; None where there was none."""
+    async def __call__(
+        self, kind: str, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """One request, in its time."""
         load = self._load
         if load.interval:
             now = time.perf_counter()
@@ -176,16 +127,15 @@ class User:
             await asyncio.sleep(self._next - now)
         began = load.elapsed()
         try:
-            async with asyncio.timeout(10):
-                reply = await self._random.choice(self._connections).request(method, path, body, headers)
-        except (OSError, EOFError) as error:
-            load.problems[f"no reply: {type(error).__name__}"] += 1
-            reply = None
-        status = reply.status if reply else 0
-        load.measured.append(Measured(began, load.elapsed() - began, kind, status))
+            reply = await self._random.choice(self._clients).request(method, path, body, headers)
+        except LostError as error:
+            load.problems[f"no reply: {error}"] += 1
+            reply = LOST
+        kind = "end" if kind in ENDS else kind
+        load.measured.append(Measured(began, load.elapsed() - began, kind, reply.status))
         # A quiz with little time may end under a user's hands.
-        if status not in (200, 201, 410):
-            load.problems[f"{kind}: {status}"] += 1
+        if reply.status not in (200, 201, 410):
+            load.problems[f"{kind}: {reply.status}"] += 1
         return reply
 
 

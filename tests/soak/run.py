@@ -6,11 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -19,18 +15,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
-from development_server import ports, processes
 from development_server.receipt_keys import receipt_keys
+from tests.harness.http_client import HttpClient
+from tests.harness.launch import QUIET, api_process, development_server, flusher_process
+from tests.harness.ledger import check
+from tests.harness.stores import Stores
 
-from .checker import check
-from .http import Connection
 from .load import Load, Measured, User, questions
 from .sampling import COUNT, MEMORY, Holding, Limit, Sampler, Stored, grows, growth, quantile
 
-FOLDER = Path(__file__).parents[2]
-READY_SECONDS = 60
 FLUSH_SECONDS = 90
 """Within so many seconds of the last request nothing is dirty any more."""
 CACHE_SECONDS = 60
@@ -117,7 +111,7 @@ async def soak(plan: Plan, say: Callable[[str], None]) -> Report:
         service = await asyncio.to_thread(running.enter_context, _service(folder, plan))
         await _register_quizzes(service, plan)
         load = Load(service.ports, ["graded", "short"], random.Random(plan.seed))
-        sampler = Sampler(service.pids, service.database_url, service.redis_url)
+        sampler = Sampler(service.pids, service.stores)
         running.callback(sampler.close)
 
         users = [asyncio.create_task(User(load, f"user{number}").run()) for number in range(plan.users)]
@@ -136,7 +130,7 @@ async def soak(plan: Plan, say: Callable[[str], None]) -> Report:
         # Once more, for attempts that ended while it ran.
         await asyncio.sleep(plan.flush_every + 1)
         dirty = sampler.stored().dirty + sampler.stored().set_aside
-        wrong = await asyncio.to_thread(check, service.database_url, load.attempts, "short")
+        wrong = await asyncio.to_thread(check, service.stores, load.attempts, questions(), {"short"})
         survived = _survived(folder)
     steady = [each for each in load.measured if each.at >= samples[0].at]
     report = Report(
@@ -242,89 +236,41 @@ def _survived(folder: Path) -> dict[str, int]:
 class Service:
     ports: list[int]
     pids: dict[str, int]
-    database_url: str
-    redis_url: str
+    stores: Stores
 
 
 @contextmanager
 def _service(folder: Path, plan: Plan) -> Iterator[Service]:
     """The development server, a second and a third process of the API, and a second flusher."""
-    http, second, third, postgres, valkey = _free_ports(5)
-    addresses = {"server": http, "api 2": second, "api 3": third}
-    database_url = f"postgresql://quiz@127.0.0.1:{postgres}/quiz"
-    redis_url = f"redis://127.0.0.1:{valkey}/0"
     environment = {
-        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-        "PORT": str(http),
         "RECEIPT_KEYS": receipt_keys(folder),
         "SESSION_CACHE_TTL_SECONDS": str(CACHE_SECONDS),
-        "POWERTOOLS_METRICS_DISABLED": "true",
-        # Not a line for each request.
-        "POWERTOOLS_LOG_LEVEL": "WARNING",
+        **QUIET,
     }
-    stores = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    server = ["-m", "development_server", "--data", str(folder / "data")]
-    server += ["--postgres-port", str(postgres), "--valkey-port", str(valkey)]
-    server += ["--flush-every", str(plan.flush_every)]
-    uvicorn = ["-m", "uvicorn", "--factory", "tests.soak.api:app", "--log-level", "warning", "--port"]
-    commands = {
-        "server": (server, environment),
-        "api 2": ([*uvicorn, str(second)], environment | stores),
-        "api 3": ([*uvicorn, str(third)], environment | stores),
-        "flusher": (["-m", "tests.soak.flusher", str(plan.flush_every * 0.7)], environment | stores),
-    }
-    started: dict[str, subprocess.Popen[bytes]] = {}
-    try:
-        for name, (command, variables) in commands.items():
-            with (folder / f"{name}.log").open("wb") as log:
-                started[name] = processes.spawn(
-                    [sys.executable, *command],
-                    death_signal=signal.SIGTERM,
-                    folder=FOLDER,
-                    output=log,
-                    environment=variables,
-                )
-            # The first has the stores of the others.
-            if name in addresses:
-                _wait_until_ready(addresses[name])
-        pids = {name: process.pid for name, process in started.items()}
-        yield Service(list(addresses.values()), pids, database_url, redis_url)
-    finally:
-        # The one that has the stores goes last.
-        for process in reversed(started.values()):
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    found: set[int] = set()
-    while len(found) < count:
-        found.add(ports.choose())
-    return list(found)
-
-
-def _wait_until_ready(port: int) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
-        with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5):
-            return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"nothing is ready on port {port}")
-        time.sleep(0.2)
+    every = str(plan.flush_every)
+    with ExitStack() as running:
+        server = running.enter_context(
+            development_server(folder, "--flush-every", every, environment=environment)
+        )
+        processes, service_ports = {"server": server.process}, [server.port]
+        environment |= server.stores.environment()
+        for name in ("api 2", "api 3"):
+            started = api_process(folder / f"{name}.log", environment)
+            processes[name], port = running.enter_context(started)
+            service_ports.append(port)
+        flusher = flusher_process(folder / "flusher.log", plan.flush_every * 0.7, environment)
+        processes["flusher"] = running.enter_context(flusher)
+        yield Service(service_ports, {name: each.pid for name, each in processes.items()}, server.stores)
 
 
 async def _register_quizzes(service: Service, plan: Plan) -> None:
-    connection = Connection(service.ports[0])
+    client = HttpClient(service.ports[0])
     for quiz_id, limit in (("graded", 24 * 3600), ("short", plan.short_limit)):
         quiz: dict[str, Any] = {"time_limit_seconds": limit, "questions": questions()}
-        reply = await connection.request("PUT", f"/quizzes/{quiz_id}", quiz)
+        reply = await client.request("PUT", f"/quizzes/{quiz_id}", quiz)
         if reply.status != 201:
             raise RuntimeError(f"the quiz was not registered: {reply.status}")
-    connection.close()
+    await client.close()
 
 
 # What is printed

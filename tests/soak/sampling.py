@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 import redis
 
+from tests.harness.stores import Stores
+
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 _TCP_TABLE = Path("/proc/net/tcp")
 
@@ -41,11 +43,11 @@ class Stored:
 class Sampler:
     """Looks at processes and stores."""
 
-    def __init__(self, processes: Mapping[str, int], database_url: str, redis_url: str) -> None:
+    def __init__(self, processes: Mapping[str, int], stores: Stores) -> None:
         """`processes`: pids by name."""
         self._processes = processes
-        self._database = psycopg.connect(database_url, autocommit=True, application_name="soak")
-        self._valkey = redis.Redis.from_url(redis_url, client_name="soak")
+        self._database = psycopg.connect(stores.database_url, autocommit=True, application_name="soak")
+        self._valkey = redis.Redis.from_url(stores.redis_url, client_name="soak")
 
     def close(self) -> None:
         self._database.close()

@@ -9,10 +9,10 @@ import pytest
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.quizzes import QuizRules, ShowResults, WhenActive
+from tests.harness.ledger import Ledger, check
 from tests.harness.stores import Stores
 from tests.harness.tables import Database
-from tests.soak.checker import check
-from tests.soak.load import Attempt, questions
+from tests.soak.load import questions
 from tests.soak.run import Plan, soak
 from tests.soak.sampling import COUNT, Limit, grows, growth, quantile, slope
 
@@ -79,7 +79,7 @@ def test_a_quantile_is_the_value_that_the_share_does_not_exceed(share: float, fo
 
 
 @pytest.fixture
-async def attempt(services: Services) -> Attempt:
+async def attempt(services: Services) -> Ledger:
     """One that has been handed in, and of which everything is as it was acknowledged."""
     quiz = QuizRules(
         time_limit_seconds=None,
@@ -95,17 +95,17 @@ async def attempt(services: Services) -> Attempt:
     started = await services.sessions.create_session("user1", "graded")
     await services.sessions.update_answer(started.id, 0, "A")
     await services.sessions.complete(started.id)
-    return Attempt(started.id, "graded", {"0": "A"}, ended="completed")
+    return Ledger(started.id, "graded", "user1", {"0": "A"}, ended="completed")
 
 
-def test_what_was_acknowledged_and_is_there_is_right(stores: Stores, attempt: Attempt) -> None:
-    assert check(stores.database_url, [attempt], "short") == {}
+def test_what_was_acknowledged_and_is_there_is_right(stores: Stores, attempt: Ledger) -> None:
+    assert check(stores, [attempt], questions(), {"short"}) == {}
 
 
-def test_an_answer_in_doubt_may_be_there_or_not(stores: Stores, attempt: Attempt) -> None:
+def test_an_answer_in_doubt_may_be_there_or_not(stores: Stores, attempt: Ledger) -> None:
     attempt.answers = {}
     attempt.in_doubt = {"0": ["A"], "1": ["B"]}
-    assert check(stores.database_url, [attempt], "short") == {}
+    assert check(stores, [attempt], questions(), {"short"}) == {}
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,16 @@ def test_an_answer_in_doubt_may_be_there_or_not(stores: Stores, attempt: Attempt
     ],
 )
 def test_what_is_lost_is_found(
-    stores: Stores, database: Database, attempt: Attempt, damage: str, found: str
+    stores: Stores, database: Database, attempt: Ledger, damage: str, found: str
 ) -> None:
     database.execute(damage.encode())
-    assert check(stores.database_url, [attempt], "short") == {found: 1}
+    assert check(stores, [attempt], questions(), {"short"}) == {found: 1}
 
 
 async def test_an_attempt_that_was_left_alone_has_to_expire_where_its_quiz_is_short(
     stores: Stores, services: Services
 ) -> None:
     started = await services.sessions.create_session("user1", "short")
-    left = Attempt(started.id, "short")
-    assert check(stores.database_url, [left], "short") == {"short attempts left alone that are started": 1}
-    assert check(stores.database_url, [left], "other") == {}
+    left = Ledger(started.id, "short", "user1")
+    assert check(stores, [left], questions(), {"short"}) == {"short attempts left alone that are started": 1}
+    assert check(stores, [left], questions(), {"other"}) == {}

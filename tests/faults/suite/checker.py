@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .history import Kind, Try, Weather
+from tests.harness.students import Kind
+
+from .history import Try, Weather
 
 ENDED: Final = ("completed", "abandoned", "expired")
 ENDS: Final = {Kind.COMPLETE: "completed", Kind.ABANDON: "abandoned"}

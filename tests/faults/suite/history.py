@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-
-class Kind(StrEnum):
-    """What a request is for."""
-
-    START = "start"
-    COMMIT = "commit"
-    AUTOSAVE = "autosave"
-    READ = "read"
-    COMPLETE = "complete"
-    ABANDON = "abandon"
-    TRESPASS = "trespass"
-    """A read of another student's session."""
+from tests.harness.students import Kind
 
 
 @dataclass(slots=True, kw_only=True)

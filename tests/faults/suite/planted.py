@@ -14,8 +14,9 @@ from typing import Any
 
 from tests.harness.locks import row_held
 from tests.harness.proxy import Proxy, Rule, Where
+from tests.harness.students import Kind
 
-from .history import Kind, Try
+from .history import Try
 from .processes import Process, Stage
 from .run import check
 from .students import Classroom

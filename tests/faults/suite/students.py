@@ -11,8 +11,9 @@ from typing import Any
 
 from tests.harness.gateway import Request
 from tests.harness.http_client import LostError
+from tests.harness.students import Kind, request_of
 
-from .history import Kind, Try
+from .history import Try
 from .processes import Process, Stage
 
 SHORT_SECONDS = 2
@@ -68,25 +69,12 @@ class Classroom:
 
 
 def _request(record: Try) -> Request:
-    path = f"/sessions/{record.session}"
-    method, body = "POST", None
-    match record.kind:
-        case Kind.START:
-            path, body = "/sessions/start", {"quiz_id": record.answers["quiz"]}
-        case Kind.READ | Kind.TRESPASS:
-            method = "GET"
-        case Kind.COMMIT | Kind.AUTOSAVE:
-            method, path = "PATCH", f"{path}/progress"
-            body = {
-                "answers": record.answers,
-                **({"autosave": True} if record.kind is Kind.AUTOSAVE else {}),
-                **({} if record.version is None else {"version": record.version}),
-            }
-        case Kind.COMPLETE:
-            path, body = f"{path}/complete", {"answers": record.answers or None}
-        case Kind.ABANDON:
-            path = f"{path}/abandon"
-    return Request(method, path, record.student, record.at, body, key=record.key)
+    if record.kind is Kind.START:
+        body = {"quiz_id": record.answers["quiz"]}
+    else:
+        body = {"answers": record.answers or None, "version": record.version}
+    method, path, content = request_of(record.kind, record.session, **body)
+    return Request(method, path, record.student, record.at, content, key=record.key)
 
 
 class Student:
