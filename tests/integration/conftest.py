@@ -1,16 +1,58 @@
-"""The API behind a gateway, on real stores."""
+"""The API on real stores: behind a gateway, and as a session that is spoken to."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
+import redis
 
 from quiz_sessions.bootstrap import Services
-from tests.harness.gateway import Api, api_of
+from tests.harness.gateway import Api, Gateway, api_of
+from tests.harness.proxy import Proxy, proxy_of
+from tests.harness.service import app_of, client_of, services_on
+from tests.harness.stores import Stores
+from tests.harness.tables import Database
+from tests.integration.contract import Progress, Store, started
+
+
+@pytest.fixture
+async def session(client: httpx.AsyncClient) -> Progress:
+    """A session just started."""
+    return await started(client)
+
+
+@pytest.fixture
+def gateway(services: Services) -> Gateway:
+    return Gateway(app_of(services), request_id="from-the-gateway")
+
+
+@pytest.fixture
+async def timed(gateway: Gateway) -> AsyncIterator[Progress]:
+    """A session started at the gateway's time."""
+    async with client_of(gateway) as http:
+        yield await started(http)
+
+
+@pytest.fixture
+def store(database: Database, valkey: redis.Redis) -> Store:
+    return Store(database, valkey)
 
 
 @pytest.fixture
 async def api(services: Services) -> AsyncIterator[Api]:
     async with api_of(services) as found:
         yield found
+
+
+@pytest.fixture
+async def proxy(stores: Stores) -> AsyncIterator[Proxy]:
+    async with proxy_of(stores.database_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def by_proxy(stores: Stores, proxy: Proxy) -> AsyncIterator[Services]:
+    async with services_on(Stores(proxy.url, stores.redis_url)) as services:
+        yield services
