@@ -14,6 +14,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from quiz_sessions.bootstrap import Services
+from tests.harness.proxy import Proxy, proxy_of
 from tests.harness.service import client_of, services_on
 from tests.harness.stores import Stores, running_servers
 
@@ -60,6 +61,20 @@ async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the app."""
     async with client_of(services) as http:
         yield http
+
+
+@pytest.fixture
+async def proxy(stores: Stores) -> AsyncIterator[Proxy]:
+    """A proxy in front of PostgreSQL."""
+    async with proxy_of(stores.database_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def by_proxy(stores: Stores, proxy: Proxy) -> AsyncIterator[Services]:
+    """The parts of one process that reaches PostgreSQL through it."""
+    async with services_on(Stores(proxy.url, stores.redis_url)) as services:
+        yield services
 
 
 @pytest.fixture

@@ -8,11 +8,14 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from tests.harness.stores import Stores, running_servers
+
+Line = dict[str, object]
+"""Of the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,33 +37,18 @@ class Comparison:
     bar: dict[str, float | None]
     limits_ms: dict[str, float] = field(default_factory=dict)
 
-    def figures(self) -> list[dict[str, object]]:
+    def figures(self) -> list[Line]:
         """A line of the table for each bar."""
-        lines: list[dict[str, object]] = []
+        lines = []
         for name, most in self.bar.items():
             ours, theirs = STATISTICS[name](self.ours), STATISTICS[name](self.theirs)
-            lines.append(
-                {
-                    "what": f"{self.what}, {name}",
-                    "ours": f"{ours:.2f} ms",
-                    "against": f"{self.against}: {theirs:.2f} ms",
-                    "ratio": round(ours / theirs, 2),
-                    "bar": "" if most is None else f"<= {most}",
-                    "met": most is None or ours / theirs <= most,
-                }
-            )
+            line = Figure(f"{self.what}, {name}", f"{ours:.2f} ms", f"{self.against}: {theirs:.2f} ms")
+            bar, met = ("", True) if most is None else (f"<= {most}", ours / theirs <= most)
+            lines.append(replace(line, ratio=round(ours / theirs, 2), bar=bar, met=met).line())
         for name, most in self.limits_ms.items():
             ours = STATISTICS[name](self.ours)
-            lines.append(
-                {
-                    "what": f"{self.what}, {name}",
-                    "ours": f"{ours:.2f} ms",
-                    "against": "",
-                    "ratio": None,
-                    "bar": f"<= {most} ms",
-                    "met": ours <= most,
-                }
-            )
+            what, bar = f"{self.what}, {name}", f"<= {most} ms"
+            lines.append(Figure(what, f"{ours:.2f} ms", bar=bar, met=ours <= most).line())
         return lines
 
 
@@ -78,27 +66,28 @@ class Crowd:
     theirs: Sequence[tuple[float, float]]
     bar: float
 
-    def figures(self) -> list[dict[str, object]]:
+    def figures(self) -> list[Line]:
         """A line of the table for the rate, and one for the slowest."""
         our_rate, our_p99 = map(statistics.median, zip(*self.ours, strict=True))
         their_rate, their_p99 = map(statistics.median, zip(*self.theirs, strict=True))
+        rate, p99 = our_rate / their_rate, our_p99 / their_p99
         return [
-            {
-                "what": f"{self.what}, replies a second",
-                "ours": f"{our_rate:.0f}",
-                "against": f"Node: {their_rate:.0f}",
-                "ratio": round(our_rate / their_rate, 2),
-                "bar": f">= {self.bar}",
-                "met": our_rate / their_rate >= self.bar,
-            },
-            {
-                "what": f"{self.what}, p99",
-                "ours": f"{our_p99:.1f} ms",
-                "against": f"Node: {their_p99:.1f} ms",
-                "ratio": round(our_p99 / their_p99, 2),
-                "bar": "<= 1",
-                "met": our_p99 <= their_p99,
-            },
+            Figure(
+                f"{self.what}, replies a second",
+                f"{our_rate:.0f}",
+                f"Node: {their_rate:.0f}",
+                f">= {self.bar}",
+                rate >= self.bar,
+                round(rate, 2),
+            ).line(),
+            Figure(
+                f"{self.what}, p99",
+                f"{our_p99:.1f} ms",
+                f"Node: {their_p99:.1f} ms",
+                "<= 1",
+                p99 <= 1,
+                round(p99, 2),
+            ).line(),
         ]
 
 
@@ -115,19 +104,14 @@ class Figure:
     against: str = ""
     bar: str = ""
     met: bool | None = None
+    ratio: float | None = None
 
-    def figures(self) -> list[dict[str, object]]:
+    def line(self) -> Line:
+        return {**asdict(self), "met": "" if self.met is None else self.met}
+
+    def figures(self) -> list[Line]:
         """Its line of the table."""
-        return [
-            {
-                "what": self.what,
-                "ours": self.ours,
-                "against": self.against,
-                "ratio": None,
-                "bar": self.bar,
-                "met": "" if self.met is None else self.met,
-            }
-        ]
+        return [self.line()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +127,17 @@ class Curve:
     over: str
     points: Sequence[tuple[int, float]]
 
-    def figures(self) -> list[dict[str, object]]:
+    def figures(self) -> list[Line]:
         """A line of the table for each size, each beside the smallest."""
         (least, base), *_ = self.points
         return [
             {
-                "what": f"{self.what}, {size:,} {self.over}",
-                "ours": f"{took:.2f} ms",
-                "against": f"{least:,}: {base:.2f} ms",
-                "ratio": round(took / base, 2),
-                "bar": "",
-                "met": "",
+                **Figure(
+                    f"{self.what}, {size:,} {self.over}",
+                    f"{took:.2f} ms",
+                    f"{least:,}: {base:.2f} ms",
+                    ratio=round(took / base, 2),
+                ).line(),
                 "curve": [self.what, self.over, size, took],
             }
             for size, took in self.points
@@ -163,7 +147,7 @@ class Curve:
 class Measured(Protocol):
     """What lines of the table are made of."""
 
-    def figures(self) -> list[dict[str, object]]:
+    def figures(self) -> list[Line]:
         """The lines."""
 
 

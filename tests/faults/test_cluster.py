@@ -18,7 +18,7 @@ from quiz_sessions.services.flush import FlushLimits
 from quiz_sessions.stores.event_bus import EventBus
 from tests.harness.builders import LATER, SECOND, START
 from tests.harness.cluster import ValkeyCluster, running_cluster
-from tests.harness.service import flush_at, rebuilt
+from tests.harness.service import flush_at, rebuilt, start
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, row
 
@@ -136,7 +136,7 @@ async def test_a_short_backlog_is_not_shared_out(services: Services) -> None:
 
 async def test_a_mark_that_moved_since_it_was_read_stays(services: Services, cluster: ValkeyCluster) -> None:
     cache = services.stores.valkey
-    session_id = (await services.sessions.create_session("user1", "quiz1", at=START)).id
+    session_id = await start(services)
     await cache.put_drafts(session_id, Drafts({"0": Draft("A", LATER)}))
     shard = session_id.int % len(cache.shards)
     read = dict(await cache.dirty(shard, 0, 10))
@@ -146,7 +146,7 @@ async def test_a_mark_that_moved_since_it_was_read_stays(services: Services, clu
 
 
 async def test_a_session_that_is_behind_its_row_is_healed(services: Services, cluster: ValkeyCluster) -> None:
-    session_id = (await services.sessions.create_session("user1", "quiz1")).id
+    session_id = await start(services, at=None)
     (old,) = await services.stores.attempts.get([session_id])
     await services.sessions.update_answer(session_id, 0, "A")
     with cluster.client() as client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from uuid import UUID
 
 import httpx
@@ -20,9 +20,8 @@ from quiz_sessions.services.sessions import SessionManager
 from tests.faults.conftest import REQUEST_SECONDS, Api, Outage, assert_try_again, eventually, start
 from tests.harness.builders import SECOND
 from tests.harness.locks import row_held
-from tests.harness.proxy import Loss, Proxy, proxy_of
-from tests.harness.service import services_on
-from tests.harness.stores import Servers, Stores
+from tests.harness.proxy import Loss, Proxy
+from tests.harness.stores import Servers
 
 REQUESTS: dict[str, tuple[str, str, object]] = {
     "start": ("POST", "/sessions/start", {"user_id": "user2", "quiz_id": "quiz1"}),
@@ -569,24 +568,12 @@ async def test_two_flushers_at_once_merge_every_draft_exactly_once(
 # A statement or its reply lost on the way
 
 
-@pytest.fixture
-async def proxy(servers: Servers) -> AsyncIterator[Proxy]:
-    async with proxy_of(servers.postgres.url) as running:
-        yield running
-
-
-@pytest.fixture
-async def services_by_proxy(servers: Servers, proxy: Proxy) -> AsyncIterator[Services]:
-    async with services_on(Stores(proxy.url, servers.valkey.url)) as services:
-        yield services
-
-
 @pytest.mark.parametrize("version", [None, 0], ids=["without version", "with version"])
 @pytest.mark.parametrize("loss", Loss)
 async def test_an_answer_is_committed_exactly_once(
-    servers: Servers, proxy: Proxy, services_by_proxy: Services, loss: Loss, version: int | None
+    servers: Servers, proxy: Proxy, by_proxy: Services, loss: Loss, version: int | None
 ) -> None:
-    manager = services_by_proxy.sessions
+    manager = by_proxy.sessions
     session_id = await start(manager)
     proxy.lose(b"write_answers_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
@@ -600,11 +587,11 @@ async def test_an_answer_is_committed_exactly_once(
 @pytest.mark.parametrize("loss", Loss)
 @pytest.mark.parametrize("key", [None, "key1"], ids=["without key", "with key"])
 async def test_a_start_makes_exactly_one_attempt(
-    servers: Servers, proxy: Proxy, services_by_proxy: Services, loss: Loss, key: str | None
+    servers: Servers, proxy: Proxy, by_proxy: Services, loss: Loss, key: str | None
 ) -> None:
     proxy.lose(b"create_attempt_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
-        session = await services_by_proxy.sessions.create_session("user1", "quiz1", idempotency_key=key)
+        session = await by_proxy.sessions.create_session("user1", "quiz1", idempotency_key=key)
     assert proxy.rules == []
     assert (session.status, session.replayed) == ("started", False)
     (attempt,) = servers.query("SELECT id, attempt_no FROM quiz_attempts")
@@ -613,9 +600,9 @@ async def test_a_start_makes_exactly_one_attempt(
 
 @pytest.mark.parametrize("loss", Loss)
 async def test_a_completion_happens_exactly_once(
-    servers: Servers, proxy: Proxy, services_by_proxy: Services, loss: Loss
+    servers: Servers, proxy: Proxy, by_proxy: Services, loss: Loss
 ) -> None:
-    manager = services_by_proxy.sessions
+    manager = by_proxy.sessions
     session_id = await start(manager)
     proxy.lose(b"finish_attempt_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
@@ -627,45 +614,43 @@ async def test_a_completion_happens_exactly_once(
 
 @pytest.mark.parametrize("loss", Loss)
 async def test_a_flush_merges_exactly_once(
-    servers: Servers, proxy: Proxy, services_by_proxy: Services, loss: Loss
+    servers: Servers, proxy: Proxy, by_proxy: Services, loss: Loss
 ) -> None:
-    session_id = await start(services_by_proxy.sessions)
-    await services_by_proxy.sessions.update_answer(session_id, 1, "A", autosave=True)
+    session_id = await start(by_proxy.sessions)
+    await by_proxy.sessions.update_answer(session_id, 1, "A", autosave=True)
     proxy.lose(b"settle_attempts_", loss)
-    report = await flush(services_by_proxy)
+    report = await flush(by_proxy)
     assert proxy.rules == []
     assert (report.flush_failures, report.dirty_sessions) == (0, 0)
     assert [event["type"] for event in servers.events(session_id)] == ["started", "merged"]
 
 
-async def test_an_answer_whose_reply_is_lost_twice_is_buffered(
-    proxy: Proxy, services_by_proxy: Services
-) -> None:
-    session_id = await start(services_by_proxy.sessions)
+async def test_an_answer_whose_reply_is_lost_twice_is_buffered(proxy: Proxy, by_proxy: Services) -> None:
+    session_id = await start(by_proxy.sessions)
     proxy.lose(b"write_answers_", Loss.REPLY, Loss.REPLY)
-    session = await services_by_proxy.sessions.update_answer(session_id, 1, "A")
+    session = await by_proxy.sessions.update_answer(session_id, 1, "A")
     assert (session.durability, session.buffered_questions) == ("buffered", ["1"])
 
 
 async def test_a_buffered_answer_that_was_committed_after_all_is_not_merged_again(
-    servers: Servers, proxy: Proxy, services_by_proxy: Services
+    servers: Servers, proxy: Proxy, by_proxy: Services
 ) -> None:
-    session_id = await start(services_by_proxy.sessions)
+    session_id = await start(by_proxy.sessions)
     proxy.lose(b"write_answers_", Loss.REPLY, Loss.REPLY)
-    await services_by_proxy.sessions.update_answer(session_id, 1, "A")
-    await flush_without_failure(services_by_proxy)
+    await by_proxy.sessions.update_answer(session_id, 1, "A")
+    await flush_without_failure(by_proxy)
     assert [event["type"] for event in servers.events(session_id)] == ["started", "answered"]
     assert (servers.drafts(session_id), servers.dirty()) == ({}, set())
 
 
 async def test_an_answer_that_a_slow_function_brings_in_time_is_read_though_its_reply_was_lost(
-    proxy: Proxy, services_by_proxy: Services
+    proxy: Proxy, by_proxy: Services
 ) -> None:
-    manager = services_by_proxy.sessions
+    manager = by_proxy.sessions
     session_id = await start_overdue(manager)
     in_time = current_micros() - 200 * SECOND
     # The flush has expired the row and cached it so.
-    await flush_without_failure(services_by_proxy)
+    await flush_without_failure(by_proxy)
     proxy.lose(b'"drafts":{"1":', Loss.REPLY)
     session = await manager.update_answer(session_id, 1, "A", at=in_time)
     assert proxy.rules == []

@@ -21,7 +21,7 @@ TRIES = 2
 
 @pytest.fixture(scope="module")
 def both_servers() -> Iterator[Servers]:
-    with running_servers(kind=SuiteValkey) as servers:
+    with running_servers(valkey=SuiteValkey) as servers:
         yield servers
 
 

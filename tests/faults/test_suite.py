@@ -14,7 +14,7 @@ SECONDS = 13
 
 
 async def test_what_was_acknowledged_is_kept_under_faults(folder: Path) -> None:
-    with running_servers(kind=SuiteValkey) as servers:
+    with running_servers(valkey=SuiteValkey) as servers:
         async with stage(servers, folder, function=has_emulator(), skewed=["api2"]) as on:
             outcome = await play(on, SEED, SECONDS)
     assert outcome.violations == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from hypothesis import strategies as st
+
 from quiz_sessions.domain.attempts import Attempt, Status
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.timestamps import Micros, from_micros
@@ -14,6 +16,12 @@ START: Micros = 1_800_000_000 * SECOND
 """When attempts of tests begin; they have half an hour."""
 LATER: Micros = START + 10 * SECOND
 END: Micros = START + 1800 * SECOND
+
+TEXT = st.text(st.characters(codec="utf-8"))
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+)
 
 
 def attempt(**fields: Any) -> Attempt:

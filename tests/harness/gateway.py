@@ -20,6 +20,7 @@ from quiz_sessions.domain.timestamps import Micros
 from tests.harness.builders import START
 from tests.harness.http_client import HttpClient, LostError, Reply
 from tests.harness.process import CONTEXT_HEADER
+from tests.harness.runtime import sample
 from tests.harness.service import app_of, client_of, with_tokens
 
 STAFF = "sessions:proctor sessions:grade quizzes:write"
@@ -153,27 +154,12 @@ class ToFunction(ToProcess):
 
     async def send(self, request: Request) -> Reply:
         """The reply. Raises LostError."""
-        event = {
-            "version": "2.0",
-            "routeKey": "$default",
-            "rawPath": request.path,
-            "rawQueryString": "",
-            "headers": {"host": "quiz.test", "content-type": "application/json", **request.headers()},
-            "requestContext": {
-                "http": {
-                    "method": request.method,
-                    "path": request.path,
-                    "protocol": "HTTP/1.1",
-                    "sourceIp": "203.0.113.10",
-                    "userAgent": "test",
-                },
-                "stage": "$default",
-                "domainName": "quiz.test",
-                **request.context(),
-            },
-            "body": "" if request.body is None else json.dumps(request.body),
-            "isBase64Encoded": False,
-        }
+        event = sample("progress")
+        event["rawPath"] = request.path
+        event["headers"] = {"content-type": "application/json", **request.headers()}
+        event["body"] = "" if request.body is None else json.dumps(request.body)
+        event["requestContext"] |= request.context()
+        event["requestContext"]["http"] |= {"method": request.method, "path": request.path}
         async with self._turn:
             invoked = await self.http.request("POST", self._path, event)
         try:

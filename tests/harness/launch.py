@@ -35,6 +35,13 @@ QUIET = {
 T = TypeVar("T")
 
 
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
 class Launched:
     """A process that ends with this one; what it prints goes to a file."""
 

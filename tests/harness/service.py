@@ -84,6 +84,15 @@ async def start(
     return (await services.sessions.create_session(user, quiz, at=at)).id
 
 
+async def start_over_http(
+    http: httpx.AsyncClient, user: str = "user1", quiz: str = "quiz1"
+) -> dict[str, Any]:
+    reply = await http.post("/sessions/start", json={"user_id": user, "quiz_id": quiz})
+    assert reply.status_code == 201, reply.text
+    session: dict[str, Any] = reply.json()
+    return session
+
+
 async def autosave(services: Services, session_id: UUID, answer: object, at: Micros = LATER) -> None:
     """An answer to question 0."""
     await services.sessions.update_answer(session_id, 0, answer, autosave=True, at=at)

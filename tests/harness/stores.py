@@ -20,6 +20,8 @@ from development_server.valkey import Valkey
 from migrate_database.handler import upgrade
 from quiz_sessions.runtime.settings import Settings
 
+TABLES = ("quiz_attempts", "attempt_events", "attempt_counters", "quizzes", "relay_lease")
+
 
 @dataclass(frozen=True)
 class Stores:
@@ -38,11 +40,19 @@ class Stores:
     def clear(self) -> None:
         """Empty both."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
-            connection.execute(
-                "TRUNCATE quiz_attempts, attempt_events, attempt_counters, quizzes, relay_lease"
-            )
+            connection.execute(f"TRUNCATE {', '.join(TABLES)}".encode())
         with redis.Redis.from_url(self.redis_url) as client:
             client.flushall()
+
+    def everything(self) -> dict[str, Any]:
+        """All that is stored but for the read cache, which a read may fill."""
+        tables = [f"SELECT '{table}' AS name, t::text AS row FROM {table} AS t" for table in TABLES]
+        found: dict[str, Any] = {"rows": self.query(f"{' UNION ALL '.join(tables)} ORDER BY name, row")}
+        with redis.Redis.from_url(self.redis_url) as valkey:
+            for key in sorted(valkey.keys()):
+                if not key.startswith(b"session:"):
+                    found[key.decode()] = valkey.dump(key)
+        return found
 
     def query(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Rows, past the service."""
@@ -104,7 +114,11 @@ class Servers:
 
 @contextmanager
 def running_servers(
-    *, durable: bool = False, persist: bool = True, kind: type[Valkey] = Valkey
+    *,
+    durable: bool = False,
+    persist: bool = True,
+    postgres: type[Postgres] = Postgres,
+    valkey: type[Valkey] = Valkey,
 ) -> Iterator[Servers]:
     """Both, migrated, in a folder of their own.
 
@@ -113,8 +127,8 @@ def running_servers(
     """
     with (
         tempfile.TemporaryDirectory(prefix="quiz-stores-") as name,
-        Postgres(Path(name, "postgres"), durable=durable) as postgres,
-        kind(Path(name, "valkey"), persist=persist) as valkey,
+        postgres(Path(name, "postgres"), durable=durable) as database,
+        valkey(Path(name, "valkey"), persist=persist) as cache,
     ):
-        upgrade(postgres.url)
-        yield Servers(postgres, valkey)
+        upgrade(database.url)
+        yield Servers(database, cache)

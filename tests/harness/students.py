@@ -93,7 +93,7 @@ class Student:
         return reply
 
     async def answer(
-        self, question: str, answer: str, *, autosave: bool = False, version: int | None = None
+        self, question: str, answer: Any, *, autosave: bool = False, version: int | None = None
     ) -> Reply:
         kind, answers = Kind.AUTOSAVE if autosave else Kind.COMMIT, {question: answer}
         reply = await self._send(kind, answers, question_id=question, answer=answer, version=version)
@@ -104,7 +104,7 @@ class Student:
     async def read(self) -> Reply:
         return await self._send(Kind.READ, {})
 
-    async def end(self, kind: Kind = Kind.COMPLETE, answers: dict[str, str] | None = None) -> Reply:
+    async def end(self, kind: Kind = Kind.COMPLETE, answers: dict[str, Any] | None = None) -> Reply:
         ledger, last = self.ledger, answers or {}
         reply = await self._send(kind, last, answers=answers)
         if reply.status == 200:
@@ -115,7 +115,7 @@ class Student:
             ledger.doubt(last)
         return reply
 
-    async def _send(self, kind: Kind, given: Mapping[str, str], **body: Any) -> Reply:
+    async def _send(self, kind: Kind, given: Mapping[str, Any], **body: Any) -> Reply:
         request = request_of(kind, self.ledger.session_id, **body)
 
         async def send() -> Reply:

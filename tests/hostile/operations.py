@@ -9,10 +9,6 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-import psycopg
-import redis
-
-from tests.harness.stores import Stores
 
 JSON_TYPE = {"Content-Type": "application/json"}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -169,28 +165,6 @@ def find(path: str) -> Operation:
 
 
 PROGRESS = find("/sessions/{session_id}/progress")
-
-
-async def start(http: httpx.AsyncClient, user: str = "user1", quiz: str = "quiz1") -> dict[str, Any]:
-    reply = await http.post("/sessions/start", json={"user_id": user, "quiz_id": quiz})
-    assert reply.status_code == 201, reply.text
-    session: dict[str, Any] = reply.json()
-    return session
-
-
-def stored(stores: Stores) -> dict[str, Any]:
-    """All that is stored but for the read cache, which a read may fill."""
-    tables = ("quiz_attempts", "attempt_events", "attempt_counters", "quizzes", "relay_lease")
-    with psycopg.connect(stores.database_url, autocommit=True) as database:
-        found: dict[str, Any] = {
-            table: database.execute(f"SELECT t::text FROM {table} AS t ORDER BY 1").fetchall()
-            for table in tables
-        }
-    with redis.Redis.from_url(stores.redis_url) as valkey:
-        for key in sorted(valkey.keys()):
-            if not key.startswith(b"session:"):
-                found[key.decode()] = valkey.dump(key)
-    return found
 
 
 def assert_sound(reply: httpx.Response, said: str = "") -> None:

@@ -11,6 +11,7 @@ import pytest
 from quiz_sessions.domain.errors import ContentTooLargeError
 from quiz_sessions.domain.validation import MAX_ANSWER_BYTES, check_json_value
 from session_api.strict_json import MAX_BODY_BYTES, MAX_MEMBERS, loads
+from tests.harness.service import start_over_http
 from tests.harness.stores import Stores
 from tests.hostile.operations import (
     JSON_TYPE,
@@ -20,8 +21,6 @@ from tests.hostile.operations import (
     assert_refused,
     assert_sound,
     find,
-    start,
-    stored,
 )
 
 
@@ -79,30 +78,30 @@ LARGE_BOMBS = {
 async def test_a_body_that_is_none_is_refused_everywhere_and_nothing_is_stored(
     client: httpx.AsyncClient, stores: Stores, bomb: str
 ) -> None:
-    session = await start(client)
-    before = stored(stores)
+    session = await start_over_http(client)
+    before = stores.everything()
     for operation in WITH_BODY:
         # Completing needs no body.
         if bomb or not operation.path.endswith("/complete"):
             reply = await send(client, operation.of(session), bomb)
             assert_refused(reply, str(operation))
-            assert stored(stores) == before
+            assert stores.everything() == before
 
 
 @pytest.mark.parametrize("bomb", LARGE_BOMBS.values(), ids=LARGE_BOMBS)
 async def test_a_large_body_that_is_none_is_refused_and_nothing_is_stored(
     client: httpx.AsyncClient, stores: Stores, bomb: str
 ) -> None:
-    session = await start(client)
-    before = stored(stores)
+    session = await start_over_http(client)
+    before = stores.everything()
     for operation in (PROGRESS, find("/quizzes/{quiz_id}")):
         assert_refused(await send(client, operation.of(session), bomb), str(operation))
-        assert stored(stores) == before
+        assert stores.everything() == before
 
 
 @pytest.mark.parametrize("body", [f"{{{members(10_000, '1')}}}", '{"' + "k" * 4_000_000 + '":1}'])
 async def test_a_refusal_is_small_however_much_is_wrong(client: httpx.AsyncClient, body: str) -> None:
-    url = PROGRESS.of(await start(client)).url
+    url = PROGRESS.of(await start_over_http(client)).url
     reply = await client.patch(url, content=body, headers=JSON_TYPE)
     assert_refused(reply)
 
@@ -139,17 +138,17 @@ def test_values_are_counted_over_all_levels() -> None:
 async def test_an_answer_of_a_million_values_is_too_large(
     client: httpx.AsyncClient, stores: Stores, value: str
 ) -> None:
-    url = PROGRESS.of(await start(client)).url
-    before = stored(stores)
+    url = PROGRESS.of(await start_over_http(client)).url
+    before = stores.everything()
     body = '{"question_id":0,"answer":[' + ",".join([value] * 1_300_000) + "]}"
     reply = await client.patch(url, content=body, headers=JSON_TYPE)
     assert_refused(reply)
     assert reply.status_code == 413
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 async def test_the_largest_answer_of_single_digits_is_kept(client: httpx.AsyncClient) -> None:
-    url = PROGRESS.of(await start(client)).url
+    url = PROGRESS.of(await start_over_http(client)).url
     answer = [0] * 32_767
     reply = await client.patch(url, json={"question_id": 0, "answer": answer})
     assert reply.status_code == 200
@@ -175,13 +174,13 @@ TYPES: Mapping[str, str | bytes] = {
 async def test_a_body_that_does_not_say_json_is_refused_everywhere_and_nothing_is_stored(
     client: httpx.AsyncClient, stores: Stores, kind: str | bytes
 ) -> None:
-    session = await start(client)
-    before = stored(stores)
+    session = await start_over_http(client)
+    before = stores.everything()
     for operation in WITH_BODY:
         body = json.dumps(operation.body)
         reply = await send(client, operation.of(session), body, kind)
         assert_refused(reply, str(operation))
-        assert stored(stores) == before
+        assert stores.everything() == before
 
 
 CHARSETS = ["latin-1", "utf-16", "utf-7", "utf-8", '"', "x" * 10_000, "utf-8; charset=utf-16"]
@@ -202,10 +201,10 @@ async def test_a_charset_does_not_change_how_a_body_is_read(client: httpx.AsyncC
 async def test_a_body_over_4_mib_is_refused_everywhere_and_nothing_is_stored(
     client: httpx.AsyncClient, stores: Stores
 ) -> None:
-    session = await start(client)
-    before = stored(stores)
+    session = await start_over_http(client)
+    before = stores.everything()
     for operation in WITH_BODY:
         reply = await send(client, operation.of(session), " " * (MAX_BODY_BYTES + 1))
         assert_refused(reply, str(operation))
         assert reply.status_code == 413
-        assert stored(stores) == before
+        assert stores.everything() == before

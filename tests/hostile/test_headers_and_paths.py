@@ -7,9 +7,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.harness.service import start_over_http
 from tests.harness.stores import Stores
 from tests.harness.tables import Database
-from tests.hostile.operations import OPERATIONS, PROGRESS, assert_refused, assert_sound, start, stored
+from tests.hostile.operations import OPERATIONS, PROGRESS, assert_refused, assert_sound
 
 START = {"user_id": "user1", "quiz_id": "quiz1"}
 ONE = {"question_id": 0, "answer": "A"}
@@ -43,36 +44,36 @@ VALUES = {
 async def test_no_header_value_is_a_fault_and_a_refused_one_stores_nothing(
     client: httpx.AsyncClient, stores: Stores, name: str, value: bytes
 ) -> None:
-    session = await start(client)
+    session = await start_over_http(client)
     for operation in OPERATIONS:
         if name not in operation.headers:
             continue
-        before = stored(stores)
+        before = stores.everything()
         changed = operation.of(session)
         headers = [(name.encode(), value)]
         reply = await client.request(changed.method, changed.url, json=changed.body, headers=headers)
         assert_sound(reply, str(changed))
         if reply.status_code >= 400:
-            assert stored(stores) == before
+            assert stores.everything() == before
 
 
 @pytest.mark.parametrize("value", [value for value in VALUES.values() if value.strip(b" *")], ids=repr)
 async def test_an_if_match_that_is_no_version_changes_nothing(
     client: httpx.AsyncClient, stores: Stores, value: bytes
 ) -> None:
-    url = PROGRESS.of(await start(client)).url
-    before = stored(stores)
+    url = PROGRESS.of(await start_over_http(client)).url
+    before = stores.everything()
     assert_refused(await client.patch(url, json=ONE, headers=[(b"If-Match", value)]))
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 async def test_of_two_if_match_headers_none_is_overlooked(client: httpx.AsyncClient, stores: Stores) -> None:
-    url = PROGRESS.of(await start(client)).url
-    before = stored(stores)
+    url = PROGRESS.of(await start_over_http(client)).url
+    before = stores.everything()
     for first, second in ((b'"0"', b'"7"'), (b'"7"', b'"0"'), (b"*", b'"7"')):
         reply = await client.patch(url, json=ONE, headers=[(b"If-Match", first), (b"If-Match", second)])
         assert_refused(reply, f"{first!r} {second!r}")
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 # Headers that speak for others
@@ -141,7 +142,7 @@ STRANGE_IDS = ["a/b", "..", ".", "%2e%2e", "a b", "a?b", "a#b", "ü", "a\r\nb", 
 async def test_a_strange_quiz_id_in_a_path_means_itself_or_nothing(
     client: httpx.AsyncClient, stores: Stores, quiz_id: str
 ) -> None:
-    before = stored(stores)
+    before = stores.everything()
     path = f"/quizzes/{quote(quiz_id, safe='').replace('.', '%2e')}"
     url = httpx.URL("http://test").copy_with(raw_path=path.encode())
     reply = await client.put(url, json={})
@@ -149,29 +150,29 @@ async def test_a_strange_quiz_id_in_a_path_means_itself_or_nothing(
     if reply.status_code == 201:
         assert reply.json()["quiz_id"] == quiz_id
     else:
-        assert stored(stores) == before
+        assert stores.everything() == before
 
 
 @pytest.mark.parametrize("quiz_id", ["a" * 129, "a\x00b", "a" * 10_000])
 async def test_an_id_that_cannot_be_kept_is_refused_in_a_path(
     client: httpx.AsyncClient, stores: Stores, quiz_id: str
 ) -> None:
-    before = stored(stores)
+    before = stores.everything()
     for operation in OPERATIONS:
         if "quiz_id" in operation.parameters:
             assert_refused(await operation.at(quiz_id=quiz_id).send(client), str(operation))
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "get", "G" * 1000, "PATCH\x00"])
 async def test_another_method_is_refused(client: httpx.AsyncClient, stores: Stores, method: str) -> None:
-    session = await start(client)
-    before = stored(stores)
+    session = await start_over_http(client)
+    before = stores.everything()
     for path in ("/sessions/start", f"/sessions/{session['id']}", f"/sessions/{session['id']}/progress"):
         request = client.build_request("GET", path)
         request.method = method
         assert_refused(await client.send(request), f"{method} {path}")
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 QUERIES = [
@@ -186,7 +187,7 @@ QUERIES = [
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query[:12])
 async def test_no_query_is_a_fault(client: httpx.AsyncClient, query: str) -> None:
-    session = await start(client)
+    session = await start_over_http(client)
     for operation in OPERATIONS:
         if operation.method == "GET":
             url = httpx.URL("http://test").copy_with(raw_path=(operation.of(session).url + query).encode())

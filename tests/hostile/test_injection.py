@@ -8,9 +8,10 @@ import httpx
 import pytest
 import redis
 
+from tests.harness.service import start_over_http
 from tests.harness.stores import Stores
 from tests.harness.tables import Database
-from tests.hostile.operations import OPERATIONS, assert_sound, find, start, stored
+from tests.hostile.operations import OPERATIONS, assert_sound, find
 
 SNIPPETS = [
     "'; DROP TABLE quiz_attempts CASCADE; --",
@@ -51,7 +52,7 @@ def of_bystander(stores: Stores) -> list[Any]:
     """What is stored of a user and a quiz that no request of these tests names."""
     return [
         line
-        for name, found in stored(stores).items()
+        for name, found in stores.everything().items()
         if name in ("quiz_attempts", "attempt_events", "attempt_counters", "quizzes")
         for (line,) in found
         if BYSTANDER in line
@@ -63,11 +64,11 @@ async def test_no_string_is_run_by_a_store(
     client: httpx.AsyncClient, stores: Stores, valkey: redis.Redis, database: Database, snippet: str
 ) -> None:
     await find("/quizzes/{quiz_id}").at(quiz_id=BYSTANDER).send(client)
-    bystander = await start(client, BYSTANDER, BYSTANDER)
+    bystander = await start_over_http(client, BYSTANDER, BYSTANDER)
     draft = {"question_id": BYSTANDER, "answer": "A", "autosave": True}
     await client.patch(f"/sessions/{bystander['id']}/progress", json=draft)
     before = of_bystander(stores)
-    session = await start(client)
+    session = await start_over_http(client)
     for operation in OPERATIONS:
         for changed in operation.of(session).with_each_string(snippet):
             assert_sound(await changed.send(client), f"{changed}")
@@ -82,7 +83,7 @@ async def test_no_string_is_run_by_a_store(
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=repr)
 async def test_every_string_is_kept_as_it_was_sent(client: httpx.AsyncClient, snippet: str) -> None:
-    session = await start(client, snippet, snippet)
+    session = await start_over_http(client, snippet, snippet)
     assert (session["user_id"], session["quiz_id"]) == (snippet, snippet)
     path = f"/sessions/{session['id']}"
     answer = {snippet: [snippet]}
@@ -101,8 +102,8 @@ async def test_every_string_is_kept_as_it_was_sent(client: httpx.AsyncClient, sn
 async def test_a_filter_finds_what_is_named_so_and_nothing_else(
     client: httpx.AsyncClient, snippet: str
 ) -> None:
-    await start(client)
-    mine = await start(client, snippet, snippet)
+    await start_over_http(client)
+    mine = await start_over_http(client, snippet, snippet)
     for name in ("user_id", "quiz_id"):
         found = (await client.get("/sessions", params={name: snippet})).json()["sessions"]
         assert [each["id"] for each in found] == [mine["id"]]

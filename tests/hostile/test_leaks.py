@@ -17,11 +17,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import redis
 
 from development_server import Postgres, Valkey
+from tests.harness.launch import eventually
+from tests.harness.stores import running_servers
 from tests.hostile.operations import OPERATIONS, Operation, find
-from tests.integration.test_development_server import PATIENCE_SECONDS, ServerProcess, eventually, print_token
+from tests.integration.test_development_server import PATIENCE_SECONDS, ServerProcess, print_token
 
 ANSWER = "mark-of-an-answer-51c7"
 KEY = "mark-of-a-key-8d20"
@@ -169,11 +170,11 @@ def driven() -> Iterator[Driven]:
     """The run, which has ended."""
     with (
         tempfile.TemporaryDirectory() as name,
-        Postgres(Path(name, "postgres"), durable=False) as postgres,
-        Valkey(Path(name, "valkey"), persist=False) as valkey,
+        running_servers(persist=False) as servers,
     ):
-        with redis.Redis.from_url(valkey.url) as cache:
+        with servers.cache() as cache:
             cache.config_set("requirepass", PASSWORD)
+        postgres, valkey = servers.postgres, servers.valkey
         place = postgres.url.rpartition("@")[2].removeprefix("postgresql://")
         user = postgres.url.removeprefix("postgresql://").rpartition("@")[0].partition(":")[0]
         server = ServerProcess(

@@ -12,15 +12,7 @@ import pytest
 from tests.harness.gateway import Gateway
 from tests.harness.service import app_of, services_on
 from tests.harness.stores import Stores
-from tests.hostile.operations import (
-    OPERATIONS,
-    UNKNOWN,
-    Operation,
-    assert_refused,
-    assert_sound,
-    find,
-    stored,
-)
+from tests.hostile.operations import OPERATIONS, UNKNOWN, Operation, assert_refused, assert_sound, find
 
 ClientOf = Callable[[dict[str, Any] | None], httpx.AsyncClient]
 
@@ -64,14 +56,14 @@ async def test_somebody_elses_session_is_told_as_one_that_does_not_exist(
 ) -> None:
     mine = await started(client_of({"sub": "user1"}))
     other = client_of({"sub": "user2"})
-    before = stored(stores)
+    before = stores.everything()
     found = await operation.of(mine).send(other)
     absent = await operation.at(session_id=UNKNOWN).send(other)
     assert_refused(found)
     told, same = ({**reply.json(), "request_id": ""} for reply in (found, absent))
     assert told == same
     assert found.status_code in (403, 404)
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 @pytest.mark.parametrize("operation", OF_STAFF, ids=str)
@@ -80,11 +72,11 @@ async def test_a_student_does_nothing_that_staff_does(
 ) -> None:
     student = client_of({"sub": "user1", "scope": "openid profile quizzes:read sessions:proctors"})
     mine = await started(student)
-    before = stored(stores)
+    before = stores.everything()
     reply = await operation.of(mine).send(student)
     assert_refused(reply)
     assert reply.json()["code"] == "forbidden"
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 NOBODY: list[dict[str, Any] | None] = [
@@ -105,24 +97,24 @@ async def test_who_is_nobody_does_nothing(
     client_of: ClientOf, stores: Stores, claims: dict[str, Any] | None
 ) -> None:
     mine = await started(client_of({"sub": "user1"}))
-    before = stored(stores)
+    before = stores.everything()
     for operation in OPERATIONS:
         if not operation.path.startswith("/health"):
             reply = await operation.of(mine).send(client_of(claims))
             assert_refused(reply, str(operation))
             assert reply.json()["code"] == "unauthenticated"
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 async def test_a_student_starts_and_finds_for_nobody_else(client_of: ClientOf, stores: Stores) -> None:
     await started(client_of({"sub": "user1"}))
     other = client_of({"sub": "user2"})
-    before = stored(stores)
+    before = stores.everything()
     for user in ("user1", "User2", "user2 ", "user2\u200b"):
         body = {"user_id": user, "quiz_id": "quiz1"}
         assert_refused(await other.post("/sessions/start", json=body), user)
         assert_refused(await other.get("/sessions", params={"user_id": user}), user)
-    assert stored(stores) == before
+    assert stores.everything() == before
     assert (await other.get("/sessions", params={"quiz_id": "quiz1"})).json()["sessions"] == []
 
 

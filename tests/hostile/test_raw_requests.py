@@ -13,7 +13,6 @@ import pytest
 
 from tests.harness.stores import Stores
 from tests.hostile.conftest import PATIENCE_SECONDS
-from tests.hostile.operations import stored
 
 Address = tuple[str, int]
 START = json.dumps({"user_id": "user1", "quiz_id": "quiz1"}).encode()
@@ -79,28 +78,28 @@ LENGTHS = {
 def test_a_length_that_is_none_starts_nothing(
     address: Address, http: httpx.Client, stores: Stores, length: bytes
 ) -> None:
-    before = stored(stores)
+    before = stores.everything()
     reply = reply_to(address, HEAD + length + b"\r\n" + START + b"\r\n")
     assert_refused(reply)
     # The server has dealt with that one by the time that it answers another.
     assert http.get("/health").status_code == 200
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 def test_a_length_that_is_too_short_leaves_no_second_request(
     address: Address, http: httpx.Client, stores: Stores
 ) -> None:
-    before = stored(stores)
+    before = stores.everything()
     reply = reply_to(address, HEAD + b"Content-Length: 5\r\n\r\n" + START)
     assert statuses(reply)[0] == 422
     assert_refused(reply)
     assert http.get("/health").status_code == 200
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 def test_a_body_that_breaks_off_stores_nothing(address: Address, http: httpx.Client, stores: Stores) -> None:
     path = f"/sessions/{session(http)}/complete"
-    before = stored(stores)
+    before = stores.everything()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n".encode()
     )
@@ -112,7 +111,7 @@ def test_a_body_that_breaks_off_stores_nothing(address: Address, http: httpx.Cli
         with connection(address) as opened:
             opened.sendall(head + rest)
         assert http.get("/health").status_code == 200
-        assert stored(stores) == before
+        assert stores.everything() == before
 
 
 # Lines
@@ -151,11 +150,11 @@ LINES = {
 def test_a_line_that_is_none_is_refused_and_the_server_goes_on(
     address: Address, http: httpx.Client, stores: Stores, line: bytes
 ) -> None:
-    before = stored(stores)
+    before = stores.everything()
     reply = reply_to(address, line)
     assert_refused(reply)
     assert http.get("/health").status_code == 200
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 # Paths, as a client library would tidy them up
@@ -193,7 +192,7 @@ def test_a_path_that_pretends_is_refused_and_nothing_is_stored(
     address: Address, http: httpx.Client, stores: Stores, method: str
 ) -> None:
     session_id = session(http)
-    before = stored(stores)
+    before = stores.everything()
     for name, path in paths(session_id).items():
         body = b'{"question_id":0,"answer":"A","reason":"r","seconds":1}'
         head = (
@@ -203,7 +202,7 @@ def test_a_path_that_pretends_is_refused_and_nothing_is_stored(
         assert_refused(reply, name)
         assert b"application/problem+json" in reply or b"Invalid HTTP request" in reply, (name, reply)
         assert b"\r\nx-injected" not in reply.lower(), name
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 def test_an_escaped_slash_is_a_slash(address: Address, http: httpx.Client) -> None:
@@ -231,10 +230,10 @@ def test_clients_that_never_finish_hold_nobody_up(
                     HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
                 )[number % 4]
             )
-        before = stored(stores)
+        before = stores.everything()
         for _ in range(20):
             assert http.get("/health/ready").status_code == 200
-        assert stored(stores) == before
+        assert stores.everything() == before
         assert (
             http.patch(f"/sessions/{session(http)}/progress", json={"question_id": 0, "answer": "A"}).json()[
                 "durability"

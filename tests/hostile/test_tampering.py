@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.harness.service import start_over_http
 from tests.harness.stores import Stores
 from tests.harness.tables import Database
 from tests.hostile.conftest import RECEIPT_KEYS
-from tests.hostile.operations import assert_refused, assert_sound, start, stored
+from tests.hostile.operations import assert_refused, assert_sound
 
 ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
@@ -55,7 +56,7 @@ def signed(header: object, payload: object, key: bytes, digest: str = "sha256") 
 
 
 async def test_a_receipt_that_was_changed_at_any_character_is_not_genuine(client: httpx.AsyncClient) -> None:
-    receipt = (await start(client))["receipt"]
+    receipt = (await start_over_http(client))["receipt"]
     assert (await verified(client, receipt))["genuine"]
     for changed in spoiled(receipt):
         proof = await verified(client, changed)
@@ -64,7 +65,7 @@ async def test_a_receipt_that_was_changed_at_any_character_is_not_genuine(client
 
 
 async def test_a_part_of_a_receipt_is_not_genuine(client: httpx.AsyncClient) -> None:
-    receipt = (await start(client))["receipt"]
+    receipt = (await start_over_http(client))["receipt"]
     for length in range(len(receipt)):
         assert not (await verified(client, receipt[:length]))["genuine"]
 
@@ -96,7 +97,7 @@ FORGED = {
 async def test_a_forged_receipt_is_not_genuine(
     client: httpx.AsyncClient, header: object, key: bytes, digest: str
 ) -> None:
-    session = await start(client)
+    session = await start_over_http(client)
     payload = json.loads(decode(session["receipt"].split(".")[1]))
     # As the service signs, it is genuine: the forgery is what fails.
     assert (await verified(client, signed(HEADER, payload, KEY)))["genuine"]
@@ -110,7 +111,7 @@ async def test_a_receipt_of_deep_json_is_not_genuine(client: httpx.AsyncClient, 
 
 
 async def test_a_genuine_receipt_does_not_show_another_session(client: httpx.AsyncClient) -> None:
-    mine, other = await start(client), await start(client, "user2")
+    mine, other = await start_over_http(client), await start_over_http(client, "user2")
     header, payload, signature = mine["receipt"].split(".")
     changed = {**json.loads(decode(payload)), "session_id": other["id"]}
     assert not (await verified(client, f"{header}.{encode(json.dumps(changed).encode())}.{signature}"))[
@@ -126,24 +127,24 @@ async def test_a_genuine_receipt_does_not_show_another_session(client: httpx.Asy
 async def test_answers_that_no_session_can_have_are_refused_with_a_genuine_receipt(
     client: httpx.AsyncClient, answer: str
 ) -> None:
-    receipt = (await start(client))["receipt"]
+    receipt = (await start_over_http(client))["receipt"]
     body = f'{{"receipt":"{receipt}","answers":{{"0":{answer}}}}}'
     headers = {"Content-Type": "application/json"}
     assert_refused(await client.post("/receipts/verify", content=body, headers=headers))
 
 
 async def test_a_receipt_of_no_answers_matches_no_answers(client: httpx.AsyncClient) -> None:
-    receipt = (await start(client))["receipt"]
+    receipt = (await start_over_http(client))["receipt"]
     body = {"receipt": receipt, "answers": {}}
     assert (await client.post("/receipts/verify", json=body)).json()["answers_match"] is True
 
 
 async def test_verifying_stores_nothing(client: httpx.AsyncClient, stores: Stores) -> None:
-    receipt = (await start(client))["receipt"]
-    before = stored(stores)
+    receipt = (await start_over_http(client))["receipt"]
+    before = stores.everything()
     await verified(client, receipt)
     await verified(client, receipt[:-5])
-    assert stored(stores) == before
+    assert stores.everything() == before
 
 
 # The trail
@@ -156,7 +157,7 @@ async def test_verifying_stores_nothing(client: httpx.AsyncClient, stores: Store
 async def test_a_trail_that_was_made_unreadable_is_told_as_broken(
     client: httpx.AsyncClient, database: Database, changes: str
 ) -> None:
-    session = await start(client)
+    session = await start_over_http(client)
     await client.patch(f"/sessions/{session['id']}/progress", json={"question_id": 0, "answer": "A"})
     database.execute("UPDATE attempt_events SET changes = %s WHERE revision = 1", [changes])
     reply = await client.get(f"/sessions/{session['id']}/verify")
@@ -174,7 +175,7 @@ async def test_a_trail_that_was_made_unreadable_is_told_as_broken(
 async def cursor(client: httpx.AsyncClient) -> str:
     """The cursor behind the first of three sessions of user1; user2 has others."""
     for user in ("user1", "user1", "user1", "user2", "user2"):
-        await start(client, user)
+        await start_over_http(client, user)
     page = (await client.get("/sessions", params={"user_id": "user1", "limit": 1})).json()
     text: str = page["next_cursor"]
     return text
@@ -210,7 +211,7 @@ async def test_a_made_up_cursor_is_refused(client: httpx.AsyncClient, text: byte
 
 @pytest.mark.parametrize("micros", [0, 9_999_999_999_999_999])
 async def test_a_cursor_of_any_time_is_a_cursor(client: httpx.AsyncClient, micros: int) -> None:
-    await start(client)
+    await start_over_http(client)
     made_up = encode(f"{micros}:{'0' * 8}-0000-4000-8000-{'0' * 12}".encode())
     reply = await client.get("/sessions", params={"user_id": "user1", "cursor": made_up})
     assert len(reply.json()["sessions"]) == (micros > 0)

@@ -10,8 +10,7 @@ import redis
 
 from quiz_sessions.bootstrap import Services
 from tests.harness.gateway import Api, Gateway, api_of
-from tests.harness.proxy import Proxy, proxy_of
-from tests.harness.service import app_of, client_of, services_on
+from tests.harness.service import app_of, client_of
 from tests.harness.stores import Stores
 from tests.harness.tables import Database
 from tests.integration.contract import Progress, Store, started
@@ -36,23 +35,11 @@ async def timed(gateway: Gateway) -> AsyncIterator[Progress]:
 
 
 @pytest.fixture
-def store(database: Database, valkey: redis.Redis) -> Store:
-    return Store(database, valkey)
+def store(stores: Stores, database: Database, valkey: redis.Redis) -> Store:
+    return Store(stores, database, valkey)
 
 
 @pytest.fixture
 async def api(services: Services) -> AsyncIterator[Api]:
     async with api_of(services) as found:
         yield found
-
-
-@pytest.fixture
-async def proxy(stores: Stores) -> AsyncIterator[Proxy]:
-    async with proxy_of(stores.database_url) as running:
-        yield running
-
-
-@pytest.fixture
-async def by_proxy(stores: Stores, proxy: Proxy) -> AsyncIterator[Services]:
-    async with services_on(Stores(proxy.url, stores.redis_url)) as services:
-        yield services

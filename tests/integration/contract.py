@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
-import psycopg
 import redis
 
 from quiz_sessions.domain.timestamps import Micros
-
-Database = psycopg.Connection[dict[str, object]]
+from tests.harness import tables
+from tests.harness.stores import Stores
+from tests.harness.tables import Database
 
 SESSION_FIELDS = {
     "id",
@@ -95,19 +96,15 @@ async def started(http: httpx.AsyncClient, **fields: str) -> Progress:
 class Store:
     """What both stores hold beyond the read cache."""
 
+    stores: Stores
     database: Database
     valkey: redis.Redis
 
-    def everything(self) -> object:
-        attempts = self.database.execute("SELECT * FROM quiz_attempts ORDER BY id").fetchall()
-        events = self.database.execute("SELECT * FROM attempt_events ORDER BY id").fetchall()
-        drafts = {key: self.valkey.hgetall(key) for key in self.valkey.scan_iter("{session:*}:drafts")}
-        return attempts, events, drafts, self.valkey.zrange("dirty:0", 0, -1, withscores=True)
+    def everything(self) -> dict[str, Any]:
+        return self.stores.everything()
 
     def row(self, session: Progress) -> dict[str, Any]:
-        row = self.database.execute("SELECT * FROM quiz_attempts WHERE id = %s", [session.id]).fetchone()
-        assert row is not None
-        return row
+        return tables.row(self.database, UUID(session.id))
 
     def events(self, session: Progress) -> list[tuple[object, Any]]:
         rows = self.database.execute(

@@ -9,10 +9,7 @@ import redis
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
-from quiz_sessions.domain.errors import (
-    DeadlineMovedError,
-    SessionExpiredError,
-)
+from quiz_sessions.domain.errors import DeadlineMovedError, SessionExpiredError
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.timestamps import Micros, from_micros, iso, to_micros
 from tests.harness.builders import END, LATER, SECOND, START

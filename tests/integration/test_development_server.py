@@ -20,6 +20,7 @@ import redis
 
 from development_server import Postgres, Valkey, ports
 from tests.harness import tokens
+from tests.harness.launch import eventually
 
 PATIENCE_SECONDS = 60
 STOP_LIMIT_SECONDS = 10
@@ -61,13 +62,6 @@ def descendants(pid: int) -> list[ProcessStatus]:
 def running(processes: Sequence[ProcessStatus]) -> list[str]:
     table = process_table()
     return [p.name for p in processes if p.pid in table and table[p.pid].state != ZOMBIE]
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 class ServerProcess:

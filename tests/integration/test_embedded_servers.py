@@ -7,8 +7,7 @@ import struct
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import LiteralString
 
@@ -17,15 +16,9 @@ import pytest
 import redis
 
 from development_server import FolderInUseError, Postgres, StartError, Valkey
+from tests.harness.launch import eventually
 
 PATIENCE_SECONDS = 30
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

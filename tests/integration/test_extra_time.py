@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from quiz_sessions.bootstrap import Services
-from quiz_sessions.domain.errors import (
-    AccommodationNotFoundError,
-)
+from quiz_sessions.domain.errors import AccommodationNotFoundError
 from quiz_sessions.domain.timestamps import from_micros, iso
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 from tests.harness.builders import END, LATER, SECOND, START

@@ -355,7 +355,7 @@ async def test_an_unknown_session_is_404(
 ) -> None:
     reply = await client.request(method, path.format(uuid4()), json=body)
     check_problem(reply, 404, "session_not_found")
-    assert store.everything() == ([], [], {}, [])
+    assert store.everything() == {"rows": []}
 
 
 @pytest.mark.parametrize(("method", "path", "body"), EVERY_SESSION_ENDPOINT)

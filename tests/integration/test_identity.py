@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,7 +24,6 @@ from tests.harness.builders import SECOND
 from tests.harness.gateway import Gateway
 from tests.harness.service import app_of, client_of, services_on, with_tokens
 from tests.harness.stores import Stores
-from tests.harness.tables import Database
 
 NOBODY: Mapping[str, str] | None = None
 OWNER = {"sub": "owner"}
@@ -91,32 +90,6 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Everything:
-    """What both stores hold beyond the read cache."""
-
-    database: Database
-    valkey: redis.Redis
-
-    def __call__(self) -> object:
-        tables = [
-            self.database.execute(f"SELECT * FROM {table} ORDER BY {key}".encode()).fetchall()
-            for table, key in (
-                ("quiz_attempts", "id"),
-                ("attempt_events", "id"),
-                ("attempt_counters", "user_id, quiz_id"),
-                ("quizzes", "quiz_id"),
-            )
-        ]
-        drafts = {key: self.valkey.hgetall(key) for key in self.valkey.scan_iter("{session:*}:drafts")}
-        return tables, drafts, self.valkey.zrange("dirty:0", 0, -1, withscores=True)
-
-
-@pytest.fixture
-def everything(database: Database, valkey: redis.Redis) -> Everything:
-    return Everything(database, valkey)
-
-
 @pytest.fixture
 async def services(stores: Stores) -> AsyncIterator[Services]:
     async with services_on(stores, jwt=True) as built:
@@ -168,7 +141,7 @@ async def test_what_each_caller_gets(
     gateway: Gateway,
     http: httpx.AsyncClient,
     session_id: str,
-    everything: Everything,
+    stores: Stores,
     method: str,
     path: str,
 ) -> None:
@@ -178,13 +151,13 @@ async def test_what_each_caller_gets(
         gateway.claims, gateway.app = OWNER, app_of(services)
         started = await http.post("/sessions/start", json={"quiz_id": "quiz1"})
         url = path.format(session_id=started.json()["id"], quiz_id="quiz1", user_id="owner", event=1)
-        before = everything()
+        before = stores.everything()
         gateway.claims = CALLERS.get(caller)
         if caller == UNKNOWN_CALLERS:
             gateway.app = app_of(with_tokens(services, False))
         reply = replies[caller] = await http.request(method, url, json=body)
         # Whoever is refused has changed nothing.
-        assert reply.is_success or everything() == before
+        assert reply.is_success or stores.everything() == before
     assert [reply.status_code for reply in replies.values()] == expected
     told = {caller for caller, reply in replies.items() if "secret key" in reply.text}
     assert told in (set(), {"writer", UNKNOWN_CALLERS})
@@ -253,7 +226,8 @@ async def test_an_attempt_of_another_stays_as_it_is(
     gateway: Gateway,
     http: httpx.AsyncClient,
     services: Services,
-    everything: Everything,
+    stores: Stores,
+    valkey: redis.Redis,
     way: str,
     cached: bool,
     state: str,
@@ -268,12 +242,12 @@ async def test_an_attempt_of_another_stays_as_it_is(
     elif state == "abandoned":
         await manager.abandon(session.id)
     if not cached:
-        everything.valkey.delete(f"session:{session.id}")
-    before = everything()
+        valkey.delete(f"session:{session.id}")
+    before = stores.everything()
     gateway.claims = OTHER
     reply = await steal(http, session.id, way)
     assert (reply.status_code, reply.json()["code"]) == (404, "session_not_found")
-    assert everything() == before
+    assert stores.everything() == before
 
 
 @pytest.mark.parametrize("way", ["answer", "autosave"])
@@ -282,16 +256,15 @@ async def test_without_postgres_no_answer_of_another_is_buffered(
     http: httpx.AsyncClient,
     session_id: str,
     stores: Stores,
-    everything: Everything,
     way: str,
 ) -> None:
     nowhere = f"postgresql://quiz@127.0.0.1:{ports.choose()}/quiz"
     without = build_services(replace(stores.settings, database_url=nowhere, jwt=True))
-    before = everything()
+    before = stores.everything()
     gateway.app, gateway.claims = app_of(without), OTHER
     refused = await steal(http, session_id, way)
     read = await http.get(f"/sessions/{session_id}")
-    after = everything()
+    after = stores.everything()
     gateway.claims = OWNER
     own = await steal(http, session_id, way)
     await without.close()
@@ -302,13 +275,13 @@ async def test_without_postgres_no_answer_of_another_is_buffered(
 
 @pytest.mark.parametrize("claims", [OTHER, GRADER, WRITER])
 async def test_nobody_but_a_proctor_starts_an_attempt_of_another(
-    gateway: Gateway, http: httpx.AsyncClient, everything: Everything, claims: Mapping[str, str]
+    gateway: Gateway, http: httpx.AsyncClient, stores: Stores, claims: Mapping[str, str]
 ) -> None:
     gateway.claims = claims
-    before = everything()
+    before = stores.everything()
     reply = await http.post("/sessions/start", json={"user_id": "owner", "quiz_id": "free"})
     assert (reply.status_code, reply.json()["code"]) == (403, "forbidden")
-    assert everything() == before
+    assert stores.everything() == before
 
 
 async def test_what_a_proctor_starts_for_a_student_is_the_students(

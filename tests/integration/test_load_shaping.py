@@ -13,7 +13,7 @@ import pytest
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.runtime.clock import current_micros
-from tests.harness.service import client_of, with_steady_backpressure
+from tests.harness.service import client_of, start_over_http, with_steady_backpressure
 from tests.harness.stores import Stores
 
 PAUSE = "next_autosave_after_ms"
@@ -31,12 +31,6 @@ async def http(steady: Services) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def start(http: httpx.AsyncClient, user: str = "user1") -> dict[str, Any]:
-    reply = await http.post("/sessions/start", json={"user_id": user, "quiz_id": "quiz1"})
-    session: dict[str, Any] = reply.json()
-    return session
-
-
 async def answer(http: httpx.AsyncClient, session: dict[str, Any], **more: Any) -> httpx.Response:
     body = {"question_id": 0, "answer": "A", **more}
     return await http.patch(f"/sessions/{session['id']}/progress", json=body)
@@ -50,7 +44,7 @@ async def autosave(http: httpx.AsyncClient, session: dict[str, Any]) -> int:
 
 
 async def test_start_answer_autosave_and_read_tell_the_pause(http: httpx.AsyncClient) -> None:
-    session = await start(http)
+    session = await start_over_http(http)
     read = await http.get(f"/sessions/{session['id']}")
     replies = [session, (await answer(http, session)).json(), read.json()]
     assert [reply[PAUSE] for reply in replies] == [10_000] * 3
@@ -59,7 +53,7 @@ async def test_start_answer_autosave_and_read_tell_the_pause(http: httpx.AsyncCl
 async def test_the_pause_grows_with_the_sessions_that_wait_for_the_flush(
     steady: Services, http: httpx.AsyncClient
 ) -> None:
-    session = await start(http)
+    session = await start_over_http(http)
     for n in range(999):
         await steady.stores.valkey.put_drafts(UUID(int=n), Drafts({"0": Draft("A", current_micros())}))
     assert await autosave(http, session) == 15_000
@@ -70,7 +64,7 @@ async def test_the_pause_grows_with_the_sessions_that_wait_for_the_flush(
 async def test_the_pause_shrinks_again_once_they_are_flushed(
     steady: Services, http: httpx.AsyncClient
 ) -> None:
-    sessions = [await start(http, f"user{n}") for n in range(40)]
+    sessions = [await start_over_http(http, f"user{n}") for n in range(40)]
     pauses = [await autosave(http, session) for session in sessions]
     assert pauses == [10_000 + 5 * n for n in range(1, 41)]
     await steady.flusher.run()
@@ -80,7 +74,7 @@ async def test_the_pause_shrinks_again_once_they_are_flushed(
 async def test_the_pause_grows_with_writes_that_fail_and_shrinks_with_those_that_are_served(
     http: httpx.AsyncClient, stores: Stores
 ) -> None:
-    session, other = await start(http), await start(http, "user2")
+    session, other = await start_over_http(http), await start_over_http(http, "user2")
     with psycopg.connect(stores.database_url) as holder:
         holder.execute("SELECT FROM quiz_attempts WHERE id = %s FOR UPDATE", [session["id"]])
         failed = await answer(http, session)
@@ -95,7 +89,7 @@ async def test_the_pause_grows_with_writes_that_fail_and_shrinks_with_those_that
 async def test_what_is_refused_for_the_clients_sake_is_no_failure(
     http: httpx.AsyncClient, problem: str
 ) -> None:
-    session, other = await start(http), await start(http, "user2")
+    session, other = await start_over_http(http), await start_over_http(http, "user2")
     if problem == "closed":
         await http.post(f"/sessions/{session['id']}/complete")
     changes: dict[str, dict[str, Any]] = {

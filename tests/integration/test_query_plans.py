@@ -13,6 +13,7 @@ from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.clock import current_micros
+from tests.harness.service import start
 from tests.harness.stores import Stores
 
 MANY = 20_000
@@ -90,7 +91,7 @@ def scans(stores: Stores) -> dict[str, int]:
 async def perform(stores: Stores, operation: Operation) -> None:
     """Prepare two attempts of a moment ago, then the operation alone is counted."""
     services = build_services(stores.settings)
-    one = (await services.sessions.create_session("user1", "quiz1")).id
+    one = await start(services, at=None)
     an_hour_ago = current_micros() - 3600 * SECOND
     ended = (await services.sessions.create_session("user1", "quiz2", at=an_hour_ago)).id
     await services.administration.put_quiz("ruled", QuizRules(time_limit_seconds=60, max_attempts=None))

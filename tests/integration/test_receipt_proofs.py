@@ -19,7 +19,7 @@ from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.timestamps import to_micros
 from quiz_sessions.services.receipts import MAX_CHARACTERS
 from tests.harness.builders import LATER, SECOND, START
-from tests.harness.service import client_of, services_on
+from tests.harness.service import client_of, services_on, start_over_http
 from tests.harness.stores import Stores
 from tests.harness.tables import Database
 
@@ -35,12 +35,6 @@ async def services(stores: Stores) -> AsyncIterator[Services]:
     """A process that signs."""
     async with services_on(stores, receipt_keys=keys()) as built:
         yield built
-
-
-async def start(client: httpx.AsyncClient) -> dict[str, Any]:
-    reply = await client.post("/sessions/start", json={"user_id": "user1", "quiz_id": "quiz1"})
-    session: dict[str, Any] = reply.json()
-    return session
 
 
 async def keep(client: httpx.AsyncClient, session_id: str, answers: dict[str, Any], **more: Any) -> Any:
@@ -59,7 +53,7 @@ async def prove(client: httpx.AsyncClient, receipt: str, answers: Any = None) ->
 
 
 async def test_every_committed_write_has_a_receipt_for_all_answers(client: httpx.AsyncClient) -> None:
-    started = await start(client)
+    started = await start_over_http(client)
     path = f"/sessions/{started['id']}"
     kept = await keep(client, started["id"], {"0": "A"})
     done = (await client.post(f"{path}/complete", json={"answers": {"1": "B"}})).json()
@@ -68,7 +62,7 @@ async def test_every_committed_write_has_a_receipt_for_all_answers(client: httpx
 
 
 async def test_a_receipt_says_what_the_reply_says(client: httpx.AsyncClient, database: Database) -> None:
-    session = await keep(client, (await start(client))["id"], {"0": "A"})
+    session = await keep(client, (await start_over_http(client))["id"], {"0": "A"})
     proof = (await client.post("/receipts/verify", json={"receipt": session["receipt"]})).json()
     claims = jwt.decode(session["receipt"], KEY, algorithms=["HS256"])
     assert proof["session_id"] == claims["session_id"] == session["id"]
@@ -87,7 +81,7 @@ async def test_giving_up_has_a_receipt(services: Services) -> None:
 
 
 async def test_a_repeated_write_has_a_receipt_too(client: httpx.AsyncClient) -> None:
-    session_id = (await start(client))["id"]
+    session_id = (await start_over_http(client))["id"]
     first = await keep(client, session_id, {"0": "A"}, version=0)
     again = await keep(client, session_id, {"0": "A"}, version=0)
     assert again["version"] == first["version"]
@@ -112,13 +106,13 @@ async def test_what_was_in_time_and_arrived_after_the_expiry_has_a_receipt(servi
 
 
 async def test_what_is_only_buffered_or_read_has_none(client: httpx.AsyncClient) -> None:
-    session_id = (await start(client))["id"]
+    session_id = (await start_over_http(client))["id"]
     assert (await keep(client, session_id, {"0": "A"}, autosave=True))["receipt"] is None
     assert (await client.get(f"/sessions/{session_id}")).json()["receipt"] is None
 
 
 async def test_the_receipt_of_a_write_leaves_out_what_others_have_buffered(client: httpx.AsyncClient) -> None:
-    session_id = (await start(client))["id"]
+    session_id = (await start_over_http(client))["id"]
     await keep(client, session_id, {"1": "draft"}, autosave=True)
     kept = await keep(client, session_id, {"0": "A"})
     assert kept["answers"] == {"0": "A", "1": "draft"}
@@ -128,7 +122,7 @@ async def test_the_receipt_of_a_write_leaves_out_what_others_have_buffered(clien
 async def test_a_graded_completion_has_a_receipt(services: Services, client: httpx.AsyncClient) -> None:
     questions = parse_questions({"0": {"grading": "exact", "key": "A"}})
     await services.administration.put_quiz("quiz1", QuizRules(questions=questions))
-    session_id = (await start(client))["id"]
+    session_id = (await start_over_http(client))["id"]
     done = (await client.post(f"/sessions/{session_id}/complete", json={"answers": {"0": "A"}})).json()
     assert done["score"] == 1
     assert await prove(client, done["receipt"], {"0": "A"}) == (True, True, True)
@@ -141,12 +135,12 @@ async def test_a_graded_completion_has_a_receipt(services: Services, client: htt
     "answers", [{}, {"0": "B"}, {"0": "A", "1": "B"}, {"1": "A"}, {"0": ["A"]}, {"0": None}]
 )
 async def test_other_answers_do_not_match(client: httpx.AsyncClient, answers: dict[str, Any]) -> None:
-    session = await keep(client, (await start(client))["id"], {"0": "A"})
+    session = await keep(client, (await start_over_http(client))["id"], {"0": "A"})
     assert await prove(client, session["receipt"], answers) == (True, True, False)
 
 
 async def test_without_answers_nothing_is_said_of_them(client: httpx.AsyncClient) -> None:
-    session = await keep(client, (await start(client))["id"], {"0": "A"})
+    session = await keep(client, (await start_over_http(client))["id"], {"0": "A"})
     assert await prove(client, session["receipt"]) == (True, True, None)
 
 
@@ -154,7 +148,7 @@ async def test_without_answers_nothing_is_said_of_them(client: httpx.AsyncClient
     "answer", [1, 1.0, 1.5, True, None, "ü\u2028", {"b": [1, {}], "a": 1e-7}, 2**70, 1e23, -0.0, "\U0001f600"]
 )
 async def test_the_answers_as_they_are_shown_match(client: httpx.AsyncClient, answer: object) -> None:
-    session = await keep(client, (await start(client))["id"], {"0": answer, "x": "y"})
+    session = await keep(client, (await start_over_http(client))["id"], {"0": answer, "x": "y"})
     shown = dict(reversed(session["answers"].items()))
     assert await prove(client, session["receipt"], shown) == (True, True, True)
 
@@ -162,7 +156,7 @@ async def test_the_answers_as_they_are_shown_match(client: httpx.AsyncClient, an
 async def test_it_still_proves_it_after_everything_that_follows(
     services: Services, client: httpx.AsyncClient
 ) -> None:
-    session_id = (await start(client))["id"]
+    session_id = (await start_over_http(client))["id"]
     kept = await keep(client, session_id, {"0": "A"})
     await keep(client, session_id, {"0": "B"})
     await client.post(f"/sessions/{session_id}/extend", json={"seconds": 60, "reason": "a fire drill"})
@@ -175,7 +169,7 @@ async def test_it_still_proves_it_after_everything_that_follows(
 async def test_a_row_changed_in_the_database_does_not_take_the_proof_away(
     services: Services, client: httpx.AsyncClient, database: Database
 ) -> None:
-    kept = await keep(client, (await start(client))["id"], {"0": "A"})
+    kept = await keep(client, (await start_over_http(client))["id"], {"0": "A"})
     database.execute('UPDATE quiz_attempts SET answers = \'{"0": "B"}\', version = 9')
     assert await prove(client, kept["receipt"], {"0": "A"}) == (True, True, True)
     assert (await services.audit.verify(UUID(kept["id"]))).differs == ["answers", "version"]
@@ -201,7 +195,7 @@ async def test_a_row_changed_in_the_database_does_not_take_the_proof_away(
 async def test_a_trail_that_was_changed_does_not_say_the_same(
     client: httpx.AsyncClient, database: Database, change: str
 ) -> None:
-    kept = await keep(client, (await start(client))["id"], {"0": "A"})
+    kept = await keep(client, (await start_over_http(client))["id"], {"0": "A"})
     await keep(client, kept["id"], {"0": "C"})
     assert database.execute(change).rowcount > 0
     assert await prove(client, kept["receipt"], {"0": "A"}) == (True, False, True)
@@ -212,7 +206,7 @@ async def test_a_trail_whose_last_event_is_gone_does_not_say_the_same(
 ) -> None:
     questions = parse_questions({"0": {"grading": "exact", "key": "A"}})
     await services.administration.put_quiz("quiz1", QuizRules(questions=questions))
-    session_id = (await start(client))["id"]
+    session_id = (await start_over_http(client))["id"]
     done = (await client.post(f"/sessions/{session_id}/complete", json={"answers": {"0": "A"}})).json()
     # It holds no answer and has the version of the one before.
     database.execute("DELETE FROM attempt_events WHERE type = 'graded'")
@@ -222,7 +216,7 @@ async def test_a_trail_whose_last_event_is_gone_does_not_say_the_same(
 async def test_a_trail_changed_further_on_says_the_same(
     client: httpx.AsyncClient, database: Database
 ) -> None:
-    kept = await keep(client, (await start(client))["id"], {"0": "A"})
+    kept = await keep(client, (await start_over_http(client))["id"], {"0": "A"})
     later = await keep(client, kept["id"], {"0": "B"})
     database.execute("UPDATE attempt_events SET version = 7 WHERE revision = 2")
     assert await prove(client, kept["receipt"], {"0": "A"}) == (True, True, True)
@@ -232,7 +226,7 @@ async def test_a_trail_changed_further_on_says_the_same(
 async def test_a_row_that_was_changed_shows_in_the_next_receipt(
     client: httpx.AsyncClient, database: Database
 ) -> None:
-    kept = await keep(client, (await start(client))["id"], {"0": "A"})
+    kept = await keep(client, (await start_over_http(client))["id"], {"0": "A"})
     database.execute('UPDATE quiz_attempts SET answers = \'{"0": "B"}\'')
     later = await keep(client, kept["id"], {"1": "C"})
     assert await prove(client, later["receipt"], {"0": "B", "1": "C"}) == (True, False, True)
@@ -266,7 +260,7 @@ async def test_the_longest_text_that_is_looked_at(
 async def test_answers_that_no_session_can_hold_are_refused(
     client: httpx.AsyncClient, answers: dict[str, Any]
 ) -> None:
-    kept = await keep(client, (await start(client))["id"], {"0": "A"})
+    kept = await keep(client, (await start_over_http(client))["id"], {"0": "A"})
     body = json.dumps({"receipt": kept["receipt"], "answers": answers})
     reply = await client.post("/receipts/verify", content=body, headers={"content-type": "application/json"})
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_input")
@@ -279,7 +273,7 @@ async def test_answers_that_no_session_can_hold_are_refused(
 async def test_a_write_succeeds_where_the_keys_are_unusable(stores: Stores, unusable: str) -> None:
     services = build_services(replace(stores.settings, receipt_keys=unusable))
     async with client_of(services) as client:
-        session_id = (await start(client))["id"]
+        session_id = (await start_over_http(client))["id"]
         kept = await keep(client, session_id, {"0": "A"})
         assert (kept["durability"], kept["receipt"]) == ("committed", None)
         assert await prove(client, "e30.e30.e30") == (False, False, None)

@@ -14,6 +14,7 @@ import redis
 from flush_sessions import handler as flush_handler
 from quiz_sessions.bootstrap import Services
 from tests.harness.runtime import Runtime, running_runtime, sample
+from tests.harness.service import start
 from tests.harness.stores import Stores
 
 Connection = psycopg.Connection[dict[str, object]]
@@ -43,7 +44,7 @@ class Context:
 
 
 async def autosave(services: Services) -> UUID:
-    session_id = (await services.sessions.create_session("user1", "quiz1")).id
+    session_id = await start(services, at=None)
     await services.sessions.update_answer(session_id, 1, "A", autosave=True)
     return session_id
 

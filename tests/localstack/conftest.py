@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,12 @@ from pathlib import Path
 import pytest
 from localstack_client.session import Session
 
-from localstack_server import LocalStack
+from localstack_server import HOW_TO_INSTALL, LocalStack
+
+NEEDS_LOCALSTACK = pytest.mark.skipif(
+    not LocalStack.installed() and os.environ.get("CI") != "true",
+    reason=f"no LocalStack here: {HOW_TO_INSTALL}",
+)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
@@ -12,21 +11,17 @@ from typing import Any
 import pytest
 from localstack_client.session import Session
 
-from localstack_server import HOW_TO_INSTALL, LocalStack
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.stores.event_bus import ENTRIES_A_CALL
 from tests.harness.builders import LATER, START
 from tests.harness.service import services_on
 from tests.harness.stores import Stores
-from tests.localstack.conftest import running_localstack
+from tests.localstack.conftest import NEEDS_LOCALSTACK, running_localstack
 
 BUS = "sessions"
 PATIENCE_SECONDS = 60
 
-pytestmark = pytest.mark.skipif(
-    not LocalStack.installed() and os.environ.get("CI") != "true",
-    reason=f"no LocalStack here: {HOW_TO_INSTALL}",
-)
+pytestmark = NEEDS_LOCALSTACK
 
 
 @dataclass(frozen=True)

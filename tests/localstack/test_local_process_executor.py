@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,8 +14,8 @@ import httpx
 import pytest
 from localstack_client.session import Session
 
-from localstack_server import HOW_TO_INSTALL, LocalStack
-from tests.localstack.conftest import running_localstack
+from localstack_server import LocalStack
+from tests.localstack.conftest import NEEDS_LOCALSTACK, running_localstack
 
 ROOT = Path(__file__).parents[2]
 STACK = Path(__file__).parent / "stack"
@@ -24,10 +23,7 @@ SAM = ROOT / ".venv-sam/bin/sam"
 # The rule fires once a minute, counted from the first call of the events service.
 PATIENCE_SECONDS = 75
 
-pytestmark = pytest.mark.skipif(
-    not LocalStack.installed() and os.environ.get("CI") != "true",
-    reason=f"no LocalStack here: {HOW_TO_INSTALL}",
-)
+pytestmark = NEEDS_LOCALSTACK
 
 
 @dataclass

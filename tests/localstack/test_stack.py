@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,9 +15,8 @@ import psycopg
 import pytest
 from localstack_client.session import Session
 
-from localstack_server import HOW_TO_INSTALL, LocalStack
 from tests.harness.stores import Stores
-from tests.localstack.conftest import running_localstack
+from tests.localstack.conftest import NEEDS_LOCALSTACK, running_localstack
 
 ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam/bin/sam"
@@ -35,10 +33,7 @@ NOT_ON_LOCALSTACK = {
     "AWS::CodeDeploy::DeploymentGroup",
 }
 
-pytestmark = pytest.mark.skipif(
-    not LocalStack.installed() and os.environ.get("CI") != "true",
-    reason=f"no LocalStack here: {HOW_TO_INSTALL}",
-)
+pytestmark = NEEDS_LOCALSTACK
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,12 @@
 """Unit tests have no network."""
 
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import boto3
 import pytest
+from moto import mock_aws
 from pytest_socket import disable_socket, enable_socket
 
 
@@ -10,3 +16,19 @@ def no_sockets() -> object:
     disable_socket(allow_unix_socket=True)
     yield
     enable_socket()
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of a Secrets Manager that is not AWS's."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    with mock_aws():
+        yield boto3.client("secretsmanager")
+
+
+@pytest.fixture
+def own_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger of this test's own: Powertools keeps one for each service, with its first stream."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", uuid4().hex)

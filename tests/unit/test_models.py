@@ -15,13 +15,8 @@ from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.json_values import dump_json
 from quiz_sessions.domain.sessions import view
 from quiz_sessions.domain.timestamps import EPOCH, from_micros, iso, to_micros
-from tests.harness.builders import SECOND, START, attempt, drafts
+from tests.harness.builders import JSON_VALUES, SECOND, START, TEXT, attempt, drafts
 
-TEXT = st.text(st.characters(codec="utf-8"))
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
-)
 MOMENTS = st.datetimes(
     min_value=datetime(1970, 1, 1), max_value=datetime(9999, 12, 31), timezones=st.just(UTC)
 )

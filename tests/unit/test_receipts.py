@@ -8,17 +8,13 @@ import hashlib
 import hmac
 import json
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
-import boto3
 import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from quiz_sessions.bootstrap import build_services
 from quiz_sessions.domain.errors import SecretUnavailableError
@@ -34,6 +30,8 @@ from quiz_sessions.services.receipts import (
     answers_sha256,
 )
 from tests.harness.builders import START, attempt
+
+pytestmark = pytest.mark.usefixtures("own_service")
 
 OLD = b"o" * MIN_KEY_BYTES
 NEW = b"n" * MIN_KEY_BYTES
@@ -73,12 +71,6 @@ class KeyStore:
 
     def receipts(self) -> Receipts:
         return Receipts(self.read, Telemetry(), lambda: self.now)
-
-
-@pytest.fixture(autouse=True)
-def own_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A logger of this test's own: Powertools keeps one for each service, with its first stream."""
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", uuid4().hex)
 
 
 async def signed(receipts: Receipts) -> str:
@@ -389,15 +381,6 @@ async def test_no_key_is_in_what_is_printed_of_an_object(capsys: pytest.CaptureF
 
 
 # Secrets Manager
-
-
-@pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with mock_aws():
-        yield boto3.client("secretsmanager")
 
 
 def from_secret(arn: str) -> Receipts:

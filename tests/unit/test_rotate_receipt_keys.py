@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from rotate_receipt_keys.handler import FORMER_KEYS, handler
 
@@ -19,14 +17,10 @@ STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 
 
 @pytest.fixture
-def secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def secret(secrets: Any) -> str:
     """As the stack makes it."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with mock_aws():
-        arn: str = boto3.client("secretsmanager").create_secret(Name="keys", SecretString="{}")["ARN"]
-        yield arn
+    arn: str = secrets.create_secret(Name="keys", SecretString="{}")["ARN"]
+    return arn
 
 
 def value(secret: str, **version: str) -> dict[str, Any]:

@@ -21,12 +21,7 @@ from session_api.schemas.grades import ResultsReply, ScoreRequest
 from session_api.schemas.problems import Conflict
 from session_api.schemas.quizzes import QuizRequest
 from session_api.schemas.room import AccommodationReply, AccommodationRequest, ExtendRequest, ReopenRequest
-from session_api.schemas.sessions import (
-    CompleteRequest,
-    DeadlineReply,
-    ProgressRequest,
-    StartRequest,
-)
+from session_api.schemas.sessions import CompleteRequest, DeadlineReply, ProgressRequest, StartRequest
 from tests.harness.builders import START, attempt
 
 ONE = {"question_id": 1, "answer": "A"}

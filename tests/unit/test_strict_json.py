@@ -8,12 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_api.strict_json import loads
-
-TEXT = st.text(st.characters(codec="utf-8"))
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
-)
+from tests.harness.builders import JSON_VALUES, TEXT
 
 
 def spelled(value: Any) -> str:

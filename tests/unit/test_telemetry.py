@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from quiz_sessions.domain.errors import DatabaseUnavailableError
 from quiz_sessions.runtime.telemetry import Telemetry
 
-
-@pytest.fixture(autouse=True)
-def own_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A logger of this test's own: Powertools keeps one for each service, with its first stream."""
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", uuid4().hex)
+pytestmark = pytest.mark.usefixtures("own_service")
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

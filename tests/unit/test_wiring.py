@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from psycopg.conninfo import conninfo_to_dict
 
 from quiz_sessions.bootstrap import Services, build_services
@@ -21,13 +20,9 @@ SECRET = {"host": "db.internal", "port": 6432, "dbname": "exams", "username": "q
 
 
 @pytest.fixture
-def secret_arn(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with mock_aws():
-        client = boto3.client("secretsmanager")
-        yield client.create_secret(Name="database", SecretString=json.dumps(SECRET))["ARN"]
+def secret_arn(secrets: Any) -> str:
+    arn: str = secrets.create_secret(Name="database", SecretString=json.dumps(SECRET))["ARN"]
+    return arn
 
 
 def settings(**fields: str | None) -> Settings:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import count
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 from httpx import Response
 
-from development_server.valkey import Valkey
-from migrate_database.handler import upgrade
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.services.sessions import SessionManager
 from tests.faults.conftest import Api, assert_try_again, eventually, start
 from tests.faults.operable import Operable
+from tests.harness.http_client import Reply
+from tests.harness.ledger import Ledger
 from tests.harness.proxy import Proxy, proxy_of
-from tests.harness.stores import Servers, Stores
+from tests.harness.stores import Servers, Stores, running_servers
+from tests.harness.students import Student
 
 QUIZ: dict[str, Any] = {
     "time_limit_seconds": 3600,
@@ -42,13 +41,9 @@ class OperableServers(Servers):
 
 @pytest.fixture(scope="module")
 def own_servers() -> Iterator[OperableServers]:
-    with (
-        tempfile.TemporaryDirectory(prefix="quiz-faults-") as folder,
-        Operable(Path(folder) / "postgres", durable=False) as postgres,
-        Valkey(Path(folder) / "valkey", persist=True) as valkey,
-    ):
-        upgrade(postgres.url)
-        yield OperableServers(postgres, valkey)
+    with running_servers(postgres=Operable) as servers:
+        assert isinstance(servers.postgres, Operable)
+        yield OperableServers(servers.postgres, servers.valkey)
 
 
 @pytest.fixture
@@ -104,38 +99,41 @@ async def flushed(services: Services) -> None:
 
 
 @dataclass
-class Student:
-    """Answers one question after the other, and keeps what was acknowledged."""
+class OverApi:
+    """A student's line to the app in this process."""
 
     api: Api
-    session_id: UUID
-    acknowledged: dict[str, int] = field(default_factory=dict)
-    durabilities: Counter[str] = field(default_factory=Counter)
-    number: int = 0
 
-    async def answer(self) -> str:
-        self.number += 1
-        question = self.number % 7
-        response = await self.api.answer(self.session_id, question, self.number)
+    async def __call__(
+        self, kind: str, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        response = await self.api(method, path, body)
         if response.status_code != 200:
             assert_try_again(response, response.json()["code"])
-            return "refused"
-        self.acknowledged[str(question)] = self.number
-        durability = str(response.json()["durability"])
-        self.durabilities[durability] += 1
-        return durability
+        return Reply(response.status_code, b"", response.content)
+
+
+@dataclass
+class Writer(Student):
+    """Answers one question after the other."""
+
+    patient: bool = False
+    durabilities: Counter[str] = field(default_factory=Counter)
 
     async def answer_until(self, ended: asyncio.Event) -> None:
-        while not ended.is_set():
-            await self.answer()
+        for number in count(1):
+            if ended.is_set():
+                return
+            reply = await self.answer(str(number % 7), number)
+            if reply.status == 200:
+                self.durabilities[reply.body["durability"]] += 1
             await asyncio.sleep(0.01)
 
     def check(self, servers: Servers) -> None:
         """Nothing acknowledged is lost, and nothing was done twice."""
-        answers = servers.row(self.session_id)["answers"]
-        lost = {q: n for q, n in self.acknowledged.items() if answers.get(q, 0) < n}
-        assert lost == {}
-        events = servers.events(self.session_id)
+        answers = servers.row(self.ledger.session_id)["answers"]
+        assert self.ledger.contradicted_by(answers, self.ledger.answers) == []
+        events = servers.events(self.ledger.session_id)
         counted = Counter(
             number for event in events for number in event["changes"].get("answers", {}).values()
         )
@@ -145,9 +143,11 @@ class Student:
 
 
 @asynccontextmanager
-async def students_at_work(api: Api, manager: SessionManager) -> AsyncIterator[list[Student]]:
+async def students_at_work(api: Api, manager: SessionManager) -> AsyncIterator[list[Writer]]:
     """Students who answer until the block ends."""
-    students = [Student(api, await start(manager, f"student{number}")) for number in range(5)]
+    students = [Writer(f"student{number}", OverApi(api)) for number in range(5)]
+    for student in students:
+        student.ledger = Ledger(await start(manager, student.name), "quiz1", student.name)
     ended = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for student in students:
@@ -159,7 +159,7 @@ async def students_at_work(api: Api, manager: SessionManager) -> AsyncIterator[l
             ended.set()
 
 
-async def all_reach(students: list[Student], durability: str) -> None:
+async def all_reach(students: list[Writer], durability: str) -> None:
     """Wait until each gets an answer of this durability, counted from now."""
     before = [student.durabilities[durability] for student in students]
 
@@ -172,14 +172,6 @@ async def all_reach(students: list[Student], durability: str) -> None:
 def backends(servers: Servers) -> list[int]:
     rows = servers.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'quiz-sessions'")
     return [row["pid"] for row in rows]
-
-
-@contextmanager
-def locked(servers: Servers, table: str) -> Iterator[Callable[[], None]]:
-    """Another client holds every row of the table; what it yields lets go of them."""
-    with psycopg.connect(servers.postgres.url) as connection:
-        connection.execute(f"SELECT FROM {table} FOR UPDATE".encode())
-        yield connection.rollback
 
 
 async def prepared(api: Api, manager: SessionManager) -> UUID:

@@ -25,10 +25,10 @@ from tests.faults.database.conftest import (
     backends,
     committed_again,
     flushed,
-    locked,
     students_at_work,
 )
 from tests.faults.operable import Follower, Operable
+from tests.harness.locks import holding
 from tests.harness.proxy import Proxy, proxy_of
 from tests.harness.service import client_of, services_on
 from tests.harness.stores import Servers, Stores
@@ -219,11 +219,11 @@ async def test_a_statement_whose_connection_is_ended_is_carried_out_once(
     servers: Servers, services: Services, api: Api
 ) -> None:
     session_id = await start(services.sessions)
-    with locked(servers, "quiz_attempts") as let_go:
+    with holding(servers.stores, "SELECT FROM quiz_attempts FOR UPDATE") as held:
         answering = asyncio.create_task(api.answer(session_id, 1, "A"))
         backend = await waiting_backend(servers)
         servers.query("SELECT pg_terminate_backend(%s)", backend)
-        let_go()
+        held.release()
         assert_durability(await answering, "committed")
     assert [event["type"] for event in servers.events(session_id)] == ["started", "answered"]
 
@@ -232,7 +232,7 @@ async def test_a_statement_that_an_operator_cancels_is_503_session_busy(
     servers: Servers, services: Services, api: Api
 ) -> None:
     session_id = await start(services.sessions)
-    with locked(servers, "quiz_attempts"):
+    with holding(servers.stores, "SELECT FROM quiz_attempts FOR UPDATE"):
         answering = asyncio.create_task(api.answer(session_id, 1, "A"))
         servers.query("SELECT pg_cancel_backend(%s)", await waiting_backend(servers))
         assert_try_again(await answering, "session_busy")

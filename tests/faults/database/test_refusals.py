@@ -24,10 +24,10 @@ from tests.faults.database.conftest import (
     backends,
     committed_again,
     flushed,
-    locked,
     prepared,
 )
 from tests.faults.operable import CONNECTIONS
+from tests.harness.locks import holding
 from tests.harness.proxy import Proxy, Rule, Where
 from tests.harness.stores import Servers
 
@@ -327,7 +327,7 @@ async def test_rows_that_others_hold_are_503_session_busy(
     servers: Servers, services: Services, api: Api, method: str, path: str, body: object, table: str
 ) -> None:
     session_id = await prepared(api, services.sessions)
-    with locked(servers, table):
+    with holding(servers.stores, f"SELECT FROM {table} FOR UPDATE"):
         response = await api(method, path.format(id=session_id), body)
     assert_try_again(response, "session_busy")
 

@@ -30,7 +30,7 @@ async def main(minutes: float, seed: int) -> int:
     found = acknowledged = 0
     with tempfile.TemporaryDirectory(prefix="quiz-faults-") as name:
         folder = Path(name)
-        with running_servers(kind=SuiteValkey) as servers:
+        with running_servers(valkey=SuiteValkey) as servers:
             while (left := until - time.monotonic()) > 0:
                 outcome = await _round(servers, folder, seed, min(ROUND_SECONDS, left))
                 print(f"seed {seed}: {outcome.summary()}", flush=True)
