@@ -10,6 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 
 from quiz_sessions.bootstrap import Services
@@ -20,6 +21,7 @@ from tests.harness.stores import Servers, Stores, running_servers
 REQUEST_SECONDS = 5
 RECOVERY_SECONDS = 8
 T = TypeVar("T")
+SlowUpdates = Callable[..., None]
 
 
 class Manner(StrEnum):
@@ -130,3 +132,23 @@ async def before(servers: Servers) -> AsyncIterator[SessionManager]:
 @pytest.fixture
 def api(client: httpx.AsyncClient) -> Api:
     return Api(client)
+
+
+@pytest.fixture
+def slow_updates(servers: Servers) -> Iterator[SlowUpdates]:
+    """Makes every change of a table, or of one of its rows, take longer than a statement may."""
+    with psycopg.connect(servers.postgres.url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_sleep(5); RETURN NEW; END $$"
+        )
+
+        def slow(table: str, only: UUID | None = None) -> None:
+            condition = f"WHEN (OLD.id = '{only}')" if only else ""
+            connection.execute(
+                f"CREATE TRIGGER dawdle BEFORE UPDATE ON {table} FOR EACH ROW {condition}"
+                " EXECUTE FUNCTION dawdle()".encode()
+            )
+
+        yield slow
+        connection.execute("DROP FUNCTION dawdle CASCADE")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from uuid import UUID
 
 import httpx
-import psycopg
 import pytest
 
 from quiz_sessions.bootstrap import Services, build_services
@@ -17,7 +16,15 @@ from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.services.flush import FlushReport
 from quiz_sessions.services.sessions import SessionManager
-from tests.faults.conftest import REQUEST_SECONDS, Api, Outage, assert_try_again, eventually, start
+from tests.faults.conftest import (
+    REQUEST_SECONDS,
+    Api,
+    Outage,
+    SlowUpdates,
+    assert_try_again,
+    eventually,
+    start,
+)
 from tests.harness.builders import SECOND
 from tests.harness.locks import row_held
 from tests.harness.proxy import Loss, Proxy
@@ -208,50 +215,31 @@ async def test_a_write_that_commits_late_does_not_undo_a_newer_committed_answer(
     servers: Servers, services: Services, api: Api
 ) -> None:
     session_id = await start(services.sessions)
-    (backend,) = servers.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'quiz-sessions'")
-    os.kill(backend["pid"], signal.SIGSTOP)
+    (backend,) = servers.stores.backends()
+    os.kill(backend, signal.SIGSTOP)
     # The first sending hangs in the frozen backend; it has not been carried out when this returns.
     await api.answer(session_id, 1, "hung")
     newer = await api.answer(session_id, 1, "newer")
     assert newer.json()["durability"] == "committed"
-    os.kill(backend["pid"], signal.SIGCONT)
+    os.kill(backend, signal.SIGCONT)
 
     async def backends() -> set[int]:
         return {row["pid"] for row in servers.query("SELECT pid FROM pg_stat_activity")}
 
-    await eventually(backends, lambda pids: backend["pid"] not in pids)
+    await eventually(backends, lambda pids: backend not in pids)
     assert servers.row(session_id)["answers"] == {"1": "newer"}
     # What hung had been sent again, and was carried out once.
     assert [event["type"] for event in servers.events(session_id)] == ["started", "answered", "answered"]
     assert newer.json()["version"] == servers.row(session_id)["version"] == 2
 
 
-@pytest.fixture
-def slow_row(servers: Servers) -> Iterator[Callable[[object], None]]:
-    """Makes every change of one row take longer than a statement may."""
-    with psycopg.connect(servers.stores.database_url, autocommit=True) as connection:
-        connection.execute(
-            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN PERFORM pg_sleep(5); RETURN NEW; END $$"
-        )
-
-        def slow(session_id: object) -> None:
-            connection.execute(
-                "CREATE TRIGGER dawdle BEFORE UPDATE ON quiz_attempts FOR EACH ROW"
-                f" WHEN (OLD.id = '{session_id}') EXECUTE FUNCTION dawdle()".encode()
-            )
-
-        yield slow
-        connection.execute("DROP FUNCTION dawdle CASCADE")
-
-
 async def test_a_slow_row_does_not_keep_others_from_being_flushed(
-    servers: Servers, services: Services, slow_row: Callable[[object], None]
+    servers: Servers, services: Services, slow_updates: SlowUpdates
 ) -> None:
     slow, quick = [await start(services.sessions, f"user{i}") for i in range(2)]
     for session_id in (slow, quick):
         await services.sessions.update_answer(session_id, 1, "A", autosave=True)
-    slow_row(slow)
+    slow_updates("quiz_attempts", slow)
     report = await services.flusher.run()
     assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
     assert servers.row(quick)["answers"] == {"1": "A"}

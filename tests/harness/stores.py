@@ -54,6 +54,13 @@ class Stores:
                     found[key.decode()] = valkey.dump(key)
         return found
 
+    def backends(self, which: str = "true") -> list[int]:
+        """Pids of what serves the service's connections."""
+        found = self.query(
+            f"SELECT pid FROM pg_stat_activity WHERE application_name = 'quiz-sessions' AND {which}"
+        )
+        return [row["pid"] for row in found]
+
     def query(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Rows, past the service."""
         with psycopg.connect(self.database_url, autocommit=True, row_factory=dict_row) as connection:

@@ -169,11 +169,6 @@ async def all_reach(students: list[Writer], durability: str) -> None:
     await eventually(gained, bool)
 
 
-def backends(servers: Servers) -> list[int]:
-    rows = servers.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'quiz-sessions'")
-    return [row["pid"] for row in rows]
-
-
 async def prepared(api: Api, manager: SessionManager) -> UUID:
     """A quiz, extra time for it, and an attempt at it."""
     await api("PUT", "/quizzes/quiz1", QUIZ)

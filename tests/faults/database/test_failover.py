@@ -22,7 +22,6 @@ from tests.faults.database.conftest import (
     OperableServers,
     all_reach,
     assert_durability,
-    backends,
     committed_again,
     flushed,
     students_at_work,
@@ -196,11 +195,7 @@ async def waiting_backend(servers: Servers) -> int:
     """The one of the service's backends that waits for a row."""
 
     async def found() -> list[int]:
-        rows = servers.query(
-            "SELECT pid FROM pg_stat_activity"
-            " WHERE application_name = 'quiz-sessions' AND wait_event_type = 'Lock'"
-        )
-        return [row["pid"] for row in rows]
+        return servers.stores.backends("wait_event_type = 'Lock'")
 
     return (await eventually(found, bool))[0]
 
@@ -288,7 +283,7 @@ async def test_a_backend_that_crashes_under_load_loses_nothing_and_does_nothing_
     async with students_at_work(api, services.sessions) as students:
         # Then the server ends all others as well, and recovers.
         with suppress(ProcessLookupError):
-            os.kill(backends(servers)[0], signal.SIGKILL)
+            os.kill(servers.stores.backends()[0], signal.SIGKILL)
         await all_reach(students, "committed")
     await flushed(services)
     for student in students:

@@ -15,13 +15,12 @@ import pytest
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.services.flush import MAX_TRIES
 from quiz_sessions.services.sessions import SessionManager
-from tests.faults.conftest import Api, assert_try_again, eventually, start
+from tests.faults.conftest import Api, SlowUpdates, assert_try_again, eventually, start
 from tests.faults.database.conftest import (
     EXTRA,
     MORE,
     QUIZ,
     assert_durability,
-    backends,
     committed_again,
     flushed,
     prepared,
@@ -337,7 +336,7 @@ async def test_a_statement_that_takes_too_long_is_503_session_busy_and_changes_n
     servers: Servers,
     services: Services,
     api: Api,
-    slow_updates: Callable[[str], None],
+    slow_updates: SlowUpdates,
     method: str,
     path: str,
     body: object,
@@ -350,24 +349,6 @@ async def test_a_statement_that_takes_too_long_is_503_session_busy_and_changes_n
     assert_try_again(await api(method, path.format(id=session_id), changed), "session_busy")
     assert servers.row(session_id) == before
     assert (await api.read(session_id)).status_code == 200
-
-
-@pytest.fixture
-def slow_updates(servers: Servers) -> Iterator[Callable[[str], None]]:
-    with psycopg.connect(servers.postgres.url, autocommit=True) as connection:
-        connection.execute(
-            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN PERFORM pg_sleep(5); RETURN NEW; END $$"
-        )
-
-        def slow(table: str) -> None:
-            connection.execute(
-                f"CREATE TRIGGER dawdle BEFORE UPDATE ON {table} FOR EACH ROW"
-                " EXECUTE FUNCTION dawdle()".encode()
-            )
-
-        yield slow
-        connection.execute("DROP FUNCTION dawdle CASCADE")
 
 
 async def test_a_transaction_that_was_ended_for_idling_is_done_once_more(
@@ -399,7 +380,7 @@ async def test_connections_that_were_ended_for_idling_are_no_failure(
     configure(idle_session_timeout="100ms")
 
     async def gone() -> list[int]:
-        return backends(servers)
+        return servers.stores.backends()
 
     await api.answer(session_id, 0, "A")
     await eventually(gone, lambda pids: pids == [])
