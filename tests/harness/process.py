@@ -38,13 +38,14 @@ def app() -> ASGIApp:
     inner = create_service(services)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == FLUSH_PATH:
-            report = await services().flusher.run()
-            await JSONResponse(asdict(report))(scope, receive, send)
-            return
-        context = dict(scope["headers"]).get(CONTEXT_HEADER.encode())
-        if context is not None:
-            scope["aws.event"] = {"requestContext": json.loads(context)}
+        if scope["type"] == "http":
+            if scope["path"] == FLUSH_PATH:
+                report = await services().flusher.run()
+                await JSONResponse(asdict(report))(scope, receive, send)
+                return
+            context = dict(scope["headers"]).get(CONTEXT_HEADER.encode())
+            if context is not None:
+                scope["aws.event"] = {"requestContext": json.loads(context)}
         await inner(scope, receive, send)
 
     return front

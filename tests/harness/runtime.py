@@ -83,7 +83,7 @@ def running_runtime(
     folder: Path,
     timeout: int = 30,
     python: Path = Path(sys.executable),
-    pythonpath: str = "",
+    pythonpath: str = os.environ.get("PYTHONPATH", ""),
 ) -> Iterator[Runtime]:
     """The runtime of one handler, on two free ports of loopback; from the source tree, unless told."""
     api, front = ports.choose(), ports.choose()

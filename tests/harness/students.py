@@ -46,7 +46,7 @@ def request_of(kind: Kind, session: object = None, **body: Any) -> tuple[str, st
         case Kind.AUTOSAVE:
             return "PATCH", f"/sessions/{session}/progress", {**given, "autosave": True}
         case _:
-            return "POST", f"/sessions/{session}/{kind}", given
+            return "POST", f"/sessions/{session}/{kind}", given or None
 
 
 class Line(Protocol):
