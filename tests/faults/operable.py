@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from development_server.postgres import Postgres
+from development_server.embedded_postgres import Postgres
 
 CONNECTIONS = 40
 """What it takes at once, three of them from the operator alone."""

@@ -5,37 +5,20 @@ Its caller must not be told 503 of what has happened. The next flush makes up fo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
 
-from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.errors import SessionExpiredError
 from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.quizzes import QuizRules
-from tests.builders import SECOND, START
-from tests.conftest import Stores
-from tests.faults.proxy import Loss, Proxy, proxy_of
+from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.proxy import Loss, Proxy
 
-LATER = START + 10 * SECOND
-END = START + 1800 * SECOND
 KEYED = QuizRules(questions=parse_questions({"0": {"grading": "exact", "key": "A"}}))
 SAVES_GRADES = b"graded_with = quiz_revision"
 READS_ATTEMPTS = b"WHERE id = ANY("
-
-
-@pytest.fixture
-async def proxy(stores: Stores) -> AsyncIterator[Proxy]:
-    async with proxy_of(stores.database_url) as running:
-        yield running
-
-
-@pytest.fixture
-async def by_proxy(stores: Stores, proxy: Proxy) -> AsyncIterator[Services]:
-    services = build_services(Stores(proxy.url, stores.redis_url).settings)
-    yield services
-    await services.close()
 
 
 async def start(services: Services, rules: QuizRules) -> UUID:
@@ -54,7 +37,7 @@ async def test_a_completion_that_could_not_be_graded_succeeds(
     session_id = await start(services, KEYED)
     proxy.lose(SAVES_GRADES, Loss.STATEMENT, Loss.STATEMENT)
     completed = await by_proxy.sessions.complete(session_id, {"0": "A"}, at=LATER)
-    assert (completed.status, completed.score, proxy.losses) == ("completed", None, [])
+    assert (completed.status, completed.score, proxy.rules) == ("completed", None, [])
     assert await score_after_a_flush(services, session_id) == 1
 
 
@@ -67,7 +50,7 @@ async def test_a_late_answer_whose_session_could_not_be_graded_is_accepted(
     (late,) = await services.administration.late_answers(session_id)
     proxy.lose(SAVES_GRADES, Loss.STATEMENT, Loss.STATEMENT)
     session = await by_proxy.administration.accept_late_answer(session_id, late.event, "why", at=END + SECOND)
-    assert (session.answers, proxy.losses) == ({"0": "A"}, [])
+    assert (session.answers, proxy.rules) == ({"0": "A"}, [])
     assert await score_after_a_flush(services, session_id) == 1
 
 
@@ -91,6 +74,6 @@ async def test_a_change_whose_sessions_could_not_be_cached_succeeds(
     proxy.lose(READS_ATTEMPTS, Loss.STATEMENT, Loss.STATEMENT)
     assert callable(change)
     await change(by_proxy)
-    assert proxy.losses == []
+    assert proxy.rules == []
     assert (await services.flusher.run()).caches_reconciled == 1
     assert (await services.sessions.get_deadline(session_id, at=LATER)).time_remaining == 1850

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from development_server.valkey import Valkey
+from development_server.embedded_valkey import Valkey
 from quiz_sessions.bootstrap import Services
 from tests.harness.service import services_on
 from tests.harness.stores import Servers, Stores

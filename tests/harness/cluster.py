@@ -14,7 +14,7 @@ from uuid import UUID
 import redis
 from redis.crc import key_slot
 
-from development_server.valkey import Valkey
+from development_server.embedded_valkey import Valkey
 
 SLOTS = 16384
 PRIMARIES = 3

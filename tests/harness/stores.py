@@ -15,8 +15,8 @@ import redis
 from psycopg.rows import dict_row
 
 from development_server.embedded import EmbeddedServer
-from development_server.postgres import Postgres
-from development_server.valkey import Valkey
+from development_server.embedded_postgres import Postgres
+from development_server.embedded_valkey import Valkey
 from migrate_database.handler import upgrade
 from quiz_sessions.runtime.settings import Settings
 

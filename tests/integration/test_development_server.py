@@ -120,7 +120,7 @@ class ServerProcess:
 
 def print_token(folder: Path, *options: str) -> str:
     """What the command for tokens prints, run in the folder of a server."""
-    command = [sys.executable, "-m", "development_server.token", *options]
+    command = [sys.executable, "-m", "development_server.token_command", *options]
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 

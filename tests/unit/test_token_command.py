@@ -11,7 +11,7 @@ import pytest
 
 from development_server.authorizer import Verifier
 from development_server.public_keys import Jwks
-from development_server.token import AUDIENCE, ISSUER, main
+from development_server.token_command import AUDIENCE, ISSUER, main
 
 
 @pytest.fixture

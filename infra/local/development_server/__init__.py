@@ -4,8 +4,8 @@
 """
 
 from .embedded import EmbeddedServer, StartError
+from .embedded_postgres import Postgres
+from .embedded_valkey import Valkey
 from .folder_lock import FolderInUseError
-from .postgres import Postgres
-from .valkey import Valkey
 
 __all__ = ["EmbeddedServer", "FolderInUseError", "Postgres", "StartError", "Valkey"]

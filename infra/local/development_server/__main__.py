@@ -19,7 +19,7 @@ from .public_keys import Jwks, KeysError, PublicKeyFile
 from .receipt_keys import receipt_keys
 from .server import Server
 from .stores import Stores
-from .token import AUDIENCE, ISSUER, KeyPair
+from .token_command import AUDIENCE, ISSUER, KeyPair
 
 
 class _RefusedError(Exception):
@@ -131,7 +131,7 @@ def _verifier(environment: Mapping[str, str], data: Path) -> Verifier:
         return Verifier(PublicKeyFile(Path(file)), issuer, audience)
     raise _RefusedError(
         "AUTH_MODE=jwt needs JWT_ISSUER, JWT_AUDIENCE and one of JWT_JWKS and JWT_PUBLIC_KEY_FILE, "
-        "or none of the four for the tokens of development_server.token"
+        "or none of the four for the tokens of development_server.token_command"
     )
 
 

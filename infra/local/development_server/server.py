@@ -19,8 +19,8 @@ from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.flush import Flusher
 from session_api.app import create_service
 
-from .admission import Admission
 from .authorizer import Authorizer, Verifier
+from .concurrency_limiter import ConcurrencyLimiter
 from .embedded import StartError
 from .stores import Stores
 
@@ -89,7 +89,7 @@ class Server:
         services = build_services(self._settings)
         app: ASGIApp = create_service(lambda: services)
         config = uvicorn.Config(
-            Admission(Authorizer(app, self._verifier) if self._verifier else app),
+            ConcurrencyLimiter(Authorizer(app, self._verifier) if self._verifier else app),
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -10,8 +10,8 @@ from typing import Final
 
 from . import ports
 from .embedded import EmbeddedServer, StartError
-from .postgres import Postgres
-from .valkey import Valkey
+from .embedded_postgres import Postgres
+from .embedded_valkey import Valkey
 
 _CACHE_BYTES = 256 * 1024 * 1024
 

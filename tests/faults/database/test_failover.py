@@ -14,7 +14,7 @@ import pytest
 from httpx import Response
 
 from development_server import processes
-from development_server.valkey import Valkey
+from development_server.embedded_valkey import Valkey
 from migrate_database.handler import upgrade
 from quiz_sessions.bootstrap import Services
 from tests.faults.conftest import Api, assert_try_again, eventually, start

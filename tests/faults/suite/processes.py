@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from development_server import ports, processes
-from development_server.valkey import Valkey
+from development_server.embedded_valkey import Valkey
 from tests.harness.gateway import STAFF, Clock, Request, ToFunction, ToProcess
 from tests.harness.http_client import HttpClient, LostError, Reply
 from tests.harness.launch import QUIET, ROOT, Launched, service_command

@@ -1,4 +1,4 @@
-"""Prints a token for the development server: `python -m development_server.token --help`."""
+"""Prints a token for the development server: `python -m development_server.token_command --help`."""
 
 import argparse
 import hashlib
@@ -68,7 +68,7 @@ def _new_key() -> bytes:
 
 def main(arguments: Sequence[str]) -> int:
     """Print a token; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="development_server.token", description=__doc__)
+    parser = argparse.ArgumentParser(prog="development_server.token_command", description=__doc__)
     parser.add_argument("--sub", required=True, metavar="USER", help="whose token it is")
     parser.add_argument("--scope", metavar="SCOPES", help="what it allows, with spaces between (nothing)")
     parser.add_argument("--minutes", type=int, default=60, help="how long it is good (60)")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from development_server.admission import Admission
+from development_server.concurrency_limiter import ConcurrencyLimiter
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.telemetry import Telemetry
 from session_api.middleware import RequestMiddleware
@@ -53,7 +53,7 @@ class Crowd:
     """Requests that were sent, by name."""
 
     def __init__(self, app: App, at_once: int) -> None:
-        self._admission = Admission(app, at_once)
+        self._admission = ConcurrencyLimiter(app, at_once)
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def send(self, *names: str) -> None:

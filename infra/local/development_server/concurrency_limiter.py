@@ -10,7 +10,7 @@ AT_ONCE = 16
 """More than the ten connections to PostgreSQL, and few enough that each gets one soon."""
 
 
-class Admission:
+class ConcurrencyLimiter:
     """First come, first served.
 
     On AWS an environment takes one request at a time, and the gateway keeps the others. A process that took a
