@@ -169,6 +169,17 @@ def test_prod_is_not_deployed_without_tokens() -> None:
         assert f"Stage={stage}" in deployments[stage]["deploy"]["parameters"]["parameter_overrides"]
 
 
+def test_with_an_issuer_every_path_but_health_needs_a_token() -> None:
+    definition = RESOURCES["HttpApi"]["Properties"]["DefinitionBody"]
+    # A list in either case: SAM CLI does not read a template that has AWS::NoValue there.
+    asked = {"Fn::If": ["HasJwt", [{"Tokens": []}], []]}
+    for path, operations in definition["paths"].items():
+        for method, operation in operations.items():
+            assert operation.get("security") == asked or path == "/health" or method == "options", path
+    condition, tokens, _ = definition["components"]["securitySchemes"]["Tokens"]["Fn::If"]
+    assert (condition, tokens["x-amazon-apigateway-authorizer"]["type"]) == ("HasJwt", "jwt")
+
+
 def test_only_those_who_use_valkey_are_told_its_password() -> None:
     assert FUNCTIONS["MigrateFunction"]["Environment"]["Variables"]["REDIS_URL"] == ""
     assert FUNCTIONS["RotateReceiptKeysFunction"]["Environment"] == {"Ref": "AWS::NoValue"}
