@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import quiz_sessions
@@ -15,11 +16,29 @@ from quiz_sessions.runtime.telemetry import Telemetry
 
 from . import problems, routes
 from .cached_reads import CachedReads
+from .documentation import add_documentation
+from .front import Front
 from .middleware import RequestMiddleware
-from .schemas.problems import Conflict, InvalidInput, Problem
+from .schemas.problems import GatewayMessage, problem_model
 
 DESCRIPTION = """Owns quiz attempts while students take them: starts them, keeps every answer, runs the clock
 on the server and hands them in. Errors are `application/problem+json` with a stable `code`."""
+
+
+TAGS = [
+    {"name": "sessions", "description": "For those who take a quiz."},
+    {"name": "room", "description": "For proctors: extra time, reopening, late answers."},
+    {"name": "quizzes", "description": "For authors: the rules of a quiz and its answer key."},
+    {"name": "grades", "description": "Scores: read them, set them, grade anew."},
+    {"name": "audit", "description": "What happened, and proof of it."},
+    {"name": "health", "description": "Whether the service answers."},
+]
+_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "Needed where AUTH_MODE is jwt. `make token` makes one for the local server.",
+}
 
 
 class _App(FastAPI):
@@ -27,21 +46,27 @@ class _App(FastAPI):
         """The OpenAPI document, with the schemas of problems, which are no route's response model."""
         if self.openapi_schema is None:
             document = super().openapi()
+            models: list[type[BaseModel]] = [GatewayMessage]
+            models += [problem_model(status, codes) for status, codes in problems.codes().items()]
             _, problem_schemas = models_json_schema(
-                [(model, "serialization") for model in (Problem, InvalidInput, Conflict)],
+                [(model, "serialization") for model in models],
                 ref_template="#/components/schemas/{model}",
             )
             schemas = document["components"]["schemas"]
             schemas.update(problem_schemas["$defs"])
+            document["components"]["securitySchemes"] = {"token": _TOKEN}
+            # Without AUTH_MODE=jwt nobody needs a token.
+            document["security"] = [{"token": []}, {}]
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
         assert self.openapi_schema is not None
         return self.openapi_schema
 
 
-def create_service(services: Callable[[], Services]) -> CachedReads:
-    """The app behind its fast path for cached reads, as a server has it (on Lambda, see `handler`)."""
-    return CachedReads(lambda: services().cached, cache(lambda: create_app(services)))
+def create_service(services: Callable[[], Services]) -> Front:
+    """The app behind its fast path for cached reads, as every process serves it."""
+    reads = CachedReads(lambda: services().cached, cache(lambda: create_app(services)))
+    return Front(reads, lambda: services().settings.allowed_origins, lambda: services().settings.base_path)
 
 
 def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemetry] = Telemetry) -> FastAPI:
@@ -50,11 +75,14 @@ def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemet
         title="Quiz Sessions",
         version=quiz_sessions.__version__,
         description=DESCRIPTION,
+        docs_url=None,
         redoc_url=None,
+        openapi_tags=TAGS,
         # Paths have one spelling, and a redirect would be built from the Host header.
         redirect_slashes=False,
     )
     app.include_router(routes.build_router(services))
+    add_documentation(app)
     problems.install(app)
     app.add_middleware(RequestMiddleware, telemetry=cache(telemetry))
     return app

@@ -13,7 +13,7 @@ from quiz_sessions.domain.sessions import Session
 from quiz_sessions.services.backpressure import Backpressure
 from quiz_sessions.services.cached_reads import CachedSessions
 
-from .gateway import request_time
+from .gateway import path_of, request_time
 from .identity import GRADE, PROCTOR, authenticate
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class CachedReads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
-            path = _PATH.fullmatch(scope["path"])
+            path = _PATH.fullmatch(path_of(scope))
             session = await self._read(UUID(path[1]), scope) if path is not None else None
             if session is not None:
                 await _reply(send, session, self._sessions().backpressure)

@@ -5,18 +5,23 @@ Slow imports happen inside functions: either before the snapshot, or at the firs
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from mangum import Mangum
 from snapshot_restore_py import register_before_snapshot
 
+from quiz_sessions.domain.json_values import dump_json
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.cached_reads import CachedSessions
 
 from .cached_reads import CachedReads
-from .gateway import TEXT_TYPES
+from .front import Front
+from .gateway import PROBLEM_JSON, TEXT_TYPES
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -62,8 +67,55 @@ def import_everything() -> None:
 register_before_snapshot(import_everything)
 
 
-handler = Mangum(
-    CachedReads(cached_sessions, app),
-    lifespan="off",
-    text_mime_types=TEXT_TYPES,
-)
+@cache
+def adapter() -> Mangum:
+    # Connections belong to one event loop, which Mangum takes from the thread: one for all invocations.
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    # It would log a line for each request.
+    logging.getLogger("mangum").setLevel(logging.WARNING)
+    reads = CachedReads(cached_sessions, app)
+    front = Front(reads, lambda: settings().allowed_origins, lambda: settings().base_path)
+    return Mangum(front, lifespan="off", text_mime_types=TEXT_TYPES)
+
+
+def outside_of_the_app(event: dict[str, Any], error: Exception) -> dict[str, Any]:
+    """The reply to a request that did not reach the app, or whose reply did not leave it."""
+    from quiz_sessions.runtime.telemetry import Telemetry  # noqa: PLC0415
+
+    request_id = (event.get("requestContext") or {}).get("requestId") or str(uuid4())
+    if isinstance(error, ValueError):
+        status, title, code = 400, "Bad Request", "bad_request"
+        detail = "A header of the request can't be read, or its body is not the base64 that it is said to be."
+    else:
+        status, title, code = 500, "Internal Server Error", "internal_error"
+        detail = "Something went wrong on our side."
+    Telemetry().failed("request failed around the app", error, request_id=request_id, status=status)
+    problem = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+    }
+    headers = {
+        "content-type": PROBLEM_JSON,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "x-request-id": request_id,
+    }
+    return {"statusCode": status, "headers": headers, "body": dump_json(problem), "isBase64Encoded": False}
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Serve one request of API Gateway.
+
+    Whatever goes wrong around the app is a problem document as well: a failed invocation would be an error of
+    the function, of which a few roll a release back.
+    """
+    try:
+        reply: dict[str, Any] = adapter()(event, context)
+        return reply
+    except Exception as error:
+        # Mangum reads numbers out of headers that the caller may write as it likes (Host, X-Forwarded-Port).
+        return outside_of_the_app(event, error)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quiz_sessions.runtime.telemetry import Telemetry
 
-from .gateway import request_context, request_time
+from .gateway import request_id, request_time
 from .problems import problem
 
 
 class RequestMiddleware:
-    """Sets `at` and `request_id` on the request's state; logs requests that failed or were not a GET."""
+    """Sets `at` and `request_id` on the request's state; logs requests that failed.
+
+    The gateway's access log has all of them.
+    """
 
     def __init__(self, app: ASGIApp, telemetry: Callable[[], Telemetry]) -> None:
         self._app = app
@@ -28,7 +30,7 @@ class RequestMiddleware:
         started = time.perf_counter()
         request_time(scope)
         state = scope["state"]
-        state["request_id"] = request_context(scope).get("requestId") or str(uuid4())
+        request_id(scope)
         status = 0
 
         async def note_status(message: Message) -> None:
@@ -48,8 +50,7 @@ class RequestMiddleware:
             )
             await response(scope, receive, note_status)
         else:
-            # All other requests are in the gateway's access log.
-            if scope["method"] != "GET" or status >= 400:
+            if status >= 400:
                 self._telemetry().info(
                     "request",
                     method=scope["method"],

@@ -53,6 +53,25 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
 }
 
 
+_OTHER_CODES = {
+    400: ("bad_request", "invalid_json"),
+    404: ("not_found",),
+    405: ("method_not_allowed",),
+    415: ("unsupported_media_type",),
+    429: ("too_many_requests",),
+    500: ("internal_error",),
+}
+"""Of what no use case raises."""
+
+
+def codes() -> dict[int, tuple[str, ...]]:
+    """Status -> the codes of its problems."""
+    found: dict[int, set[str]] = {status: set(names) for status, names in _OTHER_CODES.items()}
+    for status, code in _STATUS_AND_CODE.values():
+        found.setdefault(status, set()).add(code)
+    return {status: tuple(sorted(names)) for status, names in sorted(found.items())}
+
+
 def install(app: FastAPI) -> None:
     """Make `app` reply to every error with a problem."""
     app.add_exception_handler(errors.QuizSessionsError, _domain)
@@ -80,7 +99,7 @@ def problem(
     }
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS), **(headers or {})}
-    return Response(dump_record(body), status, dict(headers or {}), PROBLEM_JSON)
+    return Response(dump_record(body), status, {"Cache-Control": "no-store", **(headers or {})}, PROBLEM_JSON)
 
 
 async def _domain(request: Request, error: Exception) -> Response:
@@ -97,6 +116,8 @@ async def _domain(request: Request, error: Exception) -> Response:
             extra["session"] = error.session
         case errors.ActiveAttemptError():
             extra["session_id"] = error.session_id
+        case errors.InvalidInputError() | errors.ContentTooLargeError():
+            extra |= {} if error.question is None else {"question_id": error.question}
         case errors.QuizNotOpenError():
             extra["opens_at"] = error.opens_at
         case errors.QuizClosedError():
@@ -108,20 +129,18 @@ async def _domain(request: Request, error: Exception) -> Response:
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    for each in error.errors():
+        if each["type"] == "json_invalid":
+            detail = f"The body is not a JSON text: {each['ctx']['error']} (at character {each['loc'][-1]})."
+            return problem(400, "invalid_json", detail, request.state.request_id)
     # The problem does not quote the input. It is bounded, because there may be an error for each member of
     # the body, each with a key of megabytes, and a reply of more than 6 MB is lost.
     found = [
-        {"location": ".".join(map(str, e["loc"]))[:MAX_LOCATION_CHARACTERS], "message": _message(e)}
+        {"location": ".".join(map(str, e["loc"]))[:MAX_LOCATION_CHARACTERS], "message": str(e["msg"])}
         for e in error.errors()[:MAX_ERRORS]
     ]
     detail = "; ".join(f"{e['location']}: {e['message']}" for e in found[:3])
     return problem(422, "invalid_input", detail, request.state.request_id, extra={"errors": found})
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    if error["type"] == "json_invalid":
-        return f"not a JSON text: {error['ctx']['error']}"
-    return str(error["msg"])
 
 
 async def _framework(request: Request, error: Exception) -> Response:

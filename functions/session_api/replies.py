@@ -13,7 +13,6 @@ from quiz_sessions.domain.sessions import Session
 
 from .cached_reads import session_content
 from .gateway import PROBLEM_JSON
-from .schemas.problems import Conflict, InvalidInput, Problem
 from .schemas.sessions import SessionReply
 
 Responses = dict[int | str, dict[str, Any]]
@@ -50,29 +49,61 @@ def session_reply(
 
 
 def documented(
-    status: int, description: str, *problems: int, model: type[object] | None = SessionReply
+    status: int,
+    description: str,
+    *problems: int,
+    model: type[object] | None = SessionReply,
+    headers: Mapping[str, Any] | None = None,
 ) -> Responses:
-    """Document a success (without a body, if `model` is None) and the problems that are possible instead."""
-    responses: Responses = {status: {"description": description}}
+    """Document a success (without a body, if `model` is None) and the problems that are possible instead.
+
+    What takes a body, of which one can be too large (413), can also find it unreadable (400, 415).
+    """
+    responses: Responses = {status: {"description": description, "headers": {**_ALWAYS, **(headers or {})}}}
     if model is not None:
         responses[status]["model"] = model
-    models = {409: Conflict, 422: InvalidInput}
-    for code in (*problems, 401, 503):
-        schema = {"$ref": f"#/components/schemas/{models.get(code, Problem).__name__}"}
-        responses[code] = {
-            "description": _DESCRIPTIONS[code],
-            "content": {PROBLEM_JSON: {"schema": schema}},
-        }
+        if issubclass(model, SessionReply):
+            responses[status]["headers"]["ETag"] = _header("The session's version, for If-Match.")
+    unreadable = (400, 415) if 413 in problems else ()
+    for code in sorted({*problems, *unreadable, 401, 429, 500, 503}):
+        responses[code] = documented_problem(code)
     return responses
 
 
+def documented_problem(status: int) -> dict[str, Any]:
+    """A problem in the API's document."""
+    content: dict[str, Any] = {
+        PROBLEM_JSON: {"schema": {"$ref": f"#/components/schemas/Problem{status}"}},
+    }
+    if status in (401, 429):
+        # The gateway replies by itself, before the service is asked.
+        content["application/json"] = {"schema": {"$ref": "#/components/schemas/GatewayMessage"}}
+    headers = dict(_ALWAYS)
+    if status in (429, 503):
+        headers["Retry-After"] = _header("Seconds to wait at least.", "integer")
+    if status == 401:
+        headers["WWW-Authenticate"] = _header("Bearer")
+    return {"description": _DESCRIPTIONS[status], "content": content, "headers": headers}
+
+
+def _header(description: str, kind: str = "string") -> dict[str, Any]:
+    return {"description": description, "schema": {"type": kind}}
+
+
+LOCATION = {"Location": _header("The session, relative to the request's address.")}
+_ALWAYS = {"X-Request-Id": _header("The request's id, as in the service's log.")}
+
 _DESCRIPTIONS = {
+    400: "Not readable as a request",
     401: "Without a token, where one is asked for",
     403: "Not with this token",
     404: "No such thing",
     409: "Not in this state",
     410: "Its time is over",
     413: "Over a limit in bytes",
+    415: "Not in this encoding",
     422: "To be changed as the problem says",
+    429: "Too many requests; later",
+    500: "A fault of the service",
     503: "Try again",
 }

@@ -34,6 +34,12 @@ MAX_MEMBERS = MAX_ANSWER_BYTES // len('"":0,')
 class _StrictRequest(Request):
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
+            encoding = self.headers.get("content-encoding", "identity").lower()
+            if encoding != "identity":
+                # RFC 9110, 15.5.16.
+                raise HTTPException(
+                    415, f"A body is not accepted in {encoding!r}.", {"Accept-Encoding": "identity"}
+                )
             body = bytearray()
             async for chunk in self.stream():
                 body += chunk

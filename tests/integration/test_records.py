@@ -122,7 +122,7 @@ async def in_each_status(services: Services) -> dict[Status, UUID]:
 
 async def test_a_status_finds_the_sessions_that_have_it(services: Services) -> None:
     ids = await in_each_status(services)
-    found = {status: await pages(services, 10, user_id="user1", status=status) for status in Status}
+    found = {status: await pages(services, 10, user_id="user1", statuses=[status]) for status in Status}
     assert found == {status: [[ids[status]]] for status in Status}
 
 
@@ -136,7 +136,7 @@ async def test_a_session_whose_time_is_over_is_found_as_expired_before_its_row_s
         await services.sessions.update_answer(session_id, 0, "A", at=LATER)
 
     async def found(wanted: Status, at: Micros) -> list[Status]:
-        page = await services.audit.find(quiz_id="quiz1", status=wanted, at=at)
+        page = await services.audit.find(quiz_id="quiz1", statuses=[wanted], at=at)
         return [session.status for session in page.sessions]
 
     assert (await found(status, END), await found(Status.EXPIRED, END)) == ([status], [])
@@ -157,7 +157,10 @@ async def test_the_pages_of_a_status_follow_each_other(services: Services) -> No
     ids = [await start(services, at=START + number) for number in range(6)]
     for each in ids[::2]:
         await services.sessions.complete(each, at=LATER)
-    assert await pages(services, 2, user_id="user1", status=Status.COMPLETED) == [ids[4::-2][:2], [ids[0]]]
+    assert await pages(services, 2, user_id="user1", statuses=[Status.COMPLETED]) == [
+        ids[4::-2][:2],
+        [ids[0]],
+    ]
 
 
 async def test_a_list_holds_no_answers(services: Services, client: httpx.AsyncClient) -> None:
@@ -191,7 +194,7 @@ async def test_the_largest_page_is_filled(services: Services, database: Database
 
 async def test_a_list_names_a_user_or_a_quiz(services: Services, client: httpx.AsyncClient) -> None:
     with pytest.raises(InvalidInputError, match="user_id"):
-        await services.audit.find(status=Status.STARTED)
+        await services.audit.find(statuses=[Status.STARTED])
     assert (await client.get("/sessions")).status_code == 422
 
 
@@ -290,7 +293,8 @@ async def test_no_list_reads_the_whole_table(
         return crowded.database_url
 
     postgres = Explaining(conninfo, 1, lambda: None, Telemetry())
-    names: dict[str, Any] = {"user_id": None, "quiz_id": None, **filters, "status": status}
+    wanted = [status] if status else []
+    names: dict[str, Any] = {"user_id": None, "quiz_id": None, **filters, "statuses": wanted}
     before = None if first_page else (from_micros(START - 18_000 * SECOND), UUID(int=0))
     await AuditStore(postgres).attempts(**names, now=START, before=before, limit=51)
     await postgres.close()

@@ -37,7 +37,7 @@ def test_a_header_says_what_is_taken_returned_and_locked(file: Path) -> None:
 @each_file
 def test_a_header_names_every_parameter_and_no_other(file: Path) -> None:
     more = {
-        "conditions": "user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND status = %(status)s "
+        "conditions": "user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND status = ANY(%(statuses)s) "
         "AND accepts_until < %(now)s AND (started_at, id) < (%(started_at)s, %(id)s)"
     }
     statement = load(named(file), **(more if "{conditions}" in file.read_text() else {}))

@@ -27,12 +27,13 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="The audit log of a session",
         responses=documented(200, "In their order", 403, 404, 422, model=EventsReply),
     )
-    async def events(
+    async def list_events(
         request: Request,
         session_id: UUID,
         after: Annotated[int, Query(ge=-1, le=MAX_INTEGER)] = -1,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
     ) -> Response:
+        """One event for each change, chained by hashes."""
         authenticated(request, services()).require(PROCTOR, GRADE)
         page = await services().audit.events(session_id, after=after, limit=limit)
         shown = [pick(EventReply, event, hash=event.hash.hex()) for event in page.events]
@@ -43,7 +44,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Is the audit log whole, and the session as it says",
         responses=documented(200, "What was found", 403, 404, 422, model=VerificationReply),
     )
-    async def verify(request: Request, session_id: UUID) -> Response:
+    async def verify_session(request: Request, session_id: UUID) -> Response:
+        """Computes all hashes anew, replays the audit log and compares the outcome with the session."""
         authenticated(request, services()).require(PROCTOR, GRADE)
         return json_reply(pick(VerificationReply, await services().audit.verify(session_id)))
 
@@ -53,6 +55,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "What it is worth", 413, 422, model=ProofReply),
     )
     async def verify_receipt(request: Request, body: VerifyReceiptRequest) -> Response:
+        """Whether we signed it, whether the audit log says the same, and whether these answers are meant."""
         authenticated(request, services())
         return json_reply(_proof(await services().audit.prove(body.receipt, body.answers)))
 

@@ -24,7 +24,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="The score, question by question",
         responses=documented(200, "The results", 403, 404, 409, 422, model=ResultsReply),
     )
-    async def results(request: Request, session_id: UUID) -> Response:
+    async def get_results(request: Request, session_id: UUID) -> Response:
+        """Students see them when the quiz shows them."""
         owner = authenticated(request, services()).owner(PROCTOR, GRADE)
         return json_reply(await services().scores.results(session_id, owner=owner, at=request.state.at))
 
@@ -34,6 +35,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "Set", 403, 404, 409, 413, 422),
     )
     async def set_score(request: Request, session_id: UUID, body: ScoreRequest) -> Response:
+        """Of a session that has ended."""
         caller = authenticated(request, services())
         caller.require(GRADE)
         session = await services().scores.set_score(
@@ -46,7 +48,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Grade anew after the key was corrected",
         responses=documented(200, "Regraded", 403, 404, 413, 422, model=RegradeReply),
     )
-    async def regrade(request: Request, quiz_id: str, body: ReasonRequest) -> Response:
+    async def regrade_quiz(request: Request, quiz_id: str, body: ReasonRequest) -> Response:
+        """It works for some seconds; call again until it is complete."""
         caller = authenticated(request, services())
         caller.require(GRADE)
         return json_reply(

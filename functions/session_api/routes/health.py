@@ -10,21 +10,27 @@ from fastapi.responses import Response
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.json_values import dump_record
 
+from ..replies import documented
 from ..schemas.health import Health, Readiness
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
 
-    @router.get("/health", summary="Is the process alive", responses={200: {"model": Health}})
-    async def health() -> Response:
+    @router.get("/health", summary="Is the process alive", responses=documented(200, "It is", model=Health))
+    async def get_health() -> Response:
+        """Asks no store."""
         return _reply(Health(status="ok"))
 
     @router.get(
         "/health/ready",
         summary="Do both stores answer",
-        responses={200: {"model": Readiness}, 503: {"model": Readiness, "description": "One is down"}},
+        responses={
+            **documented(200, "Both answer", model=Readiness),
+            503: {"model": Readiness, "description": "One is down"},
+        },
     )
-    async def ready() -> Response:
+    async def get_readiness() -> Response:
+        """503 while one of them does not."""
         states = await services().health.store_states()
         up = all(states.values())
         readiness = Readiness(

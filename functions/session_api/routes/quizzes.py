@@ -25,11 +25,12 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         "/quizzes/{quiz_id}",
         summary="Register a quiz, or change its rules",
         responses={
-            201: {"model": QuizWritten, "description": "Registered"},
+            **documented(201, "Registered", model=QuizWritten),
             **documented(200, "Changed", 403, 413, 422, model=QuizWritten),
         },
     )
     async def put_quiz(request: Request, quiz_id: str, body: QuizRequest) -> Response:
+        """What is left out has its default. Open attempts follow at once; time that has been used stays."""
         caller = authenticated(request, services())
         caller.require(WRITE_QUIZZES)
         rules = QuizRules(**{**dict(body), "questions": parse_questions(body.questions)})
@@ -45,6 +46,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "The quiz", 404, 422, model=QuizReply),
     )
     async def get_quiz(request: Request, quiz_id: str) -> Response:
+        """Everybody else sees of a question what it is worth."""
         caller = authenticated(request, services())
         quiz = await services().administration.get_quiz(quiz_id)
         with_keys = caller.owner(WRITE_QUIZZES) is None
@@ -57,6 +59,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(204, "Forgotten", 403, 404, 409, 422, model=None),
     )
     async def delete_quiz(request: Request, quiz_id: str) -> Response:
+        """Not while attempts at it are open."""
         authenticated(request, services()).require(WRITE_QUIZZES)
         await services().administration.delete_quiz(quiz_id)
         return Response(status_code=204)

@@ -40,9 +40,10 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Move the deadline of an open session",
         responses=documented(200, "Moved", 403, 404, 409, 413, 422),
     )
-    async def extend(
+    async def extend_session(
         request: Request, session_id: UUID, body: ExtendRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
+        """By `seconds`; a negative number takes time away, at most down to this moment."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         session = await services().administration.extend(
@@ -63,6 +64,7 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
     async def extend_quiz(
         request: Request, quiz_id: str, body: ExtendRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
+        """What did not move is listed with its reason. Sent again with its key, it moves nothing twice."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         extension = await services().administration.extend_quiz(
@@ -84,9 +86,10 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Open an expired session again",
         responses=documented(200, "Open", 403, 404, 409, 413, 422),
     )
-    async def reopen(
+    async def reopen_session(
         request: Request, session_id: UUID, body: ReopenRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
+        """For `seconds` from now, under the rules that the quiz has now."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         session = await services().administration.reopen(
@@ -109,6 +112,7 @@ def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> 
     async def put_accommodation(
         request: Request, quiz_id: str, user_id: str, body: AccommodationRequest
     ) -> Response:
+        """For an open attempt at once, and for later ones."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         given = await services().administration.put_accommodation(
@@ -122,6 +126,7 @@ def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> 
         responses=documented(200, "The extra time", 403, 404, 422, model=AccommodationReply),
     )
     async def get_accommodation(request: Request, quiz_id: str, user_id: str) -> Response:
+        """What was given last, by whom, and why."""
         authenticated(request, services()).require(PROCTOR)
         return json_reply(await services().administration.get_accommodation(user_id, quiz_id))
 
@@ -132,6 +137,7 @@ def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> 
         responses=documented(204, "Taken back", 403, 404, 422, model=None),
     )
     async def delete_accommodation(request: Request, quiz_id: str, user_id: str) -> Response:
+        """Open attempts follow at once; time that has been used stays."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         await services().administration.delete_accommodation(
@@ -146,7 +152,8 @@ def _add_late_answers(router: APIRouter, services: Callable[[], Services]) -> No
         summary="What came too late",
         responses=documented(200, "The late answers", 403, 404, 422, model=LateAnswersReply),
     )
-    async def late_answers(request: Request, session_id: UUID) -> Response:
+    async def list_late_answers(request: Request, session_id: UUID) -> Response:
+        """Answers that the gateway received after the end. They do not count unless they are accepted."""
         authenticated(request, services()).require(PROCTOR, GRADE)
         found = await services().administration.late_answers(session_id)
         return json_reply(LateAnswersReply(late_answers=[_late_answer(late) for late in found]))
@@ -159,6 +166,7 @@ def _add_late_answers(router: APIRouter, services: Callable[[], Services]) -> No
     async def accept_late_answer(
         request: Request, session_id: UUID, event: int, body: ReasonRequest
     ) -> Response:
+        """Where a later answer counts already, that one stays. The session is graded anew."""
         caller = authenticated(request, services())
         caller.require(PROCTOR, GRADE)
         session = await services().administration.accept_late_answer(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -12,13 +12,13 @@ from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
-from quiz_sessions.domain.errors import InvalidInputError
-from quiz_sessions.domain.validation import MAX_INTEGER
+from quiz_sessions.domain.errors import InvalidInputError, SessionNotFoundError
+from quiz_sessions.domain.validation import MAX_ID_CHARACTERS, MAX_INTEGER
 from quiz_sessions.services.audit import MAX_PAGE
 from quiz_sessions.services.sessions import WriteOptions
 
 from ..identity import GRADE, PROCTOR
-from ..replies import documented, json_reply, pick, session_reply
+from ..replies import LOCATION, documented, json_reply, pick, session_reply
 from ..schemas.sessions import (
     CompleteRequest,
     DeadlineReply,
@@ -46,14 +46,14 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
         status_code=201,
         summary="Start an attempt",
         responses={
-            200: {
-                "model": StartReply,
-                "description": "Started before: by this Idempotency-Key, or still open",
-            },
-            **documented(201, "Started", 403, 409, 413, 422, model=StartReply),
+            **documented(200, "Started before: by this Idempotency-Key, or still open", model=StartReply),
+            **documented(201, "Started", 403, 409, 413, 422, model=StartReply, headers=LOCATION),
         },
     )
-    async def start(request: Request, body: StartRequest, idempotency_key: IdempotencyKey = None) -> Response:
+    async def start_session(
+        request: Request, body: StartRequest, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        """Under the rules of the quiz. Sent again with its Idempotency-Key, it finds what it started."""
         session = await services().sessions.create_session(
             authenticated(request, services()).user(body.user_id, PROCTOR),
             body.quiz_id,
@@ -64,7 +64,7 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
             services(),
             session,
             200 if session.replayed or session.resumed else 201,
-            {"Location": f"/sessions/{session.id}"},
+            {"Location": str(session.id)},
             resumed=session.resumed,
         )
 
@@ -75,22 +75,23 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Find sessions of a user, at a quiz, or both",
         responses=documented(200, "Newest first", 403, 422, model=SessionsReply),
     )
-    async def find(
+    async def find_sessions(
         request: Request,
         *,
         user_id: Filter = None,
         quiz_id: Filter = None,
-        status: Status | None = None,
+        status: Annotated[list[Status | Literal["open"]] | None, Query()] = None,
         cursor: Filter = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> Response:
+        """Students find their own; staff those of a user, at a quiz, or both. Drafts do not show."""
         caller = authenticated(request, services())
         if caller.owner(PROCTOR, GRADE) is not None:
             user_id = caller.user(user_id)
         page = await services().audit.find(
             user_id=user_id,
             quiz_id=quiz_id,
-            status=status,
+            statuses=_statuses(status or []),
             cursor=cursor,
             limit=limit,
             at=request.state.at,
@@ -99,15 +100,37 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         return json_reply(SessionsReply(sessions=summaries, next_cursor=page.next_cursor))
 
     @router.get(
+        "/sessions/current",
+        summary="The open session of a user at a quiz",
+        responses=documented(200, "The session", 403, 404, 422),
+    )
+    async def get_current_session(
+        request: Request,
+        quiz_id: Annotated[str, Query(min_length=1, max_length=MAX_ID_CHARACTERS)],
+        user_id: Filter = None,
+    ) -> Response:
+        """Starts none. Without `user_id` that of the caller; another user's is for staff."""
+        user_id = authenticated(request, services()).user(user_id, PROCTOR, GRADE)
+        at = request.state.at
+        page = await services().audit.find(
+            user_id=user_id, quiz_id=quiz_id, statuses=_statuses(["open"]), limit=1, at=at
+        )
+        if not page.sessions:
+            raise SessionNotFoundError
+        session = await services().sessions.get_session(page.sessions[0].id, owner=user_id, at=at)
+        return session_reply(services(), session)
+
+    @router.get(
         "/sessions/{session_id}",
         summary="Read a session, as it is or as it was at a version",
         responses=documented(200, "The session", 404, 422),
     )
-    async def read(
+    async def get_session(
         request: Request,
         session_id: UUID,
         at_version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
     ) -> Response:
+        """With `at_version` the session as it was before its next version, from its audit log."""
         owner = authenticated(request, services()).owner(PROCTOR, GRADE)
         if at_version is None:
             session = await services().sessions.get_session(session_id, owner=owner, at=request.state.at)
@@ -120,7 +143,8 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="What the deadline is made of",
         responses=documented(200, "The deadline", 404, 422, model=DeadlineReply),
     )
-    async def deadline(request: Request, session_id: UUID) -> Response:
+    async def get_deadline(request: Request, session_id: UUID) -> Response:
+        """The parts of the deadline, by the clock of the server."""
         owner = authenticated(request, services()).owner(PROCTOR, GRADE)
         return json_reply(
             await services().sessions.get_deadline(session_id, owner=owner, at=request.state.at)
@@ -133,12 +157,14 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Keep answers",
         responses=documented(200, "Kept", 404, 409, 410, 413, 422),
     )
-    async def progress(
+    async def save_progress(
         request: Request,
         session_id: UUID,
         body: ProgressRequest,
         if_match: IfMatch = None,
     ) -> Response:
+        """Committed; or buffered, with `autosave` and while the database is away: `durability` says which.
+        Send `version` (or If-Match) to be refused if somebody else has committed meanwhile."""
         options = WriteOptions(
             version=_expected_version(request, if_match, body.version),
             current_question=body.current_question,
@@ -160,13 +186,14 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Hand the attempt in",
         responses=documented(200, "Completed", 404, 409, 410, 413, 422),
     )
-    async def complete(
+    async def complete_session(
         request: Request,
         session_id: UUID,
         body: CompleteRequest | None = None,
         if_match: IfMatch = None,
     ) -> Response:
-        body = body or CompleteRequest(expires_at=None)
+        """With its drafts and these last answers. Sent again, it returns the same result."""
+        body = body or CompleteRequest.model_validate({})
         session = await services().sessions.complete(
             session_id,
             body.answers,
@@ -182,11 +209,20 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Give the attempt up",
         responses=documented(200, "Abandoned", 404, 409, 410, 422),
     )
-    async def abandon(request: Request, session_id: UUID) -> Response:
+    async def abandon_session(request: Request, session_id: UUID) -> Response:
+        """Its answers stay. Sent again, it changes nothing."""
         session = await services().sessions.abandon(
             session_id, owner=authenticated(request, services()).owner(), at=request.state.at
         )
         return session_reply(services(), session)
+
+
+def _statuses(named: Sequence[Status | Literal["open"]]) -> frozenset[Status]:
+    """The statuses that a filter names: `open` is both open ones."""
+    statuses: set[Status] = set()
+    for each in named:
+        statuses |= {status for status in Status if status.is_open} if each == "open" else {Status(each)}
+    return frozenset(statuses)
 
 
 def _expected_version(request: Request, if_match: str | None, version: int | None) -> int | None:

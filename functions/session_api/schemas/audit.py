@@ -17,8 +17,10 @@ from .common import Answers, RequestBody, reply
 class VerifyReceiptRequest(RequestBody):
     """A receipt, and optionally the answers that it is supposed to be for."""
 
-    receipt: Annotated[StrictStr, Field(max_length=MAX_RECEIPT_CHARACTERS)]
-    answers: Answers | None = None
+    receipt: Annotated[StrictStr, Field(max_length=MAX_RECEIPT_CHARACTERS)] = Field(
+        description="As a reply had it.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"]
+    )
+    answers: Answers | None = Field(None, description="All answers that it is said to be for.")
 
 
 @reply

@@ -12,6 +12,8 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_ID_CHARACTERS, MAX_INTEGER
 from quiz_sessions.services.staff_actions import MAX_REASON_CHARACTERS
 
+from .examples import EXAMPLES
+
 Id = Annotated[StrictStr, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 Count = Annotated[StrictInt, Field(ge=0, le=MAX_INTEGER)]
 Answers = Annotated[dict[Id, Any], Field(max_length=MAX_ANSWERS)]
@@ -35,10 +37,15 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+REASON: Any = Field(description="Kept in the audit log.")
+
+
 class ReasonRequest(RequestBody):
     """The reason for an action."""
 
-    reason: Reason
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the fire alarm"}]})
+
+    reason: Reason = REASON
 
 
 _Class = TypeVar("_Class")
@@ -46,10 +53,16 @@ _Class = TypeVar("_Class")
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def reply(cls: type[_Class]) -> type[_Class]:
-    """Make a class the dataclass of a reply; its docstring becomes the description in the API document."""
+    """Make a class the record of a reply: what is sent, and what the API's document says of it.
+
+    Its example in the document is `examples.EXAMPLES[name of the class]`.
+    """
     record = dataclass(frozen=True, slots=True, kw_only=True)(cls)
     record.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]
         json_schema_serialization_defaults_required=True,
-        json_schema_extra={"description": inspect.cleandoc(record.__doc__ or "")},
+        json_schema_extra={
+            "description": inspect.cleandoc(record.__doc__ or ""),
+            "examples": [EXAMPLES[cls.__name__]],
+        },
     )
     return record

@@ -10,15 +10,19 @@ from pydantic import Field
 
 from quiz_sessions.domain.outcomes import Regrade
 
-from .common import Reason, RequestBody, reply
+from .common import REASON, Reason, RequestBody, reply
 
 
 class ScoreRequest(RequestBody):
     """A score set by hand, and why."""
 
-    score: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-    max_score: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-    reason: Reason
+    score: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = Field(
+        description="At most max_score.", examples=[7.5]
+    )
+    max_score: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = Field(
+        description="What there was to earn.", examples=[10]
+    )
+    reason: Reason = REASON
 
 
 @reply

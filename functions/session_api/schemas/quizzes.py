@@ -6,13 +6,44 @@ from dataclasses import field
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StrictInt
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from quiz_sessions.domain.grading import MAX_POINTS, GradingMethod
 from quiz_sessions.domain.quizzes import ShowResults, WhenActive
 from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_INTEGER
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
 from .common import Id, Moment, RequestBody, reply
+
+
+class QuestionRules(BaseModel):
+    """How a question is graded. Without `grading` a person grades it, and it has points alone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    points: float = Field(1, ge=0, le=MAX_POINTS, description="What a right answer earns.")
+    grading: GradingMethod = Field(GradingMethod.EXACT, description="How an answer is compared with the key.")
+    key: Any = Field(None, description="The right answer, as `grading` reads it.")
+    tolerance: float = Field(0, ge=0, description="With numeric: how far from the key an answer may be.")
+    partial: bool = Field(
+        False, description="With set or exact: parts of the answer earn parts of the points."
+    )
+
+
+class _DocumentedAs:
+    """A value that the document shows as `model`, and that is handed on as it came."""
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        self._model = model
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(self._model.__pydantic_core_schema__)
+
+
+# The domain checks it, which knows more than the model and keeps numbers as they are.
+Question = Annotated[dict[str, Any], _DocumentedAs(QuestionRules)]
 
 
 class QuizRequest(RequestBody):
@@ -37,15 +68,23 @@ class QuizRequest(RequestBody):
         }
     )
 
-    time_limit_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)] | None = None
-    grace_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_CHANGE_SECONDS)] = 0
-    opens_at: Moment | None = None
-    closes_at: Moment | None = None
-    max_attempts: Annotated[StrictInt, Field(ge=1, le=MAX_INTEGER)] | None = None
-    when_active: WhenActive = WhenActive.NEW
-    show_results: ShowResults = ShowResults.AFTER_END
-    questions: Annotated[dict[Id, dict[str, Any]], Field(max_length=MAX_ANSWERS)] = Field(
-        default_factory=dict, description="Question -> points, grading, key, tolerance, partial."
+    time_limit_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)] | None = Field(
+        None, description="How long an attempt may take; without it as long as the service says."
+    )
+    grace_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_CHANGE_SECONDS)] = Field(
+        0, description="How long after the deadline answers are accepted, marked as late."
+    )
+    opens_at: Moment | None = Field(None, description="From when on it can be started.")
+    closes_at: Moment | None = Field(None, description="Until when; no attempt lasts longer.")
+    max_attempts: Annotated[StrictInt, Field(ge=1, le=MAX_INTEGER)] | None = Field(
+        None, description="Of one user, abandoned ones too."
+    )
+    when_active: WhenActive = Field(
+        WhenActive.NEW, description="What a start does while an attempt of the user is open."
+    )
+    show_results: ShowResults = Field(ShowResults.AFTER_END, description="When students see their results.")
+    questions: Annotated[dict[Id, Question], Field(max_length=MAX_ANSWERS)] = Field(
+        default_factory=dict, description="How each question is graded, by its id."
     )
 
 
@@ -62,7 +101,7 @@ class QuizReply:
     max_attempts: int | None
     when_active: WhenActive
     show_results: ShowResults
-    questions: dict[str, dict[str, Any]]
+    questions: dict[str, Question]
     updated_at: datetime
 
 

@@ -12,28 +12,35 @@ from pydantic import Field, StrictInt
 from quiz_sessions.domain.quizzes import Accommodation
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
-from .common import Reason, RequestBody, reply
+from .common import REASON, Reason, RequestBody, reply
 
 
 class ExtendRequest(RequestBody):
     """By how much to move the deadline, and why."""
 
-    seconds: Annotated[StrictInt, Field(ge=-MAX_CHANGE_SECONDS, le=MAX_CHANGE_SECONDS)]
-    reason: Reason
+    seconds: Annotated[StrictInt, Field(ge=-MAX_CHANGE_SECONDS, le=MAX_CHANGE_SECONDS)] = Field(
+        description="Negative to take time away, at most down to this moment; not 0.",
+        examples=[600],
+    )
+    reason: Reason = REASON
 
 
 class ReopenRequest(RequestBody):
     """For how long to open the session again, from now, and why."""
 
-    seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)]
-    reason: Reason
+    seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)] = Field(
+        description="From now on.", examples=[600]
+    )
+    reason: Reason = REASON
 
 
 class AccommodationRequest(RequestBody):
     """A user's extra time, and why."""
 
-    extra_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_CHANGE_SECONDS)]
-    reason: Reason
+    extra_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_CHANGE_SECONDS)] = Field(
+        description="Whenever the quiz is started.", examples=[900]
+    )
+    reason: Reason = REASON
 
 
 @reply

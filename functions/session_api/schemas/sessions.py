@@ -19,8 +19,10 @@ from .common import Answers, Count, Id, Moment, RequestBody, reply
 class StartRequest(RequestBody):
     """Who starts which quiz."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "user1", "quiz_id": "physics"}]})
+
     user_id: Id | None = Field(None, description="May be left out where the caller's token names the user.")
-    quiz_id: Id
+    quiz_id: Id = Field(description="Any id; a quiz that nobody registered has the service's defaults.")
 
 
 class ProgressRequest(RequestBody):
@@ -28,7 +30,6 @@ class ProgressRequest(RequestBody):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [{"required": ["question_id", "answer"]}, {"required": ["answers"]}],
             "examples": [
                 {"question_id": 0, "answer": "A"},
                 {"answers": {"0": "A", "essay": {"text": "…"}}, "version": 3},
@@ -37,12 +38,16 @@ class ProgressRequest(RequestBody):
     )
 
     question_id: Count | Id | None = Field(
-        None, description="An integer or a string; a string key in `answers`."
+        None, description="With `answer`, and not with `answers`: an integer or a string."
     )
-    answer: Any = Field(None, description="Any JSON value.")
-    answers: Answers | None = None
+    answer: Any = Field(None, description="With `question_id`: any JSON value.")
+    answers: Answers | None = Field(
+        None, description="Question -> answer, any JSON value; in the place of question_id and answer."
+    )
     version: Count | None = Field(None, description="Refuse with 409 when the session is at another version.")
-    current_question: Count | None = None
+    current_question: Count | None = Field(
+        None, description="Where the student is; an integer question_id moves it behind that question."
+    )
     autosave: StrictBool = Field(False, description="Buffer the answers; they are committed within a minute.")
 
     @model_validator(mode="after")
@@ -59,8 +64,10 @@ class ProgressRequest(RequestBody):
 class CompleteRequest(RequestBody):
     """Last answers to merge before the attempt is completed."""
 
-    answers: Answers | None = None
-    version: Count | None = None
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"answers": {"essay": "The end."}}]})
+
+    answers: Answers | None = Field(None, description="Question -> answer.")
+    version: Count | None = Field(None, description="Refuse with 409 when the session is at another version.")
     expires_at: Moment | None = Field(
         None,
         description="The deadline that made the client do this; refused with 409 when there is a later one.",

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from typing import Any
 
 import jwt
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .public_keys import Keys
 
 # /health and OPTIONS as in template.yaml. The documents ask for a token on AWS; here a browser can read them.
-_OPEN = {("GET", "/health"), ("GET", "/docs"), ("GET", "/openapi.json")}
+_OPEN = re.compile("/health|/docs(/.*)?|/openapi.json")
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +77,10 @@ class Authorizer:
             await self._app(scope, receive, send)
             return
         context: dict[str, Any] = {}
-        if scope["method"] != "OPTIONS" and (scope["method"], scope["path"]) not in _OPEN:
+        is_open = scope["method"] == "OPTIONS" or (
+            scope["method"] in ("GET", "HEAD") and _OPEN.fullmatch(scope["path"])
+        )
+        if not is_open:
             try:
                 claims = await self._verifier.claims(_token(scope))
             except jwt.PyJWTError as error:

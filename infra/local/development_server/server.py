@@ -18,6 +18,7 @@ from quiz_sessions.bootstrap import build_services
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.flush import Flusher
 from session_api.app import create_service
+from session_api.front import with_cors
 
 from .authorizer import Authorizer, Verifier
 from .concurrency_limiter import ConcurrencyLimiter
@@ -29,6 +30,9 @@ _FINISH_REQUESTS = 3
 _LAST_FLUSH = 3.5
 _CLOSE_CONNECTIONS = 0.7
 _STOP_STORES = 1.0
+
+_SAME_SIGNAL = 0.5
+"""A signal to the process group comes twice: make passes its own on."""
 
 _WATCH_EVERY = 1.0
 _RETRY_EVERY = 10.0
@@ -63,10 +67,19 @@ class Server:
         Raises whatever kept it from starting, with everything stopped again.
         """
         asked, hurried = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        asked_at = 0.0
+
+        def ask() -> None:
+            nonlocal asked_at
+            if not asked.is_set():
+                asked_at = loop.time()
+                asked.set()
+            elif loop.time() - asked_at > _SAME_SIGNAL:
+                hurried.set()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(
-                number, lambda: hurried.set() if asked.is_set() else asked.set()
-            )
+            loop.add_signal_handler(number, ask)
         try:
             starting = asyncio.create_task(asyncio.to_thread(self._start))
             await _first(starting, asyncio.create_task(asked.wait()))
@@ -88,8 +101,11 @@ class Server:
     async def _serve(self, asked: asyncio.Event, hurried: asyncio.Event) -> None:
         services = build_services(self._settings)
         app: ASGIApp = create_service(lambda: services)
+        if self._verifier is not None:
+            # The gateway lets pages read its refusals as well.
+            app = with_cors(Authorizer(app, self._verifier), services.settings.allowed_origins)
         config = uvicorn.Config(
-            ConcurrencyLimiter(Authorizer(app, self._verifier) if self._verifier else app),
+            ConcurrencyLimiter(app),
             lifespan="off",
             log_config=None,
             access_log=False,

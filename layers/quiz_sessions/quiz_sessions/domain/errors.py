@@ -27,11 +27,27 @@ class EventBusUnavailableError(QuizSessionsError):
 
 
 class InvalidInputError(QuizSessionsError):
-    """The request contains something that can't be accepted; the message says what to change."""
+    """The request contains something that can't be accepted; the message says what to change.
+
+    Attributes:
+        question: the question at fault, if it is one question's.
+    """
+
+    def __init__(self, message: str, question: str | None = None) -> None:
+        super().__init__(message)
+        self.question = question
 
 
 class ContentTooLargeError(QuizSessionsError):
-    """An answer, or the session with it, would exceed a size limit in bytes; nothing was stored."""
+    """An answer, or the session with it, would exceed a size limit in bytes; nothing was stored.
+
+    Attributes:
+        question: the question at fault, if it is one question's.
+    """
+
+    def __init__(self, message: str, question: str | None = None) -> None:
+        super().__init__(message)
+        self.question = question
 
 
 class IdempotencyKeyReusedError(QuizSessionsError):

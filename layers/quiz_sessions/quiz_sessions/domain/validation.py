@@ -98,12 +98,17 @@ def check_answers(answers: Mapping[str, Json]) -> None:
         raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
     for question, answer in answers.items():
         check_id("question_id", question)
-        check_json_value(answer)
-        size = len(dump_json(answer).encode())
-        if size > MAX_ANSWER_BYTES:
-            raise ContentTooLargeError(
-                f"An answer has at most {MAX_ANSWER_BYTES} bytes; this one has {size}."
-            )
+        try:
+            _check_answer(answer)
+        except (InvalidInputError, ContentTooLargeError) as error:
+            raise type(error)(f"Question {question!r}: {error}", question) from None
+
+
+def _check_answer(answer: Json) -> None:
+    check_json_value(answer)
+    size = len(dump_json(answer).encode())
+    if size > MAX_ANSWER_BYTES:
+        raise ContentTooLargeError(f"An answer has at most {MAX_ANSWER_BYTES} bytes; this one has {size}.")
 
 
 def check_json_value(value: Json) -> None:

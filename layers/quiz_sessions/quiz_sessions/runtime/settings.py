@@ -24,6 +24,8 @@ class Settings:
         default_time_limit_seconds: the time limit of quizzes that set none.
         session_cache_ttl_seconds: how long a session stays in the cache after it was last written there.
         jwt: whether the gateway's authorizer authenticates callers; if not, every caller may do everything.
+        allowed_origins: the origins whose pages may call the API; "*" stands for all of them.
+        base_path: what stands in front of the API's paths, such as the path of a custom domain's mapping.
         event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
         receipt_keys: the keys that sign receipts, as JSON; see `services.receipts`.
         receipt_keys_secret_arn: Secrets Manager secret that holds the keys instead.
@@ -36,6 +38,8 @@ class Settings:
     default_time_limit_seconds: int = 1800
     session_cache_ttl_seconds: int = 1800
     jwt: bool = False
+    allowed_origins: tuple[str, ...] = ("*",)
+    base_path: str = ""
     event_bus_name: str | None = None
     receipt_keys: str | None = field(default=None, repr=False)
     receipt_keys_secret_arn: str | None = None
@@ -61,6 +65,10 @@ class Settings:
             raise SettingsError(f"REDIS_CLUSTER is true or false, not {cluster!r}.")
         if (mode := environment.get("AUTH_MODE") or "none") not in ("none", "jwt"):
             raise SettingsError(f"AUTH_MODE is none or jwt, not {mode!r}.")
+        jwt = mode == "jwt"
+        base_path = (environment.get("BASE_PATH") or "").rstrip("/")
+        if not re.fullmatch(r"(/[^/\s]+)*", base_path):
+            raise SettingsError(f"BASE_PATH is a path such as /exams, not {base_path!r}.")
         return cls(
             database_url=database_url,
             database_secret_arn=database_secret_arn,
@@ -68,11 +76,24 @@ class Settings:
             redis_cluster=cluster == "true",
             default_time_limit_seconds=_positive(environment, "DEFAULT_TIME_LIMIT_SECONDS", 1800),
             session_cache_ttl_seconds=_positive(environment, "SESSION_CACHE_TTL_SECONDS", 1800),
-            jwt=mode == "jwt",
+            jwt=jwt,
+            allowed_origins=_origins(environment, () if jwt else ("*",)),
+            base_path=base_path,
             event_bus_name=environment.get("EVENT_BUS_NAME") or None,
             receipt_keys=environment.get("RECEIPT_KEYS") or None,
             receipt_keys_secret_arn=environment.get("RECEIPT_KEYS_SECRET_ARN") or None,
         )
+
+
+def _origins(environment: Mapping[str, str], default: tuple[str, ...]) -> tuple[str, ...]:
+    origins = tuple(filter(None, map(str.strip, environment.get("ALLOWED_ORIGINS", "").split(","))))
+    for origin in origins:
+        # RFC 6454, 6.2: a scheme, a host and perhaps a port; a browser compares it letter by letter.
+        if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
+            raise SettingsError(
+                f"ALLOWED_ORIGINS has origins such as https://exam.example.org, not {origin!r}."
+            )
+    return origins or default
 
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:

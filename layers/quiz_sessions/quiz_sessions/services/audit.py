@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -114,7 +114,7 @@ class Audit:
         *,
         user_id: str | None = None,
         quiz_id: str | None = None,
-        status: Status | None = None,
+        statuses: Collection[Status] = (),
         cursor: str | None = None,
         limit: int = 50,
         at: Micros | None = None,
@@ -135,7 +135,7 @@ class Audit:
         found = await self._audit.attempts(
             user_id=user_id,
             quiz_id=quiz_id,
-            status=status,
+            statuses=statuses,
             now=at,
             before=None if cursor is None else _read_cursor(cursor),
             limit=limit + 1,

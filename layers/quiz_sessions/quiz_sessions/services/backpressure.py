@@ -11,6 +11,8 @@ BACKLOG_UNIT = 2_000
 """For each so many dirty sessions, the pause between two autosaves grows by AUTOSAVE_MS."""
 ERROR_FACTOR = 5
 """How much the error rate adds: where every write fails, the pause is 1 + 5 times as long."""
+# From the operating system: a seeded generator would repeat itself in every process made from a snapshot.
+_RANDOM = random.SystemRandom()
 _MEMORY = 0.95
 """Weight of the past in the moving average of the error rate; a failure fades within about fifty requests."""
 
@@ -29,7 +31,7 @@ def next_autosave_after_ms(backlog: int, error_rate: float, jitter: float) -> in
 class Backpressure:
     """Observes the requests of a process and tells clients when to autosave next."""
 
-    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, jitter: Callable[[], float] = _RANDOM.random) -> None:
         self._jitter = jitter
         self._backlog = 0
         self._error_rate = 0.0

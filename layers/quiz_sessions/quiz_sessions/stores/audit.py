@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -28,14 +29,15 @@ class AuditStore:
         *,
         user_id: str | None,
         quiz_id: str | None,
-        status: Status | None,
+        statuses: Collection[Status],
         now: Micros,
         before: tuple[datetime, UUID] | None,
         limit: int,
     ) -> list[Attempt]:
         """Attempts of a user, at a quiz, or both, without answers: newest first, after `before`.
 
-        An attempt that is overdue at `now` counts as expired, even before its row is.
+        With `statuses` those that have one of them. An attempt that is overdue at `now` counts as expired,
+        even before its row is.
         """
         conditions = ["true"]
         if user_id is not None:
@@ -44,16 +46,15 @@ class AuditStore:
             conditions.append("quiz_id = %(quiz_id)s")
         if before is not None:
             conditions.append("(started_at, id) < (%(started_at)s, %(id)s)")
-        if status is Status.EXPIRED:
-            conditions.append(f"(status = 'expired' OR {_IS_OVER})")
-        elif status is not None:
-            conditions.append(f"status = %(status)s AND NOT ({_IS_OVER})")
+        if statuses:
+            as_stored = f"(status = ANY(%(statuses)s) AND NOT ({_IS_OVER}))"
+            conditions.append(f"({as_stored} OR {_IS_OVER})" if Status.EXPIRED in statuses else as_stored)
         rows = await self._postgres.fetch(
             load("find_attempts", conditions=" AND ".join(conditions)),
             {
                 "user_id": user_id,
                 "quiz_id": quiz_id,
-                "status": status and status.value,
+                "statuses": [status.value for status in statuses],
                 "now": from_micros(now),
                 "started_at": before and before[0],
                 "id": before and before[1],

@@ -1,0 +1,122 @@
+"""What replies look like: the examples of the API's document."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_ID: Final = "31bb95d0-5a1c-4b0e-9a39-0d4f1c1f3a55"
+_STARTED: Final = "2027-01-15T08:00:00Z"
+_EXPIRES: Final = "2027-01-15T08:30:00Z"
+_SUMMARY: Final[dict[str, Any]] = {
+    "id": _ID,
+    "user_id": "user1",
+    "quiz_id": "physics",
+    "attempt_no": 1,
+    "status": "in_progress",
+    "version": 3,
+    "time_remaining": 1200,
+    "started_at": _STARTED,
+    "expires_at": _EXPIRES,
+    "last_updated": "2027-01-15T08:10:00Z",
+    "completed_at": None,
+    "late_ms": 0,
+    "score": None,
+    "max_score": None,
+}
+_SESSION: Final[dict[str, Any]] = {
+    **_SUMMARY,
+    "current_question": 1,
+    "answers": {"0": "A", "essay": {"text": "It was a"}},
+    "durability": "buffered",
+    "buffered_questions": ["essay"],
+    "receipt": None,
+}
+_REPLY: Final[dict[str, Any]] = {**_SESSION, "next_autosave_after_ms": 10_942}
+_QUIZ: Final[dict[str, Any]] = {
+    "quiz_id": "physics",
+    "revision": 1,
+    "time_limit_seconds": 1800,
+    "grace_seconds": 30,
+    "opens_at": None,
+    "closes_at": "2027-01-15T12:00:00Z",
+    "max_attempts": 2,
+    "when_active": "resume",
+    "show_results": "after_end",
+    "questions": {"0": {"points": 1, "grading": "exact", "key": "B"}, "essay": {"points": 5}},
+    "updated_at": "2027-01-01T08:00:00Z",
+}
+_LATE: Final[dict[str, Any]] = {
+    "event": 7,
+    "answers": {"0": "B"},
+    "received_at": "2027-01-15T08:30:31Z",
+    "accepted": False,
+}
+_UNCHANGED: Final[dict[str, Any]] = {"reason": "completed", "count": 1, "session_ids": [_ID]}
+_EVENT: Final[dict[str, Any]] = {
+    "revision": 1,
+    "version": 1,
+    "type": "answered",
+    "at": "2027-01-15T08:01:00Z",
+    "changes": {"answers": {"0": "A"}, "current_question": 1},
+    "hash": "6f1ed002ab5595859014ebf0951522d9",
+}
+
+EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "SessionState": _SESSION,
+    "SessionReply": _REPLY,
+    "StartReply": {**_REPLY, "resumed": False},
+    "SessionSummary": _SUMMARY,
+    "SessionsReply": {"sessions": [_SUMMARY], "next_cursor": None},
+    "DeadlineReply": {
+        "session_id": _ID,
+        "status": "in_progress",
+        "started_at": _STARTED,
+        "time_limit_seconds": 1800,
+        "accommodation_seconds": 0,
+        "extension_seconds": 0,
+        "closes_at": None,
+        "grace_seconds": 30,
+        "expires_at": _EXPIRES,
+        "accepts_until": "2027-01-15T08:30:30Z",
+        "binding": "time_limit",
+        "server_time": "2027-01-15T08:10:00Z",
+        "time_remaining": 1200,
+    },
+    "QuizReply": _QUIZ,
+    "QuizWritten": {**_QUIZ, "rescheduled": 0},
+    "AccommodationReply": {
+        "user_id": "user1",
+        "quiz_id": "physics",
+        "extra_seconds": 900,
+        "reason": "a broken arm",
+        "granted_by": "proctor1",
+        "granted_at": "2027-01-10T08:00:00Z",
+    },
+    "Unchanged": _UNCHANGED,
+    "CohortExtensionReply": {"extended": 28, "unchanged": [_UNCHANGED]},
+    "LateAnswerReply": _LATE,
+    "LateAnswersReply": {"late_answers": [_LATE]},
+    "QuestionResult": {"points": 1, "max_points": 1, "correct": True},
+    "ResultsReply": {
+        "session_id": _ID,
+        "score": 1,
+        "max_score": 3,
+        "late_ms": 0,
+        "questions": {"0": {"points": 1, "max_points": 1, "correct": True}},
+    },
+    "RegradeReply": {"regraded": 30, "changed": 4, "complete": True},
+    "EventReply": _EVENT,
+    "EventsReply": {"events": [_EVENT], "next_after": None},
+    "VerificationReply": {"intact": True, "events": 5, "broken": [], "differs": []},
+    "ProofReply": {
+        "genuine": True,
+        "recorded": True,
+        "answers_match": True,
+        "session_id": _ID,
+        "version": 3,
+        "answers_sha256": "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+        "committed_at": "2027-01-15T08:10:00Z",
+    },
+    "Health": {"status": "ok"},
+    "Readiness": {"status": "degraded", "database": "up", "cache": "down"},
+}
