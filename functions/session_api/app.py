@@ -7,8 +7,6 @@ from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
 
 import quiz_sessions
 from quiz_sessions.bootstrap import Services
@@ -19,7 +17,8 @@ from .cached_reads import CachedReads
 from .documentation import add_documentation
 from .front import Front
 from .middleware import RequestMiddleware
-from .schemas.problems import GatewayMessage, problem_model
+from .schemas.examples import REPLIES
+from .schemas.problems import problem_schemas
 
 DESCRIPTION = """Owns quiz attempts while students take them: starts them, keeps every answer, runs the clock
 on the server and hands them in. Errors are `application/problem+json` with a stable `code`."""
@@ -41,24 +40,33 @@ _TOKEN = {
 }
 
 
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter that may be left out: a query or a header has no null."""
+    forms = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
+    if len(forms) != 1:
+        return schema
+    return {**forms[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
+
+
 class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, with the schemas of problems, which are no route's response model."""
         if self.openapi_schema is None:
             document = super().openapi()
-            models: list[type[BaseModel]] = [GatewayMessage]
-            models += [problem_model(status, codes) for status, codes in problems.codes().items()]
-            _, problem_schemas = models_json_schema(
-                [(model, "serialization") for model in models],
-                ref_template="#/components/schemas/{model}",
-            )
             schemas = document["components"]["schemas"]
-            schemas.update(problem_schemas["$defs"])
+            schemas.update(problem_schemas(problems.codes()))
+            for name, example in REPLIES.items():
+                # Here, because FastAPI takes every null out of what it writes.
+                schemas[name]["examples"] = [example]
             document["components"]["securitySchemes"] = {"token": _TOKEN}
             # Without AUTH_MODE=jwt nobody needs a token.
             document["security"] = [{"token": []}, {}]
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    for parameter in operation.get("parameters", []):
+                        parameter["schema"] = _without_null(parameter["schema"])
         assert self.openapi_schema is not None
         return self.openapi_schema
 

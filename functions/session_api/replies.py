@@ -13,6 +13,7 @@ from quiz_sessions.domain.sessions import Session
 
 from .cached_reads import session_content
 from .gateway import PROBLEM_JSON
+from .schemas.problems import GATEWAY_STATUSES
 from .schemas.sessions import SessionReply
 
 Responses = dict[int | str, dict[str, Any]]
@@ -54,9 +55,11 @@ def documented(
     *problems: int,
     model: type[object] | None = SessionReply,
     headers: Mapping[str, Any] | None = None,
+    token: bool = True,
 ) -> Responses:
     """Document a success (without a body, if `model` is None) and the problems that are possible instead.
 
+    Without `token`, nobody is asked for one.
     What takes a body, of which one can be too large (413), can also find it unreadable (400, 415).
     """
     responses: Responses = {status: {"description": description, "headers": {**_ALWAYS, **(headers or {})}}}
@@ -65,19 +68,18 @@ def documented(
         if issubclass(model, SessionReply):
             responses[status]["headers"]["ETag"] = _header("The session's version, for If-Match.")
     unreadable = (400, 415) if 413 in problems else ()
-    for code in sorted({*problems, *unreadable, 401, 429, 500, 503}):
+    for code in sorted({*problems, *unreadable, *([401] if token else []), 429, 500, 503} - {status}):
         responses[code] = documented_problem(code)
     return responses
 
 
 def documented_problem(status: int) -> dict[str, Any]:
     """A problem in the API's document."""
-    content: dict[str, Any] = {
-        PROBLEM_JSON: {"schema": {"$ref": f"#/components/schemas/Problem{status}"}},
-    }
-    if status in (401, 429):
-        # The gateway replies by itself, before the service is asked.
-        content["application/json"] = {"schema": {"$ref": "#/components/schemas/GatewayMessage"}}
+    schema = {"schema": {"$ref": f"#/components/schemas/Problem{status}"}}
+    content = {PROBLEM_JSON: schema}
+    if status in GATEWAY_STATUSES:
+        # One schema for both: most generators know one type for each status.
+        content["application/json"] = schema
     headers = dict(_ALWAYS)
     if status in (429, 503):
         headers["Retry-After"] = _header("Seconds to wait at least.", "integer")

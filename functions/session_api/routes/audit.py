@@ -30,8 +30,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     async def list_events(
         request: Request,
         session_id: UUID,
-        after: Annotated[int, Query(ge=-1, le=MAX_INTEGER)] = -1,
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+        after: Annotated[int, Query(ge=-1, le=MAX_INTEGER, description="Events after this revision.")] = -1,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = MAX_PAGE,
     ) -> Response:
         """One event for each change, chained by hashes."""
         authenticated(request, services()).require(PROCTOR, GRADE)

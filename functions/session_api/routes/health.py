@@ -16,7 +16,12 @@ from ..schemas.health import Health, Readiness
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
 
-    @router.get("/health", summary="Is the process alive", responses=documented(200, "It is", model=Health))
+    @router.get(
+        "/health",
+        summary="Is the process alive",
+        responses=documented(200, "It is", model=Health, token=False),
+        openapi_extra={"security": []},
+    )
     async def get_health() -> Response:
         """Asks no store."""
         return _reply(Health(status="ok"))
@@ -26,7 +31,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Do both stores answer",
         responses={
             **documented(200, "Both answer", model=Readiness),
-            503: {"model": Readiness, "description": "One is down"},
+            503: documented(503, "One is down", model=Readiness)[503],
         },
     )
     async def get_readiness() -> Response:

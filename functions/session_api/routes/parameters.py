@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header, Query, Request
 
@@ -11,9 +11,23 @@ from quiz_sessions.domain.validation import MAX_ID_CHARACTERS
 
 from ..identity import Caller, authenticate
 
-IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=MAX_ID_CHARACTERS)]
-IfMatch = Annotated[str | None, Header()]
-Filter = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=MAX_ID_CHARACTERS,
+        description="Any text of the client's: sent again with it, a request finds what it did.",
+    ),
+]
+IfMatch = Annotated[
+    str | None,
+    Header(description="A reply's ETag: refused with 409 when the session is at another version."),
+]
+
+
+def query(description: str) -> Any:
+    """A query parameter with an id."""
+    return Query(min_length=1, max_length=MAX_ID_CHARACTERS, description=description)
 
 
 def authenticated(request: Request, services: Services) -> Caller:

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.errors import InvalidInputError, SessionNotFoundError
-from quiz_sessions.domain.validation import MAX_ID_CHARACTERS, MAX_INTEGER
+from quiz_sessions.domain.validation import MAX_INTEGER
 from quiz_sessions.services.audit import MAX_PAGE
 from quiz_sessions.services.sessions import WriteOptions
 
@@ -28,7 +28,7 @@ from ..schemas.sessions import (
     StartReply,
     StartRequest,
 )
-from .parameters import Filter, IdempotencyKey, IfMatch, authenticated
+from .parameters import IdempotencyKey, IfMatch, authenticated, query
 
 _ENTITY_TAG = re.compile(r'"([0-9]{1,20})"')
 
@@ -46,7 +46,12 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
         status_code=201,
         summary="Start an attempt",
         responses={
-            **documented(200, "Started before: by this Idempotency-Key, or still open", model=StartReply),
+            **documented(
+                200,
+                "Started before: by this Idempotency-Key, or still open",
+                model=StartReply,
+                headers=LOCATION,
+            ),
             **documented(201, "Started", 403, 409, 413, 422, model=StartReply, headers=LOCATION),
         },
     )
@@ -78,11 +83,14 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
     async def find_sessions(
         request: Request,
         *,
-        user_id: Filter = None,
-        quiz_id: Filter = None,
-        status: Annotated[list[Status | Literal["open"]] | None, Query()] = None,
-        cursor: Filter = None,
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+        user_id: Annotated[str | None, query("Of this user.")] = None,
+        quiz_id: Annotated[str | None, query("At this quiz.")] = None,
+        status: Annotated[
+            list[Status | Literal["open"]] | None,
+            Query(description="In one of these; repeatable. `open` is started and in_progress."),
+        ] = None,
+        cursor: Annotated[str | None, query("The `next_cursor` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = 50,
     ) -> Response:
         """Students find their own; staff those of a user, at a quiz, or both. Drafts do not show."""
         caller = authenticated(request, services())
@@ -106,8 +114,8 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
     )
     async def get_current_session(
         request: Request,
-        quiz_id: Annotated[str, Query(min_length=1, max_length=MAX_ID_CHARACTERS)],
-        user_id: Filter = None,
+        quiz_id: Annotated[str, query("At this quiz.")],
+        user_id: Annotated[str | None, query("Of this user.")] = None,
     ) -> Response:
         """Starts none. Without `user_id` that of the caller; another user's is for staff."""
         user_id = authenticated(request, services()).user(user_id, PROCTOR, GRADE)
@@ -128,7 +136,9 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
     async def get_session(
         request: Request,
         session_id: UUID,
-        at_version: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
+        at_version: Annotated[
+            int | None, Query(ge=0, le=MAX_INTEGER, description="As it was at this version.")
+        ] = None,
     ) -> Response:
         """With `at_version` the session as it was before its next version, from its audit log."""
         owner = authenticated(request, services()).owner(PROCTOR, GRADE)

@@ -11,14 +11,18 @@ from pydantic import Field, StrictStr
 
 from quiz_sessions.services.receipts import MAX_CHARACTERS as MAX_RECEIPT_CHARACTERS
 
-from .common import Answers, RequestBody, reply
+from .common import Answers, RequestBody, example, reply
 
 
 class VerifyReceiptRequest(RequestBody):
     """A receipt, and optionally the answers that it is supposed to be for."""
 
+    model_config = example(
+        receipt="eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", answers={"0": "A", "essay": {"text": "It was a"}}
+    )
+
     receipt: Annotated[StrictStr, Field(max_length=MAX_RECEIPT_CHARACTERS)] = Field(
-        description="As a reply had it.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"]
+        description="As a reply had it."
     )
     answers: Answers | None = Field(None, description="All answers that it is said to be for.")
 

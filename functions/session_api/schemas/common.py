@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StrictInt,
+    StrictStr,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from typing_extensions import TypeAliasType
 
 from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_ID_CHARACTERS, MAX_INTEGER
 from quiz_sessions.services.staff_actions import MAX_REASON_CHARACTERS
 
-from .examples import EXAMPLES
-
 Id = Annotated[StrictStr, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 Count = Annotated[StrictInt, Field(ge=0, le=MAX_INTEGER)]
-Answers = Annotated[dict[Id, Any], Field(max_length=MAX_ANSWERS)]
+Answers = TypeAliasType(
+    "Answers",
+    Annotated[
+        dict[Id, Any],
+        Field(
+            max_length=MAX_ANSWERS, description="Question -> answer, any JSON value.", examples=[{"0": "A"}]
+        ),
+    ],
+)
+"""A schema of its own in the document, so that code generators have a name for it."""
 Reason = Annotated[StrictStr, Field(min_length=1, max_length=MAX_REASON_CHARACTERS)]
 
 
@@ -31,10 +51,34 @@ _DATE = re.compile("[0-9]{4}-")
 Moment = Annotated[AwareDatetime, BeforeValidator(_require_text)]
 
 
-class RequestBody(BaseModel):
+class OptionalMembers(BaseModel):
+    """Base of what may leave members out. In the document a default is part of the description.
+
+    Generators that read `default` make such a member required, for writers too.
+    """
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The schema of the class, without defaults."""
+        schema = handler(core_schema)
+        for member in handler.resolve_ref_schema(schema).get("properties", {}).values():
+            default = member.pop("default", None)
+            if default is not None:
+                member["description"] += f" By default {json.dumps(default)}."
+        return schema
+
+
+class RequestBody(OptionalMembers):
     """Base of request bodies; unknown members are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def example(**members: Any) -> ConfigDict:
+    """The configuration of a request body with an example."""
+    return ConfigDict(json_schema_extra={"examples": [members]})
 
 
 REASON: Any = Field(description="Kept in the audit log.")
@@ -43,7 +87,7 @@ REASON: Any = Field(description="Kept in the audit log.")
 class ReasonRequest(RequestBody):
     """The reason for an action."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the fire alarm"}]})
+    model_config = example(reason="the fire alarm")
 
     reason: Reason = REASON
 
@@ -55,14 +99,11 @@ _Class = TypeVar("_Class")
 def reply(cls: type[_Class]) -> type[_Class]:
     """Make a class the record of a reply: what is sent, and what the API's document says of it.
 
-    Its example in the document is `examples.EXAMPLES[name of the class]`.
+    Its example in the document is `examples.REPLIES[name of the class]`.
     """
     record = dataclass(frozen=True, slots=True, kw_only=True)(cls)
     record.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]
         json_schema_serialization_defaults_required=True,
-        json_schema_extra={
-            "description": inspect.cleandoc(record.__doc__ or ""),
-            "examples": [EXAMPLES[cls.__name__]],
-        },
+        json_schema_extra={"description": inspect.cleandoc(record.__doc__ or "")},
     )
     return record

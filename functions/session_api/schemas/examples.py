@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+REQUEST_ID: Final = "Kq3xTgbFliAEJ5w="
 _ID: Final = "31bb95d0-5a1c-4b0e-9a39-0d4f1c1f3a55"
 _STARTED: Final = "2027-01-15T08:00:00Z"
 _EXPIRES: Final = "2027-01-15T08:30:00Z"
@@ -61,7 +62,7 @@ _EVENT: Final[dict[str, Any]] = {
     "hash": "6f1ed002ab5595859014ebf0951522d9",
 }
 
-EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+REPLIES: Final[dict[str, dict[str, Any]]] = {
     "SessionState": _SESSION,
     "SessionReply": _REPLY,
     "StartReply": {**_REPLY, "resumed": False},
@@ -120,3 +121,34 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "Health": {"status": "ok"},
     "Readiness": {"status": "degraded", "database": "up", "cache": "down"},
 }
+"""Class -> its example."""
+PROBLEMS: Final[dict[int, dict[str, Any]]] = {
+    400: {"code": "invalid_json", "detail": "The body is not a JSON text: Expecting value (at character 0)."},
+    401: {"code": "unauthenticated", "detail": "A bearer token is required."},
+    403: {"code": "forbidden", "detail": "The token lacks the scope sessions:proctor."},
+    404: {"code": "session_not_found", "detail": "There is no such session."},
+    405: {"code": "method_not_allowed", "detail": "Method Not Allowed"},
+    409: {
+        "code": "version_conflict",
+        "detail": "The session is at version 3. Read it, then send the change again.",
+        "current_version": 3,
+        "changed_questions": ["0"],
+        "session": _SESSION,
+    },
+    410: {"code": "session_expired", "detail": "The time for this session is over."},
+    413: {
+        "code": "content_too_large",
+        "detail": "An answer has at most 65536 bytes.",
+        "question_id": "essay",
+    },
+    415: {"code": "unsupported_media_type", "detail": "A body is not accepted in 'gzip'."},
+    422: {
+        "code": "invalid_input",
+        "detail": "body.version: Input should be a valid integer",
+        "errors": [{"location": "body.version", "message": "Input should be a valid integer"}],
+    },
+    429: {"code": "too_many_requests", "detail": "Too many requests. Try again."},
+    500: {"code": "internal_error", "detail": "The request failed."},
+    503: {"code": "store_unavailable", "detail": "The database can't be reached. Try again."},
+}
+"""Status -> what differs in its problems."""

@@ -10,17 +10,19 @@ from pydantic import Field
 
 from quiz_sessions.domain.outcomes import Regrade
 
-from .common import REASON, Reason, RequestBody, reply
+from .common import REASON, Reason, RequestBody, example, reply
 
 
 class ScoreRequest(RequestBody):
     """A score set by hand, and why."""
 
+    model_config = example(score=7.5, max_score=10, reason="read by two teachers")
+
     score: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = Field(
-        description="At most max_score.", examples=[7.5]
+        description="At most max_score."
     )
     max_score: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = Field(
-        description="What there was to earn.", examples=[10]
+        description="What there was to earn."
     )
     reason: Reason = REASON
 

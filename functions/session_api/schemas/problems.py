@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from http import HTTPStatus
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.config import JsonDict
+from pydantic.json_schema import JsonSchemaMode, SkipJsonSchema, models_json_schema
 
+from .common import OptionalMembers
+from .examples import PROBLEMS, REQUEST_ID
 from .sessions import SessionState
 
+# Left out rather than null.
+_Absent = SkipJsonSchema[None]
 
-class Problem(BaseModel):
+
+class Problem(OptionalMembers):
     """RFC 9457 problem details."""
 
     type: str = Field(description="about:blank: the code says more.")
@@ -30,37 +38,69 @@ class FieldError(BaseModel):
     message: str
 
 
+def _require_nothing(schema: JsonDict) -> None:
+    del schema["required"]
+
+
+class GatewayProblem(Problem):
+    """RFC 9457 problem details; or what API Gateway says by itself: `message` alone."""
+
+    model_config = ConfigDict(json_schema_extra=_require_nothing)
+
+    message: str | _Absent = Field(None, description="Where API Gateway replied; then it is the only member.")
+
+
 class InvalidInput(Problem):
     """What was wrong with the request."""
 
-    errors: list[FieldError] | None = Field(None, description="Member by member, at most twenty.")
-    question_id: str | None = Field(None, description="The question at fault, if it is one question's.")
+    errors: list[FieldError] | _Absent = Field(None, description="Member by member, at most twenty.")
+    question_id: str | _Absent = Field(None, description="The question at fault, if it is one question's.")
 
 
 class TooLarge(Problem):
     """Which limit in bytes the request would pass."""
 
-    question_id: str | None = Field(None, description="The question at fault, if it is one question's.")
+    question_id: str | _Absent = Field(None, description="The question at fault, if it is one question's.")
 
 
 class Conflict(Problem):
-    """The session as it is now; with `version_conflict` also what has changed since."""
+    """What is in the way, and with some codes the session as it is now."""
 
-    current_version: int | None = None
-    changed_questions: list[str] | None = None
-    session: SessionState | None = None
-    session_id: UUID | None = Field(None, description="With attempt_active: the open attempt.")
-    opens_at: datetime | None = Field(None, description="With quiz_not_open.")
-    closes_at: datetime | None = Field(None, description="With quiz_closed.")
-
-
-class GatewayMessage(BaseModel):
-    """What API Gateway says by itself, in front of the service."""
-
-    message: str
+    current_version: int | _Absent = Field(None, description="With version_conflict: the session's version.")
+    changed_questions: list[str] | _Absent = Field(
+        None, description="With version_conflict: the questions answered since the version that was sent."
+    )
+    session: SessionState | _Absent = Field(
+        None, description="With version_conflict, session_closed and deadline_moved: as it is now."
+    )
+    session_id: UUID | _Absent = Field(None, description="With attempt_active: the open attempt.")
+    opens_at: datetime | None = Field(None, description="With quiz_not_open: when it opens.")
+    closes_at: datetime | None = Field(None, description="With quiz_closed: when it closed.")
 
 
-_BASES: Mapping[int, type[Problem]] = {409: Conflict, 413: TooLarge, 422: InvalidInput}
+_BASES: Final[Mapping[int, type[Problem]]] = {
+    401: GatewayProblem,
+    409: Conflict,
+    413: TooLarge,
+    422: InvalidInput,
+    429: GatewayProblem,
+}
+GATEWAY_STATUSES: Final = frozenset(status for status, base in _BASES.items() if base is GatewayProblem)
+"""What API Gateway also replies by itself."""
+
+
+def problem_schemas(codes: Mapping[int, tuple[str, ...]]) -> dict[str, dict[str, Any]]:
+    """The schemas of all problems, and of what they hold, by name."""
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (problem_model(status, names), "serialization") for status, names in codes.items()
+    ]
+    _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")
+    schemas: dict[str, dict[str, Any]] = found["$defs"]
+    for status in codes:
+        title = HTTPStatus(status).phrase
+        example = {"type": "about:blank", "title": title, "status": status, **PROBLEMS[status]}
+        schemas[f"Problem{status}"]["examples"] = [{**example, "request_id": REQUEST_ID}]
+    return schemas
 
 
 def problem_model(status: int, codes: tuple[str, ...]) -> type[Problem]:

@@ -7,29 +7,47 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StrictInt
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 from quiz_sessions.domain.grading import MAX_POINTS, GradingMethod
 from quiz_sessions.domain.quizzes import ShowResults, WhenActive
 from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_INTEGER
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
-from .common import Id, Moment, RequestBody, reply
+from .common import Id, Moment, OptionalMembers, RequestBody, reply
 
 
-class QuestionRules(BaseModel):
+class QuestionRules(RequestBody):
     """How a question is graded. Without `grading` a person grades it, and it has points alone."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"points": 2, "grading": "numeric", "key": 9.81, "tolerance": 0.01}]}
+    )
 
     points: float = Field(1, ge=0, le=MAX_POINTS, description="What a right answer earns.")
-    grading: GradingMethod = Field(GradingMethod.EXACT, description="How an answer is compared with the key.")
+    grading: GradingMethod | SkipJsonSchema[None] = Field(
+        None, description="How an answer is compared with the key."
+    )
     key: Any = Field(None, description="The right answer, as `grading` reads it.")
     tolerance: float = Field(0, ge=0, description="With numeric: how far from the key an answer may be.")
     partial: bool = Field(
         False, description="With set or exact: parts of the answer earn parts of the points."
     )
+
+
+class QuestionReply(OptionalMembers):
+    """How a question is graded; who may not write quizzes sees its points alone."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"points": 1, "grading": "exact", "key": "B"}]})
+
+    points: float = Field(description="What a right answer earns.")
+    grading: GradingMethod | SkipJsonSchema[None] = Field(
+        None, description="How an answer is compared with the key; left out where a person grades it."
+    )
+    key: Any = Field(None, description="The right answer, as `grading` reads it.")
+    tolerance: float | SkipJsonSchema[None] = Field(None, description="With numeric.")
+    partial: bool | SkipJsonSchema[None] = Field(None, description="Left out where it is false.")
 
 
 class _DocumentedAs:
@@ -39,11 +57,13 @@ class _DocumentedAs:
         self._model = model
 
     def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return handler(self._model.__pydantic_core_schema__)
+        # As a step of a chain it is handled as a field's type is: a component of its own.
+        return handler(core_schema.chain_schema([self._model.__pydantic_core_schema__]))
 
 
 # The domain checks it, which knows more than the model and keeps numbers as they are.
-Question = Annotated[dict[str, Any], _DocumentedAs(QuestionRules)]
+QuestionInput = Annotated[dict[str, Any], _DocumentedAs(QuestionRules)]
+QuestionOutput = Annotated[dict[str, Any], _DocumentedAs(QuestionReply)]
 
 
 class QuizRequest(RequestBody):
@@ -83,7 +103,7 @@ class QuizRequest(RequestBody):
         WhenActive.NEW, description="What a start does while an attempt of the user is open."
     )
     show_results: ShowResults = Field(ShowResults.AFTER_END, description="When students see their results.")
-    questions: Annotated[dict[Id, Question], Field(max_length=MAX_ANSWERS)] = Field(
+    questions: Annotated[dict[Id, QuestionInput], Field(max_length=MAX_ANSWERS)] = Field(
         default_factory=dict, description="How each question is graded, by its id."
     )
 
@@ -101,7 +121,7 @@ class QuizReply:
     max_attempts: int | None
     when_active: WhenActive
     show_results: ShowResults
-    questions: dict[str, Question]
+    questions: dict[str, QuestionOutput]
     updated_at: datetime
 
 

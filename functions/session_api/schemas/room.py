@@ -12,15 +12,16 @@ from pydantic import Field, StrictInt
 from quiz_sessions.domain.quizzes import Accommodation
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
-from .common import REASON, Reason, RequestBody, reply
+from .common import REASON, Reason, RequestBody, example, reply
 
 
 class ExtendRequest(RequestBody):
     """By how much to move the deadline, and why."""
 
+    model_config = example(seconds=600, reason="the fire alarm")
+
     seconds: Annotated[StrictInt, Field(ge=-MAX_CHANGE_SECONDS, le=MAX_CHANGE_SECONDS)] = Field(
-        description="Negative to take time away, at most down to this moment; not 0.",
-        examples=[600],
+        description="Negative to take time away, at most down to this moment; not 0."
     )
     reason: Reason = REASON
 
@@ -28,17 +29,19 @@ class ExtendRequest(RequestBody):
 class ReopenRequest(RequestBody):
     """For how long to open the session again, from now, and why."""
 
-    seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)] = Field(
-        description="From now on.", examples=[600]
-    )
+    model_config = example(seconds=600, reason="the network was down")
+
+    seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)] = Field(description="From now on.")
     reason: Reason = REASON
 
 
 class AccommodationRequest(RequestBody):
     """A user's extra time, and why."""
 
+    model_config = example(extra_seconds=900, reason="a broken arm")
+
     extra_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_CHANGE_SECONDS)] = Field(
-        description="Whenever the quiz is started.", examples=[900]
+        description="Whenever the quiz is started."
     )
     reason: Reason = REASON
 
