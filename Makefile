@@ -8,6 +8,7 @@ PORT ?= 8002
 MINUTES ?= 20
 BIN := .venv/bin
 LOCKS := infra/local/requirements
+NODE_MODULES := tests/generators/node_modules
 ENV ?= dev
 SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
 # SAM builds with the interpreter itself: it wants its pip, and refuses pyenv's shim.
@@ -15,7 +16,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run token test tested tested-on-localstack faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run token test tested tested-on-localstack generators faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,7 +28,7 @@ token: .venv/ready ## a token for the server of AUTH_MODE=jwt make run; SUB=stud
 	@$(BIN)/python -m development_server.token_command --sub "$(or $(SUB),student1)" $(if $(SCOPE),--scope "$(SCOPE)")
 
 test: .venv/ready .venv-sam/ready ## every check and every test
-	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready
+	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready $(NODE_MODULES)/ready
 	$(BIN)/coverage erase
 	@$(MAKE) --no-print-directory --jobs 2 tested tested-on-localstack
 	$(BIN)/coverage combine --quiet
@@ -40,6 +41,9 @@ tested: .venv/ready
 # Most of their time these tests wait, for a rule that fires once a minute.
 tested-on-localstack: .venv/ready
 	$(BIN)/coverage run -m pytest --quiet tests/localstack
+
+generators: .venv/ready $(NODE_MODULES)/ready ## code generators on the API's document, and programs that use what they make
+	$(BIN)/pytest tests/generators
 
 faults: .venv/ready .venv-sam/ready ## students under faults for MINUTES=20, from SEED=, and every planted bug
 	$(BIN)/python -m tests.faults.suite --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
@@ -101,11 +105,14 @@ lock: .venv/ready ## compile the locked requirements anew
 	$(LOCK) $(LOCKS)-uv.in -o $(LOCKS)-uv.txt
 	$(LOCK) $(LOCKS)-sam.in -o $(LOCKS)-sam.txt
 	$(LOCK) $(LOCKS)-audit.in -o $(LOCKS)-audit.txt
+	$(LOCK) $(LOCKS)-generators.in -o $(LOCKS)-generators.txt
+	$(LOCK) $(LOCKS)-node.in -o $(LOCKS)-node.txt
 	$(COMPILE) --universal --python-version 3.13 -c $(LOCKS)-dev.txt $(LOCKS)-lambda.in -o $(LOCKS)-lambda.txt
 	$(COMPILE) --python-version 3.13 --exclude-newer 2026-03-05 $(LOCKS)-localstack.in -o $(LOCKS)-localstack.txt
+	infra/local/node.sh npm install --prefix tests/generators --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## remove the environments, keep the data in .local/
-	rm -rf .venv .venv-audit .venv-sam .venv-localstack .venv-lambda .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv .venv-audit .venv-generators $(NODE_MODULES) .venv-sam .venv-localstack .venv-lambda .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 .venv/uv: $(LOCKS)-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + " (PYTHON=... chooses another)" if sys.version_info < (3, 11) else 0)'
@@ -133,6 +140,24 @@ clean: ## remove the environments, keep the data in .local/
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-audit
 	@$(BIN)/uv pip install --quiet --python .venv-audit/bin/python --require-hashes -r $(LOCKS)-audit.txt
 	@touch $@
+
+# And the code generators, those in Python.
+.venv-generators/ready: .venv/uv $(LOCKS)-generators.txt
+	@echo "installing openapi-python-client in .venv-generators ..."
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-generators
+	@$(BIN)/uv pip install --quiet --python .venv-generators/bin/python --require-hashes -r $(LOCKS)-generators.txt
+	@touch $@
+
+# Those in TypeScript, and where the machine has no Node that is new enough, Node. The stamp names it.
+# Without npm's registry their tests are skipped; with CI=true it fails.
+$(NODE_MODULES)/ready: .venv-generators/ready $(LOCKS)-node.txt tests/generators/package-lock.json
+	@infra/local/node.sh >/dev/null || $(BIN)/uv pip install --quiet --python .venv-generators/bin/python --require-hashes -r $(LOCKS)-node.txt || true
+	@echo "installing the code generators for TypeScript in $(NODE_MODULES) ..."
+	@if infra/local/node.sh npm ci --prefix tests/generators --silent --ignore-scripts --no-audit --no-fund; then \
+	  infra/local/node.sh > $@; \
+	else \
+	  echo "no code generators for TypeScript here: npm could not install them" >&2; [ "$${CI:-}" != true ]; \
+	fi
 
 # LocalStack needs Python 3.13, and so do the functions that it runs.
 .venv-localstack/ready: .venv/uv $(LOCKS)-localstack.txt $(LOCKS)-lambda.txt infra/local/localstack/pyproject.toml

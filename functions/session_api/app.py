@@ -41,10 +41,12 @@ _TOKEN = {
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter that may be left out: a query or a header has no null."""
-    forms = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
+    """The schema of a parameter or a body that may be left out: None is how Python sees that, not a null."""
+    forms: list[dict[str, Any]] = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
     if len(forms) != 1:
         return schema
+    if "$ref" in forms[0]:
+        return forms[0]
     return {**forms[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
 
 
@@ -63,10 +65,11 @@ class _App(FastAPI):
             document["security"] = [{"token": []}, {}]
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
-            for operations in document["paths"].values():
-                for operation in operations.values():
-                    for parameter in operation.get("parameters", []):
-                        parameter["schema"] = _without_null(parameter["schema"])
+            for path in document["paths"].values():
+                for operation in path.values():
+                    bodies = operation.get("requestBody", {}).get("content", {}).values()
+                    for each in [*operation.get("parameters", []), *bodies]:
+                        each["schema"] = _without_null(each["schema"])
         assert self.openapi_schema is not None
         return self.openapi_schema
 

@@ -1,0 +1,70 @@
+"""The document, and the tools that `make` brings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from session_api.app import create_app
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+NODE_MODULES = HERE / "node_modules"
+PYTHON_GENERATORS = ROOT / ".venv-generators"
+
+
+def run(folder: Path, *command: str | Path) -> str:
+    """What a command printed. It fails the test if it fails."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        # The generator for Python looks for ruff, which formats what it makes.
+        env={**os.environ, "PATH": f"{PYTHON_GENERATORS / 'bin'}:{os.environ['PATH']}"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    assert done.returncode == 0, f"{Path(command[0]).name}:\n{done.stdout}"
+    return done.stdout
+
+
+def require(path: Path) -> None:
+    """Skip the module where `make` could not install what it needs; with CI=true its tests fail."""
+    if not path.exists() and os.environ.get("CI") != "true":
+        reason = f"no {path.relative_to(ROOT)} here: `make generators` installs it"
+        pytest.skip(reason, allow_module_level=True)
+
+
+def _no_services() -> NoReturn:
+    raise AssertionError("the document needs no services")
+
+
+@pytest.fixture(scope="session")
+def document() -> dict[str, Any]:
+    """The API's document."""
+    return create_app(_no_services).openapi()
+
+
+@pytest.fixture(scope="session")
+def operation_ids(document: dict[str, Any]) -> set[str]:
+    """Of all operations."""
+    return {each["operationId"] for path in document["paths"].values() for each in path.values()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, document: dict[str, Any]) -> Path:
+    """A folder with the document in `openapi.json`."""
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    return tmp_path
+
+
+@pytest.fixture
+def node() -> Path:
+    """Node, with the packages of package-lock.json in NODE_MODULES."""
+    return Path((NODE_MODULES / "ready").read_text().strip())

@@ -1,0 +1,6 @@
+export default {
+  quiz: {
+    input: "./openapi.json",
+    output: { target: "./generated.ts", client: "fetch", mode: "single", headers: true },
+  },
+};

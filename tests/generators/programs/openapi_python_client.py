@@ -1,0 +1,151 @@
+"""A student's and an author's way through the API, on the package that openapi-python-client makes."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, assert_type
+from uuid import UUID
+
+from generated import AuthenticatedClient
+from generated.api.grades import get_results
+from generated.api.health import get_health, get_readiness
+from generated.api.quizzes import get_quiz, put_quiz
+from generated.api.room import extend_quiz
+from generated.api.sessions import (
+    complete_session,
+    find_sessions,
+    get_session,
+    save_progress,
+    start_session,
+)
+from generated.models import (
+    Answers,
+    CompleteRequest,
+    ExtendRequest,
+    GradingMethod,
+    Problem401,
+    Problem403,
+    Problem403Code,
+    Problem409,
+    Problem409Code,
+    Problem422,
+    ProgressRequest,
+    QuestionRules,
+    QuizRequest,
+    QuizRequestQuestions,
+    QuizWritten,
+    ResultsReply,
+    SessionReply,
+    SessionReplyDurability,
+    SessionsReply,
+    SessionState,
+    StartReply,
+    StartRequest,
+    Status,
+    WhenActive,
+)
+from generated.types import Unset
+
+CLIENT = AuthenticatedClient("https://quiz.example", token="…")
+
+
+def take(quiz: str) -> SessionReply:
+    """A session from its start to its end."""
+    started = start_session.sync(client=CLIENT, body=StartRequest(quiz_id=quiz), idempotency_key="one")
+    if isinstance(started, Problem409) and started.code is Problem409Code.ATTEMPT_ACTIVE:
+        raise RuntimeError(started.session_id)
+    if isinstance(started, Problem401):
+        raise RuntimeError(started.detail or started.message)
+    assert isinstance(started, StartReply)
+    assert_type(started.id, UUID)
+    assert_type(started.resumed, bool)
+    # A class of its own, with the members of SessionReply and one more.
+    session = SessionReply.from_dict(started.to_dict())
+
+    one = save_progress.sync(
+        session.id,
+        client=CLIENT,
+        body=ProgressRequest(question_id=0, answer="A"),
+        if_match=f'"{session.version}"',
+    )
+    match one:
+        case SessionReply():
+            session = one
+        case Problem409(code=Problem409Code.VERSION_CONFLICT):
+            merge(session, one)
+        case Problem422():
+            for error in one.errors or []:
+                print(error.location, error.message, one.question_id)
+        case _:
+            raise RuntimeError(one)
+
+    named = save_progress.sync_detailed(
+        session.id,
+        client=CLIENT,
+        body=ProgressRequest(question_id="essay", answer={"text": "It was a"}, autosave=True),
+    )
+    if isinstance(named.parsed, SessionReply) and named.parsed.durability is SessionReplyDurability.BUFFERED:
+        assert_type(named.parsed.buffered_questions, list[str])
+        assert_type(named.parsed.next_autosave_after_ms, int | None)
+        print(named.headers["ETag"])
+
+    answers = Answers.from_dict({"0": "A", "essay": {"text": "It was a dark"}})
+    several = save_progress.sync(
+        session.id, client=CLIENT, body=ProgressRequest(answers=answers, version=session.version)
+    )
+    if isinstance(several, SessionReply):
+        assert_type(several.answers["0"], Any)
+
+    completed = complete_session.sync(session.id, client=CLIENT, body=CompleteRequest(answers=answers))
+    return completed if isinstance(completed, SessionReply) else session
+
+
+def merge(session: SessionReply, problem: Problem409) -> None:
+    """Shows what is known of a conflict."""
+    assert_type(problem.changed_questions, list[str] | Unset)
+    version: int = problem.current_version or session.version
+    if isinstance(problem.session, SessionState):
+        print(version, problem.session.answers.to_dict())
+
+
+def oversee(user: str, session_id: UUID) -> None:
+    """What staff do."""
+    found = find_sessions.sync(client=CLIENT, user_id=user, status=["open", Status.COMPLETED], limit=10)
+    if isinstance(found, SessionsReply):
+        for each in found.sessions:
+            assert_type(each.score, float | None)
+            assert_type(each.completed_at, datetime.datetime | None)
+
+    questions = QuizRequestQuestions()
+    questions["0"] = QuestionRules(points=1, grading=GradingMethod.EXACT, key="B")
+    questions["1"] = QuestionRules(points=2, grading=GradingMethod.NUMERIC, key=9.81, tolerance=0.01)
+    questions["2"] = QuestionRules(grading=GradingMethod.SET, key=["a", "b"], partial=True)
+    questions["essay"] = QuestionRules(points=5)
+    rules = QuizRequest(
+        closes_at=datetime.datetime(2027, 1, 15, 12, tzinfo=datetime.UTC),
+        when_active=WhenActive.RESUME,
+        questions=questions,
+    )
+    written = put_quiz.sync("physics", client=CLIENT, body=rules)
+    if isinstance(written, QuizWritten):
+        assert_type(written.questions["0"].points, float)
+        assert_type(written.rescheduled, int)
+
+    results = get_results.sync(session_id, client=CLIENT)
+    if isinstance(results, Problem403) and results.code is Problem403Code.RESULTS_HIDDEN:
+        return
+    if isinstance(results, ResultsReply) and results.questions is not None:
+        assert_type(results.questions["0"].correct, bool | None)
+    extend_quiz.sync("physics", client=CLIENT, body=ExtendRequest(seconds=600, reason="the fire alarm"))
+    print(get_session.sync(session_id, client=CLIENT, at_version=1), get_quiz.sync("physics", client=CLIENT))
+    print(get_health.sync(client=CLIENT), get_readiness.sync(client=CLIENT))
+
+
+def mistakes(session_id: UUID) -> None:
+    """What a type checker finds."""
+    ProgressRequest(question=0, answer="A")  # type: ignore[call-arg]
+    ProgressRequest(question_id=0.5, answer="A")  # type: ignore[arg-type]
+    QuestionRules(points=1, weight=2)  # type: ignore[call-arg]
+    QuestionRules(grading="guess", key=1)  # type: ignore[arg-type]
+    save_progress.sync(session_id, client=CLIENT, body={"question_id": 0})  # type: ignore[arg-type]
+    find_sessions.sync(client=CLIENT, status=["opened"])  # type: ignore[list-item]

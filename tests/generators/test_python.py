@@ -1,0 +1,52 @@
+"""openapi-python-client, and a program on what it makes, under strict types. A validator of the document."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import HERE, PYTHON_GENERATORS, require, run
+
+BIN = PYTHON_GENERATORS / "bin"
+require(PYTHON_GENERATORS / "ready")
+
+
+@pytest.fixture
+def generated(folder: Path) -> Path:
+    """The package `generated`, in `folder`. Whatever the generator leaves out is a warning, and fails."""
+    shutil.copytree(HERE / "programs", folder, dirs_exist_ok=True)
+    # The hook that it has by default, `ruff check --fix`, breaks the types of its own client.py.
+    (folder / "config.yaml").write_text('post_hooks: ["ruff format ."]')
+    run(
+        folder,
+        *(BIN / "openapi-python-client", "generate", "--path", "openapi.json", "--config", "config.yaml"),
+        *("--output-path", "generated", "--meta", "none", "--fail-on-warning"),
+    )
+    return folder / "generated"
+
+
+def test_the_document_is_valid(folder: Path) -> None:
+    run(folder, BIN / "openapi-spec-validator", "--errors", "all", "openapi.json")
+
+
+def test_a_program_on_the_package_of_openapi_python_client_has_strict_types(
+    generated: Path, operation_ids: set[str]
+) -> None:
+    modules = {each.stem for each in generated.glob("api/*/*.py")} - {"__init__"}
+    assert modules == {re.sub("[A-Z]", lambda match: f"_{match[0].lower()}", each) for each in operation_ids}
+    # mypy reads the package's own sources, too.
+    mypy: list[str | Path] = [sys.executable, "-m", "mypy", "--strict", "--no-incremental"]
+    run(
+        generated.parent,
+        *(*mypy, "--python-executable", BIN / "python", "openapi_python_client.py", "generated"),
+    )
+
+
+def test_the_package_of_openapi_python_client_reads_every_example_and_writes_it_again(
+    generated: Path,
+) -> None:
+    assert int(run(generated.parent, BIN / "python", "-W", "error", "round_trip.py")) > 30
