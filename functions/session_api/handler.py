@@ -68,9 +68,15 @@ register_before_snapshot(import_everything)
 
 
 @cache
+def event_loop() -> asyncio.AbstractEventLoop:
+    """The loop of all invocations, because connections belong to one; a snapshot must not hold it."""
+    return asyncio.new_event_loop()
+
+
+@cache
 def adapter() -> Mangum:
-    # Connections belong to one event loop, which Mangum takes from the thread: one for all invocations.
-    asyncio.set_event_loop(asyncio.new_event_loop())
+    # Mangum takes the loop from the thread.
+    asyncio.set_event_loop(event_loop())
     # It would log a line for each request.
     logging.getLogger("mangum").setLevel(logging.WARNING)
     reads = CachedReads(cached_sessions, app)

@@ -53,6 +53,9 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
 }
 
 
+_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""As RFC 9110 has them; Python before 3.13 has others."""
+
 _OTHER_CODES = {
     400: ("bad_request", "invalid_json"),
     404: ("not_found",),
@@ -90,7 +93,7 @@ def problem(
 ) -> Response:
     body = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": _PHRASES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "code": code,
@@ -146,10 +149,12 @@ async def _validation(request: Request, error: Exception) -> Response:
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {413: "content_too_large"}.get(error.status_code) or HTTPStatus(error.status_code).name.lower()
-    headers = dict(error.headers or {})
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # The router names only the methods of the first route with this path.
         path = getattr(request.scope.get("route"), "path", None)
         documented = request.app.openapi()["paths"].get(path, {})
-        headers |= {"Allow": ", ".join(sorted(documented)).upper()} if documented else {}
+        methods = {method.upper() for method in documented} or set(headers.get("allow", "").split(", "))
+        # The service answers HEAD where it answers GET.
+        headers["allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     return problem(error.status_code, code, str(error.detail), request.state.request_id, headers=headers)

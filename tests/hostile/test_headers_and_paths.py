@@ -97,13 +97,12 @@ FORGED = {
     "X-Apigateway-Event": '{"requestContext":{"requestId":"forged","timeEpoch":1}}',
     "X-User": "user2",
     "X-Sub": "user2",
-    "X-Request-Id": "forged",
+    "X-Request-Id": "forged, and not well-formed",
     "Date": "Thu, 01 Jan 1970 00:00:00 GMT",
     "Cookie": "sub=user2; scope=sessions:proctor",
     "Range": "bytes=0-0",
     "Expect": "200-ok",
     "Transfer-Encoding": "gzip",
-    "Content-Encoding": "gzip",
 }
 
 

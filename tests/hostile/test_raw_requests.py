@@ -91,7 +91,7 @@ def test_a_length_that_is_too_short_leaves_no_second_request(
 ) -> None:
     before = stores.everything()
     reply = reply_to(address, HEAD + b"Content-Length: 5\r\n\r\n" + START)
-    assert statuses(reply)[0] == 422
+    assert statuses(reply)[0] == 400
     assert_refused(reply)
     assert http.get("/health").status_code == 200
     assert stores.everything() == before

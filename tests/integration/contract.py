@@ -123,7 +123,12 @@ def check_problem(reply: httpx.Response, status: int, code: str, *extra: str) ->
     )
     body: dict[str, Any] = reply.json()
     assert body["code"] == code, body
-    assert set(body) - {"errors"} == PROBLEM_FIELDS | set(extra)
+    assert set(body) - {"errors", "question_id"} == PROBLEM_FIELDS | set(extra)
+    assert body["request_id"] == reply.headers["x-request-id"]
+    assert (reply.headers["cache-control"], reply.headers["x-content-type-options"]) == (
+        "no-store",
+        "nosniff",
+    )
     assert body["status"] == status
     assert all(isinstance(body[name], str) and body[name] for name in PROBLEM_FIELDS - {"status"})
     return body

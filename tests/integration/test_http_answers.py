@@ -1,6 +1,7 @@
 """Answers over HTTP: committed and autosaved, of any kind, refused, and too large."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
@@ -360,15 +361,29 @@ REFUSED_BODIES: dict[str, str | bytes] = {
     "513 answers": json.dumps({"answers": {str(n): "secret" for n in range(513)}}),
     "one of several": r'{"answers":{"1":"secret","2":"\u0000"}}',
 }
+NOT_JSON = {
+    "not JSON",
+    "cut off",
+    "NaN",
+    "Infinity",
+    "4301 digits",
+    "depth 100000",
+    "a key twice",
+    "an answer twice",
+    "a key twice in an answer",
+    "latin-1",
+    "utf-16",
+}
 refused_bodies = pytest.mark.parametrize("body", REFUSED_BODIES.values(), ids=REFUSED_BODIES)
 
 
-@refused_bodies
-async def test_a_write_that_cannot_be_kept_is_422_and_stores_nothing(
-    session: Progress, store: Store, body: str | bytes
+@pytest.mark.parametrize(("name", "body"), REFUSED_BODIES.items(), ids=REFUSED_BODIES)
+async def test_a_write_that_cannot_be_kept_is_refused_and_stores_nothing(
+    session: Progress, store: Store, name: str, body: str | bytes
 ) -> None:
     before = store.everything()
-    check_problem(await session.send(body), 422, "invalid_input")
+    refused = (400, "invalid_json") if name in NOT_JSON else (422, "invalid_input")
+    check_problem(await session.send(body), *refused)
     assert store.everything() == before
     assert lasting(await session.read()) == lasting(session.started)
 
@@ -387,7 +402,35 @@ async def test_an_autosave_refuses_the_same(session: Progress, store: Store, ans
     before = store.everything()
     text = f'"{answer}"' if answer.startswith("\\") else answer
     reply = await session.send(f'{{"question_id":1,"answer":{text},"autosave":true}}')
-    check_problem(reply, 422, "invalid_input")
+    # More digits than Python reads are no JSON text to us.
+    check_problem(reply, *((400, "invalid_json") if answer == "1" * 4301 else (422, "invalid_input")))
+    assert store.everything() == before
+
+
+@pytest.mark.parametrize("autosave", [False, True])
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [("\x00", 422, "invalid_input"), ("x" * 65_536, 413, "content_too_large")],
+    ids=["not storable", "too large"],
+)
+async def test_a_refusal_of_one_answer_of_several_names_its_question(
+    session: Progress, answer: str, status: int, code: str, autosave: bool
+) -> None:
+    reply = await session.patch(answers={"1": "fine", "essay": answer}, autosave=autosave)
+    body = check_problem(reply, status, code)
+    assert body["question_id"] == "essay"
+    assert "'essay'" in body["detail"]
+
+
+async def test_a_body_in_an_encoding_is_415_with_what_is_accepted(session: Progress, store: Store) -> None:
+    before = store.everything()
+    reply = await session.http.patch(
+        f"{session.path}/progress",
+        content=gzip.compress(json.dumps(ONE).encode()),
+        headers={**JSON_TYPE, "Content-Encoding": "gzip"},
+    )
+    check_problem(reply, 415, "unsupported_media_type")
+    assert reply.headers["accept-encoding"] == "identity"
     assert store.everything() == before
 
 

@@ -120,7 +120,7 @@ async def test_completing_with_what_cannot_be_kept_is_refused(
 ) -> None:
     before = store.everything()
     reply = await session.http.post(f"{session.path}/complete", content=text, headers=JSON_TYPE)
-    check_problem(reply, 422, "invalid_input")
+    check_problem(reply, *((400, "invalid_json") if text == "{" else (422, "invalid_input")))
     assert store.everything() == before
 
 

@@ -53,14 +53,17 @@ class Crowd:
     """Requests that were sent, by name."""
 
     def __init__(self, app: App, at_once: int) -> None:
-        self._admission = ConcurrencyLimiter(app, at_once)
+        self._limiter = ConcurrencyLimiter(app, at_once)
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def send(self, *names: str) -> None:
         for name in names:
             scope = {"type": "http", "method": "GET", "path": name, "headers": []}
-            self.tasks[name] = asyncio.create_task(self._admission(scope, _nothing, _ignore))
+            self.tasks[name] = asyncio.create_task(self.serve(scope, _nothing))
         await settle()
+
+    async def serve(self, scope: Scope, receive: Receive) -> None:
+        await self._limiter(scope, receive, _ignore)
 
     async def leave(self) -> None:
         for task in self.tasks.values():
@@ -138,3 +141,72 @@ async def test_the_service_goes_by_the_time_that_was_noted_on_arrival() -> None:
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "state": {"at": 7}}
     await RequestMiddleware(app, Telemetry)(scope, _nothing, _ignore)
     assert seen == [7]
+
+
+class SlowBody:
+    """A request whose body comes when the test says so."""
+
+    def __init__(self) -> None:
+        self._parts: asyncio.Queue[Message] = asyncio.Queue()
+        self.receive = self._parts.get
+
+    def send(self, body: bytes, *, more: bool) -> None:
+        self._parts.put_nowait({"type": "http.request", "body": body, "more_body": more})
+
+
+def a_post(name: str) -> Scope:
+    return {"type": "http", "method": "POST", "path": name, "headers": []}
+
+
+async def test_bodies_that_are_still_coming_hold_up_nobody() -> None:
+    app = App()
+    crowd = Crowd(app, 1)
+    slow = [SlowBody() for _ in range(20)]
+    for number, body in enumerate(slow):
+        body.send(b"{", more=True)
+        crowd.tasks[f"slow{number}"] = asyncio.create_task(crowd.serve(a_post(f"slow{number}"), body.receive))
+    await settle()
+    await crowd.send("quick")
+    assert app.entered == ["quick"]
+    await crowd.leave()
+
+
+async def test_a_request_was_received_when_its_last_byte_was() -> None:
+    app = App()
+    crowd = Crowd(app, 1)
+    body = SlowBody()
+    body.send(b"{", more=True)
+    crowd.tasks["slow"] = asyncio.create_task(crowd.serve(a_post("slow"), body.receive))
+    await settle()
+    held_back_until = current_micros()
+    body.send(b"}", more=False)
+    await settle()
+    assert app.at["slow"] >= held_back_until
+    await crowd.leave()
+
+
+async def test_the_app_gets_the_body_as_it_came() -> None:
+    received: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        received.extend([await receive(), await receive(), await receive()])
+
+    body = SlowBody()
+    body.send(b"{", more=True)
+    body.send(b"}", more=False)
+    # What comes behind a request, such as the end of its connection, comes from the server itself.
+    body.send(b"later", more=False)
+    await ConcurrencyLimiter(app, 1)(a_post("one"), body.receive, _ignore)
+    assert [message["body"] for message in received] == [b"{", b"}", b"later"]
+
+
+async def test_of_a_body_that_is_too_large_no_more_is_taken_than_shows_it() -> None:
+    app = App()
+    crowd = Crowd(app, 1)
+    body = SlowBody()
+    for _ in range(5):
+        body.send(b"x" * 1024 * 1024, more=True)
+    crowd.tasks["large"] = asyncio.create_task(crowd.serve(a_post("large"), body.receive))
+    await settle()
+    assert app.entered == ["large"]
+    await crowd.leave()

@@ -133,7 +133,9 @@ async def test_it_is_a_problem_of_rfc_9457(ask: Ask, error: Exception, status: i
     body = reply.json()
     assert body["type"] == "about:blank"
     assert body["status"] == status
-    assert body["title"] == HTTPStatus(status).phrase
+    # RFC 9110; Python before 3.13 has others for two of them.
+    phrases = {413: "Content Too Large", 422: "Unprocessable Content"}
+    assert body["title"] == phrases.get(status, HTTPStatus(status).phrase)
     assert body["detail"] == str(error)
     assert body["request_id"]
 

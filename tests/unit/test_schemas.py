@@ -401,32 +401,36 @@ def references(node: object) -> Iterator[str]:
 
 
 STATUSES: dict[tuple[str, str], str] = {
-    ("/sessions/start", "post"): "200 201 401 403 409 413 422 503",
-    ("/sessions", "get"): "200 401 403 422 503",
-    ("/sessions/{session_id}", "get"): "200 401 404 422 503",
-    ("/sessions/{session_id}/deadline", "get"): "200 401 404 422 503",
-    ("/sessions/{session_id}/results", "get"): "200 401 403 404 409 422 503",
-    ("/sessions/{session_id}/progress", "patch"): "200 401 404 409 410 413 422 503",
-    ("/sessions/{session_id}/complete", "post"): "200 401 404 409 410 413 422 503",
-    ("/sessions/{session_id}/abandon", "post"): "200 401 404 409 410 422 503",
-    ("/sessions/{session_id}/extend", "post"): "200 401 403 404 409 413 422 503",
-    ("/sessions/{session_id}/reopen", "post"): "200 401 403 404 409 413 422 503",
-    ("/sessions/{session_id}/late-answers", "get"): "200 401 403 404 422 503",
-    ("/sessions/{session_id}/late-answers/{event}/accept", "post"): "200 401 403 404 413 422 503",
-    ("/sessions/{session_id}/score", "post"): "200 401 403 404 409 413 422 503",
-    ("/sessions/{session_id}/events", "get"): "200 401 403 404 422 503",
-    ("/sessions/{session_id}/verify", "get"): "200 401 403 404 422 503",
-    ("/quizzes/{quiz_id}", "put"): "200 201 401 403 413 422 503",
-    ("/quizzes/{quiz_id}", "get"): "200 401 404 422 503",
-    ("/quizzes/{quiz_id}", "delete"): "204 401 403 404 409 422 503",
-    ("/quizzes/{quiz_id}/extend", "post"): "200 401 403 413 422 503",
-    ("/quizzes/{quiz_id}/regrade", "post"): "200 401 403 404 413 422 503",
-    ("/quizzes/{quiz_id}/accommodations/{user_id}", "put"): "200 401 403 413 422 503",
-    ("/quizzes/{quiz_id}/accommodations/{user_id}", "get"): "200 401 403 404 422 503",
-    ("/quizzes/{quiz_id}/accommodations/{user_id}", "delete"): "204 401 403 404 422 503",
-    ("/receipts/verify", "post"): "200 401 413 422 503",
-    ("/health", "get"): "200",
-    ("/health/ready", "get"): "200 503",
+    ("/sessions/start", "post"): "200 201 400 401 403 409 413 415 422 429 500 503",
+    ("/sessions", "get"): "200 401 403 422 429 500 503",
+    ("/sessions/current", "get"): "200 401 403 404 422 429 500 503",
+    ("/sessions/{session_id}", "get"): "200 401 404 422 429 500 503",
+    ("/sessions/{session_id}/deadline", "get"): "200 401 404 422 429 500 503",
+    ("/sessions/{session_id}/results", "get"): "200 401 403 404 409 422 429 500 503",
+    ("/sessions/{session_id}/progress", "patch"): "200 400 401 404 409 410 413 415 422 429 500 503",
+    ("/sessions/{session_id}/complete", "post"): "200 400 401 404 409 410 413 415 422 429 500 503",
+    ("/sessions/{session_id}/abandon", "post"): "200 401 404 409 410 422 429 500 503",
+    ("/sessions/{session_id}/extend", "post"): "200 400 401 403 404 409 413 415 422 429 500 503",
+    ("/sessions/{session_id}/reopen", "post"): "200 400 401 403 404 409 413 415 422 429 500 503",
+    ("/sessions/{session_id}/late-answers", "get"): "200 401 403 404 422 429 500 503",
+    (
+        "/sessions/{session_id}/late-answers/{event}/accept",
+        "post",
+    ): "200 400 401 403 404 413 415 422 429 500 503",
+    ("/sessions/{session_id}/score", "post"): "200 400 401 403 404 409 413 415 422 429 500 503",
+    ("/sessions/{session_id}/events", "get"): "200 401 403 404 422 429 500 503",
+    ("/sessions/{session_id}/verify", "get"): "200 401 403 404 422 429 500 503",
+    ("/quizzes/{quiz_id}", "put"): "200 201 400 401 403 413 415 422 429 500 503",
+    ("/quizzes/{quiz_id}", "get"): "200 401 404 422 429 500 503",
+    ("/quizzes/{quiz_id}", "delete"): "204 401 403 404 409 422 429 500 503",
+    ("/quizzes/{quiz_id}/extend", "post"): "200 400 401 403 413 415 422 429 500 503",
+    ("/quizzes/{quiz_id}/regrade", "post"): "200 400 401 403 404 413 415 422 429 500 503",
+    ("/quizzes/{quiz_id}/accommodations/{user_id}", "put"): "200 400 401 403 413 415 422 429 500 503",
+    ("/quizzes/{quiz_id}/accommodations/{user_id}", "get"): "200 401 403 404 422 429 500 503",
+    ("/quizzes/{quiz_id}/accommodations/{user_id}", "delete"): "204 401 403 404 422 429 500 503",
+    ("/receipts/verify", "post"): "200 400 401 413 415 422 429 500 503",
+    ("/health", "get"): "200 429 500 503",
+    ("/health/ready", "get"): "200 401 429 500 503",
 }
 
 
@@ -469,11 +473,14 @@ def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> Non
         if path != "/health/ready" and int(status) >= 400
     }
     assert contents
-    assert all(types == {"application/problem+json"} for types in contents.values()), contents
+    # The gateway has a 401 and a 429 of its own.
+    by_itself = {"application/json", "application/problem+json"}
+    for (_, status), types in contents.items():
+        assert types == (by_itself if status in ("401", "429") else {"application/problem+json"})
 
 
 def test_a_conflict_is_documented_with_what_helps(document: dict[str, Any]) -> None:
-    properties = document["components"]["schemas"]["Conflict"]["properties"]
+    properties = document["components"]["schemas"]["Problem409"]["properties"]
     assert {
         "current_version",
         "changed_questions",
