@@ -3,7 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3
+# Which Python makes .venv; without one it is production's version, or else the newest that is here.
+PYTHON ?=
+# Where the quick parts of the tests pass as well.
+PYTHONS := 3.11 3.12 3.13
 PORT ?= 8002
 MINUTES ?= 20
 BIN := .venv/bin
@@ -16,7 +19,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run token test tested tested-on-localstack generators faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run token test tested tested-on-localstack pythons generators faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +36,7 @@ test: .venv/ready .venv-sam/ready ## every check and every test
 	@$(MAKE) --no-print-directory --jobs 2 tested tested-on-localstack
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+	@[ "$${CI:-}" != true ] || $(MAKE) --no-print-directory pythons
 
 # Exams measure the machine as well: `make exam` runs them.
 tested: .venv/ready
@@ -41,6 +45,17 @@ tested: .venv/ready
 # Most of their time these tests wait, for a rule that fires once a minute.
 tested-on-localstack: .venv/ready
 	$(BIN)/coverage run -m pytest --quiet tests/localstack
+
+# One after the other, each with both cores. Where one of the Pythons is missing its tests are skipped.
+pythons: .venv/ready .venv-sam/ready ## unit, integration and lambda_runtime on the other Pythons; CI=true make test does it too
+	@$(MAKE) --no-print-directory --keep-going \
+	  $(patsubst %,tested-on-%,$(filter-out $(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'),$(PYTHONS)))
+
+tested-on-3.%: .venv-3.%/ready
+	@if [ -e $< ]; then \
+	  echo "the tests on Python 3.$*:"; \
+	  .venv-3.$*/bin/python -m pytest --quiet --numprocesses 2 --dist loadfile tests/unit tests/integration tests/lambda_runtime; \
+	fi
 
 generators: .venv/ready $(NODE_MODULES)/ready ## code generators on the API's document, and programs that use what they make
 	$(BIN)/pytest tests/generators
@@ -112,12 +127,13 @@ lock: .venv/ready ## compile the locked requirements anew
 	infra/local/node.sh npm install --prefix tests/generators --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## remove the environments, keep the data in .local/
-	rm -rf .venv .venv-audit .venv-generators $(NODE_MODULES) .venv-sam .venv-localstack .venv-lambda .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv .venv-3.* .venv-audit .venv-generators $(NODE_MODULES) .venv-sam .venv-localstack .venv-lambda .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 .venv/uv: $(LOCKS)-uv.txt
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + " (PYTHON=... chooses another)" if sys.version_info < (3, 11) else 0)'
-	@echo "making the Python environment in .venv ..."
-	@$(PYTHON) -m venv .venv
+	@python="$(or $(PYTHON),$$(infra/local/python.sh || echo python3))"; \
+	"$$python" -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + " (PYTHON=... chooses another)" if sys.version_info < (3, 11) else 0)'; \
+	echo "making the Python environment in .venv with $$("$$python" --version) ..."; \
+	"$$python" -m venv --clear .venv
 	@$(BIN)/pip install --quiet --require-hashes -r $(LOCKS)-uv.txt
 	@touch $@
 
@@ -127,24 +143,37 @@ clean: ## remove the environments, keep the data in .local/
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
+# The same packages for another Python. Where there is none the stamp is not made.
+.PRECIOUS: .venv-3.%/ready
+.venv-3.%/ready: .venv/uv pyproject.toml $(LOCKS)-dev.txt
+	@if python=$$(infra/local/python.sh 3.$*); then \
+	  echo "installing the locked packages for Python 3.$* in .venv-3.$* ..."; \
+	  $(BIN)/uv venv --quiet --clear --python "$$python" .venv-3.$*; \
+	  $(BIN)/uv pip install --quiet --python .venv-3.$*/bin/python --require-hashes -r $(LOCKS)-dev.txt; \
+	  $(BIN)/uv pip install --quiet --python .venv-3.$*/bin/python --no-deps --no-build-isolation -e .; \
+	  touch $@; \
+	else \
+	  echo "NOTHING IS TESTED ON PYTHON 3.$*: this machine has none (pyenv install 3.$*)" >&2; \
+	fi
+
 # SAM CLI has an environment of its own: it pins versions that the service does not.
 .venv-sam/ready: .venv/uv $(LOCKS)-sam.txt
 	@echo "installing SAM CLI in .venv-sam ..."
-	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-sam
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-sam
 	@$(BIN)/uv pip install --quiet --python .venv-sam/bin/python --require-hashes -r $(LOCKS)-sam.txt
 	@touch $@
 
 # pip-audit too: nothing that it brings is to run beside the service.
 .venv-audit/ready: .venv/uv $(LOCKS)-audit.txt
 	@echo "installing pip-audit in .venv-audit ..."
-	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-audit
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-audit
 	@$(BIN)/uv pip install --quiet --python .venv-audit/bin/python --require-hashes -r $(LOCKS)-audit.txt
 	@touch $@
 
 # And the code generators, those in Python.
 .venv-generators/ready: .venv/uv $(LOCKS)-generators.txt
 	@echo "installing openapi-python-client in .venv-generators ..."
-	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-generators
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-generators
 	@$(BIN)/uv pip install --quiet --python .venv-generators/bin/python --require-hashes -r $(LOCKS)-generators.txt
 	@touch $@
 
