@@ -89,5 +89,5 @@ def database(stores: Stores) -> Iterator[psycopg.Connection[dict[str, object]]]:
 @pytest.fixture
 def valkey(stores: Stores) -> Iterator[redis.Redis]:
     """A connection of the test's own to the cache."""
-    with redis.Redis.from_url(stores.redis_url) as connection:
+    with stores.cache() as connection:
         yield connection

@@ -28,7 +28,7 @@ _open: list[Any] = []
 @app.get("/sessions/{session_id}")
 async def read(session_id: str) -> Response:
     """What the cache holds."""
-    return Response(await valkey().get(f"bare:{session_id}"), media_type="application/json")
+    return Response(await valkey().get(f"session:bare:{session_id}"), media_type="application/json")
 
 
 @app.patch("/sessions/{session_id}/progress")
@@ -49,7 +49,7 @@ async def write(session_id: str, request: Request) -> Response:
         {"id": session_id, "body": body.decode()},
     )
     (answers,) = await cursor.fetchone()
-    await valkey().set(f"bare:{session_id}", answers, ex=1800)
+    await valkey().set(f"session:bare:{session_id}", answers, ex=1800)
     return Response(answers, media_type="application/json")
 
 

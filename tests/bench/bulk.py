@@ -38,7 +38,7 @@ async def _flush(stores: Stores, size: int, rounds: int) -> Comparison:
     ids = attempts(stores, size, seconds=3600)
     services = build_services(stores.settings)
     ours, theirs = [], []
-    async with Redis.from_url(stores.redis_url, protocol=2, driver_info=None) as valkey:
+    async with Redis.from_url(stores.own_redis_url, protocol=2, driver_info=None) as valkey:
         connection = await AsyncConnection.connect(
             stores.database_url, autocommit=True, prepare_threshold=None
         )

@@ -62,7 +62,7 @@ def _with_the_table(stores: Stores, rounds: int) -> Iterator[Curve]:
         _ended_attempts(stores, there, size)
         there = size
         session_id = _session_of(10)
-        with redis.Redis.from_url(stores.redis_url) as valkey:
+        with stores.cache() as valkey:
 
             def uncached(session_id: str = session_id, valkey: redis.Redis = valkey) -> None:
                 valkey.delete(f"session:{session_id}")

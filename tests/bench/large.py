@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-import redis
 
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.drafts import Draft, Drafts
@@ -180,7 +179,7 @@ async def _autosaves(stores: Stores, ids: list[UUID]) -> tuple[int, dict[str, di
     made = memory = 0
     begun = time.monotonic()
     order = random.sample(ids, len(ids))
-    with redis.Redis.from_url(stores.redis_url) as valkey:
+    with stores.cache() as valkey:
         while (elapsed := time.monotonic() - begun) < SIMULATED_SECONDS:
             due = int(elapsed * SIMULATED / AUTOSAVE_SECONDS)
             batch = [(order[n % SIMULATED], n // SIMULATED) for n in range(made, min(due, made + 50))]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
-import redis
 
 from tests.harness.runtime import request_event
 from tests.harness.stores import Stores
@@ -72,10 +71,10 @@ def _prepare_bare(stores: Stores, session_id: str, answers: dict[str, str]) -> N
         connection.execute(
             "INSERT INTO bare (id, answers, version) VALUES (%s, %s, 0)", (session_id, json.dumps(answers))
         )
-    with redis.Redis.from_url(stores.redis_url) as valkey:
+    with stores.cache() as valkey:
         cached = valkey.get(f"session:{session_id}")
         assert isinstance(cached, bytes)
-        valkey.set(f"bare:{session_id}", cached)
+        valkey.set(f"session:bare:{session_id}", cached)
 
 
 def call(

@@ -9,25 +9,25 @@ from uuid import UUID
 
 import pytest
 
-from development_server.embedded_valkey import Valkey
 from quiz_sessions.bootstrap import Services
 from tests.harness.service import services_on
 from tests.harness.stores import Servers, Stores
+from tests.harness.valkey import RestrictedValkey
 
 SMALL = 8 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def small_valkey() -> Iterator[Valkey]:
+def small_valkey() -> Iterator[RestrictedValkey]:
     with (
         tempfile.TemporaryDirectory(prefix="quiz-faults-") as folder,
-        Valkey(Path(folder), persist=False, maxmemory=SMALL) as valkey,
+        RestrictedValkey(Path(folder), persist=False, maxmemory=SMALL) as valkey,
     ):
         yield valkey
 
 
 @pytest.fixture
-async def crowded(stores: Stores, small_valkey: Valkey) -> AsyncIterator[Services]:
+async def crowded(stores: Stores, small_valkey: RestrictedValkey) -> AsyncIterator[Services]:
     """A service whose Valkey has room for a hundred large answers."""
     async with services_on(Stores(stores.database_url, small_valkey.url)) as services:
         yield services

@@ -14,7 +14,7 @@ from uuid import UUID
 import redis
 from redis.crc import key_slot
 
-from development_server.embedded_valkey import Valkey
+from tests.harness.valkey import RestrictedValkey
 
 SLOTS = 16384
 PRIMARIES = 3
@@ -25,13 +25,14 @@ PATIENCE_SECONDS = 20
 class ValkeyCluster:
     """The nodes, primaries first, then their replicas in the same order."""
 
-    nodes: list[Valkey]
+    nodes: list[RestrictedValkey]
 
     @property
     def url(self) -> str:
+        """As the service reaches it."""
         return self.nodes[0].url
 
-    def primary_of(self, session_id: UUID) -> Valkey:
+    def primary_of(self, session_id: UUID) -> RestrictedValkey:
         """The node that was the primary of a session's slot when the cluster began."""
         slot = key_slot(f"session:{session_id}".encode())
         return self.nodes[min(slot * PRIMARIES // SLOTS, PRIMARIES - 1)]
@@ -51,7 +52,7 @@ def running_cluster() -> Iterator[ValkeyCluster]:
     """Six nodes on loopback that know each other."""
     with tempfile.TemporaryDirectory() as folder:
         nodes = [
-            Valkey(Path(folder, str(number)).resolve(), persist=False, cluster=True)
+            RestrictedValkey(Path(folder, str(number)).resolve(), persist=False, cluster=True)
             for number in range(2 * PRIMARIES)
         ]
         try:
@@ -64,8 +65,8 @@ def running_cluster() -> Iterator[ValkeyCluster]:
                 node.stop()
 
 
-def _join(nodes: list[Valkey]) -> None:
-    clients = [redis.Redis.from_url(node.url) for node in nodes]
+def _join(nodes: list[RestrictedValkey]) -> None:
+    clients = [redis.Redis.from_url(node.own_url) for node in nodes]
     bounds = [number * SLOTS // PRIMARIES for number in range(PRIMARIES + 1)]
     for number, client in enumerate(clients[:PRIMARIES]):
         # Another epoch for each, or they would have to settle first which of them is right.

@@ -72,7 +72,7 @@ class Proxy:
     @property
     def url(self) -> str:
         assert self._server is not None
-        user = f"{self._target.username}@" if self._target.username else ""
+        user = "".join(self._target.netloc.rpartition("@")[:2])
         port = self._server.sockets[0].getsockname()[1]
         return self._target._replace(netloc=f"{user}127.0.0.1:{port}").geturl()
 

@@ -16,16 +16,16 @@ from psycopg.rows import dict_row
 
 from development_server.embedded import EmbeddedServer
 from development_server.embedded_postgres import Postgres
-from development_server.embedded_valkey import Valkey
 from migrate_database.handler import upgrade
 from quiz_sessions.runtime.settings import Settings
+from tests.harness.valkey import RestrictedValkey, as_default_user
 
 TABLES = ("quiz_attempts", "attempt_events", "attempt_counters", "quizzes", "relay_lease")
 
 
 @dataclass(frozen=True)
 class Stores:
-    """Where the test servers are."""
+    """Where the test servers are, as the service reaches them."""
 
     database_url: str
     redis_url: str
@@ -37,18 +37,27 @@ class Stores:
     def environment(self) -> dict[str, str]:
         return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
 
+    @property
+    def own_redis_url(self) -> str:
+        """For what a test itself does to Valkey: the user of the service may not do it."""
+        return as_default_user(self.redis_url)
+
+    def cache(self) -> redis.Redis:
+        """A connection of the test's own to Valkey."""
+        return redis.Redis.from_url(self.own_redis_url)
+
     def clear(self) -> None:
         """Empty both."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute(f"TRUNCATE {', '.join(TABLES)}".encode())
-        with redis.Redis.from_url(self.redis_url) as client:
+        with self.cache() as client:
             client.flushall()
 
     def everything(self) -> dict[str, Any]:
         """All that is stored but for the read cache, which a read may fill."""
         tables = [f"SELECT '{table}' AS name, t::text AS row FROM {table} AS t" for table in TABLES]
         found: dict[str, Any] = {"rows": self.query(f"{' UNION ALL '.join(tables)} ORDER BY name, row")}
-        with redis.Redis.from_url(self.redis_url) as valkey:
+        with self.cache() as valkey:
             for key in sorted(valkey.keys()):
                 if not key.startswith(b"session:"):
                     found[key.decode()] = valkey.dump(key)
@@ -73,7 +82,7 @@ class Servers:
     """Both servers, to break and to look into."""
 
     postgres: Postgres
-    valkey: Valkey
+    valkey: RestrictedValkey
 
     @property
     def stores(self) -> Stores:
@@ -103,7 +112,7 @@ class Servers:
         return self.query("SELECT * FROM attempt_events WHERE attempt_id = %s ORDER BY revision", session_id)
 
     def cache(self) -> redis.Redis:
-        return redis.Redis.from_url(self.valkey.url)
+        return self.stores.cache()
 
     def drafts(self, session_id: object) -> dict[bytes, bytes]:
         with self.cache() as cache:
@@ -125,7 +134,7 @@ def running_servers(
     durable: bool = False,
     persist: bool = True,
     postgres: type[Postgres] = Postgres,
-    valkey: type[Valkey] = Valkey,
+    valkey: type[RestrictedValkey] = RestrictedValkey,
 ) -> Iterator[Servers]:
     """Both, migrated, in a folder of their own.
 

@@ -21,6 +21,7 @@ import pytest
 from development_server import Postgres, Valkey
 from tests.harness.launch import eventually
 from tests.harness.stores import running_servers
+from tests.harness.valkey import functions_user
 from tests.hostile.operations import OPERATIONS, Operation, find
 from tests.integration.test_development_server import PATIENCE_SECONDS, ServerProcess, print_token
 
@@ -29,6 +30,7 @@ KEY = "mark-of-a-key-8d20"
 REASON = "mark-of-a-reason-e4b9"
 IDEMPOTENCY = "mark-of-an-idempotency-key-07fa"
 PASSWORD = "mark-of-a-password-93ce"
+USER, _ = functions_user()
 SIGNING = b"mark-of-a-signing-key-62ab, and some more"
 BAD_TOKEN = "eyJhbGciOiJub25lIn0.mark-of-a-token-1f58.x"
 SCOPES = "sessions:proctor sessions:grade quizzes:write"
@@ -173,7 +175,7 @@ def driven() -> Iterator[Driven]:
         running_servers(persist=False) as servers,
     ):
         with servers.cache() as cache:
-            cache.config_set("requirepass", PASSWORD)
+            cache.acl_setuser(USER, enabled=True, passwords=[f"+{PASSWORD}"])
         postgres, valkey = servers.postgres, servers.valkey
         place = postgres.url.rpartition("@")[2].removeprefix("postgresql://")
         user = postgres.url.removeprefix("postgresql://").rpartition("@")[0].partition(":")[0]
@@ -182,7 +184,7 @@ def driven() -> Iterator[Driven]:
             {
                 "AUTH_MODE": "jwt",
                 "DATABASE_URL": f"postgresql://{user}:{PASSWORD}@{place}",
-                "REDIS_URL": valkey.url.replace("redis://", f"redis://:{PASSWORD}@"),
+                "REDIS_URL": valkey.own_url.replace("redis://", f"redis://{USER}:{PASSWORD}@"),
                 "RECEIPT_KEYS": json.dumps(
                     {"current": "k1", "keys": {"k1": base64.urlsafe_b64encode(SIGNING).decode()}}
                 ),

@@ -18,9 +18,10 @@ import psycopg
 import pytest
 import redis
 
-from development_server import Postgres, Valkey, ports
+from development_server import Postgres, ports
 from tests.harness import tokens
 from tests.harness.launch import eventually
+from tests.harness.valkey import RestrictedValkey
 
 PATIENCE_SECONDS = 60
 STOP_LIMIT_SECONDS = 10
@@ -157,8 +158,8 @@ def own_postgres(folder: Path) -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def own_valkey(folder: Path) -> Iterator[Valkey]:
-    with Valkey(folder / "own-valkey", persist=False) as server:
+def own_valkey(folder: Path) -> Iterator[RestrictedValkey]:
+    with RestrictedValkey(folder / "own-valkey", persist=False) as server:
         yield server
 
 
@@ -217,8 +218,8 @@ def test_a_signal_flushes_what_is_buffered(launch: Launch, number: signal.Signal
 
 
 def test_a_signal_that_arrives_twice_at_once_still_flushes(launch: Launch) -> None:
-    # As with a signal to the process group of `make run`, where make passes its own on. Two of a kind that wait
-    # for the process would be one, so these are of two.
+    # As with a signal to the process group of `make run`, where make passes its own on. Two of a kind that
+    # wait for the process would be one, so these are of two.
     server = with_a_buffered_answer(launch)
     server.process.send_signal(signal.SIGINT)
     assert server.stop() == 0
@@ -303,7 +304,7 @@ def test_it_ends_within_10_seconds_with_a_frozen_store(launch: Launch, name: str
 
 
 def test_it_ends_within_10_seconds_with_frozen_stores_of_others(
-    launch: Launch, own_postgres: Postgres, own_valkey: Valkey
+    launch: Launch, own_postgres: Postgres, own_valkey: RestrictedValkey
 ) -> None:
     server = launch(environment={"DATABASE_URL": own_postgres.url, "REDIS_URL": own_valkey.url}).until_ready()
     start_session(server)
@@ -391,14 +392,14 @@ def test_database_url_replaces_the_embedded_database(launch: Launch, own_postgre
         assert connection.execute("select count(*) from quiz_attempts").fetchone() == (1,)
 
 
-def test_redis_url_replaces_the_embedded_cache(launch: Launch, own_valkey: Valkey) -> None:
+def test_redis_url_replaces_the_embedded_cache(launch: Launch, own_valkey: RestrictedValkey) -> None:
     server = launch(environment={"REDIS_URL": own_valkey.url}).until_ready()
     start_session(server)
     names = {member.name for member in descendants(server.process.pid)}
     assert "postgres" in names
     assert "valkey-server" not in names
     assert server.stop() == 0
-    with redis.Redis.from_url(own_valkey.url) as client:
+    with redis.Redis.from_url(own_valkey.own_url) as client:
         assert client.keys("session:*")
 
 

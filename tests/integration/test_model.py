@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
-import redis
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -478,12 +477,12 @@ class SideBySide(RuleBasedStateMachine):
 
     @rule()
     def lose_the_cached_session(self) -> None:
-        with redis.Redis.from_url(self.stores.redis_url) as valkey:
+        with self.stores.cache() as valkey:
             valkey.delete(f"session:{self.session_id}")
 
     @rule()
     def lose_the_cache(self) -> None:
-        with redis.Redis.from_url(self.stores.redis_url) as valkey:
+        with self.stores.cache() as valkey:
             valkey.flushall()
         self.model.lose_cache()
 

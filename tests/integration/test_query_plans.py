@@ -7,7 +7,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-import redis
 
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.quizzes import QuizRules
@@ -98,7 +97,7 @@ async def perform(stores: Stores, operation: Operation) -> None:
     await services.sessions.get_session(ended)
     await services.sessions.update_answers(one, {"2": "B"}, autosave=True)
     await services.close()
-    with redis.Redis.from_url(stores.redis_url) as valkey:
+    with stores.cache() as valkey:
         valkey.delete(f"session:{one}", f"session:{ended}")
     before = scans(stores)
     services = build_services(stores.settings)

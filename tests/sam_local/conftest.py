@@ -17,14 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from development_server import ports, processes
 from development_server.embedded_postgres import Postgres
-from development_server.embedded_valkey import Valkey
 from sam_local import HOW_TO_INSTALL, LAMBDA_PYTHON, ImageError, docker_answers, obtain
+from tests.harness.valkey import RestrictedValkey
 
 ROOT = Path(__file__).resolve().parents[2]
 SAM = ROOT / ".venv-sam/bin/sam"
@@ -180,7 +181,7 @@ def sam() -> Iterator[SamLocal]:
     with (
         tempfile.TemporaryDirectory() as name,
         Postgres(Path(name, "postgres"), durable=False, also_on=also_on) as postgres,
-        Valkey(Path(name, "valkey"), persist=False, also_on=also_on) as valkey,
+        RestrictedValkey(Path(name, "valkey"), persist=False, also_on=also_on) as valkey,
     ):
         reached = in_container(image.name, f"socket.create_connection(('{HOST}', {valkey.port}), 10)")
         if reached.returncode != 0:
@@ -188,7 +189,7 @@ def sam() -> Iterator[SamLocal]:
         folder = Path(name, "sam")
         folder.mkdir()
         sam = SamLocal(folder)
-        sam.variables.write_text(variables(postgres.port, valkey.port))
+        sam.variables.write_text(variables(postgres.port, valkey))
         try:
             built = sam.run("build", "--build-dir", sam.build, "--no-cached")
             assert built.returncode == 0, built.stderr
@@ -202,12 +203,14 @@ def sam() -> Iterator[SamLocal]:
         assert left == []
 
 
-def variables(postgres_port: int, valkey_port: int) -> str:
-    """infra/local/env.json with these ports."""
+def variables(postgres_port: int, valkey: RestrictedValkey) -> str:
+    """infra/local/env.json with these ports, and the user of the functions."""
     known = json.loads((ROOT / "infra/local/env.json").read_text())
     settings = known["Parameters"]
     settings["DATABASE_URL"] = settings["DATABASE_URL"].replace(":15432/", f":{postgres_port}/")
     # The cache is given up after a quarter of a second, and a busy machine stalls for as long.
     patience = "?socket_timeout=10&socket_connect_timeout=10"
-    settings["REDIS_URL"] = settings["REDIS_URL"].replace(":16379/", f":{valkey_port}/") + patience
+    user = urlsplit(valkey.url).netloc.rpartition("@")[0]
+    cache = settings["REDIS_URL"].replace("//", f"//{user}@").replace(":16379/", f":{valkey.port}/")
+    settings["REDIS_URL"] = cache + patience
     return json.dumps(known)

@@ -47,7 +47,7 @@ class Sampler:
         """`processes`: pids by name."""
         self._processes = processes
         self._database = psycopg.connect(stores.database_url, autocommit=True, application_name="soak")
-        self._valkey = redis.Redis.from_url(stores.redis_url, client_name="soak")
+        self._valkey = redis.Redis.from_url(stores.own_redis_url, client_name="soak")
 
     def close(self) -> None:
         self._database.close()

@@ -14,7 +14,7 @@ app.use(express.json({ limit: "4mb" }));
 const database = new pg.Pool({ connectionString: DATABASE_URL, max: 10 });
 const cache = new Redis(REDIS_URL, { lazyConnect: true });
 
-const keep = (session) => cache.set(`peer:${session.id}`, JSON.stringify(session), "EX", LIMIT_SECONDS);
+const keep = (session) => cache.set(`session:peer:${session.id}`, JSON.stringify(session), "EX", LIMIT_SECONDS);
 
 app.post("/sessions/start", async (request, response) => {
   const { user_id, quiz_id } = request.body;
@@ -28,7 +28,7 @@ app.post("/sessions/start", async (request, response) => {
 });
 
 app.get("/sessions/:id", async (request, response) => {
-  const cached = await cache.get(`peer:${request.params.id}`);
+  const cached = await cache.get(`session:peer:${request.params.id}`);
   if (cached === null) return response.status(404).end();
   const session = JSON.parse(cached);
   session.time_remaining = Math.max(0, Math.ceil((new Date(session.expires_at) - Date.now()) / 1000));

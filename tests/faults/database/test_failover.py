@@ -14,7 +14,6 @@ import pytest
 from httpx import Response
 
 from development_server import processes
-from development_server.embedded_valkey import Valkey
 from migrate_database.handler import upgrade
 from quiz_sessions.bootstrap import Services
 from tests.faults.conftest import Api, assert_try_again, eventually, start
@@ -31,6 +30,7 @@ from tests.harness.locks import holding
 from tests.harness.proxy import Proxy, proxy_of
 from tests.harness.service import client_of, services_on
 from tests.harness.stores import Servers, Stores
+from tests.harness.valkey import RestrictedValkey
 
 # Another server under the same address
 
@@ -41,7 +41,7 @@ class Pair:
 
     primary: Operable
     follower: Follower
-    valkey: Valkey
+    valkey: RestrictedValkey
     proxy: Proxy
 
     @property

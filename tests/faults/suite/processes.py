@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from development_server import ports, processes
-from development_server.embedded_valkey import Valkey
 from tests.harness.gateway import STAFF, Clock, Request, ToFunction, ToProcess
 from tests.harness.http_client import HttpClient, LostError, Reply
 from tests.harness.launch import QUIET, ROOT, Launched, service_command
@@ -27,6 +26,7 @@ from tests.harness.process import CLOCK_SHIFT, FLUSH_PATH
 from tests.harness.proxy import Proxy, proxy_of
 from tests.harness.runtime import emulator, running_runtime
 from tests.harness.stores import Servers, Stores
+from tests.harness.valkey import RestrictedValkey
 
 from .history import Span, Weather
 
@@ -39,7 +39,7 @@ START_SECONDS = 30
 PATIENCE_SECONDS = 12.0
 
 
-class SuiteValkey(Valkey):
+class SuiteValkey(RestrictedValkey):
     """Valkey that writes each change to its file before it replies, so that being killed loses nothing."""
 
     def _command(self) -> list[str | Path]:
