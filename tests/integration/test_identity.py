@@ -40,6 +40,7 @@ CALLERS = {
     "writer": WRITER,
 }
 UNKNOWN_CALLERS = "AUTH_MODE=none"
+QUERIES = {"/sessions/current": "?quiz_id=quiz1"}
 REASON = {"reason": "because"}
 SECONDS = {"seconds": 60, **REASON}
 
@@ -51,6 +52,7 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
         [401, 201, 403, 201, 403, 403, 201],
     ),
     ("GET", "/sessions"): (None, [401, 200, 200, 422, 422, 200, 422]),
+    ("GET", "/sessions/current"): (None, [401, 200, 404, 404, 404, 404, 422]),
     ("GET", "/sessions/{session_id}"): (None, [401, 200, 404, 200, 200, 404, 200]),
     ("GET", "/sessions/{session_id}/deadline"): (None, [401, 200, 404, 200, 200, 404, 200]),
     ("GET", "/sessions/{session_id}/results"): (None, [401, 409, 404, 409, 409, 404, 409]),
@@ -87,6 +89,8 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("POST", "/receipts/verify"): ({"receipt": "none"}, [401, 200, 200, 200, 200, 200, 200]),
     ("GET", "/health"): (None, [200] * 7),
     ("GET", "/health/ready"): (None, [200] * 7),
+    ("GET", "/docs"): (None, [200] * 7),
+    ("GET", "/docs/{name}"): (None, [200] * 7),
 }
 
 
@@ -150,7 +154,9 @@ async def test_what_each_caller_gets(
     for caller in (*CALLERS, UNKNOWN_CALLERS):
         gateway.claims, gateway.app = OWNER, app_of(services)
         started = await http.post("/sessions/start", json={"quiz_id": "quiz1"})
-        url = path.format(session_id=started.json()["id"], quiz_id="quiz1", user_id="owner", event=1)
+        names = {"quiz_id": "quiz1", "user_id": "owner", "event": 1, "name": "swagger-ui.css"}
+        url = path.format(session_id=started.json()["id"], **names)
+        url += QUERIES.get(path, "")
         before = stores.everything()
         gateway.claims = CALLERS.get(caller)
         if caller == UNKNOWN_CALLERS:
@@ -187,7 +193,11 @@ async def test_claims_of_a_rest_api_count_too(
 
 
 HIDDEN = [
-    *((method, path, body) for (method, path), (body, expected) in ROUTES.items() if expected[2] == 404),
+    *(
+        (method, path, body)
+        for (method, path), (body, expected) in ROUTES.items()
+        if "{session_id}" in path and expected[2] == 404
+    ),
     ("GET", "/sessions/{session_id}?at_version=0", None),
 ]
 
