@@ -138,5 +138,5 @@ class Scores:
             regraded += len(saved)
             changed += sum((attempt.score, attempt.max_score) != former[attempt.id] for attempt in saved)
             skipped = skipped or len(saved) < len(waiting)
-            await self._cache.refresh(saved)
+            await self._cache.put_changed(saved)
         return Regrade(regraded, changed, complete=False)

@@ -103,10 +103,10 @@ class Settler:
         return Current(attempt, await self._cache.put_committed(attempt, questions))
 
     async def refresh(self, session_ids: Sequence[UUID]) -> None:
-        """Replace cached sessions that are behind their rows, after a statement that changed many."""
+        """Show a change of many rows by staff: no read that begins after this has a row from before it."""
         try:
             for start in range(0, len(session_ids), _PAGE):
-                await self._cache.refresh(await self._attempts.get(session_ids[start : start + _PAGE]))
+                await self._cache.put_changed(await self._attempts.get(session_ids[start : start + _PAGE]))
         except (DatabaseUnavailableError, BusyError) as error:
             self._telemetry.degraded("cache not written", error)
 

@@ -63,6 +63,13 @@ class BestEffortCache:
         """Replace cached rows that are older; a session that is not cached stays so."""
         await self.put_settled([], attempts, {}, {})
 
+    async def put_changed(self, attempts: Sequence[Attempt]) -> None:
+        """Cache rows that staff have changed; sessions that are not cached, for a moment only."""
+        try:
+            await self._valkey.put_changed(attempts)
+        except CacheUnavailableError as error:
+            self._not_written(error)
+
     def _not_written(self, error: CacheUnavailableError, session_id: UUID | None = None) -> None:
         about = {} if session_id is None else {"session_id": str(session_id)}
         self._telemetry.degraded("cache not written", error, **about)

@@ -15,7 +15,7 @@ import json
 import operator
 import re
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -44,6 +44,10 @@ CLUSTER_CONNECTIONS = 512
 """For each node."""
 SCRIPT_BYTES = 256 * 1024
 """Bytes of arguments in one call of a script, unless a single session needs more."""
+COMMAND_WORDS = 3_999
+"""Words of one command, its name among them: ElastiCache Serverless takes no more arguments."""
+CHANGED_TTL_SECONDS = 120
+"""Longer than any request or flush lasts: after that none of them holds the row as it was before a change."""
 SET_ASIDE_TTL_SECONDS = 7 * 24 * 3600
 DIRTY = "dirty:{}"
 CLUSTER_SHARDS = 16
@@ -110,6 +114,10 @@ class ValkeyStore:
 
     async def close(self) -> None:
         await self._redis.aclose()
+        if isinstance(self._redis, RedisCluster):
+            # A client that has never known the cluster does not close what `_find_nodes` has opened.
+            await self._redis.nodes_manager.aclose()
+            await self._redis.nodes_manager.aclose("startup_nodes")
 
     async def ping(self) -> None:
         """Check that Valkey answers, even if the circuit breaker is open."""
@@ -151,7 +159,8 @@ class ValkeyStore:
             superseded += (_QUESTION + question, attempt.answered_at(question))
         async with self._pipeline(writes=(attempt.id,)) as pipe:
             self._queue_sessions(pipe, [attempt])
-            pipe.eval(_script("drop_superseded"), 1, _drafts_key(attempt.id), *superseded)
+            for part in _parts(superseded, 2):
+                pipe.eval(_script("drop_superseded"), 1, _drafts_key(attempt.id), *part)
             pipe.hgetall(_drafts_key(attempt.id))
             # Read the revision after the drafts: a flush caches the row before it clears the drafts that it
             # merged.
@@ -176,6 +185,7 @@ class ValkeyStore:
             current = drafts.current_question
             arguments += (_CURRENT_QUESTION, current.at, _dump_draft(current))
         async with self._pipeline() as pipe:
+            # One call of the script: a write has at most MAX_ANSWERS answers, and COMMAND_WORDS is far more.
             # rule: the mark is set after the draft is written
             pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
             await self._before_other_slots(pipe)
@@ -196,9 +206,9 @@ class ValkeyStore:
             (page,) = await _reply(pipe.execute())
             marks = [(_session_id(member), mark) for member, mark in page]
             malformed = [member for (member, _), (known, _) in zip(page, marks, strict=True) if known is None]
-            if malformed:
-                await _reply(self._redis.sadd(SET_ASIDE, *malformed))
-                await _reply(self._redis.zrem(key, *malformed))
+            for part in _parts(malformed, 1):
+                await _reply(self._redis.sadd(SET_ASIDE, *part))
+                await _reply(self._redis.zrem(key, *part))
         return [(session_id, mark) for session_id, mark in marks if session_id is not None]
 
     async def backlog(self) -> Backlog:
@@ -237,10 +247,13 @@ class ValkeyStore:
             acknowledged: session -> its mark as it was read.
         """
         async with self._pipeline(writes=[attempt.id for attempt in (*put, *refreshed)]) as pipe:
-            self._queue_sessions(pipe, put, refreshed)
-            clearing = {
-                _drafts_key(i): [len(fields), *_pairs(fields)] for i, fields in cleared.items() if fields
-            }
+            self._queue_sessions(pipe, put)
+            self._queue_sessions(pipe, refreshed, if_absent=0)
+            clearing = [
+                (_drafts_key(session_id), [len(part) // 2, *part])
+                for session_id, fields in cleared.items()
+                for part in _parts(_pairs(fields), 2)
+            ]
             for keys, arguments in self._grouped(clearing):
                 pipe.eval(_script("clear_drafts"), len(keys), *keys, *arguments)
             await self._before_other_slots(pipe)
@@ -248,8 +261,10 @@ class ValkeyStore:
             for session_id, score in acknowledged.items():
                 shards.setdefault(self._dirty_key(session_id), {})[str(session_id)] = repr(score)
             for key, marks in shards.items():
-                pipe.eval(_script("acknowledge"), 1, key, *_pairs(marks))
-                pipe.hdel(FAILURES, *marks)
+                for part in _parts(_pairs(marks), 2):
+                    pipe.eval(_script("acknowledge"), 1, key, *part)
+                for part in _parts(list(marks), 1):
+                    pipe.hdel(FAILURES, *part)
             await _reply(pipe.execute())
 
     async def count_failure(self, session_id: UUID) -> int:
@@ -270,6 +285,15 @@ class ValkeyStore:
         """Replace cached rows that are older; a session that is not cached stays so."""
         await self.put_settled([], list(attempts), {}, {})
 
+    async def put_changed(self, attempts: Sequence[Attempt]) -> None:
+        """Cache rows that staff have changed; sessions that are not cached, for a moment only.
+
+        Whoever has read the row, or made it, before the change finds this one when he caches his.
+        """
+        async with self._pipeline(writes=[attempt.id for attempt in attempts]) as pipe:
+            self._queue_sessions(pipe, attempts, if_absent=CHANGED_TTL_SECONDS)
+            await _reply(pipe.execute())
+
     async def revisions(self, session_ids: Sequence[UUID]) -> list[int | None]:
         """The cached revision of each session; None if it is not cached."""
         async with self._pipeline() as pipe:
@@ -288,28 +312,29 @@ class ValkeyStore:
             await _reply(pipe.execute())
 
     def _queue_sessions(
-        self, pipe: _Pipeline, put: Sequence[Attempt], refreshed: Sequence[Attempt] = ()
+        self, pipe: _Pipeline, attempts: Sequence[Attempt], *, if_absent: int | None = None
     ) -> None:
-        sessions: dict[str, list[_Argument]] = {
-            _session_key(attempt.id): [attempt.revision, attempt.to_json(), mode]
-            for attempts, mode in ((put, "always"), (refreshed, "if_cached"))
-            for attempt in attempts
-        }
+        """`if_absent`: seconds to live of a session that is not cached yet, 0 to leave it so."""
+        seconds = self._session_ttl if if_absent is None else min(if_absent, self._session_ttl)
+        sessions: list[tuple[str, list[_Argument]]] = [
+            (_session_key(attempt.id), [attempt.revision, attempt.to_json(), seconds]) for attempt in attempts
+        ]
         for keys, arguments in self._grouped(sessions):
             pipe.eval(_script("put_session"), len(keys), *keys, self._session_ttl, *arguments)
 
     def _grouped(
-        self, commands: Mapping[str, Sequence[_Argument]]
+        self, commands: Iterable[tuple[str, Sequence[_Argument]]]
     ) -> Iterator[tuple[list[str], list[_Argument]]]:
         """Group keys with their arguments into calls of a script."""
         keys: list[str] = []
         arguments: list[_Argument] = []
         size = 0
-        for key, own in commands.items():
+        for key, own in commands:
             weight = sum(len(argument) for argument in own if not isinstance(argument, int))
             # In a cluster each key has its own slot. Elsewhere, limit a call: no other command runs
             # meanwhile.
-            if keys and (isinstance(self._redis, RedisCluster) or size + weight > SCRIPT_BYTES):
+            full = _BESIDES + len(keys) + len(arguments) + 1 + len(own) > COMMAND_WORDS
+            if keys and (full or isinstance(self._redis, RedisCluster) or size + weight > SCRIPT_BYTES):
                 yield keys, arguments
                 keys, arguments, size = [], [], 0
             keys.append(key)
@@ -320,8 +345,15 @@ class ValkeyStore:
 
     @asynccontextmanager
     async def _pipeline(self, writes: Iterable[UUID] = ()) -> AsyncIterator[_Pipeline]:
-        async with self._server(writes), self._redis.pipeline(transaction=False) as pipe:
+        async with self._server(writes), self._opened_pipeline() as pipe:
             yield pipe
+
+    @asynccontextmanager
+    async def _opened_pipeline(self) -> AsyncIterator[_Pipeline]:
+        async with AsyncExitStack() as stack:
+            pipeline: Any = self._redis.pipeline(transaction=False)
+            # A cluster's asks for the nodes and their slots here, if nothing has yet.
+            yield await _reply(stack.enter_async_context(pipeline))
 
     @asynccontextmanager
     async def _server(self, writes: Iterable[UUID] = (), *, probe: bool = False) -> AsyncIterator[None]:
@@ -362,7 +394,7 @@ class ValkeyStore:
         # These sessions may be older than what was committed while Valkey was unavailable.
         keys, self._unwritten = self._unwritten, set()
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
+            async with self._opened_pipeline() as pipe:
                 for key in keys:
                     pipe.delete(key)
                 await _reply(pipe.execute())
@@ -515,6 +547,17 @@ def _committed_since(attempt: Attempt, text: str | bytes | None) -> Drafts:
         return NO_DRAFTS
     later = {q: newer.answered_at(q) for q in newer.answers if newer.answered_at(q) > attempt.answered_at(q)}
     return Drafts({q: Draft(newer.answers[q], at) for q, at in later.items()})
+
+
+_BESIDES: Final = 4
+"""EVAL, the script, the number of its keys, and one argument or key."""
+
+
+def _parts(words: Sequence[_T], each: int) -> Iterator[Sequence[_T]]:
+    """Cut the words of a command on one key into those of several; every `each` of them belong together."""
+    size = (COMMAND_WORDS - _BESIDES - 1) // each * each
+    for start in range(0, len(words), size):
+        yield words[start : start + size]
 
 
 def _pairs(mapping: Mapping[Any, Any]) -> list[Any]:
