@@ -19,7 +19,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run token test tested tested-on-localstack pythons generators faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run token test tested tested-on-localstack tested-on-other-pythons pythons generators faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,7 +36,7 @@ test: .venv/ready .venv-sam/ready ## every check and every test
 	@$(MAKE) --no-print-directory --jobs 2 tested tested-on-localstack
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	@[ "$${CI:-}" != true ] || $(MAKE) --no-print-directory pythons
+	@[ "$${CI:-}" != true ] || $(MAKE) --no-print-directory tested-on-other-pythons
 
 # Exams measure the machine as well: `make exam` runs them.
 tested: .venv/ready
@@ -46,10 +46,13 @@ tested: .venv/ready
 tested-on-localstack: .venv/ready
 	$(BIN)/coverage run -m pytest --quiet tests/localstack
 
-# One after the other, each with both cores. Where one of the Pythons is missing its tests are skipped.
-pythons: .venv/ready .venv-sam/ready ## unit, integration and lambda_runtime on the other Pythons; CI=true make test does it too
-	@$(MAKE) --no-print-directory --keep-going \
-	  $(patsubst %,tested-on-%,$(filter-out $(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'),$(PYTHONS)))
+pythons: built .venv-audit/ready ## unit, integration and lambda_runtime on the other Pythons, as CI=true make test does
+	@$(MAKE) --no-print-directory tested-on-other-pythons
+
+# One Python after the other, each with two processes. Where one is missing, its tests are skipped.
+tested-on-other-pythons: .venv/ready
+	@$(MAKE) --no-print-directory --keep-going $(addprefix tested-on-,$(filter-out \
+	  $(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'),$(PYTHONS)))
 
 tested-on-3.%: .venv-3.%/ready
 	@if [ -e $< ]; then \
