@@ -59,9 +59,18 @@ def test_the_whole_api_needs_nothing_slow() -> None:
     assert not found & SLOW
 
 
-async def test_a_cached_read_needs_nothing_of_what_writes_need(services: Services, stores: Stores) -> None:
+@pytest.mark.parametrize(
+    ("origin", "needed"),
+    [({}, set()), ({"origin": "https://quiz.example"}, {"starlette"})],
+    ids=["the client of an app", "a page of another origin"],
+)
+async def test_a_cached_read_needs_nothing_of_what_writes_need(
+    services: Services, stores: Stores, origin: dict[str, str], needed: set[str]
+) -> None:
     session = await services.sessions.create_session("user1", "quiz1")
-    event = json.dumps(request_event("read", str(session.id)))
+    request = request_event("read", str(session.id))
+    headers = {name: value for name, value in request["headers"].items() if name.lower() != "origin"}
+    event = json.dumps({**request, "headers": {**headers, **origin}})
     read = f"""
 import asyncio
 assert module.handler(json.loads({event!r}), None)["statusCode"] == 200
@@ -69,7 +78,7 @@ asyncio.get_event_loop().run_until_complete(module.cached_sessions().valkey.clos
 asyncio.get_event_loop().close()
 """
     found = modules(imported("session_api.handler", read, stores.environment()))
-    assert not found & (SLOW | FOR_WRITES)
+    assert found & (SLOW | FOR_WRITES) == needed
 
 
 def test_a_snapshot_holds_everything_and_neither_settings_nor_clients() -> None:
