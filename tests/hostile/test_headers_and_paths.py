@@ -114,7 +114,7 @@ async def test_forged_headers_change_nothing_about_a_request(
     session = reply.json()
     assert session["user_id"] == "user1"
     assert 1795 <= session["time_remaining"] <= 1800
-    assert reply.headers["location"] == f"/sessions/{session['id']}"
+    assert reply.headers["location"] == session["id"]
     for operation in OPERATIONS:
         if operation.method == "GET":
             shown = await client.request("GET", operation.of(session).url, headers=FORGED)
