@@ -30,6 +30,15 @@ def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield connection
 
 
+def refuses(user: redis.Redis, command: str) -> bool:
+    try:
+        # redis-py gives `execute_command` no types.
+        user.execute_command(*command.split(" "))  # type: ignore[no-untyped-call]
+    except redis.exceptions.NoPermissionError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -50,6 +59,8 @@ def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         "SORT session:x",
         "MIGRATE 127.0.0.1 1 session:x 0 1",
         "SCRIPT FLUSH",
+        "FUNCTION FLUSH",
+        "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0",
         "PUBLISH channel message",
         "CLUSTER NODES",
         "CLUSTER RESET",
@@ -58,15 +69,13 @@ def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     ],
 )
 def test_it_may_not_run_what_the_service_does_not_need(user: redis.Redis, command: str) -> None:
-    with pytest.raises(redis.exceptions.NoPermissionError):
-        user.execute_command(*command.split(" "))  # type: ignore[no-untyped-call]
+    assert refuses(user, command)
 
 
 @pytest.mark.parametrize("key", ["x", "sessions", "other:session:1", "{other}session:1", "user:1", "dirty"])
 @pytest.mark.parametrize("command", ["GET {}", "SET {} 1", "DEL {}", "EVAL return(1) 1 {}"])
 def test_it_has_no_keys_but_the_services(user: redis.Redis, command: str, key: str) -> None:
-    with pytest.raises(redis.exceptions.NoPermissionError):
-        user.execute_command(*command.format(key).split(" "))  # type: ignore[no-untyped-call]
+    assert refuses(user, command.format(key))
 
 
 def test_a_script_has_no_key_that_it_did_not_name(user: redis.Redis) -> None:

@@ -142,7 +142,7 @@ def oversee(user: str, session_id: UUID) -> None:
 
 
 def mistakes(session_id: UUID) -> None:
-    """What a type checker finds."""
+    """What a type checker finds: an `ignore` that silences no error is an error, so each of them is one."""
     ProgressRequest(question=0, answer="A")  # type: ignore[call-arg]
     ProgressRequest(question_id=0.5, answer="A")  # type: ignore[arg-type]
     QuestionRules(points=1, weight=2)  # type: ignore[call-arg]
