@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import psycopg
 import pytest
 
 from development_server import Postgres, Valkey
-from tests.harness.launch import eventually
+from tests.harness.launch import ROOT, eventually
 from tests.harness.stores import running_servers
 from tests.harness.valkey import functions_user
 from tests.hostile.operations import OPERATIONS, Operation, find
@@ -262,6 +263,14 @@ def test_the_marks_were_sent_and_kept(driven: Driven) -> None:
 def test_nothing_that_is_secret_is_logged_or_counted(driven: Driven) -> None:
     text = printed(driven)
     assert [name for name, secret in driven.secrets.items() if secret in text] == []
+
+
+def test_a_log_line_has_no_field_but_those_that_the_runbook_lists(driven: Driven) -> None:
+    rows = re.findall(r"^\| (`.+?`) \|", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)
+    listed = {field for row in rows for field in re.findall(r"`(\w+)`", row)}
+    lines = [json.loads(line) for line in printed(driven).splitlines() if line.startswith('{"level":')]
+    assert lines
+    assert {name for line in lines for name in line} - listed == set()
 
 
 def test_no_error_holds_anything_that_is_secret(driven: Driven) -> None:

@@ -43,6 +43,15 @@ def test_a_failure_says_where_it_came_from_but_not_its_text(capsys: pytest.Captu
     assert "forty-two" not in json.dumps(log)
 
 
+async def test_a_line_has_the_fields_that_it_was_given_and_those_of_every_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # In a task, of which Python would tell the name.
+    Telemetry().info("started", session_id="s")
+    (log,) = printed(capsys)
+    assert set(log) == {"level", "message", "timestamp", "service", "session_id"}
+
+
 def test_service_and_namespace_are_the_projects_own(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ class Telemetry:
         # out.
         logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
         self._logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or SERVICE, location=None)
+        self._logger.addFilter(_forget_task)
 
     def info(self, message: str, **fields: Any) -> None:
         self._logger.info(message, **fields)
@@ -56,6 +57,12 @@ class Telemetry:
         for name, value in values.items():
             metrics.add_metric(name=name, unit=(units or {}).get(name, MetricUnit.Count), value=value)
         metrics.flush_metrics()
+
+
+def _forget_task(record: logging.LogRecord) -> bool:
+    """Python 3.12 names the asyncio task in each record, and Powertools prints what it does not know."""
+    vars(record).pop("taskName", None)
+    return True
 
 
 def _chain(error: BaseException) -> str:
