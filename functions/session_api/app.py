@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 import quiz_sessions
 from quiz_sessions.bootstrap import Services
@@ -74,10 +75,19 @@ class _App(FastAPI):
         return self.openapi_schema
 
 
-def create_service(services: Callable[[], Services]) -> Front:
-    """The app behind its fast path for cached reads, as every process serves it."""
+def create_service(
+    services: Callable[[], Services], gateway: Callable[[ASGIApp], ASGIApp] = lambda app: app
+) -> Front:
+    """The app behind its fast path for cached reads, as every process serves it.
+
+    `gateway` adds what only a gateway does elsewhere; its own replies are like all others.
+    """
     reads = CachedReads(lambda: services().cached, cache(lambda: create_app(services)))
-    return Front(reads, lambda: services().settings.allowed_origins, lambda: services().settings.base_path)
+    return Front(
+        gateway(reads),
+        lambda: services().settings.allowed_origins,
+        lambda: services().settings.base_path,
+    )
 
 
 def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemetry] = Telemetry) -> FastAPI:

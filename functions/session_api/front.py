@@ -1,9 +1,15 @@
-"""What surrounds every request in every process: its place, its id, HEAD, CORS, headers of every reply."""
+"""What surrounds every request in every process: its place, its id, HEAD, CORS, headers of every reply.
+
+Slow imports happen inside functions: at the first request that needs them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from quiz_sessions.runtime.settings import SettingsError
 
 from .gateway import locate, request_id, request_time
 
@@ -29,6 +35,7 @@ class Front:
 
     HEAD is answered as GET is, without the body. Pages of other origins may call the API as
     `allowed_origins` says; the template's gateway says the same, for its own replies (401, 429).
+    What fails without a reply is answered with a problem.
     """
 
     def __init__(
@@ -45,12 +52,14 @@ class Front:
             await self._app(scope, receive, send)
             return
         request_time(scope)
-        locate(scope, self._base_path())
         added = [(b"x-request-id", request_id(scope).encode()), (b"x-content-type-options", b"nosniff")]
         is_head = scope["method"] == "HEAD"
+        is_answered = False
 
         async def finish(message: Message) -> None:
+            nonlocal is_answered
             if message["type"] == "http.response.start":
+                is_answered = True
                 message = {**message, "headers": [*message["headers"], *added]}
             elif is_head:
                 message = {**message, "body": b""}
@@ -58,26 +67,47 @@ class Front:
 
         if is_head:
             scope["method"] = "GET"
-        await self._app_of(scope)(scope, receive, finish)
+        try:
+            locate(scope, self._base_path())
+            await self._app_of(scope)(scope, receive, finish)
+        except Exception as error:
+            if is_answered:
+                raise
+            await self._fail(error, scope, receive, finish)
 
     def _app_of(self, scope: Scope) -> ASGIApp:
-        """The app, behind CORS where a page asks: what that needs is imported for the first of them."""
-        if not any(name == b"origin" for name, _ in scope["headers"]):
+        """The app, behind CORS where a page asks."""
+        if not _is_from_page(scope):
             return self._app
         if self._cors is None:
-            self._cors = with_cors(self._app, self._allowed_origins())
+            self._cors = self._with_cors(self._app)
         return self._cors
 
+    async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        from quiz_sessions.runtime.telemetry import Telemetry  # noqa: PLC0415
 
-def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    """`app`, which pages of these origins may call ("*": all of them), without cookies."""
-    from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415
+        from .problems import internal_error  # noqa: PLC0415
 
-    return CORSMiddleware(
-        app,
-        allow_origins=origins,
-        allow_methods=METHODS,
-        allow_headers=REQUEST_HEADERS,
-        expose_headers=REPLY_HEADERS,
-        max_age=PREFLIGHT_SECONDS,
-    )
+        Telemetry().failed("request failed around the app", error, request_id=request_id(scope))
+        reply: ASGIApp = internal_error(request_id(scope))
+        # Settings that can't be read allow no page.
+        with suppress(SettingsError):
+            reply = self._with_cors(reply) if _is_from_page(scope) else reply
+        await reply(scope, receive, send)
+
+    def _with_cors(self, app: ASGIApp) -> ASGIApp:
+        """`app`, which pages of the allowed origins may call ("*": all of them), without cookies."""
+        from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415
+
+        return CORSMiddleware(
+            app,
+            allow_origins=self._allowed_origins(),
+            allow_methods=METHODS,
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=REPLY_HEADERS,
+            max_age=PREFLIGHT_SECONDS,
+        )
+
+
+def _is_from_page(scope: Scope) -> bool:
+    return any(name == b"origin" for name, _ in scope["headers"])

@@ -10,21 +10,20 @@ import logging
 import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from mangum import Mangum
 from snapshot_restore_py import register_before_snapshot
 
-from quiz_sessions.domain.json_values import dump_json
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.cached_reads import CachedSessions
 
 from .cached_reads import CachedReads
 from .front import Front
-from .gateway import PROBLEM_JSON, TEXT_TYPES
+from .gateway import TEXT_TYPES, request_id
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from quiz_sessions.bootstrap import Services
 
@@ -73,44 +72,55 @@ def event_loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
+def behind_front(app: ASGIApp) -> Mangum:
+    """`app` as the function of a gateway."""
+    front = Front(app, lambda: settings().allowed_origins, lambda: settings().base_path)
+    return Mangum(front, lifespan="off", text_mime_types=TEXT_TYPES)
+
+
 @cache
 def adapter() -> Mangum:
     # Mangum takes the loop from the thread.
     asyncio.set_event_loop(event_loop())
     # It would log a line for each request.
     logging.getLogger("mangum").setLevel(logging.WARNING)
-    reads = CachedReads(cached_sessions, app)
-    front = Front(reads, lambda: settings().allowed_origins, lambda: settings().base_path)
-    return Mangum(front, lifespan="off", text_mime_types=TEXT_TYPES)
+    return behind_front(CachedReads(cached_sessions, app))
 
 
-def outside_of_the_app(event: dict[str, Any], error: Exception) -> dict[str, Any]:
-    """The reply to a request that did not reach the app, or whose reply did not leave it."""
-    from quiz_sessions.runtime.telemetry import Telemetry  # noqa: PLC0415
-
-    request_id = (event.get("requestContext") or {}).get("requestId") or str(uuid4())
-    if isinstance(error, ValueError):
-        status, title, code = 400, "Bad Request", "bad_request"
-        detail = "A header of the request can't be read, or its body is not the base64 that it is said to be."
-    else:
-        status, title, code = 500, "Internal Server Error", "internal_error"
-        detail = "Something went wrong on our side."
-    Telemetry().failed("request failed around the app", error, request_id=request_id, status=status)
-    problem = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": request_id,
-    }
+def readable(event: dict[str, Any]) -> dict[str, Any]:
+    """An event that Mangum can read, with what the reply to a refused one depends on."""
+    context = event.get("requestContext") or {}
+    method = event.get("httpMethod") or context.get("http", {}).get("method", "GET")
     headers = {
-        "content-type": PROBLEM_JSON,
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-        "x-request-id": request_id,
+        name: value
+        for name, value in (event.get("headers") or {}).items()
+        if name.lower() in ("origin", "x-request-id") and value.isascii()
     }
-    return {"statusCode": status, "headers": headers, "body": dump_json(problem), "isBase64Encoded": False}
+    http = {"method": method, "path": "/", "sourceIp": None}
+    return {
+        "version": "2.0",
+        "rawPath": "/",
+        "headers": headers,
+        "requestContext": {**context, "http": http},
+    }
+
+
+def outside_of_the_app(event: dict[str, Any], context: Any, error: Exception) -> dict[str, Any]:
+    """The reply to a request that did not reach the app, or whose reply did not leave it."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        from quiz_sessions.runtime.telemetry import Telemetry  # noqa: PLC0415
+
+        from .problems import problem  # noqa: PLC0415
+
+        if not isinstance(error, ValueError):
+            raise error
+        Telemetry().failed("request not read", error, request_id=request_id(scope))
+        detail = "A header of the request can't be read, or its body is not the base64 that it is said to be."
+        await problem(400, "bad_request", detail, request_id(scope))(scope, receive, send)
+
+    reply: dict[str, Any] = behind_front(refuse)(readable(event), context)
+    return reply
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -124,4 +134,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return reply
     except Exception as error:
         # Mangum reads numbers out of headers that the caller may write as it likes (Host, X-Forwarded-Port).
-        return outside_of_the_app(event, error)
+        return outside_of_the_app(event, context, error)

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from quiz_sessions.runtime.telemetry import Telemetry
 
 from .gateway import request_id, request_time
-from .problems import problem
+from .problems import internal_error
 
 
 class RequestMiddleware:
@@ -45,10 +45,7 @@ class RequestMiddleware:
             self._telemetry().failed("request failed", error, request_id=state["request_id"])
             if status:
                 raise
-            response = problem(
-                500, "internal_error", "Something went wrong on our side.", state["request_id"]
-            )
-            await response(scope, receive, note_status)
+            await internal_error(state["request_id"])(scope, receive, note_status)
         else:
             if status >= 400:
                 self._telemetry().info(

@@ -105,6 +105,10 @@ def problem(
     return Response(dump_record(body), status, {"Cache-Control": "no-store", **(headers or {})}, PROBLEM_JSON)
 
 
+def internal_error(request_id: str) -> Response:
+    return problem(500, "internal_error", "Something went wrong on our side.", request_id)
+
+
 async def _domain(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.QuizSessionsError)
     if type(error) not in _STATUS_AND_CODE:

@@ -84,6 +84,7 @@ def running_runtime(
     timeout: int = 30,
     python: Path = Path(sys.executable),
     pythonpath: str = os.environ.get("PYTHONPATH", ""),
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Runtime]:
     """The runtime of one handler, on two free ports of loopback; from the source tree, unless told."""
     api, front = ports.choose(), ports.choose()
@@ -99,6 +100,7 @@ def running_runtime(
         "POWERTOOLS_SERVICE_NAME": "quiz-sessions",
         "POWERTOOLS_METRICS_NAMESPACE": "QuizSessions",
         "POWERTOOLS_LOG_LEVEL": "INFO",
+        **(settings or {}),
     }
     env = shutil.which("env")
     assert env is not None

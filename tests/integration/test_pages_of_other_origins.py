@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,12 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
+from development_server.authorizer import Authorizer, Verifier
+from development_server.public_keys import Jwks
 from quiz_sessions.bootstrap import Services
 from session_api import front
 from session_api.app import create_service
+from tests.harness import tokens
 from tests.harness.service import client_of
 from tests.harness.templates import load
 
@@ -21,10 +24,12 @@ PAGE = "https://exam.example.org"
 PREFLIGHT = {"Origin": PAGE, "Access-Control-Request-Method": "PATCH"}
 
 
-def served_to(services: Services, *origins: str) -> ASGIApp:
+def served_to(
+    services: Services, *origins: str, gateway: Callable[[ASGIApp], ASGIApp] = lambda app: app
+) -> ASGIApp:
     """An app of its own, for an app keeps the origins that it began with."""
     settings = replace(services.settings, allowed_origins=origins)
-    return create_service(lambda: replace(services, settings=settings))
+    return create_service(lambda: replace(services, settings=settings), gateway)
 
 
 @pytest.fixture
@@ -91,6 +96,19 @@ async def test_where_no_page_is_named_none_is_let_in(services: Services) -> None
     async with client_of(served_to(services)) as http:
         reply = await http.get("/health", headers={"Origin": PAGE})
         assert "access-control-allow-origin" not in reply.headers
+
+
+async def test_what_the_development_servers_gateway_refuses_is_a_reply_like_all_others(
+    services: Services, tmp_path: Path
+) -> None:
+    keys = Jwks(tokens.write_jwks(tmp_path / "jwks.json", first=tokens.rsa_key()))
+    verifier = Verifier(keys, tokens.ISSUER, tokens.AUDIENCE)
+    app = served_to(services, PAGE, gateway=lambda app: Authorizer(app, verifier))
+    async with client_of(app) as http:
+        reply = await http.get("/sessions", headers={"Origin": PAGE, "X-Request-Id": "mine"})
+    assert (reply.status_code, reply.json()) == (401, {"message": "Unauthorized"})
+    assert reply.headers["access-control-allow-origin"] == PAGE
+    assert (reply.headers["x-request-id"], reply.headers["x-content-type-options"]) == ("mine", "nosniff")
 
 
 def test_the_gateway_says_the_same_of_its_own_replies() -> None:

@@ -113,36 +113,6 @@ def test_the_id_that_sam_local_gives_to_every_request_is_not() -> None:
     assert seen(event)["id"] == "of-the-caller"
 
 
-# Around the app
-
-
-@pytest.mark.parametrize(
-    "headers", [{"x-forwarded-port": "abc"}, {"host": "x:abc"}, {"host": "a:b:c"}, {"host": "[::1]"}]
-)
-@pytest.mark.parametrize("name", ["read", "rest_progress"])
-def test_a_header_that_cannot_be_read_is_a_problem_and_no_failed_invocation(
-    name: str, headers: dict[str, str]
-) -> None:
-    event = sample(name)
-    event["headers"] |= headers
-    event["multiValueHeaders"] = {key: [value] for key, value in event["headers"].items()}
-    reply = handler.handler(event, None)
-    problem = json.loads(reply["body"])
-    assert (reply["statusCode"], problem["code"], problem["status"]) == (400, "bad_request", 400)
-    assert reply["headers"]["content-type"] == "application/problem+json"
-    assert problem["request_id"] == event["requestContext"]["requestId"]
-
-
-def test_a_body_that_is_not_base64_is_a_problem() -> None:
-    event = sample("progress") | {"isBase64Encoded": True, "body": "not base64"}
-    assert handler.handler(event, None)["statusCode"] == 400
-
-
-def test_an_event_of_nobody_is_a_problem() -> None:
-    reply = handler.handler({}, None)
-    assert (reply["statusCode"], json.loads(reply["body"])["code"]) == (500, "internal_error")
-
-
 def test_mangum_logs_no_line_for_each_request() -> None:
     handler.adapter()
     assert not logging.getLogger("mangum").isEnabledFor(logging.INFO)

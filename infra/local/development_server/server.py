@@ -18,7 +18,6 @@ from quiz_sessions.bootstrap import build_services
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.flush import Flusher
 from session_api.app import create_service
-from session_api.front import with_cors
 
 from .authorizer import Authorizer, Verifier
 from .concurrency_limiter import ConcurrencyLimiter
@@ -100,12 +99,8 @@ class Server:
 
     async def _serve(self, asked: asyncio.Event, hurried: asyncio.Event) -> None:
         services = build_services(self._settings)
-        app: ASGIApp = create_service(lambda: services)
-        if self._verifier is not None:
-            # The gateway lets pages read its refusals as well.
-            app = with_cors(Authorizer(app, self._verifier), services.settings.allowed_origins)
         config = uvicorn.Config(
-            ConcurrencyLimiter(app),
+            ConcurrencyLimiter(create_service(lambda: services, self._authorized)),
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -133,6 +128,9 @@ class Server:
         await _first(asyncio.create_task(services.close()), seconds=_CLOSE_CONNECTIONS)
         if serving.done():
             serving.result()
+
+    def _authorized(self, app: ASGIApp) -> ASGIApp:
+        return app if self._verifier is None else Authorizer(app, self._verifier)
 
     def _announce(self) -> None:
         host, port = self._listener.getsockname()[:2]
