@@ -20,6 +20,8 @@ from typing import Self, TypeVar
 import uvicorn
 
 from development_server import ports, processes
+from development_server.concurrency_limiter import ConcurrencyLimiter
+from development_server.server import http_config
 from quiz_sessions.bootstrap import Services
 from tests.harness.service import app_of
 from tests.harness.stores import Stores
@@ -160,10 +162,24 @@ def flusher_process(
     return Launched(service_command("flusher", str(every)), output, environment)
 
 
+@dataclass(frozen=True)
+class Served:
+    """The app where a client finds it, and the limiter in front of it."""
+
+    host: str
+    port: int
+    limiter: ConcurrencyLimiter
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
 @contextmanager
-def served(services: Services) -> Iterator[tuple[str, int]]:
-    """Host and port of the app under the server that `make run` uses, in a thread with its own event loop."""
-    server = uvicorn.Server(uvicorn.Config(app_of(services), lifespan="off", ws="none", log_config=None))
+def served(services: Services) -> Iterator[Served]:
+    """The app as `make run` serves it, but in a thread with its own event loop."""
+    limiter = ConcurrencyLimiter(app_of(services))
+    server = uvicorn.Server(http_config(limiter))
 
     async def serve(listening: socket.socket) -> None:
         await server.serve(sockets=[listening])
@@ -175,7 +191,8 @@ def served(services: Services) -> Iterator[tuple[str, int]]:
         # Requests wait at the listening socket until the server accepts them.
         thread = threading.Thread(target=lambda: asyncio.run(serve(listening)))
         thread.start()
-        yield listening.getsockname()[:2]
+        host, port = listening.getsockname()[:2]
+        yield Served(host, port, limiter)
         server.should_exit = True
         thread.join(STOP_SECONDS)
     assert not thread.is_alive()

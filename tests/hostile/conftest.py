@@ -1,4 +1,4 @@
-"""The app behind a real HTTP server, and with receipts."""
+"""The app with receipts, behind the development server's limiter, which nothing may keep a place of."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
+from development_server.concurrency_limiter import ConcurrencyLimiter
 from quiz_sessions.bootstrap import Services, build_services
-from tests.harness.launch import served
-from tests.harness.service import services_on
+from tests.harness.launch import Served, eventually, served
+from tests.harness.service import app_of, client_of, services_on
 from tests.harness.stores import Stores
 
 PATIENCE_SECONDS = 30
@@ -27,17 +28,32 @@ async def services(stores: Stores) -> AsyncIterator[Services]:
         yield built
 
 
+@pytest.fixture
+async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of the app."""
+    limiter = ConcurrencyLimiter(app_of(services))
+    async with client_of(limiter) as http:
+        yield http
+    assert limiter.under_way == 0
+
+
 @pytest.fixture(scope="module")
-def address(running_stores: Stores) -> Iterator[tuple[str, int]]:
-    """Host and port of the app under a real server."""
+def server(running_stores: Stores) -> Iterator[Served]:
+    """The app under a real server."""
     running_stores.clear()
-    with served(build_services(running_stores.settings)) as place:
-        yield place
+    with served(build_services(running_stores.settings)) as running:
+        yield running
+        eventually(lambda: running.limiter.under_way == 0)
 
 
 @pytest.fixture(scope="module")
-def http(address: tuple[str, int]) -> Iterator[httpx.Client]:
+def address(server: Served) -> tuple[str, int]:
+    """Host and port of that server."""
+    return server.host, server.port
+
+
+@pytest.fixture(scope="module")
+def http(server: Served) -> Iterator[httpx.Client]:
     """A client of that server."""
-    host, port = address
-    with httpx.Client(base_url=f"http://{host}:{port}", timeout=PATIENCE_SECONDS) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         yield client

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from development_server.concurrency_limiter import ConcurrencyLimiter
 from tests.harness.gateway import Gateway
 from tests.harness.service import app_of, services_on
 from tests.harness.stores import Stores
@@ -24,7 +25,8 @@ async def client_of(stores: Stores) -> AsyncIterator[ClientOf]:
         app = app_of(await stack.enter_async_context(services_on(stores, jwt=True)))
 
         def client(claims: dict[str, Any] | None) -> httpx.AsyncClient:
-            transport = httpx.ASGITransport(Gateway(app, at=0, claims=claims), raise_app_exceptions=False)
+            limiter = ConcurrencyLimiter(Gateway(app, at=0, claims=claims))
+            transport = httpx.ASGITransport(limiter, raise_app_exceptions=False)
             made = httpx.AsyncClient(transport=transport, base_url="http://test")
             stack.push_async_callback(made.aclose)
             return made

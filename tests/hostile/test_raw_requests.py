@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
+import psycopg
 import pytest
 
+from development_server.concurrency_limiter import AT_ONCE
+from tests.harness.launch import Served, eventually
 from tests.harness.stores import Stores
 from tests.hostile.conftest import PATIENCE_SECONDS
 
@@ -249,3 +253,74 @@ def test_a_body_that_comes_byte_by_byte_is_read(address: Address, stores: Stores
         for byte in START:
             opened.sendall(bytes([byte]))
         assert opened.recv(65536).startswith(b"HTTP/1.1 201")
+
+
+def test_clients_that_do_not_read_their_replies_hold_nobody_up(
+    address: Address, http: httpx.Client, stores: Stores
+) -> None:
+    # Far more than fits between a server and a client.
+    large = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 10
+    with ExitStack() as stack:
+        for _ in range(2 * AT_ONCE):
+            opened = stack.enter_context(socket.socket())
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            opened.connect(address)
+            opened.sendall(large)
+        for _ in range(20):
+            assert http.get("/health/ready").status_code == 200
+        session(http)
+
+
+# Places
+
+
+def leave(opened: socket.socket) -> None:
+    """At once, without the manners of TCP."""
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    opened.close()
+
+
+WHOLE = HEAD + b"Content-Length: %d\r\n\r\n" % len(START) + START
+KEPT = WHOLE.replace(b"Connection: close\r\n", b"")
+DEEDS = {
+    "nothing at all": b"",
+    "half a header": HEAD,
+    "half a body": HEAD + b"Content-Length: 100\r\n\r\n{",
+    "half a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n64\r\n{",
+    "more than the app takes": HEAD + b"Content-Length: 10000000\r\n\r\n" + b" " * 5_000_000,
+    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "a whole request": WHOLE,
+    "many requests in one": KEPT * 20,
+    "no HTTP behind a request": KEPT + b"\x00\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("goes", [socket.socket.close, leave], ids=["closes", "resets"])
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+def test_who_leaves_takes_no_place_along(
+    server: Served,
+    http: httpx.Client,
+    stores: Stores,
+    deed: bytes,
+    goes: Callable[[socket.socket], None],
+) -> None:
+    for _ in range(2 * AT_ONCE):
+        with connection((server.host, server.port)) as opened:
+            with suppress(ConnectionResetError, BrokenPipeError):
+                opened.sendall(deed)
+            goes(opened)
+    eventually(lambda: server.limiter.under_way == 0)
+    assert http.get("/health").status_code == 200
+
+
+def test_who_leaves_while_its_request_is_served_or_waits_takes_no_place_along(
+    server: Served, http: httpx.Client, stores: Stores
+) -> None:
+    with psycopg.connect(stores.database_url) as other:
+        other.execute("LOCK TABLE quiz_attempts")
+        with ExitStack() as stack:
+            for _ in range(3 * AT_ONCE):
+                stack.enter_context(connection((server.host, server.port))).sendall(WHOLE)
+            eventually(lambda: server.limiter.under_way == AT_ONCE)
+    eventually(lambda: server.limiter.under_way == 0)
+    session(http)

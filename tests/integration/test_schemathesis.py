@@ -83,8 +83,8 @@ allowed = loaded(
 def address(running_stores: Stores) -> Iterator[str]:
     """The app on a port of its own, in a thread with its own event loop."""
     running_stores.clear()
-    with served(build_services(replace(running_stores.settings, receipt_keys=RECEIPT_KEYS))) as (host, port):
-        yield f"http://{host}:{port}"
+    with served(build_services(replace(running_stores.settings, receipt_keys=RECEIPT_KEYS))) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ class App:
 
     entered: list[str] = field(default_factory=list)
     inside: list[str] = field(default_factory=list)
+    bodies: dict[str, Message] = field(default_factory=dict)
     at: dict[str, int] = field(default_factory=dict)
     ends: dict[str, asyncio.Future[None]] = field(default_factory=dict)
 
@@ -28,19 +29,26 @@ class App:
         self.entered.append(name)
         self.inside.append(name)
         self.at[name] = scope["state"]["at"]
+        self.bodies[name] = await receive()
         self.ends[name] = asyncio.get_running_loop().create_future()
         try:
             await self.ends[name]
         finally:
             self.inside.remove(name)
-
-
-async def _nothing() -> Message:
-    return {"type": "http.disconnect"}
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
 
 
 async def _ignore(message: Message) -> None:
     pass
+
+
+async def _no_body() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _gone() -> Message:
+    return {"type": "http.disconnect"}
 
 
 async def settle() -> None:
@@ -53,17 +61,17 @@ class Crowd:
     """Requests that were sent, by name."""
 
     def __init__(self, app: App, at_once: int) -> None:
-        self._limiter = ConcurrencyLimiter(app, at_once)
+        self.limiter = ConcurrencyLimiter(app, at_once)
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def send(self, *names: str) -> None:
         for name in names:
             scope = {"type": "http", "method": "GET", "path": name, "headers": []}
-            self.tasks[name] = asyncio.create_task(self.serve(scope, _nothing))
+            self.tasks[name] = asyncio.create_task(self.serve(scope, _no_body))
         await settle()
 
-    async def serve(self, scope: Scope, receive: Receive) -> None:
-        await self._limiter(scope, receive, _ignore)
+    async def serve(self, scope: Scope, receive: Receive, send: Send = _ignore) -> None:
+        await self.limiter(scope, receive, send)
 
     async def leave(self) -> None:
         for task in self.tasks.values():
@@ -139,7 +147,7 @@ async def test_the_service_goes_by_the_time_that_was_noted_on_arrival() -> None:
         seen.append(scope["state"]["at"])
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "state": {"at": 7}}
-    await RequestMiddleware(app, Telemetry)(scope, _nothing, _ignore)
+    await RequestMiddleware(app, Telemetry)(scope, _no_body, _ignore)
     assert seen == [7]
 
 
@@ -185,11 +193,11 @@ async def test_a_request_was_received_when_its_last_byte_was() -> None:
     await crowd.leave()
 
 
-async def test_the_app_gets_the_body_as_it_came() -> None:
+async def test_the_app_gets_the_body_in_one() -> None:
     received: list[Message] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        received.extend([await receive(), await receive(), await receive()])
+        received.extend([await receive(), await receive()])
 
     body = SlowBody()
     body.send(b"{", more=True)
@@ -197,7 +205,7 @@ async def test_the_app_gets_the_body_as_it_came() -> None:
     # What comes behind a request, such as the end of its connection, comes from the server itself.
     body.send(b"later", more=False)
     await ConcurrencyLimiter(app, 1)(a_post("one"), body.receive, _ignore)
-    assert [message["body"] for message in received] == [b"{", b"}", b"later"]
+    assert [message["body"] for message in received] == [b"{}", b"later"]
 
 
 async def test_of_a_body_that_is_too_large_no_more_is_taken_than_shows_it() -> None:
@@ -209,4 +217,46 @@ async def test_of_a_body_that_is_too_large_no_more_is_taken_than_shows_it() -> N
     crowd.tasks["large"] = asyncio.create_task(crowd.serve(a_post("large"), body.receive))
     await settle()
     assert app.entered == ["large"]
+    assert app.bodies["large"]["more_body"]
     await crowd.leave()
+
+
+async def test_who_left_before_the_end_of_a_request_is_not_served() -> None:
+    app = App()
+    crowd = Crowd(app, 1)
+    await crowd.serve(a_post("gone"), _gone)
+    assert app.entered == []
+
+
+async def test_a_client_that_does_not_read_its_reply_holds_up_nobody() -> None:
+    app = App()
+    crowd = Crowd(app, 1)
+    reads = asyncio.Event()
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        await reads.wait()
+        sent.append(message)
+
+    crowd.tasks["slow"] = asyncio.create_task(crowd.serve(a_post("slow"), _no_body, send))
+    await settle()
+    app.ends["slow"].set_result(None)
+    await crowd.send("next")
+    assert app.entered == ["slow", "next"]
+    reads.set()
+    await settle()
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    await crowd.leave()
+
+
+async def test_it_tells_how_many_are_inside() -> None:
+    app = App()
+    crowd = Crowd(app, 2)
+    told = [crowd.limiter.under_way]
+    await crowd.send("first", "second", "third")
+    told.append(crowd.limiter.under_way)
+    app.ends["first"].set_result(None)
+    await settle()
+    told.append(crowd.limiter.under_way)
+    await crowd.leave()
+    assert [*told, crowd.limiter.under_way] == [0, 2, 2, 0]

@@ -1,8 +1,6 @@
 """Lets so many requests into the app at a time; the others wait their turn."""
 
-import asyncio
-from collections import deque
-
+from anyio import CapacityLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quiz_sessions.runtime.clock import current_micros
@@ -18,34 +16,49 @@ class ConcurrencyLimiter:
     On AWS an environment takes one request at a time, and the gateway keeps the others. A process that took a
     thousand at once would have them wait for ten connections, most of them for longer than it is worth.
 
-    As the gateway does, it takes a request in whole before anybody is asked to serve it: a slow body occupies
-    no place. It was received when its last byte was; a body that is held back buys no time.
+    As the gateway does, it takes a request in whole before anybody is asked to serve it, and the reply before
+    it is sent: neither a slow body nor a client that does not read occupies a place. A request was received
+    when its last byte was; a body that is held back buys no time.
     """
 
     def __init__(self, app: ASGIApp, at_once: int = AT_ONCE) -> None:
         self._app = app
-        self._gate = asyncio.Semaphore(at_once)
+        self._places = CapacityLimiter(at_once)
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are in the app."""
+        return self._places.borrowed_tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request when its turn has come."""
-        received = await _receive_whole(receive)
+        request = await _receive_whole(receive)
+        if request is None:
+            return
         scope.setdefault("state", {})["at"] = current_micros()
+        received, reply = [request], list[Message]()
 
         async def replay() -> Message:
-            return received.popleft() if received else await receive()
+            return received.pop() if received else await receive()
 
-        async with self._gate:
-            await self._app(scope, replay, send)
+        async def keep(message: Message) -> None:
+            reply.append(message)
+
+        async with self._places:
+            await self._app(scope, replay, keep)
+        for message in reply:
+            await send(message)
 
 
-async def _receive_whole(receive: Receive) -> deque[Message]:
-    """The messages of a request up to its end, or to more than the app takes."""
-    messages: deque[Message] = deque()
-    size = 0
-    while size <= MAX_BODY_BYTES:
+async def _receive_whole(receive: Receive) -> Message | None:
+    """A request up to its end, or to more than the app takes; None where the client left before that."""
+    # One message: a body may come byte by byte, and a message for each would take a hundred times its size.
+    body = bytearray()
+    more = True
+    while more and len(body) <= MAX_BODY_BYTES:
         message = await receive()
-        messages.append(message)
-        size += len(message.get("body", b""))
-        if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            break
-    return messages
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return {"type": "http.request", "body": bytes(body), "more_body": more}

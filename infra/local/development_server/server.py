@@ -99,14 +99,8 @@ class Server:
 
     async def _serve(self, asked: asyncio.Event, hurried: asyncio.Event) -> None:
         services = build_services(self._settings)
-        config = uvicorn.Config(
-            ConcurrencyLimiter(create_service(lambda: services, self._authorized)),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=_FINISH_REQUESTS,
-        )
-        http = _HttpServer(config, self._announce)
+        limiter = ConcurrencyLimiter(create_service(lambda: services, self._authorized))
+        http = _HttpServer(http_config(limiter), self._announce)
         drained = asyncio.Event()
         serving = asyncio.create_task(http.serve(sockets=[self._listener]))
         flushing = asyncio.create_task(_flush_until(drained, services.flusher, self._flush_every))
@@ -137,6 +131,18 @@ class Server:
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         database, cache = (_public(url) for url in (self._stores.database_url, self._stores.redis_url))
         _say(f"ready: {address}  docs {address}/docs  database {database}  cache {cache}")
+
+
+def http_config(limiter: ConcurrencyLimiter) -> uvicorn.Config:
+    """How uvicorn serves the app."""
+    return uvicorn.Config(
+        limiter,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_FINISH_REQUESTS,
+    )
 
 
 class _HttpServer(uvicorn.Server):
