@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
+from quiz_sessions.bootstrap import build_services
 from session_api.app import create_app
+from tests.harness.launch import Served, served
+from tests.harness.stores import Stores
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -57,11 +61,36 @@ def operation_ids(document: dict[str, Any]) -> set[str]:
     return {each["operationId"] for path in document["paths"].values() for each in path.values()}
 
 
+@pytest.fixture(scope="module")
+def server(running_stores: Stores) -> Iterator[Served]:
+    """The API on a port of its own."""
+    running_stores.clear()
+    with served(build_services(running_stores.settings)) as running:
+        yield running
+
+
+def assert_session_taken(printed: str) -> None:
+    """What a program tells, in its last line, of the session that it took."""
+    assert json.loads(printed.splitlines()[-1]) == {
+        "autosaved": "buffered",
+        "read": {"0": "A", "essay": {"text": "It was a dark"}},
+        # With the second commit.
+        "conflict": 2,
+        "completed": "completed",
+        "answers": {"0": "A", "essay": "The end."},
+    }
+
+
+def document_in(folder: Path, document: dict[str, Any]) -> Path:
+    """The folder, with the document in `openapi.json`."""
+    (folder / "openapi.json").write_text(json.dumps(document))
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path, document: dict[str, Any]) -> Path:
-    """A folder with the document in `openapi.json`."""
-    (tmp_path / "openapi.json").write_text(json.dumps(document))
-    return tmp_path
+    """A folder with the document."""
+    return document_in(tmp_path, document)
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""openapi-python-client, and a program on what it makes, under strict types. A validator of the document."""
+"""openapi-python-client, and a program on what it makes, under strict types and against the API.
+
+A validator of the document.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,25 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .conftest import HERE, PYTHON_GENERATORS, require, run
+from tests.harness.launch import Served
+
+from .conftest import HERE, PYTHON_GENERATORS, assert_session_taken, document_in, require, run
 
 BIN = PYTHON_GENERATORS / "bin"
 require(PYTHON_GENERATORS / "ready")
 
 
-@pytest.fixture
-def generated(folder: Path) -> Path:
-    """The package `generated`, in `folder`. Whatever the generator leaves out is a warning, and fails."""
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory, document: dict[str, Any]) -> Path:
+    """The package `generated`, beside its programs.
+
+    Whatever the generator leaves out is a warning, and fails.
+    """
+    folder = document_in(tmp_path_factory.mktemp("python"), document)
     shutil.copytree(HERE / "programs", folder, dirs_exist_ok=True)
     # The hook that it has by default, `ruff check --fix`, breaks the types of its own client.py.
     (folder / "config.yaml").write_text('post_hooks: ["ruff format ."]')
@@ -44,6 +54,13 @@ def test_a_program_on_the_package_of_openapi_python_client_has_strict_types(
         generated.parent,
         *(*mypy, "--python-executable", BIN / "python", "openapi_python_client.py", "generated"),
     )
+
+
+def test_a_program_on_the_package_of_openapi_python_client_takes_a_session(
+    generated: Path, server: Served
+) -> None:
+    program = (BIN / "python", "-W", "error", "openapi_python_client.py", server.url)
+    assert_session_taken(run(generated.parent, *program))
 
 
 def test_the_package_of_openapi_python_client_reads_every_example_and_writes_it_again(

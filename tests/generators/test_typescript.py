@@ -1,4 +1,7 @@
-"""openapi-typescript and orval, and a program on what each makes, under the compiler's strictest settings."""
+"""openapi-typescript and orval, and a program on what each makes.
+
+The compiler has its strictest settings; what it emits runs against the API.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,25 @@ import re
 import shutil
 from pathlib import Path
 
-from .conftest import HERE, NODE_MODULES, require, run
+from tests.harness.launch import Served
+
+from .conftest import HERE, NODE_MODULES, assert_session_taken, require, run
 
 require(NODE_MODULES / "ready")
 
 
 def compile_program(node: Path, folder: Path, program: str) -> None:
-    """Compile one of the programs beside what was generated."""
+    """Make program.js of one of the programs, beside what was generated."""
     (folder / "node_modules").symlink_to(NODE_MODULES)
     for name in ("package.json", "tsconfig.json"):
         shutil.copy(HERE / name, folder)
+    shutil.copy(HERE / "programs/address.ts", folder)
     shutil.copy(HERE / "programs" / program, folder / "program.ts")
     run(folder, node, NODE_MODULES / "typescript/bin/tsc", "--project", ".")
 
 
-def test_a_program_on_the_types_of_openapi_typescript_compiles(
-    node: Path, folder: Path, operation_ids: set[str]
+def test_a_program_on_the_types_of_openapi_typescript_compiles_and_takes_a_session(
+    node: Path, folder: Path, operation_ids: set[str], server: Served
 ) -> None:
     run(
         folder,
@@ -34,13 +40,15 @@ def test_a_program_on_the_types_of_openapi_typescript_compiles(
     operations = (folder / "generated.d.ts").read_text().partition("export interface operations {")[2]
     assert set(re.findall(r"^    (\w+): \{$", operations, re.MULTILINE)) == operation_ids
     compile_program(node, folder, "openapi_typescript.ts")
+    assert_session_taken(run(folder, node, "program.js", server.url))
 
 
-def test_a_program_on_the_functions_of_orval_compiles(
-    node: Path, folder: Path, operation_ids: set[str]
+def test_a_program_on_the_functions_of_orval_compiles_and_takes_a_session(
+    node: Path, folder: Path, operation_ids: set[str], server: Served
 ) -> None:
     shutil.copy(HERE / "orval.config.js", folder)
     run(folder, node, NODE_MODULES / "orval/dist/bin/orval.mjs", "--config", "orval.config.js")
     generated = (folder / "generated.ts").read_text()
     assert set(re.findall(r"^export const (\w+) = async \(", generated, re.MULTILINE)) == operation_ids
     compile_program(node, folder, "orval.ts")
+    assert_session_taken(run(folder, node, "program.js", server.url))

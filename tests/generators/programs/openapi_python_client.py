@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import sys
 from typing import Any, assert_type
 from uuid import UUID
 
@@ -46,12 +48,13 @@ from generated.models import (
 )
 from generated.types import Unset
 
-CLIENT = AuthenticatedClient("https://quiz.example", token="…")
+CLIENT = AuthenticatedClient(sys.argv[1], token="token")
 
 
-def take(quiz: str) -> SessionReply:
+def take(user: str, quiz: str) -> tuple[UUID, dict[str, Any]]:
     """A session from its start to its end."""
-    started = start_session.sync(client=CLIENT, body=StartRequest(quiz_id=quiz), idempotency_key="one")
+    body = StartRequest(user_id=user, quiz_id=quiz)
+    started = start_session.sync(client=CLIENT, body=body, idempotency_key="one")
     if isinstance(started, Problem409) and started.code is Problem409Code.ATTEMPT_ACTIVE:
         raise RuntimeError(started.session_id)
     if isinstance(started, Problem401):
@@ -96,16 +99,36 @@ def take(quiz: str) -> SessionReply:
     if isinstance(several, SessionReply):
         assert_type(several.answers["0"], Any)
 
-    completed = complete_session.sync(session.id, client=CLIENT, body=CompleteRequest(answers=answers))
-    return completed if isinstance(completed, SessionReply) else session
+    read = get_session.sync(session.id, client=CLIENT)
+    assert isinstance(read, SessionReply)
+    # `session` is older than that.
+    old = ProgressRequest(question_id="essay", answer=None, version=session.version)
+    stale = save_progress.sync(session.id, client=CLIENT, body=old)
+    conflict = merge(session, stale) if isinstance(stale, Problem409) else None
+
+    completed = complete_session.sync(
+        session.id, client=CLIENT, body=CompleteRequest(answers=Answers.from_dict({"essay": "The end."}))
+    )
+    assert isinstance(named.parsed, SessionReply)
+    assert isinstance(completed, SessionReply)
+    return session.id, {
+        "autosaved": named.parsed.durability,
+        "read": read.answers.to_dict(),
+        "conflict": conflict,
+        "completed": completed.status,
+        "answers": completed.answers.to_dict(),
+    }
 
 
-def merge(session: SessionReply, problem: Problem409) -> None:
-    """Shows what is known of a conflict."""
+def merge(session: SessionReply, problem: Problem409) -> int:
+    """The version that a conflict is with."""
+    if problem.code is not Problem409Code.VERSION_CONFLICT:
+        raise RuntimeError(problem.detail)
     assert_type(problem.changed_questions, list[str] | Unset)
     version: int = problem.current_version or session.version
     if isinstance(problem.session, SessionState):
-        print(version, problem.session.answers.to_dict())
+        print(problem.session.answers.to_dict())
+    return version
 
 
 def oversee(user: str, session_id: UUID) -> None:
@@ -149,3 +172,10 @@ def mistakes(session_id: UUID) -> None:
     QuestionRules(grading="guess", key=1)  # type: ignore[arg-type]
     save_progress.sync(session_id, client=CLIENT, body={"question_id": 0})  # type: ignore[arg-type]
     find_sessions.sync(client=CLIENT, status=["opened"])  # type: ignore[list-item]
+
+
+if __name__ == "__main__":
+    with CLIENT:
+        session_id, taken = take("student of openapi-python-client", "quiz1")
+        oversee("student of openapi-python-client", session_id)
+    print(json.dumps(taken))

@@ -1,6 +1,7 @@
 // A student's and an author's way through the API, on the types that openapi-typescript makes.
 import createClient from "openapi-fetch";
 
+import { address } from "./address.js";
 import type { components, operations, paths } from "./generated.js";
 
 type Schemas = components["schemas"];
@@ -19,11 +20,11 @@ const statuses: Same<
   (Schemas["Status"] | "open")[]
 > = true;
 
-const api = createClient<paths>({ baseUrl: "https://quiz.example/", headers: { Authorization: "Bearer …" } });
+const api = createClient<paths>({ baseUrl: address, headers: { Authorization: "Bearer token" } });
 
-export async function take(quiz: string): Promise<Session> {
+async function take(user: string, quiz: string) {
   const started = await api.POST("/sessions/start", {
-    body: { quiz_id: quiz },
+    body: { user_id: user, quiz_id: quiz },
     params: { header: { "idempotency-key": "one" } },
   });
   if (started.error !== undefined) {
@@ -42,7 +43,8 @@ export async function take(quiz: string): Promise<Session> {
     params: { path, header: { "if-match": `"${session.version}"` } },
     body: { question_id: 0, answer: "A" },
   });
-  session = one.error === undefined ? one.data : await merge(session, one.error);
+  if (one.error === undefined) session = one.data;
+  else merge(session, one.error);
 
   const named = await api.PATCH("/sessions/{session_id}/progress", {
     params: { path },
@@ -65,37 +67,46 @@ export async function take(quiz: string): Promise<Session> {
   const unanswered: unknown = several.data?.answers["7"];
   console.info(unanswered, resumed, several.response.headers.get("etag"));
 
+  const read = await api.GET("/sessions/{session_id}", { params: { path } });
+  // `session` is older than that.
+  const problem = await refused(session);
+  const conflict = problem === undefined ? undefined : merge(session, problem);
+
   const completed = await api.POST("/sessions/{session_id}/complete", {
     params: { path },
     body: { answers: { essay: "The end." } },
   });
-  return completed.data ?? session;
+  return {
+    autosaved: named.data?.durability,
+    read: read.data?.answers,
+    conflict,
+    completed: completed.data?.status,
+    answers: completed.data?.answers,
+  };
 }
 
-async function merge(
-  session: Session,
-  problem: NonNullable<Awaited<ReturnType<typeof refused>>>,
-): Promise<Session> {
+function merge(session: Session, problem: NonNullable<Awaited<ReturnType<typeof refused>>>): number {
   if (problem.code === "version_conflict") {
     // `code` tells the problems of all statuses apart.
     const conflict: Conflict = problem;
     const questions: string[] = conflict.changed_questions ?? [];
     const version: number = conflict.current_version ?? session.version;
     const now: Schemas["SessionState"] = conflict.session ?? session;
-    console.warn(questions, version, now.answers);
+    console.warn(questions, now.answers);
+    return version;
   }
-  return session;
+  throw new Error(problem.detail);
 }
 
 async function refused(session: Session) {
   const { error } = await api.PATCH("/sessions/{session_id}/progress", {
     params: { path: { session_id: session.id } },
-    body: { question_id: 0, answer: null },
+    body: { question_id: "essay", answer: null, version: session.version },
   });
   return error;
 }
 
-export async function oversee(user: string): Promise<void> {
+async function oversee(user: string): Promise<void> {
   const found = await api.GET("/sessions", {
     params: { query: { user_id: user, status: ["open", "completed"], limit: 10 } },
   });
@@ -129,6 +140,7 @@ export async function oversee(user: string): Promise<void> {
   console.info(points, moved, copy, correct, progress, statuses);
 }
 
+// Is compiled, and not called.
 export function mistakes(): void {
   // @ts-expect-error a member that there is not
   const misspelt: Schemas["ProgressRequest"] = { question: 0, answer: "A" };
@@ -144,3 +156,7 @@ export function mistakes(): void {
   const code: Conflict["code"] = "version_conflct";
   console.info(misspelt, unnamed, rules, graded, code);
 }
+
+const taken = await take("student of openapi-typescript", "quiz1");
+await oversee("student of openapi-typescript");
+console.info(JSON.stringify(taken));

@@ -6,6 +6,7 @@ import {
   getHealth,
   getReadiness,
   getResults,
+  getSession,
   Problem409Code,
   putQuiz,
   saveProgress,
@@ -31,8 +32,8 @@ const progress: {
   answers: Same<NonNullable<ProgressRequest["answers"]>, Answers>;
 } = { question: true, autosave: true, answers: true };
 
-export async function take(quiz: string): Promise<SessionReply> {
-  const started = await startSession({ quiz_id: quiz }, { "idempotency-key": "one" });
+async function take(user: string, quiz: string) {
+  const started = await startSession({ user_id: user, quiz_id: quiz }, { "idempotency-key": "one" });
   if (started.status === 401) throw new Error(started.data.detail ?? started.data.message);
   if (started.status === 409 && started.data.code === "attempt_active") {
     const open: string | undefined = started.data.session_id;
@@ -80,21 +81,34 @@ export async function take(quiz: string): Promise<SessionReply> {
     console.info(unanswered, several.headers.get("etag"), resumed);
   }
 
+  const read = await getSession(session.id);
+  // `session` is older than that.
+  const stale = await saveProgress(session.id, { question_id: "essay", answer: null, version: session.version });
+  const conflict = stale.status === 409 ? merge(session, stale.data) : undefined;
+
   const completed = await completeSession(session.id, { answers: { essay: "The end." } });
-  if (completed.status === 200 && completed.data.status === Status.completed) return completed.data;
-  return session;
+  if (completed.status !== 200 || completed.data.status !== Status.completed) throw new Error("not completed");
+  return {
+    autosaved: named.status === 200 ? named.data.durability : undefined,
+    read: read.status === 200 ? read.data.answers : undefined,
+    conflict,
+    completed: completed.data.status,
+    answers: completed.data.answers,
+  };
 }
 
-function merge(session: SessionReply, problem: Problem409): void {
+function merge(session: SessionReply, problem: Problem409): number {
   if (problem.code === Problem409Code.version_conflict) {
     const questions: string[] = problem.changed_questions ?? [];
     const version: number = problem.current_version ?? session.version;
     const now: SessionState = problem.session ?? session;
-    console.warn(questions, version, now.answers);
+    console.warn(questions, now.answers);
+    return version;
   }
+  throw new Error(problem.detail);
 }
 
-export async function oversee(user: string): Promise<void> {
+async function oversee(user: string): Promise<void> {
   const found = await findSessions({ user_id: user, status: ["open", Status.completed], limit: 10 });
   if (found.status === 200) {
     for (const each of found.data.sessions) {
@@ -141,6 +155,7 @@ export async function oversee(user: string): Promise<void> {
   console.info(progress);
 }
 
+// Is compiled, and not called.
 export function mistakes(): void {
   // @ts-expect-error a member that there is not
   const misspelt: ProgressRequest = { question: 0, answer: "A" };
@@ -156,3 +171,7 @@ export function mistakes(): void {
   const code: Problem409Code = "version_conflct";
   console.info(misspelt, unnamed, rules, graded, code);
 }
+
+const taken = await take("student of orval", "quiz1");
+await oversee("student of orval");
+console.info(JSON.stringify(taken));
