@@ -364,6 +364,16 @@ async def test_no_token_is_asked_for(app: App, client: httpx.AsyncClient, method
     assert app.context == {}
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/exams/health", 204), ("/health", 204), ("/exams/sessions/1", 401), ("/examshealth", 401)],
+)
+async def test_a_base_path_in_front_changes_nothing(app: App, tmp_path: Path, path: str, status: int) -> None:
+    transport = httpx.ASGITransport(Authorizer(app, verifier(tmp_path), "/exams"))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get(path)).status_code == status
+
+
 async def test_a_token_where_none_is_needed_is_not_looked_at(app: App, client: httpx.AsyncClient) -> None:
     reply = await client.get("/health", headers={"Authorization": "Bearer secret"})
     assert reply.status_code == 204

@@ -10,6 +10,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from session_api.gateway import locate, path_of
+
 from .public_keys import Keys
 
 # /health and OPTIONS as in template.yaml. The documents ask for a token on AWS; here a browser can read them.
@@ -67,9 +69,11 @@ class Authorizer:
     The event has no timeEpoch: here the clock of the service is that of the gateway.
     """
 
-    def __init__(self, app: ASGIApp, verifier: Verifier) -> None:
+    def __init__(self, app: ASGIApp, verifier: Verifier, base_path: str = "") -> None:
+        """`base_path` may stand in front of the API's paths."""
         self._app = app
         self._verifier = verifier
+        self._base_path = base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
@@ -77,8 +81,10 @@ class Authorizer:
             await self._app(scope, receive, send)
             return
         context: dict[str, Any] = {}
+        scope = {**scope, "aws.event": {"version": "2.0", "requestContext": context}}
+        locate(scope, self._base_path)
         is_open = scope["method"] == "OPTIONS" or (
-            scope["method"] in ("GET", "HEAD") and _OPEN.fullmatch(scope["path"])
+            scope["method"] in ("GET", "HEAD") and _OPEN.fullmatch(path_of(scope))
         )
         if not is_open:
             try:
@@ -92,8 +98,7 @@ class Authorizer:
                 await refusal(scope, receive, send)
                 return
             context["authorizer"] = {"jwt": {"claims": claims, "scopes": None}}
-        event = {"version": "2.0", "requestContext": context}
-        await self._app({**scope, "aws.event": event}, receive, send)
+        await self._app(scope, receive, send)
 
 
 def _token(scope: Scope) -> str:

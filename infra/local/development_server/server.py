@@ -103,7 +103,8 @@ class Server:
         app: ASGIApp = create_service(lambda: services)
         if self._verifier is not None:
             # The gateway lets pages read its refusals as well.
-            app = with_cors(Authorizer(app, self._verifier), services.settings.allowed_origins)
+            authorizer = Authorizer(app, self._verifier, services.settings.base_path)
+            app = with_cors(authorizer, services.settings.allowed_origins)
         config = uvicorn.Config(
             ConcurrencyLimiter(app),
             lifespan="off",
