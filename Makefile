@@ -19,7 +19,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run token test tested tested-on-localstack tested-on-other-pythons pythons generators faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run token test tested tested-on-localstack tested-on-other-pythons pythons generators chromium faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,7 +31,7 @@ token: .venv/ready ## a token for the server of AUTH_MODE=jwt make run; SUB=stud
 	@$(BIN)/python -m development_server.token_command --sub "$(or $(SUB),student1)" $(if $(SCOPE),--scope "$(SCOPE)")
 
 test: .venv/ready .venv-sam/ready ## every check and every test
-	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready $(NODE_MODULES)/ready
+	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready $(NODE_MODULES)/ready chromium
 	$(BIN)/coverage erase
 	@$(MAKE) --no-print-directory --jobs 2 tested tested-on-localstack
 	$(BIN)/coverage combine --quiet
@@ -62,6 +62,18 @@ tested-on-3.%: .venv-3.%/ready
 
 generators: .venv/ready $(NODE_MODULES)/ready ## code generators on the API's document, and programs that use what they make
 	$(BIN)/pytest tests/generators
+
+# Debian's, where there is none and this is root. Where it can't be had, its tests are skipped; with CI=true it fails.
+chromium: ## the browser of tests/browser, if this machine has none
+	@if command -v chromium >/dev/null; then exit; fi; \
+	reason="apt-get install chromium, as root"; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing Debian's Chromium ..."; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  said=$$({ apt-get -qq update && apt-get -qq install --no-install-recommends chromium; } 2>&1) && exit; \
+	  reason=$${said##*$$'\n'}; \
+	fi; \
+	echo "no Chromium here, so tests/browser is skipped: $$reason" >&2; [ "$${CI:-}" != true ]
 
 faults: .venv/ready .venv-sam/ready ## students under faults for MINUTES=20, from SEED=, and every planted bug
 	$(BIN)/python -m tests.faults.suite --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))

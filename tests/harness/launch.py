@@ -122,6 +122,10 @@ class DevelopmentServer:
     stores: Stores
     data: Path
 
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def kill_postgres(self) -> None:
         """End its PostgreSQL at once; it brings it back."""
         (file,) = self.data.rglob("postmaster.pid")

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from development_server.authorizer import Authorizer, UnknownKeyError, Verifier
 from development_server.public_keys import Jwks, KeysError, PublicKeyFile
+from session_api.front import Front
 from tests.harness import tokens
 
 HOUR = 3600
@@ -362,6 +363,17 @@ async def test_a_token_is_asked_for(app: App, client: httpx.AsyncClient, method:
 async def test_no_token_is_asked_for(app: App, client: httpx.AsyncClient, method: str, path: str) -> None:
     assert (await client.request(method, path)).status_code == 204
     assert app.context == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/exams/health", 204), ("/health", 204), ("/exams/sessions/1", 401), ("/examshealth", 401)],
+)
+async def test_a_base_path_in_front_changes_nothing(app: App, tmp_path: Path, path: str, status: int) -> None:
+    front = Front(Authorizer(app, verifier(tmp_path)), lambda: (), lambda: "/exams")
+    transport = httpx.ASGITransport(front)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get(path)).status_code == status
 
 
 async def test_a_token_where_none_is_needed_is_not_looked_at(app: App, client: httpx.AsyncClient) -> None:

@@ -10,6 +10,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from session_api.gateway import path_of
+
 from .public_keys import Keys
 
 # /health and OPTIONS as in template.yaml. The documents ask for a token on AWS; here a browser can read them.
@@ -77,8 +79,9 @@ class Authorizer:
             await self._app(scope, receive, send)
             return
         context: dict[str, Any] = {}
+        scope = {**scope, "aws.event": {"version": "2.0", "requestContext": context}}
         is_open = scope["method"] == "OPTIONS" or (
-            scope["method"] in ("GET", "HEAD") and _OPEN.fullmatch(scope["path"])
+            scope["method"] in ("GET", "HEAD") and _OPEN.fullmatch(path_of(scope))
         )
         if not is_open:
             try:
@@ -92,8 +95,7 @@ class Authorizer:
                 await refusal(scope, receive, send)
                 return
             context["authorizer"] = {"jwt": {"claims": claims, "scopes": None}}
-        event = {"version": "2.0", "requestContext": context}
-        await self._app({**scope, "aws.event": event}, receive, send)
+        await self._app(scope, receive, send)
 
 
 def _token(scope: Scope) -> str:

@@ -1,0 +1,1 @@
+"""Chromium shows pages of other origins, whose scripts call the service."""

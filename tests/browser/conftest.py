@@ -1,0 +1,87 @@
+"""Chromium, a page, and the service, each on an origin of its own.
+
+Playwright's synchronous interface keeps the thread's event loop to itself until `chromium` is closed, with
+the last test of this folder: no test here is async.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.pages import Script, served_folder
+from tests.harness.launch import DevelopmentServer, development_server
+
+SITE = Path(__file__).with_name("site")
+COMMAND = "chromium"
+MISSING = "no Chromium here: `make chromium` installs it"
+NAME = "exam.example.org"
+OPTIONS = [
+    "--disable-gpu",
+    "--disable-quic",
+    # A name for this machine; no other leads anywhere.
+    f"--host-resolver-rules=MAP {NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+def require_chromium() -> None:
+    """Skip the module where `make` could not install Chromium; with CI=true its tests fail."""
+    if shutil.which(COMMAND) is None and os.environ.get("CI") != "true":
+        pytest.skip(MISSING, allow_module_level=True)
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    executable = shutil.which(COMMAND)
+    assert executable, MISSING
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=executable, args=OPTIONS) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def service() -> Iterator[DevelopmentServer]:
+    """The service as `make run` starts it, with stores of its own."""
+    with tempfile.TemporaryDirectory() as name, development_server(Path(name)) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def guarded(site: str) -> Iterator[DevelopmentServer]:
+    """Another one: it asks for tokens, lets pages of `site` in and no others, and may lie behind a path."""
+    environment = {"AUTH_MODE": "jwt", "ALLOWED_ORIGINS": site, "BASE_PATH": "/exams"}
+    with (
+        tempfile.TemporaryDirectory() as name,
+        development_server(Path(name), environment=environment) as server,
+    ):
+        yield server
+
+
+@pytest.fixture(scope="package")
+def site() -> Iterator[str]:
+    """The origin of the page."""
+    with served_folder(SITE) as origin:
+        yield origin
+
+
+@pytest.fixture(scope="package")
+def page(chromium: Browser, site: str) -> Iterator[Page]:
+    """A page of `site`, for scripts that leave nothing in it; others get one by `chromium.new_page()`."""
+    with chromium.new_page() as page:
+        page.goto(site)
+        yield page
+
+
+@pytest.fixture
+def script(page: Page, service: DevelopmentServer) -> Script:
+    """That of the page, which calls the service."""
+    return Script(page, service.address)
