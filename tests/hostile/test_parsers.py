@@ -83,6 +83,7 @@ QUESTION = st.fixed_dictionaries(
         "grading": GARBAGE | st.sampled_from(["exact", "set", "numeric", "text"]),
         "key": GARBAGE | st.lists(JSON, min_size=1, max_size=3),
         "tolerance": GARBAGE | st.floats(0),
+        "decimal": GARBAGE | st.sampled_from(".,"),
         "partial": GARBAGE | st.booleans(),
     },
 )

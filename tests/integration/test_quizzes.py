@@ -109,7 +109,10 @@ async def test_a_put_replaces_every_rule(api: Api) -> None:
         "max_attempts": 2,
         "when_active": "reject",
         "show_results": "after_close",
-        "questions": {"0": {"points": 2.0, "grading": "exact", "key": "B"}},
+        "questions": {
+            "0": {"points": 2.0, "grading": "exact", "key": "B"},
+            "1": {"points": 1.0, "grading": "numeric", "key": 1.5, "tolerance": 0.1, "decimal": ","},
+        },
     }
     assert (await api("PUT", "/quizzes/quiz1", full)).status_code == 201
     read = (await api("GET", "/quizzes/quiz1")).json()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StrictInt
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
@@ -22,7 +22,12 @@ class QuestionRules(RequestBody):
     """How a question is graded. Without `grading` a person grades it, and it has points alone."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"points": 2, "grading": "numeric", "key": 9.81, "tolerance": 0.01}]}
+        json_schema_extra={
+            "examples": [
+                {"points": 2, "grading": "numeric", "key": 9.81, "tolerance": 0.01},
+                {"points": 2, "grading": "numeric", "key": 9.81, "tolerance": 0.01, "decimal": ","},
+            ]
+        }
     )
 
     points: float = Field(1, ge=0, le=MAX_POINTS, description="What a right answer earns.")
@@ -31,6 +36,9 @@ class QuestionRules(RequestBody):
     )
     key: Any = Field(None, description="The right answer, as `grading` reads it.")
     tolerance: float = Field(0, ge=0, description="With numeric: how far from the key an answer may be.")
+    decimal: Literal[".", ","] = Field(
+        ".", description="With numeric: what decimals follow in a string; the other one makes it no number."
+    )
     partial: bool = Field(
         False, description="With set or exact: parts of the answer earn parts of the points."
     )
@@ -47,6 +55,7 @@ class QuestionReply(OptionalMembers):
     )
     key: Any = Field(None, description="The right answer, as `grading` reads it.")
     tolerance: float | SkipJsonSchema[None] = Field(None, description="With numeric.")
+    decimal: Literal[","] | SkipJsonSchema[None] = Field(None, description="Left out where it is a point.")
     partial: bool | SkipJsonSchema[None] = Field(None, description="Left out where it is false.")
 
 

@@ -1,38 +1,29 @@
 """Grading: what a question may contain, when an answer is right, and how many points it earns.
 
 JSON values are compared by value. Numbers compare by their decimal notation, so 1 equals 1.0 and 1e23 equals
-10^23; true does not equal 1; the order of an object's members does not matter.
+10^23; true does not equal 1; the order of an object's members does not matter; strings and names that Unicode
+calls canonically equivalent are equal.
 """
 
 from __future__ import annotations
 
 import math
-import re
 import sys
-import unicodedata
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal
 from enum import StrEnum
-from typing import Any, TypeGuard
+from typing import Any
 
 from .errors import ContentTooLargeError, InvalidInputError
+from .matching import canonical, identity, is_accepted, is_near, is_number
 from .validation import MAX_ANSWERS, MAX_SESSION_BYTES, check_answers, check_id, check_session_size
 
 MAX_QUESTIONS = MAX_ANSWERS
 MAX_POINTS = 1_000_000
 SCORE_DECIMALS = 6
 
-_FIELDS = frozenset({"points", "grading", "key", "tolerance", "partial"})
-
-# Unambiguous, so it never backtracks: a 64 KiB answer that almost is a number must not take a second.
-_NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:[eE]([+-]?)([0-9]+))?")
-
-# Enough digits to round nothing, from an integer of 4300 digits down to 5e-324.
-_EXACT = Context(prec=5000)
-
-# NFKC composes at most 4 characters into one, so a text keeps at least a quarter of its length.
-_NORMALISED_SHRINKS_BY = 4
+_FIELDS = frozenset({"points", "grading", "key", "tolerance", "decimal", "partial"})
+_DECIMAL_SEPARATORS = (".", ",")
 
 
 class GradingMethod(StrEnum):
@@ -54,6 +45,7 @@ class Question:
         key: the right answer, in the form that `grading` expects; None without `grading`.
         tolerance: the largest accepted distance from a numeric key, inclusive.
         partial: whether a partly right answer earns a share of the points.
+        decimal: what a string that answers a numeric question separates decimals with, "." or ",".
     """
 
     points: float
@@ -61,6 +53,7 @@ class Question:
     key: Any
     tolerance: float
     partial: bool
+    decimal: str = "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +93,9 @@ def parse_questions(raw: Mapping[str, Any]) -> dict[str, Question]:
     """Parse questions from their JSON form, by id.
 
     A question is an object of `points` (default 1), `grading`, `key`, `tolerance` (default 0; only with
-    numeric) and `partial` (default false; only with set, or with exact where the key is an object or a list
-    that is not empty). Without `grading`, only `points` is allowed.
+    numeric), `decimal` (default "."; only with numeric) and `partial` (default false; only with set, or
+    with exact where the key is an object or a list that is not empty). Without `grading`, only `points` is
+    allowed.
 
     Raises:
         InvalidInputError: there are too many questions, or one can't be graded as given; the message names it
@@ -132,6 +126,8 @@ def to_json(question: Question) -> dict[str, Any]:
         form |= {"grading": question.grading.value, "key": question.key}
     if question.grading is GradingMethod.NUMERIC:
         form["tolerance"] = question.tolerance
+    if question.decimal != ".":
+        form["decimal"] = question.decimal
     if question.partial:
         form["partial"] = True
     return form
@@ -141,7 +137,7 @@ def _parse_question(fields: Any) -> Question:
     if not isinstance(fields, Mapping) or not fields.keys() <= _FIELDS:
         raise InvalidInputError(f"It is an object of {', '.join(sorted(_FIELDS))} and nothing else.")
     points = fields.get("points", 1)
-    if not _is_number(points) or not 0 <= points <= MAX_POINTS:
+    if not is_number(points) or not 0 <= points <= MAX_POINTS:
         raise InvalidInputError(f"points is a number from 0 to {MAX_POINTS}.")
     if "grading" not in fields:
         if len(fields) > ("points" in fields):
@@ -155,7 +151,14 @@ def _parse_question(fields: Any) -> Question:
         raise InvalidInputError(f"{grading} needs a key.")
     key = fields["key"]
     _check_key(grading, key)
-    return Question(float(points), grading, key, _tolerance(grading, fields), _partial(grading, fields))
+    return Question(
+        float(points),
+        grading,
+        key,
+        _tolerance(grading, fields),
+        _partial(grading, fields),
+        _decimal(grading, fields),
+    )
 
 
 def _check_key(grading: GradingMethod, key: Any) -> None:
@@ -163,9 +166,12 @@ def _check_key(grading: GradingMethod, key: Any) -> None:
         check_answers({"key": key})
     except (InvalidInputError, ContentTooLargeError) as error:
         raise type(error)(f"The key is a value that an answer can have. {error}") from None
-    if grading is GradingMethod.SET and not (isinstance(key, list) and 0 < len(key) == len(_as_set(key))):
+    # As it is spelled: é twice, once composed and once not, is no reason to refuse a key that once was read.
+    if grading is GradingMethod.SET and not (
+        isinstance(key, list) and 0 < len(key) == len(_as_set(key, str))
+    ):
         raise InvalidInputError("The key of set is a list of at least one value, each of them once.")
-    if grading is GradingMethod.NUMERIC and not _is_number(key):
+    if grading is GradingMethod.NUMERIC and not is_number(key):
         raise InvalidInputError("The key of numeric is a number.")
     if grading is GradingMethod.TEXT:
         accepted = key if isinstance(key, list) else [key]
@@ -179,10 +185,21 @@ def _tolerance(grading: GradingMethod, fields: Mapping[str, Any]) -> float:
     tolerance = fields["tolerance"]
     if grading is not GradingMethod.NUMERIC:
         raise InvalidInputError("tolerance is for numeric alone; leave it out.")
-    if not _is_number(tolerance) or not 0 <= tolerance <= sys.float_info.max:
+    if not is_number(tolerance) or not 0 <= tolerance <= sys.float_info.max:
         raise InvalidInputError("tolerance is a finite number of at least 0.")
     # Not converted: an integer above 2^53 would lose digits as a float.
     return tolerance
+
+
+def _decimal(grading: GradingMethod, fields: Mapping[str, Any]) -> str:
+    if "decimal" not in fields:
+        return "."
+    decimal = fields["decimal"]
+    if grading is not GradingMethod.NUMERIC:
+        raise InvalidInputError("decimal is for numeric alone; leave it out.")
+    if decimal not in _DECIMAL_SEPARATORS:
+        raise InvalidInputError("decimal is a point or a comma.")
+    return str(decimal)
 
 
 def _partial(grading: GradingMethod, fields: Mapping[str, Any]) -> bool:
@@ -198,10 +215,6 @@ def _partial(grading: GradingMethod, fields: Mapping[str, Any]) -> bool:
     if not isinstance(partial, bool):
         raise InvalidInputError("partial is true or false.")
     return partial
-
-
-def _is_number(value: Any) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 # Grading answers
@@ -221,10 +234,10 @@ def grade(questions: Mapping[str, Question], answers: Mapping[str, Any]) -> Grad
         "Partial credit with penalty" of Canvas's instructor guide to multiple-answer questions; Moodle's
         multiple-answer questions also turn a negative total into 0.
     numeric: the answer is at most `tolerance` from the key, in exact decimal arithmetic. It is a number, or a
-        string that holds one in ASCII digits: "3.14", " 1e-3 ", "+2", "5.", ".5"; not "1,5", "1_000", "0x1F",
-        "inf".
-    text: the answer is a string that equals the key, or one of its strings, after both have been normalised:
-        NFKC, case folding (Unicode 3.13, D146), and runs of white space reduced to one space.
+        string that holds one in the digits of one script: "3.14", " 1e-3 ", "+2", "−2", "5.", ".5", "٣٫١";
+        not "1,5", "1_000", "0x1F", "inf". Where `decimal` is a comma, "1,5" holds one and "1.5" does not.
+    text: the answer is a string that equals the key, or one of its strings, up to canonical equivalence,
+        case, width and other forms of a character, white space, quotes, dashes, and what shows nothing.
     """
     results = {
         name: _result(question, name in answers, answers.get(name)) for name, question in questions.items()
@@ -254,11 +267,11 @@ def _is_correct(question: Question, answer: Any) -> bool:
         case GradingMethod.SET:
             return _as_set(answer) == _as_set(question.key)
         case GradingMethod.NUMERIC:
-            return _is_near(answer, question.key, question.tolerance)
+            return is_near(answer, question.key, question.tolerance, question.decimal)
         case GradingMethod.TEXT:
-            return _is_accepted(answer, question.key)
+            return is_accepted(answer, question.key if isinstance(question.key, list) else [question.key])
         case _:
-            return _canonical(answer) == _canonical(question.key)
+            return identity(answer) == identity(question.key)
 
 
 def _part(question: Question, answer: Any) -> float:
@@ -269,85 +282,18 @@ def _part(question: Question, answer: Any) -> float:
         chosen = _as_set(answer)
         return max(0, len(chosen & right) - len(chosen - right)) / len(right)
     if isinstance(key, dict) and isinstance(answer, dict):
-        pairs = [(part, answer[name]) for name, part in key.items() if name in answer]
+        given_by_name = {canonical(name): given for name, given in answer.items()}
+        pairs = [
+            (part, given_by_name[spelled])
+            for name, part in key.items()
+            if (spelled := canonical(name)) in given_by_name
+        ]
     elif isinstance(key, list) and isinstance(answer, list):
         pairs = list(zip(key, answer, strict=False))
     else:
         return 0.0
-    return sum(_canonical(part) == _canonical(given) for part, given in pairs) / len(key)
+    return sum(identity(part) == identity(given) for part, given in pairs) / len(key)
 
 
-def _as_set(value: Any) -> frozenset[Hashable]:
-    return frozenset(map(_canonical, value if isinstance(value, list) else [value]))
-
-
-def _canonical(value: Any) -> Hashable:
-    """A hashable form, equal for two values exactly when they are the same JSON value.
-
-    It is a flat sequence in which each container is followed by its contents, so that no depth of nesting can
-    exhaust the stack.
-    """
-    tokens: list[tuple[str, Any]] = []
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            names = sorted(item)
-            tokens.append(("object", tuple(names)))
-            pending.extend(item[name] for name in names)
-        elif isinstance(item, list):
-            tokens.append(("list", len(item)))
-            pending.extend(item)
-        elif isinstance(item, bool):
-            # In Python, True == 1.
-            tokens.append(("bool", item))
-        else:
-            tokens.append(("scalar", _exactly(item) if isinstance(item, float) else item))
-    return tuple(tokens)
-
-
-def _exactly(number: int | float) -> Decimal:
-    # A float stands for its decimal notation, not for its exact binary value: PostgreSQL returns 1e23 as an
-    # integer, and an answer may be graded both before and after it was stored.
-    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
-
-
-def _is_near(answer: Any, key: int | float, tolerance: int | float) -> bool:
-    number = _read_number(answer)
-    if number is None:
-        return False
-    middle, reach = _exactly(key), _exactly(tolerance)
-    # Compare with the bounds: Decimals compare without being written out, while a difference of two numbers
-    # would be written out to as many digits as a huge exponent demands.
-    return _EXACT.subtract(middle, reach) <= number <= _EXACT.add(middle, reach)
-
-
-def _read_number(answer: Any) -> Decimal | None:
-    if _is_number(answer):
-        return _exactly(answer)
-    match = _NUMBER.fullmatch(answer.strip()) if isinstance(answer, str) else None
-    if match is None:
-        return None
-    coefficient, sign, exponent = match.groups(default="")
-    # Decimal accepts no larger exponent. With at most 64 Ki digits before it, 10^999999999 is just as far
-    # from every key.
-    if len(exponent.lstrip("0")) > 9:
-        exponent = "9" * 9
-    return Decimal(f"{coefficient}e{sign}{exponent or 0}")
-
-
-def _is_accepted(answer: Any, key: str | list[str]) -> bool:
-    if not isinstance(answer, str):
-        return False
-    accepted = {_normalise(text) for text in (key if isinstance(key, list) else [key])}
-    words = " ".join(answer.split())
-    # NFKC is quadratic for some texts: it would take seconds for 64 KiB that can't be right anyway.
-    if len(words) > _NORMALISED_SHRINKS_BY * max(map(len, accepted)):
-        return False
-    return _normalise(words) in accepted
-
-
-def _normalise(text: str) -> str:
-    # Case folding decomposes some characters, so normalise again.
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(folded.split())
+def _as_set(value: Any, spelling: Callable[[str], str] = canonical) -> frozenset[Hashable]:
+    return frozenset(identity(each, spelling) for each in (value if isinstance(value, list) else [value]))
