@@ -490,10 +490,15 @@ class SideBySide(RuleBasedStateMachine):
     def both_show_the_same(self) -> None:
         if self.session_id.int == 0:
             return
+        # The list first: the read expires what is overdue.
+        (listed,) = self.runner.run(self.services.audit.find(user_id="user", at=self.now)).sessions
         session = self.run(self.services.sessions.get_session(self.session_id, at=self.now))
         assert {name: getattr(session, name) for name in self.model.shown(self.now)} == self.model.shown(
             self.now
         )
+        told = self.runner.run(self.services.sessions.get_deadline(self.session_id, at=self.now))
+        assert listed.status == told.status == session.status
+        assert (listed.version, listed.late_ms) == (session.version, session.late_ms)
 
 
 @pytest.mark.filterwarnings("ignore:.*unclosed.*:ResourceWarning")

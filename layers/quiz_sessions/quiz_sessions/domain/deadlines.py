@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from .attempts import Attempt, Status
+from .drafts import Drafts, counting
 from .timestamps import Micros, from_micros, to_micros
 
 MAX_LATE_MS = 2**31 - 1
@@ -27,6 +28,19 @@ def is_overdue(attempt: Attempt, at: Micros) -> bool:
 def lateness_ms(expires_at: datetime, at: Micros) -> int:
     """Milliseconds from the deadline to `at`, rounded up, at most MAX_LATE_MS; 0 if `at` is not later."""
     return min(MAX_LATE_MS, max(0, -((to_micros(expires_at) - at) // 1000)))
+
+
+def shown_status(attempt: Attempt, drafts: Drafts, at: Micros) -> Status:
+    """The status that every caller is shown at `at`.
+
+    An overdue attempt is shown as expired before its row is, and one with answers as in progress while they
+    are drafts.
+    """
+    if is_overdue(attempt, at):
+        return Status.EXPIRED
+    if attempt.status is Status.STARTED and counting(attempt, drafts):
+        return Status.IN_PROGRESS
+    return attempt.status
 
 
 def shown_time_remaining(attempt: Attempt, at: Micros) -> int:
@@ -55,14 +69,14 @@ class Deadline:
     time_remaining: int
 
 
-def deadline_of(attempt: Attempt, at: Micros) -> Deadline:
-    """Explain the deadline of `attempt` as of `at`."""
+def deadline_of(attempt: Attempt, drafts: Drafts, at: Micros) -> Deadline:
+    """Explain the deadline of `attempt` as of `at`; its drafts matter for the status."""
     seconds = attempt.time_limit_seconds + attempt.accommodation_seconds + attempt.extension_seconds
     by_limit = attempt.started_at + timedelta(seconds=seconds)
     closes_first = attempt.closes_at is not None and attempt.closes_at < by_limit
     return Deadline(
         session_id=attempt.id,
-        status=Status.EXPIRED if is_overdue(attempt, at) else attempt.status,
+        status=shown_status(attempt, drafts, at),
         started_at=attempt.started_at,
         time_limit_seconds=attempt.time_limit_seconds,
         accommodation_seconds=attempt.accommodation_seconds,
