@@ -117,8 +117,8 @@ async def _domain(request: Request, error: Exception) -> Response:
     match error:
         case errors.VersionConflictError() | errors.SessionClosedError() | errors.DeadlineMovedError():
             extra["session"] = error.session
-        case errors.ActiveAttemptError():
-            extra["session_id"] = error.session_id
+        case errors.ActiveAttemptError() | errors.AttemptsExhaustedError():
+            extra |= {} if error.session_id is None else {"session_id": error.session_id}
         case errors.InvalidInputError() | errors.ContentTooLargeError():
             extra |= {} if error.question is None else {"question_id": error.question}
         case errors.QuizNotOpenError():

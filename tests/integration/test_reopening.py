@@ -23,12 +23,12 @@ from quiz_sessions.domain.quizzes import WhenActive
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import from_micros, to_micros
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
-from tests.harness.builders import END, LATER, SECOND
+from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import Api
-from tests.harness.locks import row_held
+from tests.harness.locks import holding, row_held
 from tests.harness.service import flush_at, put_quiz, start
 from tests.harness.stores import Stores
-from tests.harness.tables import Database, changes, contents, events
+from tests.harness.tables import Database, changes, contents, events, row
 from tests.integration.staff import TWENTY, WHY, deadline_of, extend, give, reopen
 
 # Opening again
@@ -123,14 +123,62 @@ async def test_a_session_is_not_opened_beside_another_where_one_may_be_open(
     other = await start(services, at=END + 1)
     await put_quiz(services, at=END + 1, when_active=when_active)
     before = contents(database)
-    with pytest.raises(ActiveAttemptError):
+    with pytest.raises(ActiveAttemptError) as refused:
         await reopen(services, expired)
+    assert refused.value.session_id == other
     assert contents(database) == before
     await services.sessions.complete(other, at=END + SECOND)
     assert (await reopen(services, expired)).status is Status.STARTED
     await put_quiz(services, at=END + SECOND, when_active=WhenActive.REJECT)
     with pytest.raises(ActiveAttemptError):
         await start(services, at=END + SECOND)
+
+
+async def test_a_reopening_that_meets_a_start_is_told_which_one_is_open(
+    services: Services, stores: Stores
+) -> None:
+    await put_quiz(services, when_active=WhenActive.REJECT)
+    expired = await start(services)
+    await services.sessions.get_session(expired, at=END + 1)
+    with holding(
+        stores,
+        """
+        INSERT INTO quiz_attempts (id, user_id, quiz_id, attempt_no, status, time_remaining,
+            time_limit_seconds, started_at, expires_at, sole)
+        SELECT gen_random_uuid(), user_id, quiz_id, 2, 'started', 1800, 1800, %s, %s, true FROM quiz_attempts
+        """,
+        from_micros(END + 1),
+        from_micros(END + 1800 * SECOND),
+    ) as starting:
+        opening = await starting.behind(reopen(services, expired))
+        starting.commit()
+        with pytest.raises(ActiveAttemptError) as refused:
+            await opening
+    (other,) = (await services.audit.find(user_id="user1", statuses=[Status.STARTED], at=END + 2)).sessions
+    assert refused.value.session_id == other.id
+
+
+async def test_an_overdue_session_is_not_in_the_way_of_one_that_is_opened_again(
+    services: Services, database: Database
+) -> None:
+    await put_quiz(services, when_active=WhenActive.REJECT)
+    expired = await start(services)
+    await services.sessions.get_session(expired, at=END + 1)
+    over = END + 1802 * SECOND
+    other = await start(services, at=END + SECOND)
+    await services.sessions.update_answer(other, 0, "draft", autosave=True, at=over - SECOND)
+    assert (await reopen(services, expired, at=over)).status is Status.STARTED
+    assert (row(database, other)["status"], row(database, other)["answers"]) == ("expired", {"0": "draft"})
+
+
+async def test_a_refused_reopening_over_http_tells_which_one_is_open(api: Api) -> None:
+    body = {"user_id": "user1", "quiz_id": "quiz1"}
+    await api("PUT", "/quizzes/quiz1", {"when_active": "reject"})
+    first = (await api("POST", "/sessions/start", body, at=START)).json()
+    other = (await api("POST", "/sessions/start", body, at=END + 1000)).json()
+    refused = await api("POST", f"/sessions/{first['id']}/reopen", {"seconds": 60, "reason": WHY})
+    assert (refused.status_code, refused.json()["code"]) == (409, "attempt_active")
+    assert refused.json()["session_id"] == other["id"]
 
 
 async def test_a_session_is_opened_beside_another_where_any_number_may_be(services: Services) -> None:

@@ -162,10 +162,15 @@ class QuizClosedError(StartRefusedError):
 
 
 class AttemptsExhaustedError(StartRefusedError):
-    """The user has used every attempt that the quiz allows."""
+    """The user has used every attempt that the quiz allows.
 
-    def __init__(self) -> None:
+    Attributes:
+        session_id: the last of them that is open; None if none is.
+    """
+
+    def __init__(self, session_id: UUID | None) -> None:
         super().__init__("The user has used every attempt that this quiz allows.")
+        self.session_id = session_id
 
 
 class ActiveAttemptError(StartRefusedError):

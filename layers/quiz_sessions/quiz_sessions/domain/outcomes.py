@@ -35,7 +35,8 @@ class Start:
     """The result of a start.
 
     Attributes:
-        attempt: the attempt that was created or found; None if there is none.
+        attempt: the attempt that was created or found, with EXHAUSTED the last one that is open; None if
+            there is none.
         opens_at, closes_at: those of the quiz.
     """
 
@@ -105,7 +106,7 @@ class ActionOutcome(StrEnum):
     """The attempt has expired, or is overdue and about to."""
     QUIZ_CLOSED = "quiz_closed"
     ACTIVE = "active"
-    """The quiz allows one open attempt at a time, and the user has another one."""
+    """The quiz allows one open attempt at a time, and the user has another one, which the result holds."""
     GRADED_BY_KEY = "graded_by_key"
     NO_LATE_ANSWER = "no_late_answer"
 

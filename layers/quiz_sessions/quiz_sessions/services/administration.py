@@ -6,8 +6,10 @@ from collections.abc import Callable
 from itertools import chain
 from uuid import UUID
 
+from ..domain.deadlines import is_overdue
 from ..domain.errors import (
     AccommodationNotFoundError,
+    ActiveAttemptError,
     BusyError,
     InvalidInputError,
     LateAnswerNotFoundError,
@@ -237,11 +239,18 @@ class ExamAdministration:
             # Do not grade it, since it is about to be open again.
             await self._attempts.settle({key: (await self._cache.read(key)).drafts}, action.at)
             result = found(await self._administration.reopen(key, seconds, action, time_limit))
+        if result.outcome is ActionOutcome.ACTIVE and is_overdue(result.attempt, action.at):
+            # The attempt in its way is open by its row alone.
+            other = result.attempt.id
+            await self._settler.expire(other, (await self._cache.read(other)).drafts, action.at)
+            result = found(await self._administration.reopen(key, seconds, action, time_limit))
         match result.outcome:
             case ActionOutcome.EXPIRED:
                 raise BusyError
             case ActionOutcome.OPEN:
                 raise SessionStateError("The session is open. Extend it instead.")
+            case ActionOutcome.ACTIVE:
+                raise ActiveAttemptError(result.attempt.id)
             case ActionOutcome.QUIZ_CLOSED:
                 quiz_id = result.attempt.quiz_id
                 quiz = (await self._administration.quizzes([quiz_id])).get(quiz_id)

@@ -161,7 +161,7 @@ class SessionManager:
         attempt = start.attempt
         match start.outcome:
             case StartOutcome.EXHAUSTED:
-                raise AttemptsExhaustedError
+                raise AttemptsExhaustedError(attempt.id if attempt else None)
             case StartOutcome.NOT_OPEN:
                 raise QuizNotOpenError(start.opens_at)
             case StartOutcome.QUIZ_CLOSED:

@@ -14,7 +14,6 @@ from psycopg import errors
 from psycopg.rows import DictRow
 
 from ..domain.attempts import Attempt
-from ..domain.errors import ActiveAttemptError
 from ..domain.grading import Grade, parse_questions, to_json
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import (
@@ -170,15 +169,9 @@ class AdministrationStore:
         """Open an expired attempt again for `seconds` from now; None if there is no such attempt.
 
         The current rules of its quiz, and the user's extra time, are copied onto it again.
-
-        Raises:
-            ActiveAttemptError: the quiz allows one open attempt at a time, and the user has another one.
         """
         parameters = {"id": session_id, "seconds": seconds, "time_limit": time_limit}
-        result = await self._act(_REOPEN, parameters, action, lock=_LOCK_QUIZ_OF_ATTEMPT)
-        if result is not None and result.outcome is ActionOutcome.ACTIVE:
-            raise ActiveAttemptError(None)
-        return result
+        return await self._act(_REOPEN, parameters, action, lock=_LOCK_QUIZ_OF_ATTEMPT)
 
     # Late answers
 
@@ -260,10 +253,9 @@ class AdministrationStore:
         parameters |= _parameters(action)
         try:
             (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
-        except errors.UniqueViolation as error:
-            if error.diag.constraint_name == "quiz_attempts_sole":
-                raise ActiveAttemptError(None) from error
-            # The same action was sent twice, and the other sending has committed: run again to find it.
+        except errors.UniqueViolation:
+            # The same action was sent twice, or another attempt was opened meanwhile, and that has committed:
+            # run again to find it.
             (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
         if not rows:
             return None
