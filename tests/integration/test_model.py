@@ -222,13 +222,11 @@ class Model:
         self.move_deadline(max(self.deadline + seconds * SECOND, least))
 
     def reopen(self, seconds: int, now: int) -> None:
-        if self.status in ("completed", "abandoned"):
-            raise RefusedError(SessionClosedError)
         self.expire(now)
         if self.status in OPEN:
             raise RefusedError(SessionStateError)
         self.status = "in_progress" if self.version or self.committed.keys() - {CURRENT} else "started"
-        self.ended = None
+        self.ended = self.completed = None
         self.move_deadline(up_to_second(now) + seconds * SECOND)
 
     def move_deadline(self, deadline: int) -> None:

@@ -83,13 +83,13 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
 
     @router.post(
         "/sessions/{session_id}/reopen",
-        summary="Open an expired session again",
+        summary="Open a session that has ended again",
         responses=documented(200, "Open", 403, 404, 409, 413, 422),
     )
     async def reopen_session(
         request: Request, session_id: UUID, body: ReopenRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        """For `seconds` from now, under the rules that the quiz has now."""
+        """However it ended. For `seconds` from now, under the rules that the quiz has now."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         session = await services().administration.reopen(

@@ -218,11 +218,13 @@ class ExamAdministration:
         by: str | None = None,
         at: Micros | None = None,
     ) -> Session:
-        """Open an expired session again, for `seconds` from this moment.
+        """Open a session that has ended again, for `seconds` from this moment.
+
+        Its answers stay, its score does not: it is graded at its next end. Drafts that no flush has seen yet
+        count by their time; late answers that were recorded stay late answers.
 
         Raises:
             SessionNotFoundError: there is no such session.
-            SessionClosedError: it is completed or abandoned.
             SessionStateError: it is open.
             QuizClosedError: the quiz has closed, so no attempt at it can be open.
             ActiveAttemptError: the quiz allows one open attempt at a time, and the user has another one.

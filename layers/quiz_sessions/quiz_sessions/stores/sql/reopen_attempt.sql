@@ -1,4 +1,4 @@
--- Open an expired attempt again for some seconds from now, under the current rules of its quiz.
+-- Open an attempt that has ended again for some seconds from now, under the current rules of its quiz.
 -- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, by, reason
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now, or with 'active' the
 --          one that is in its way
@@ -24,9 +24,7 @@ WITH current AS (
 ), judged AS (
     SELECT CASE
         WHEN {repeated} THEN 'repeated'
-        WHEN status IN ('completed', 'abandoned') THEN 'closed'
-        WHEN status <> 'expired'
-            THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
+        WHEN {open} THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
         WHEN rule.closes_at <= %(at)s THEN 'quiz_closed'
         WHEN EXISTS (SELECT FROM other) THEN 'active'
         ELSE 'changed' END AS outcome
@@ -44,6 +42,7 @@ WITH current AS (
         expires_at = deadline,
         late_ms = {late_ms},
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
+        completed_at = NULL,
         ended_at = NULL,
         score = NULL,
         max_score = NULL,
