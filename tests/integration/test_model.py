@@ -21,6 +21,7 @@ from quiz_sessions.bootstrap import build_services
 from quiz_sessions.domain.errors import (
     DeadlineMovedError,
     LateAnswerNotFoundError,
+    NoTimeLeftError,
     QuizSessionsError,
     SessionClosedError,
     SessionExpiredError,
@@ -219,7 +220,10 @@ class Model:
             raise RefusedError(SessionStateError)
         # What has been used is not taken back.
         least = min(self.deadline, up_to_second(min(now, self.deadline)))
-        self.move_deadline(max(self.deadline + seconds * SECOND, least))
+        deadline = max(self.deadline + seconds * SECOND, least)
+        if deadline == self.deadline:
+            raise RefusedError(NoTimeLeftError)
+        self.move_deadline(deadline)
 
     def reopen(self, seconds: int, now: int) -> None:
         self.expire(now)
@@ -351,11 +355,11 @@ class SideBySide(RuleBasedStateMachine):
     def run(self, coroutine: Coroutine[Any, Any, Session]) -> Session:
         return self.runner.run(coroutine)
 
-    def both(self, expected: Any, coroutine: Coroutine[Any, Any, Session]) -> None:
+    def both(self, expected: Any, coroutine: Coroutine[Any, Any, object]) -> None:
         """Both do it, or both refuse it for the same reason."""
         refusals: list[type[QuizSessionsError] | None] = [None, None]
         try:
-            self.run(coroutine)
+            self.runner.run(coroutine)
         except QuizSessionsError as error:
             refusals[0] = type(error)
         try:

@@ -24,7 +24,7 @@ from quiz_sessions.domain.errors import (
 from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.quizzes import WhenActive
 from quiz_sessions.domain.sessions import Session
-from quiz_sessions.domain.timestamps import from_micros, to_micros
+from quiz_sessions.domain.timestamps import from_micros, iso, to_micros
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import STAFF, Api, api_of
@@ -32,7 +32,7 @@ from tests.harness.locks import holding, row_held
 from tests.harness.service import flush_at, put_quiz, start
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, changes, contents, events, row
-from tests.integration.staff import TWENTY, WHY, cached, deadline_of, extend, give, reopen
+from tests.integration.staff import TWENTY, WHY, cached, deadline_of, give, reopen
 
 # Opening again
 
@@ -233,6 +233,16 @@ async def test_a_session_is_opened_again_by_the_rules_that_hold_now(services: Se
     assert await deadline_of(services, session_id, END + SECOND) == END + 601 * SECOND
 
 
+async def test_a_reopening_that_the_close_cuts_says_by_how_much(api: Api) -> None:
+    session = (await api("POST", "/sessions/start", {"user_id": "user1", "quiz_id": "quiz1"})).json()
+    await api("GET", f"/sessions/{session['id']}", at=END + 1000)
+    await api("PUT", "/quizzes/quiz1", {"closes_at": iso(from_micros(END + 100 * SECOND))})
+    body = {"seconds": 600, "reason": WHY}
+    opened = (await api("POST", f"/sessions/{session['id']}/reopen", body, at=END + SECOND)).json()
+    assert (opened["binding"], opened["cut_seconds"], opened["time_remaining"]) == ("closes_at", 501, 99)
+    assert opened["expires_at"] == opened["closes_at"]
+
+
 async def test_a_session_of_a_quiz_that_has_closed_since_is_not_opened_again(
     services: Services, database: Database
 ) -> None:
@@ -254,7 +264,6 @@ async def test_a_reopening_that_waits_for_a_change_of_the_quiz_follows_it(
     session_id = await start(services)
     await services.sessions.get_session(session_id, at=END + 1)
     other = await start(services, "user2", at=END - SECOND)
-    await extend(services, other, 600, at=END - SECOND)
     with row_held(stores, other) as held:
         changing = await held.behind(put_quiz(services, at=END, closes_at=from_micros(END + 600 * SECOND)))
         opening = await held.behind(reopen(services, session_id, 60))

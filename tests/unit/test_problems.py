@@ -87,6 +87,8 @@ KINDS = [
     (errors.AuditLogDamagedError(), 409, "trail_damaged"),
     (errors.QuizNotOpenError(MOMENT), 409, "quiz_not_open"),
     (errors.QuizClosedError(MOMENT), 409, "quiz_closed"),
+    (errors.QuizClosesFirstError(MOMENT), 409, "quiz_closes_first"),
+    (errors.NoTimeLeftError(), 409, "no_time_left"),
     (errors.QuizInUseError(), 409, "quiz_in_use"),
     (errors.AttemptsExhaustedError(None), 409, "attempts_exhausted"),
     (errors.ActiveAttemptError(SESSION.id), 409, "attempt_active"),
@@ -174,6 +176,7 @@ USUAL = {"type", "title", "status", "detail", "code", "request_id"}
         (errors.QuizNotOpenError(MOMENT), {"opens_at": "2027-01-15T08:00:00Z"}),
         (errors.QuizClosedError(MOMENT), {"closes_at": "2027-01-15T08:00:00Z"}),
         (errors.QuizClosedError(None), {"closes_at": None}),
+        (errors.QuizClosesFirstError(MOMENT), {"closes_at": "2027-01-15T08:00:00Z"}),
         (errors.SessionOpenError(), {}),
     ],
 )

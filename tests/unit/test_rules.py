@@ -409,6 +409,7 @@ def test_a_deadline_tells_its_parts() -> None:
         "accommodation_seconds": 200,
         "extension_seconds": 100,
         "closes_at": "2027-01-15T09:30:00Z",
+        "cut_seconds": 0,
         "grace_seconds": 10,
         "expires_at": "2027-01-15T08:30:00Z",
         "accepts_until": "2027-01-15T08:30:10Z",
@@ -419,17 +420,20 @@ def test_a_deadline_tells_its_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("closes", "binding"),
+    ("closes", "binding", "cut"),
     [
-        (None, "time_limit"),
-        (END + 1, "time_limit"),
-        (END, "time_limit"),
-        (END - 1, "closes_at"),
+        (None, "time_limit", 0),
+        (END + 1, "time_limit", 0),
+        (END, "time_limit", 0),
+        (END - 1, "closes_at", 1),
+        (END - SECOND, "closes_at", 1),
+        (END - 60 * SECOND - 1, "closes_at", 61),
     ],
 )
-def test_what_comes_first_makes_the_deadline(closes: int | None, binding: str) -> None:
+def test_what_comes_first_makes_the_deadline(closes: int | None, binding: str, cut: int) -> None:
     row = attempt(closes_at=None if closes is None else from_micros(closes))
-    assert deadline_of(row, NO_DRAFTS, START).binding == binding
+    told = deadline_of(row, NO_DRAFTS, START)
+    assert (told.binding, told.cut_seconds) == (binding, cut)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,9 @@ class Deadline:
     accommodation_seconds: int = field(metadata={"description": "The user's extra time for the quiz."})
     extension_seconds: int = field(metadata={"description": "Given since the start, or taken."})
     closes_at: datetime | None = field(metadata={"description": "When the quiz closes, if it does."})
+    cut_seconds: int = field(
+        metadata={"description": "Of these seconds, those that closes_at cuts off, rounded up."}
+    )
     grace_seconds: int
     expires_at: datetime = field(
         metadata={"description": "started_at with all the seconds, at most closes_at."}
@@ -73,7 +76,8 @@ def deadline_of(attempt: Attempt, drafts: Drafts, at: Micros) -> Deadline:
     """Explain the deadline of `attempt` as of `at`; its drafts matter for the status."""
     seconds = attempt.time_limit_seconds + attempt.accommodation_seconds + attempt.extension_seconds
     by_limit = attempt.started_at + timedelta(seconds=seconds)
-    closes_first = attempt.closes_at is not None and attempt.closes_at < by_limit
+    closes_at = attempt.closes_at or by_limit
+    cut_seconds = max(0, -((closes_at - by_limit) // timedelta(seconds=1)))
     return Deadline(
         session_id=attempt.id,
         status=shown_status(attempt, drafts, at),
@@ -82,10 +86,11 @@ def deadline_of(attempt: Attempt, drafts: Drafts, at: Micros) -> Deadline:
         accommodation_seconds=attempt.accommodation_seconds,
         extension_seconds=attempt.extension_seconds,
         closes_at=attempt.closes_at,
+        cut_seconds=cut_seconds,
         grace_seconds=attempt.grace_seconds,
         expires_at=attempt.expires_at,
         accepts_until=attempt.accepts_until,
-        binding="closes_at" if closes_first else "time_limit",
+        binding="closes_at" if cut_seconds else "time_limit",
         server_time=from_micros(at),
         time_remaining=shown_time_remaining(attempt, at),
     )

@@ -161,6 +161,25 @@ class QuizClosedError(StartRefusedError):
         self.closes_at = closes_at
 
 
+class QuizClosesFirstError(QuizSessionsError):
+    """The extension would move nothing, because the quiz closes before the deadline that it would make.
+
+    Attributes:
+        closes_at: when it closes.
+    """
+
+    def __init__(self, closes_at: datetime | None) -> None:
+        super().__init__("The quiz closes first, so this moves no deadline. Change its closes_at.")
+        self.closes_at = closes_at
+
+
+class NoTimeLeftError(QuizSessionsError):
+    """The extension would move nothing, because the session has no time left that could be taken away."""
+
+    def __init__(self) -> None:
+        super().__init__("The session has no time left that could be taken away.")
+
+
 class AttemptsExhaustedError(StartRefusedError):
     """The user has used every attempt that the quiz allows.
 

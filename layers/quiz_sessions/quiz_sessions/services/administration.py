@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import chain
 from uuid import UUID
 
-from ..domain.deadlines import is_overdue
+from ..domain.deadlines import Deadline, deadline_of, is_overdue
 from ..domain.errors import (
     AccommodationNotFoundError,
     ActiveAttemptError,
     BusyError,
     InvalidInputError,
     LateAnswerNotFoundError,
+    NoTimeLeftError,
     QuizClosedError,
+    QuizClosesFirstError,
     QuizInUseError,
     QuizNotFoundError,
     SessionNotFoundError,
     SessionStateError,
 )
-from ..domain.outcomes import ActionOutcome, CohortExtension, LateAnswer, QuizDeletion, QuizWrite
+from ..domain.outcomes import (
+    ActionOutcome,
+    ActionResult,
+    CohortExtension,
+    LateAnswer,
+    QuizDeletion,
+    QuizWrite,
+)
 from ..domain.quizzes import Accommodation, Quiz, QuizRules, ShowResults
-from ..domain.sessions import Session
+from ..domain.sessions import Session, view
 from ..domain.timestamps import Micros, from_micros
 from ..domain.validation import MAX_INTEGER, check_count, check_id, session_key
 from ..stores.administration import AdministrationStore
@@ -35,6 +45,26 @@ MAX_CHANGE_SECONDS = 31 * 24 * 3600
 
 
 _SHOWN_AS_WELL = {"closes_at", "no time left", "extended already"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rescheduled:
+    """A session after staff have moved its deadline, and what makes the deadline now."""
+
+    session: Session
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class GivenTime:
+    """Extra time that a user was given.
+
+    Attributes:
+        cut: the user's open sessions that have less of it, because the quiz closes first.
+    """
+
+    accommodation: Accommodation
+    cut: list[UUID]
 
 
 class ExamAdministration:
@@ -119,17 +149,16 @@ class ExamAdministration:
         *,
         by: str | None = None,
         at: Micros | None = None,
-    ) -> Accommodation:
+    ) -> GivenTime:
         """Give a user extra time for a quiz: for an open attempt and for later ones."""
         check_id("user_id", user_id)
         check_id("quiz_id", quiz_id)
         check_count("extra_seconds", extra_seconds, MAX_CHANGE_SECONDS)
         check_reason(reason)
         accommodation = Accommodation(user_id, quiz_id, extra_seconds, reason, by, from_micros(self._at(at)))
-        await self._settler.refresh(
-            await self._administration.put_accommodation(accommodation, self._time_limit_seconds)
-        )
-        return accommodation
+        written = await self._administration.put_accommodation(accommodation, self._time_limit_seconds)
+        await self._settler.refresh(written.rescheduled)
+        return GivenTime(accommodation, written.cut)
 
     async def get_accommodation(self, user_id: str, quiz_id: str) -> Accommodation:
         """Read the user's extra time for a quiz.
@@ -170,21 +199,27 @@ class ExamAdministration:
         idempotency_key: str | None = None,
         by: str | None = None,
         at: Micros | None = None,
-    ) -> Session:
+    ) -> Rescheduled:
         """Move an open session's deadline by `seconds`; backwards at most to this moment.
 
         Raises:
             SessionNotFoundError: there is no such session.
             SessionClosedError: it is completed or abandoned.
             SessionStateError: its time is over; it can only be reopened.
+            QuizClosesFirstError, NoTimeLeftError: the deadline would not move.
         """
         key = session_key(session_id)
         _check_seconds(seconds)
         action = self._staff_actions.action("extend", reason, idempotency_key, by, at)
         result = found(await self._administration.extend(key, seconds, action))
-        if result.outcome is ActionOutcome.EXPIRED:
-            raise SessionStateError("The session's time is over. Reopen it to give it more.")
-        return await self._staff_actions.session_after(result, action.at)
+        match result.outcome:
+            case ActionOutcome.EXPIRED:
+                raise SessionStateError("The session's time is over. Reopen it to give it more.")
+            case ActionOutcome.CLOSES_FIRST:
+                raise QuizClosesFirstError(result.attempt.closes_at)
+            case ActionOutcome.NO_TIME_LEFT:
+                raise NoTimeLeftError
+        return await self._rescheduled(result, action.at)
 
     async def extend_quiz(
         self,
@@ -217,7 +252,7 @@ class ExamAdministration:
         idempotency_key: str | None = None,
         by: str | None = None,
         at: Micros | None = None,
-    ) -> Session:
+    ) -> Rescheduled:
         """Open a session that has ended again, for `seconds` from this moment.
 
         Its answers stay, its score does not: it is graded at its next end. Drafts that no flush has seen yet
@@ -257,7 +292,7 @@ class ExamAdministration:
                 quiz_id = result.attempt.quiz_id
                 quiz = (await self._administration.quizzes([quiz_id])).get(quiz_id)
                 raise QuizClosedError(quiz.rules.closes_at if quiz else None)
-        return await self._staff_actions.session_after(result, action.at)
+        return await self._rescheduled(result, action.at)
 
     # Late answers
 
@@ -296,6 +331,11 @@ class ExamAdministration:
         return await self._staff_actions.session_after(result, action.at)
 
     # Helpers
+
+    async def _rescheduled(self, result: ActionResult, at: Micros) -> Rescheduled:
+        current = await self._staff_actions.after(result, at)
+        deadline = deadline_of(current.attempt, current.drafts, at)
+        return Rescheduled(view(current.attempt, current.drafts, at), deadline)
 
     def _at(self, at: Micros | None) -> Micros:
         return self._clock() if at is None else at

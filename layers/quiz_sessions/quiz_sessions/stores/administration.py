@@ -17,14 +17,15 @@ from ..domain.attempts import Attempt
 from ..domain.grading import Grade, parse_questions, to_json
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import (
+    AccommodationWrite,
     ActionOutcome,
     ActionResult,
     CohortExtension,
+    Counted,
     GradeUpdate,
     LateAnswer,
     QuizDeletion,
     QuizWrite,
-    Unmoved,
 )
 from ..domain.quizzes import Accommodation, Quiz, QuizRules, ShowResults, StaffAction, WhenActive
 from ..domain.timestamps import Micros, from_micros
@@ -37,6 +38,7 @@ _LOCK_QUIZ_OF_ATTEMPT: Final = load("lock_quiz_of_attempt")
 _PUT_QUIZ: Final = load("put_quiz")
 _GET_QUIZZES: Final = load("get_quizzes")
 _DELETE_QUIZ: Final = load("delete_quiz")
+_CUT: Final = load("cut_attempts")
 _PUT_ACCOMMODATION: Final = load("put_accommodation")
 _DELETE_ACCOMMODATION: Final = load("delete_accommodation")
 _ACCOMMODATION: Final = load("accommodation")
@@ -103,10 +105,10 @@ class AdministrationStore:
 
     # Extra time
 
-    async def put_accommodation(self, accommodation: Accommodation, time_limit: int) -> list[UUID]:
-        """Set a user's extra time for a quiz; returns the open attempts that this rescheduled."""
-        *_, rescheduled = await self._postgres.fetch_together(
-            [_PUT_ACCOMMODATION, _RESCHEDULE],
+    async def put_accommodation(self, accommodation: Accommodation, time_limit: int) -> AccommodationWrite:
+        """Set a user's extra time for a quiz, and reschedule the user's open attempts."""
+        _, rescheduled, cut = await self._postgres.fetch_together(
+            [_PUT_ACCOMMODATION, _RESCHEDULE, _CUT],
             {
                 "user_id": accommodation.user_id,
                 "quiz_id": accommodation.quiz_id,
@@ -120,7 +122,7 @@ class AdministrationStore:
             lock=_LOCK_QUIZ,
             resend={"resent": True},
         )
-        return [row["id"] for row in rescheduled]
+        return AccommodationWrite([row["id"] for row in rescheduled], [row["id"] for row in cut])
 
     async def accommodation(self, user_id: str, quiz_id: str) -> Accommodation | None:
         """The user's extra time for the quiz; None if there is none."""
@@ -159,9 +161,12 @@ class AdministrationStore:
         except errors.UniqueViolation:
             # The same extension was sent twice, and the other sending has committed: run again to find it.
             rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters)
-        found = {row["reason"]: Unmoved(row["count"], row["ids"]) for row in rows}
-        changed = found.pop("changed", Unmoved(0, []))
-        return CohortExtension(changed.session_ids, found)
+        found = {row["reason"]: Counted(row["count"], row["ids"]) for row in rows}
+        changed = found.pop("changed", Counted(0, []))
+        cut = [
+            Counted(row["cut"], row["cut_ids"]) for row in rows if row["reason"] == "changed" and row["cut"]
+        ]
+        return CohortExtension(changed.session_ids, cut[0] if cut else Counted(0, []), found)
 
     async def reopen(
         self, session_id: UUID, seconds: int, action: StaffAction, time_limit: int

@@ -4,13 +4,15 @@
 -- Locks    the attempt's row
 WITH current AS (
     SELECT {attempt} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
-), judged AS (
+), {planned}, judged AS (
     SELECT CASE
         WHEN {repeated} THEN 'repeated'
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR accepts_until < %(at)s THEN 'expired'
+        WHEN deadline = expires_at
+            THEN CASE WHEN deadline = closes_at THEN 'closes_first' ELSE 'no_time_left' END
         ELSE 'changed' END AS outcome, attempt.id
-    FROM current AS attempt
+    FROM current AS attempt JOIN planned USING (id)
 ), {extended}
 SELECT outcome, row.* FROM judged, LATERAL (
     SELECT {attempt} FROM changed
