@@ -51,10 +51,10 @@ class ContentTooLargeError(QuizSessionsError):
 
 
 class IdempotencyKeyReusedError(QuizSessionsError):
-    """The user has already started another quiz with this Idempotency-Key."""
+    """Another request was carried out with this Idempotency-Key."""
 
     def __init__(self) -> None:
-        super().__init__("This Idempotency-Key has started another quiz. Use a new key for each start.")
+        super().__init__("This Idempotency-Key came with another request before. Use a new one for each.")
 
 
 class SessionNotFoundError(QuizSessionsError):

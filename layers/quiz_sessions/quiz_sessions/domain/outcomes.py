@@ -99,6 +99,8 @@ class ActionOutcome(StrEnum):
     CHANGED = "changed"
     REPEATED = "repeated"
     """The same action was taken before; nothing was changed."""
+    REUSED = "reused"
+    """Another action was taken before with this key."""
     OPEN = "open"
     CLOSED = "closed"
     """The attempt is completed or abandoned."""

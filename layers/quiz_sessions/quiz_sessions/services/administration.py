@@ -207,6 +207,7 @@ class ExamAdministration:
             SessionClosedError: it is completed or abandoned.
             SessionStateError: its time is over; it can only be reopened.
             QuizClosesFirstError, NoTimeLeftError: the deadline would not move.
+            IdempotencyKeyReusedError: the key came with another extension of the session.
         """
         key = session_key(session_id)
         _check_seconds(seconds)
@@ -231,7 +232,13 @@ class ExamAdministration:
         by: str | None = None,
         at: Micros | None = None,
     ) -> CohortExtension:
-        """Move the deadline of every open attempt at a quiz; see `extend`."""
+        """Move the deadline of every open attempt at a quiz; see `extend`.
+
+        With an `idempotency_key` that came before, it moves those that it has not moved yet.
+
+        Raises:
+            IdempotencyKeyReusedError: the key came with another extension of the quiz.
+        """
         check_id("quiz_id", quiz_id)
         _check_seconds(seconds)
         action = self._staff_actions.action("extend-quiz", reason, idempotency_key, by, at)
@@ -263,6 +270,7 @@ class ExamAdministration:
             SessionStateError: it is open.
             QuizClosedError: the quiz has closed, so no attempt at it can be open.
             ActiveAttemptError: the quiz allows one open attempt at a time, and the user has another one.
+            IdempotencyKeyReusedError: the key came with another reopening of the session.
         """
         key = session_key(session_id)
         check_count("seconds", seconds, MAX_CHANGE_SECONDS)

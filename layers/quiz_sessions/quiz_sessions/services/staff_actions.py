@@ -6,7 +6,12 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from ..domain.drafts import NO_DRAFTS
-from ..domain.errors import InvalidInputError, SessionClosedError, SessionNotFoundError
+from ..domain.errors import (
+    IdempotencyKeyReusedError,
+    InvalidInputError,
+    SessionClosedError,
+    SessionNotFoundError,
+)
 from ..domain.outcomes import ActionOutcome, ActionResult
 from ..domain.quizzes import StaffAction
 from ..domain.sessions import Session, view
@@ -51,8 +56,11 @@ class StaffActions:
         """The attempt after an action, and its drafts; its row is graded and cached first.
 
         Raises:
+            IdempotencyKeyReusedError: another action was taken with its key.
             SessionClosedError: the attempt is completed or abandoned, and the action needs one that is not.
         """
+        if result.outcome is ActionOutcome.REUSED:
+            raise IdempotencyKeyReusedError
         if result.outcome is ActionOutcome.CLOSED:
             raise SessionClosedError(view(result.attempt, NO_DRAFTS, at))
         return await self._settler.write_back(result.attempt, [], at)

@@ -14,6 +14,7 @@ from psycopg import errors
 from psycopg.rows import DictRow
 
 from ..domain.attempts import Attempt
+from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Grade, parse_questions, to_json
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import (
@@ -151,17 +152,30 @@ class AdministrationStore:
 
     async def extend(self, session_id: UUID, seconds: int, action: StaffAction) -> ActionResult | None:
         """Move an open attempt's deadline, never to before `action.at`; None if there is no such attempt."""
-        return await self._act(_EXTEND, {"id": session_id, "seconds": seconds}, action)
+        parameters = {"id": session_id, "seconds": seconds, "payload": _payload(seconds, action)}
+        return await self._act(_EXTEND, parameters, action)
 
     async def extend_quiz(self, quiz_id: str, seconds: int, action: StaffAction) -> CohortExtension:
-        """Move the deadline of every open attempt at a quiz, in one statement."""
-        parameters = {"quiz_id": quiz_id, "seconds": seconds, "resent": False, **_parameters(action)}
+        """Move the deadline of every open attempt at a quiz, in one statement.
+
+        Raises:
+            IdempotencyKeyReusedError: another extension of the quiz has this key.
+        """
+        parameters = {
+            "quiz_id": quiz_id,
+            "seconds": seconds,
+            "payload": _payload(seconds, action),
+            "resent": False,
+            **_parameters(action),
+        }
         try:
             rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters, resend={"resent": True})
         except errors.UniqueViolation:
             # The same extension was sent twice, and the other sending has committed: run again to find it.
             rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters)
         found = {row["reason"]: Counted(row["count"], row["ids"]) for row in rows}
+        if "reused" in found:
+            raise IdempotencyKeyReusedError
         changed = found.pop("changed", Counted(0, []))
         cut = [
             Counted(row["cut"], row["cut_ids"]) for row in rows if row["reason"] == "changed" and row["cut"]
@@ -175,7 +189,12 @@ class AdministrationStore:
 
         The current rules of its quiz, and the user's extra time, are copied onto it again.
         """
-        parameters = {"id": session_id, "seconds": seconds, "time_limit": time_limit}
+        parameters = {
+            "id": session_id,
+            "seconds": seconds,
+            "time_limit": time_limit,
+            "payload": _payload(seconds, action),
+        }
         return await self._act(_REOPEN, parameters, action, lock=_LOCK_QUIZ_OF_ATTEMPT)
 
     # Late answers
@@ -275,6 +294,11 @@ def _parameters(action: StaffAction) -> dict[str, Any]:
         "reason": action.reason,
         "write_id": action.key,
     }
+
+
+def _payload(seconds: int, action: StaffAction) -> str:
+    """What a request that has an Idempotency-Key asked for, under the names that its event has."""
+    return dump_json({"seconds": seconds, "reason": action.reason})
 
 
 def _quiz(row: DictRow) -> Quiz:

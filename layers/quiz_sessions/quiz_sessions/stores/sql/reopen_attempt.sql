@@ -1,5 +1,5 @@
 -- Open an attempt that has ended again for some seconds from now, under the current rules of its quiz.
--- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, by, reason
+-- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, payload, by, reason
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now, or with 'active' the
 --          one that is in its way
 -- Locks    the attempt's row; runs under lock_quiz_of_attempt
@@ -23,7 +23,8 @@ WITH current AS (
     ORDER BY attempt_no DESC LIMIT 1
 ), judged AS (
     SELECT CASE
-        WHEN {repeated} THEN 'repeated'
+        WHEN {same_request} THEN 'repeated'
+        WHEN NOT {same_request} THEN 'reused'
         WHEN {open} THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
         WHEN rule.closes_at <= %(at)s THEN 'quiz_closed'
         WHEN EXISTS (SELECT FROM other) THEN 'active'

@@ -1,7 +1,7 @@
--- A CTE: `planned` says to which extension, and so which deadline, the attempts in `current` would be moved.
+-- A CTE: `planned` has the attempts of `current`, and to which extension, and so which deadline, they would move.
 -- Takes seconds, at; uses current (attempts).
 planned AS (
-    SELECT id, extension, least(
+    SELECT current.*, extension, least(
         started_at + make_interval(secs => time_limit_seconds + accommodation_seconds + extension),
         closes_at
     ) AS deadline
