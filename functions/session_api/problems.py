@@ -33,6 +33,8 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.ActiveAttemptError: (409, "attempt_active"),
     errors.QuizNotOpenError: (409, "quiz_not_open"),
     errors.QuizClosedError: (409, "quiz_closed"),
+    errors.QuizClosesFirstError: (409, "quiz_closes_first"),
+    errors.NoTimeLeftError: (409, "no_time_left"),
     errors.QuizInUseError: (409, "quiz_in_use"),
     errors.DeadlineMovedError: (409, "deadline_moved"),
     errors.SessionOpenError: (409, "session_open"),
@@ -121,13 +123,13 @@ async def _domain(request: Request, error: Exception) -> Response:
     match error:
         case errors.VersionConflictError() | errors.SessionClosedError() | errors.DeadlineMovedError():
             extra["session"] = error.session
-        case errors.ActiveAttemptError():
-            extra["session_id"] = error.session_id
+        case errors.ActiveAttemptError() | errors.AttemptsExhaustedError():
+            extra |= {} if error.session_id is None else {"session_id": error.session_id}
         case errors.InvalidInputError() | errors.ContentTooLargeError():
             extra |= {} if error.question is None else {"question_id": error.question}
         case errors.QuizNotOpenError():
             extra["opens_at"] = error.opens_at
-        case errors.QuizClosedError():
+        case errors.QuizClosedError() | errors.QuizClosesFirstError():
             extra["closes_at"] = error.closes_at
     # RFC 9110, 11.6.1.
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None

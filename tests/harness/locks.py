@@ -24,6 +24,10 @@ class Held:
     def release(self) -> None:
         self._connection.rollback()
 
+    def commit(self) -> None:
+        """What the statement has changed becomes true, and the locks are released."""
+        self._connection.commit()
+
     async def behind(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """`work`, begun, and waiting for a lock: ours, or one that waits for ours."""
         known = self._waiting()

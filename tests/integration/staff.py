@@ -20,9 +20,10 @@ WHY = "because"
 async def extend(
     services: Services, session_id: UUID, seconds: int, at: Micros = LATER, key: str | None = None
 ) -> Session:
-    return await services.administration.extend(
+    moved = await services.administration.extend(
         session_id, seconds, WHY, idempotency_key=key, by="teacher", at=at
     )
+    return moved.session
 
 
 async def extend_all(
@@ -44,9 +45,10 @@ async def reopen(
     at: Micros = END + SECOND,
     key: str | None = None,
 ) -> Session:
-    return await services.administration.reopen(
+    opened = await services.administration.reopen(
         session_id, seconds, WHY, idempotency_key=key, by="teacher", at=at
     )
+    return opened.session
 
 
 async def deadline_of(services: Services, session_id: UUID, at: Micros = LATER) -> Micros:

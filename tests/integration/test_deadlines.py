@@ -65,6 +65,7 @@ async def test_a_deadline_is_explained_over_http(api: Api) -> None:
         "accommodation_seconds": 0,
         "extension_seconds": 0,
         "closes_at": iso(from_micros(END)),
+        "cut_seconds": 0,
         "grace_seconds": 5,
         "expires_at": iso(from_micros(END)),
         "accepts_until": iso(from_micros(END + 5 * SECOND)),

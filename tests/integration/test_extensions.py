@@ -12,13 +12,15 @@ from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.errors import (
     DeadlineMovedError,
     InvalidInputError,
+    NoTimeLeftError,
+    QuizClosesFirstError,
     SessionClosedError,
     SessionNotFoundError,
     SessionStateError,
 )
-from quiz_sessions.domain.outcomes import CohortExtension, Unmoved
+from quiz_sessions.domain.outcomes import CohortExtension, Counted
 from quiz_sessions.domain.sessions import Session
-from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
+from quiz_sessions.domain.timestamps import Micros, from_micros, iso, to_micros
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import Api
@@ -85,7 +87,8 @@ async def test_a_negative_extension_in_the_grace_takes_no_used_time(services: Se
     await put_quiz(services, grace_seconds=60)
     session_id = await start(services)
     await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=END + 30 * SECOND)
-    await extend(services, session_id, -600, at=END + 30 * SECOND)
+    with pytest.raises(NoTimeLeftError):
+        await extend(services, session_id, -600, at=END + 30 * SECOND)
     assert await deadline_of(services, session_id, END + 30 * SECOND) == END
     assert (await services.sessions.get_session(session_id, at=END + 31 * SECOND)).answers == {"0": "A"}
 
@@ -96,6 +99,53 @@ async def test_an_extension_does_not_pass_the_close(services: Services) -> None:
     assert to_micros((await extend(services, session_id, 600)).expires_at) == END + SECOND
     await put_quiz(services, at=LATER)
     assert await deadline_of(services, session_id) == END + 600 * SECOND
+
+
+@pytest.mark.parametrize("seconds", [600, -60])
+async def test_an_extension_that_the_close_swallows_is_refused_and_changes_nothing(
+    services: Services, database: Database, seconds: int
+) -> None:
+    await put_quiz(services, time_limit_seconds=3600, closes_at=from_micros(END))
+    session_id = await start(services)
+    before = contents(database)
+    for _ in range(2):
+        with pytest.raises(QuizClosesFirstError) as refused:
+            await extend(services, session_id, seconds, key="k")
+        assert refused.value.closes_at == from_micros(END)
+    assert contents(database) == before
+    await put_quiz(services, at=LATER, time_limit_seconds=3600, closes_at=from_micros(END + 3600 * SECOND))
+    await extend(services, session_id, seconds, key="k")
+    assert await deadline_of(services, session_id) == START + (3600 + seconds) * SECOND
+
+
+async def test_an_extension_that_the_close_cuts_says_by_how_much(api: Api) -> None:
+    await api("PUT", "/quizzes/quiz1", {"closes_at": iso(from_micros(END + 400 * SECOND - 1))})
+    session = (await api("POST", "/sessions/start", {"user_id": "user1", "quiz_id": "quiz1"})).json()
+    path = f"/sessions/{session['id']}"
+    whole = (await api("POST", f"{path}/extend", {"seconds": 60, "reason": WHY})).json()
+    assert (whole["binding"], whole["cut_seconds"]) == ("time_limit", 0)
+    cut = (await api("POST", f"{path}/extend", {"seconds": 600, "reason": WHY}, key="k")).json()
+    assert (cut["binding"], cut["cut_seconds"]) == ("closes_at", 261)
+    assert cut["expires_at"] == cut["closes_at"] == iso(from_micros(END + 400 * SECOND - 1))
+    told = (await api("GET", f"{path}/deadline")).json()
+    assert {name: told[name] for name in ("binding", "closes_at", "cut_seconds")} == {
+        name: cut[name] for name in ("binding", "closes_at", "cut_seconds")
+    }
+    again = await api("POST", f"{path}/extend", {"seconds": 600, "reason": WHY}, key="k")
+    assert (again.status_code, again.json()["cut_seconds"]) == (200, 261)
+    refused = await api("POST", f"{path}/extend", {"seconds": 600, "reason": WHY})
+    assert (refused.status_code, refused.json()["code"]) == (409, "quiz_closes_first")
+    assert refused.json()["closes_at"] == cut["closes_at"]
+
+
+async def test_time_that_is_not_there_is_not_taken(api: Api, database: Database) -> None:
+    session = (await api("POST", "/sessions/start", {"user_id": "user1", "quiz_id": "quiz1"})).json()
+    path = f"/sessions/{session['id']}/extend"
+    await api("POST", path, {"seconds": -3600, "reason": WHY}, at=LATER)
+    before = contents(database)
+    refused = await api("POST", path, {"seconds": -3600, "reason": WHY}, at=LATER)
+    assert (refused.status_code, refused.json()["code"]) == (409, "no_time_left")
+    assert contents(database) == before
 
 
 @pytest.mark.parametrize(
@@ -175,10 +225,10 @@ async def test_refused_changes_over_http(api: Api) -> None:
     over = await api("POST", f"{path}/extend", body, at=END + 1000)
     assert (over.status_code, over.json()["code"]) == (409, "session_state")
     await api("POST", f"{path}/complete", at=END)
+    closed = await api("POST", f"{path}/extend", body)
+    assert (closed.status_code, closed.json()["code"]) == (409, "session_closed")
+    assert closed.json()["session"]["id"] == session["id"]
     for change in ("extend", "reopen"):
-        closed = await api("POST", f"{path}/{change}", body)
-        assert (closed.status_code, closed.json()["code"]) == (409, "session_closed")
-        assert closed.json()["session"]["id"] == session["id"]
         unknown = await api("POST", f"/sessions/{uuid4()}/{change}", body)
         assert (unknown.status_code, unknown.json()["code"]) == (404, "session_not_found")
 
@@ -326,6 +376,31 @@ async def test_a_cohort_at_its_close_does_not_move_and_is_told(services: Service
     assert await deadline_of(services, session_id) == END
 
 
+async def test_a_cohort_that_the_close_cuts_is_told_of_whom(services: Services, api: Api) -> None:
+    await put_quiz(services, closes_at=from_micros(END + 300 * SECOND))
+    whole = await start(services, at=START - 600 * SECOND)
+    cut = await start(services, "user2")
+    at_the_close = await start(services, "user3", at=START + 300 * SECOND)
+    reply = await api("POST", "/quizzes/quiz1/extend", {"seconds": 600, "reason": WHY}, at=LATER + SECOND)
+    assert reply.json() == {
+        "extended": 2,
+        "cut": {"count": 1, "session_ids": [str(cut)]},
+        "unchanged": [{"reason": "closes_at", "count": 1, "session_ids": [str(at_the_close)]}],
+    }
+    assert await deadline_of(services, whole) == END
+    assert await deadline_of(services, cut) == END + 300 * SECOND
+
+
+@pytest.mark.parametrize("loss", Loss)
+async def test_a_cohort_that_the_close_cuts_is_told_also_after_a_lost_reply(
+    by_proxy: Services, proxy: Proxy, loss: Loss
+) -> None:
+    await put_quiz(by_proxy, closes_at=from_micros(END + SECOND))
+    session_id = await start(by_proxy)
+    proxy.lose(b"UPDATE quiz_attempts", loss)
+    assert await extend_all(by_proxy, 600) == CohortExtension([session_id], Counted(1, [session_id]), {})
+
+
 async def test_a_cohort_without_time_left_does_not_move_and_is_told(services: Services) -> None:
     session_id = await start(services)
     await extend(services, session_id, -MAX_CHANGE_SECONDS)
@@ -348,8 +423,25 @@ async def test_a_cohort_goes_back_to_now_at_most(services: Services) -> None:
     assert await deadline_of(services, late) == LATER + 5 * SECOND
 
 
+async def test_a_large_cohort_is_extended_also_before_postgres_knows_how_large_it_is(
+    services: Services, database: Database
+) -> None:
+    database.execute("ALTER TABLE quiz_attempts SET (autovacuum_enabled = false)")
+    database.execute(
+        """
+        INSERT INTO quiz_attempts (id, user_id, quiz_id, attempt_no, status, time_remaining,
+            time_limit_seconds, started_at, expires_at)
+        SELECT gen_random_uuid(), 'user' || number, 'quiz1', 1, 'started', 1800, 1800, %s, %s
+        FROM generate_series(1, 2000) AS number""",
+        [from_micros(START), from_micros(END)],
+    )
+    extension = await extend_all(services, 600)
+    database.execute("ALTER TABLE quiz_attempts RESET (autovacuum_enabled)")
+    assert len(extension.changed) == 2000
+
+
 async def test_a_quiz_that_nobody_takes_has_nobody_to_extend(services: Services) -> None:
-    assert await extend_all(services, 60) == CohortExtension([], {})
+    assert await extend_all(services, 60) == CohortExtension([], Counted(0, []), {})
 
 
 async def test_other_quizzes_do_not_move(services: Services) -> None:
@@ -399,7 +491,7 @@ async def test_a_session_that_ends_while_its_cohort_is_extended_is_told(
         held.release()
         assert (await completing).status is Status.COMPLETED
         extension = await extending
-    assert extension == CohortExtension([other], {"completed": Unmoved(1, [ending])})
+    assert extension == CohortExtension([other], Counted(0, []), {"completed": Counted(1, [ending])})
 
 
 # An extension racing the end

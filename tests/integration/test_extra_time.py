@@ -68,10 +68,25 @@ async def test_extra_time_over_http(api: Api) -> None:
         "reason": "dyslexia",
         "granted_by": None,
         "granted_at": iso(from_micros(START)),
+        "cut": [],
     }
-    assert (await api("GET", path)).json() == given.json()
+    assert {**(await api("GET", path)).json(), "cut": []} == given.json()
     assert (await api("DELETE", path)).status_code == 204
     assert (await api("GET", path)).status_code == 404
+
+
+async def test_extra_time_that_the_close_cuts_says_for_which_session(services: Services, api: Api) -> None:
+    await put_quiz(services, closes_at=from_micros(END + 60 * SECOND))
+    whole = await start(services, at=START - 600 * SECOND)
+    cut = await start(services)
+    over = await start(services)
+    await services.sessions.complete(over, at=LATER)
+    await start(services, "user2")
+    path = "/quizzes/quiz1/accommodations/user1"
+    for seconds, expected in ((60, []), (61, [str(cut)]), (61, [str(cut)]), (0, [])):
+        given = await api("PUT", path, {"extra_seconds": seconds, "reason": WHY}, at=LATER)
+        assert (given.status_code, given.json()["cut"]) == (200, expected)
+    assert await deadline_of(services, whole) == END - 600 * SECOND
 
 
 @pytest.mark.parametrize("seconds", [0, MAX_CHANGE_SECONDS, -1, MAX_CHANGE_SECONDS + 1, 1.5, None])

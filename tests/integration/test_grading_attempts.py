@@ -183,7 +183,7 @@ async def test_a_session_opened_again_loses_its_score_until_it_ends(
     await put(services)
     session_id = await start(services)
     assert (await services.sessions.get_session(session_id, at=END + 1)).score == 0
-    session = await services.administration.reopen(session_id, 600, WHY, at=END + SECOND)
+    session = (await services.administration.reopen(session_id, 600, WHY, at=END + SECOND)).session
     assert (session.score, session.max_score, scored(database, session_id)) == (
         None,
         None,

@@ -21,6 +21,7 @@ from quiz_sessions.bootstrap import build_services
 from quiz_sessions.domain.errors import (
     DeadlineMovedError,
     LateAnswerNotFoundError,
+    NoTimeLeftError,
     QuizSessionsError,
     SessionClosedError,
     SessionExpiredError,
@@ -219,16 +220,17 @@ class Model:
             raise RefusedError(SessionStateError)
         # What has been used is not taken back.
         least = min(self.deadline, up_to_second(min(now, self.deadline)))
-        self.move_deadline(max(self.deadline + seconds * SECOND, least))
+        deadline = max(self.deadline + seconds * SECOND, least)
+        if deadline == self.deadline:
+            raise RefusedError(NoTimeLeftError)
+        self.move_deadline(deadline)
 
     def reopen(self, seconds: int, now: int) -> None:
-        if self.status in ("completed", "abandoned"):
-            raise RefusedError(SessionClosedError)
         self.expire(now)
         if self.status in OPEN:
             raise RefusedError(SessionStateError)
         self.status = "in_progress" if self.version or self.committed.keys() - {CURRENT} else "started"
-        self.ended = None
+        self.ended = self.completed = None
         self.move_deadline(up_to_second(now) + seconds * SECOND)
 
     def move_deadline(self, deadline: int) -> None:
@@ -353,11 +355,11 @@ class SideBySide(RuleBasedStateMachine):
     def run(self, coroutine: Coroutine[Any, Any, Session]) -> Session:
         return self.runner.run(coroutine)
 
-    def both(self, expected: Any, coroutine: Coroutine[Any, Any, Session]) -> None:
+    def both(self, expected: Any, coroutine: Coroutine[Any, Any, object]) -> None:
         """Both do it, or both refuse it for the same reason."""
         refusals: list[type[QuizSessionsError] | None] = [None, None]
         try:
-            self.run(coroutine)
+            self.runner.run(coroutine)
         except QuizSessionsError as error:
             refusals[0] = type(error)
         try:
@@ -490,10 +492,15 @@ class SideBySide(RuleBasedStateMachine):
     def both_show_the_same(self) -> None:
         if self.session_id.int == 0:
             return
+        # The list first: the read expires what is overdue.
+        (listed,) = self.runner.run(self.services.audit.find(user_id="user", at=self.now)).sessions
         session = self.run(self.services.sessions.get_session(self.session_id, at=self.now))
         assert {name: getattr(session, name) for name in self.model.shown(self.now)} == self.model.shown(
             self.now
         )
+        told = self.runner.run(self.services.sessions.get_deadline(self.session_id, at=self.now))
+        assert listed.status == told.status == session.status
+        assert (listed.version, listed.late_ms) == (session.version, session.late_ms)
 
 
 @pytest.mark.filterwarnings("ignore:.*unclosed.*:ResourceWarning")

@@ -324,6 +324,59 @@ async def test_more_attempts_can_be_allowed_and_fewer_end_none(services: Service
     assert (await services.sessions.get_session(first.id, at=LATER)).status is Status.STARTED
 
 
+async def test_a_start_past_the_last_attempt_is_told_which_one_is_open(services: Services) -> None:
+    await put_quiz(services, max_attempts=3)
+    ids = [(await start(services)).id for _ in range(3)]
+    sessions, refused = await start_twenty(services)
+    assert sessions == []
+    told = [error.session_id for error in refused if isinstance(error, AttemptsExhaustedError)]
+    assert told == [ids[2]] * 20
+    await services.sessions.abandon(ids[2], at=LATER)
+    with pytest.raises(AttemptsExhaustedError) as exhausted:
+        await start(services, at=LATER)
+    assert exhausted.value.session_id == ids[1]
+
+
+async def test_starts_that_waited_for_the_last_attempt_are_told_of_it(
+    services: Services, stores: Stores
+) -> None:
+    await put_quiz(services, max_attempts=1)
+    await services.administration.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
+    with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
+        waiting = [await held.behind(start(services)) for _ in range(4)]
+        held.release()
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+    (first,) = [each for each in found if isinstance(each, Session)]
+    told = [each.session_id for each in found if isinstance(each, AttemptsExhaustedError)]
+    assert told == [first.id] * 3
+
+
+@pytest.mark.parametrize("ended", ["completed", "overdue"])
+async def test_a_start_past_the_last_attempt_is_told_of_none_that_has_ended(
+    services: Services, ended: str
+) -> None:
+    await put_quiz(services, max_attempts=1)
+    first = await start(services)
+    if ended == "completed":
+        await services.sessions.complete(first.id, at=LATER)
+    with pytest.raises(AttemptsExhaustedError) as exhausted:
+        await start(services, at=END + 1)
+    assert exhausted.value.session_id is None
+
+
+async def test_a_start_past_the_last_attempt_over_http(api: Api) -> None:
+    body = {"user_id": "user1", "quiz_id": "quiz1"}
+    await api("PUT", "/quizzes/quiz1", {"max_attempts": 1})
+    first = await api("POST", "/sessions/start", body)
+    refused = await api("POST", "/sessions/start", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "attempts_exhausted")
+    assert refused.json()["session_id"] == first.json()["id"]
+    await api("POST", f"/sessions/{first.json()['id']}/complete")
+    refused = await api("POST", "/sessions/start", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "attempts_exhausted")
+    assert "session_id" not in refused.json()
+
+
 async def test_extra_time_given_before_the_first_start_costs_no_attempt(services: Services) -> None:
     await put_quiz(services, max_attempts=1)
     await services.administration.put_accommodation("user1", "quiz1", 60, "slow", at=START)

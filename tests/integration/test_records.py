@@ -538,8 +538,13 @@ STEPS = st.lists(
 )
 
 
-async def live(stores: Stores, steps: Iterable[Step], shown: dict[int, Session]) -> tuple[Services, UUID]:
-    """Let it all happen; notes in `shown` what GET showed at each version, the last time that it did."""
+async def live(
+    stores: Stores, steps: Iterable[Step], shown: dict[int, tuple[Micros, Session]]
+) -> tuple[Services, UUID]:
+    """Let it all happen; notes in `shown` when GET showed what at each version, the last time that it did.
+
+    Returns services without a cache, and the session.
+    """
     services = build_services(stores.settings)
     # Without a cache there are no drafts: what GET shows here is what is committed.
     committed = build_services(replace(stores.settings, redis_url="redis://127.0.0.1:1"))
@@ -553,11 +558,11 @@ async def live(stores: Stores, steps: Iterable[Step], shown: dict[int, Session])
         with suppress(QuizSessionsError):
             await happen(services, session_id, step, rules, now)
         session = await committed.sessions.get_session(session_id, at=now)
-        shown[session.version] = session
+        shown[session.version] = now, session
         found = await committed.audit.verify(session_id)
         assert (found.broken, found.differs) == ([], []), step
-    await committed.close()
-    return services, session_id
+    await services.close()
+    return committed, session_id
 
 
 async def happen(services: Services, session_id: UUID, step: Step, rules: QuizRules, now: Micros) -> None:
@@ -615,12 +620,12 @@ def test_whatever_happens_verify_finds_nothing_and_at_version_shows_what_was_sho
     stores: Stores, steps: list[Step]
 ) -> None:
     async def compare() -> None:
-        shown: dict[int, Session] = {}
-        services, session_id = await live(stores, steps, shown)
-        for version, session in shown.items():
-            then = await services.audit.at_version(session_id, version)
+        shown: dict[int, tuple[Micros, Session]] = {}
+        committed, session_id = await live(stores, steps, shown)
+        for version, (now, session) in shown.items():
+            then = await committed.audit.at_version(session_id, version, at=now)
             assert as_told(then) == as_told(session)
-        await services.close()
+        await committed.close()
 
     stores.clear()
     asyncio.run(compare())

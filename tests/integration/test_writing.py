@@ -549,7 +549,7 @@ async def test_a_reopened_session_follows_its_quiz_as_it_is_now(services: Servic
         "quiz1", QuizRules(time_limit_seconds=900, grace_seconds=5), at=END
     )
     await services.administration.put_accommodation("user1", "quiz1", 60, "an illness", at=END)
-    reopened = await services.administration.reopen(session_id, 300, "the fire alarm", at=END)
+    reopened = (await services.administration.reopen(session_id, 300, "the fire alarm", at=END)).session
     assert (reopened.status, reopened.time_remaining) == (Status.STARTED, 300)
     deadline = await services.sessions.get_deadline(session_id, at=END)
     assert (deadline.time_limit_seconds, deadline.accommodation_seconds) == (900, 60)
@@ -562,7 +562,7 @@ async def test_what_is_reopened_ends_with_the_quiz_as_it_is_now(services: Servic
     await services.sessions.get_session(session_id, at=END + 1)
     closes_at = from_micros(END + 100 * SECOND)
     await services.administration.put_quiz("quiz1", QuizRules(closes_at=closes_at), at=END + 1)
-    reopened = await services.administration.reopen(session_id, 300, "the fire alarm", at=END + 1)
+    reopened = (await services.administration.reopen(session_id, 300, "the fire alarm", at=END + 1)).session
     assert reopened.expires_at == closes_at
 
 

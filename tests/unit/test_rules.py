@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quiz_sessions.domain.attempts import Attempt, Status
 from quiz_sessions.domain.deadlines import deadline_of, is_overdue, lateness_ms, time_remaining
-from quiz_sessions.domain.drafts import Draft, Drafts, counting, counts, merge_drafts
+from quiz_sessions.domain.drafts import NO_DRAFTS, Draft, Drafts, counting, counts, merge_drafts
 from quiz_sessions.domain.errors import ContentTooLargeError, InvalidInputError
 from quiz_sessions.domain.json_values import dump_record
 from quiz_sessions.domain.sessions import view
@@ -401,7 +401,7 @@ def test_a_deadline_tells_its_parts() -> None:
         grace_seconds=10,
         accepts_until=from_micros(GRACE_END),
     )
-    assert json.loads(dump_record(deadline_of(row, START + 500 * SECOND))) == {
+    assert json.loads(dump_record(deadline_of(row, NO_DRAFTS, START + 500 * SECOND))) == {
         "session_id": str(row.id),
         "status": "started",
         "started_at": "2027-01-15T08:00:00Z",
@@ -409,6 +409,7 @@ def test_a_deadline_tells_its_parts() -> None:
         "accommodation_seconds": 200,
         "extension_seconds": 100,
         "closes_at": "2027-01-15T09:30:00Z",
+        "cut_seconds": 0,
         "grace_seconds": 10,
         "expires_at": "2027-01-15T08:30:00Z",
         "accepts_until": "2027-01-15T08:30:10Z",
@@ -419,29 +420,43 @@ def test_a_deadline_tells_its_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("closes", "binding"),
+    ("closes", "binding", "cut"),
     [
-        (None, "time_limit"),
-        (END + 1, "time_limit"),
-        (END, "time_limit"),
-        (END - 1, "closes_at"),
+        (None, "time_limit", 0),
+        (END + 1, "time_limit", 0),
+        (END, "time_limit", 0),
+        (END - 1, "closes_at", 1),
+        (END - SECOND, "closes_at", 1),
+        (END - 60 * SECOND - 1, "closes_at", 61),
     ],
 )
-def test_what_comes_first_makes_the_deadline(closes: int | None, binding: str) -> None:
+def test_what_comes_first_makes_the_deadline(closes: int | None, binding: str, cut: int) -> None:
     row = attempt(closes_at=None if closes is None else from_micros(closes))
-    assert deadline_of(row, START).binding == binding
+    told = deadline_of(row, NO_DRAFTS, START)
+    assert (told.binding, told.cut_seconds) == (binding, cut)
 
 
-@pytest.mark.parametrize(("at", "status"), [(GRACE_END, "in_progress"), (GRACE_END + 1, "expired")])
-def test_a_deadline_says_what_a_read_says(at: int, status: str) -> None:
-    row = with_grace(status=Status.IN_PROGRESS)
-    assert deadline_of(row, at).status == view(row, Drafts(), at).status == status
+@pytest.mark.parametrize(
+    ("stored", "held", "at", "status"),
+    [
+        (Status.STARTED, NO_DRAFTS, GRACE_END, "started"),
+        (Status.STARTED, drafts(essay=("A", START)), GRACE_END, "in_progress"),
+        (Status.STARTED, drafts(essay=("A", START)), GRACE_END + 1, "expired"),
+        (Status.STARTED, drafts(Draft(3, START)), GRACE_END, "started"),
+        (Status.STARTED, drafts(essay=("A", GRACE_END + 1)), GRACE_END, "started"),
+        (Status.IN_PROGRESS, NO_DRAFTS, GRACE_END, "in_progress"),
+        (Status.IN_PROGRESS, NO_DRAFTS, GRACE_END + 1, "expired"),
+    ],
+)
+def test_a_deadline_says_what_a_read_says(stored: Status, held: Drafts, at: int, status: str) -> None:
+    row = with_grace(status=stored)
+    assert deadline_of(row, held, at).status == view(row, held, at).status == status
 
 
 @pytest.mark.parametrize("status", CLOSED)
 def test_the_deadline_of_an_ended_attempt_stands_still(status: Status) -> None:
     row = attempt(status=status, ended_at=from_micros(START + 10), time_remaining=42)
-    found = deadline_of(row, END + 500 * SECOND)
+    found = deadline_of(row, NO_DRAFTS, END + 500 * SECOND)
     assert (found.status, found.time_remaining) == (status, 42)
 
 

@@ -372,7 +372,7 @@ def test_an_unknown_field_is_refused(model: type[BaseModel], body: dict[str, obj
 
 SHOWN: list[tuple[object, type[Any]]] = [
     (Results(session_id=attempt().id, score=1.0, max_score=2.0, late_ms=0, questions=None), ResultsReply),
-    (deadline_of(attempt(), START), DeadlineReply),
+    (deadline_of(attempt(), NO_DRAFTS, START), DeadlineReply),
     (Accommodation("user1", "quiz1", 600, "why", None, from_micros(START)), AccommodationReply),
     (view(attempt(), NO_DRAFTS, START), Session),
 ]

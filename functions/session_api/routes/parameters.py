@@ -16,7 +16,8 @@ IdempotencyKey = Annotated[
     Header(
         min_length=1,
         max_length=MAX_ID_CHARACTERS,
-        description="Any text of the client's: sent again with it, a request finds what it did.",
+        description="Any text of the client's: sent again with it, a request finds what it did, and another "
+        "request is refused with 422.",
     ),
 ]
 IfMatch = Annotated[

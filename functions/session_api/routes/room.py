@@ -11,18 +11,22 @@ from fastapi.responses import Response
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.outcomes import LateAnswer
 from quiz_sessions.domain.timestamps import from_micros
+from quiz_sessions.services.administration import Rescheduled
 
 from ..identity import GRADE, PROCTOR
-from ..replies import documented, json_reply, session_reply
+from ..replies import documented, json_reply, pick, session_reply
 from ..schemas.common import ReasonRequest
 from ..schemas.room import (
     AccommodationReply,
     AccommodationRequest,
+    AccommodationWritten,
     CohortExtensionReply,
+    Cut,
     ExtendRequest,
     LateAnswerReply,
     LateAnswersReply,
     ReopenRequest,
+    RescheduledReply,
     Unchanged,
 )
 from .parameters import IdempotencyKey, authenticated
@@ -38,15 +42,16 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.post(
         "/sessions/{session_id}/extend",
         summary="Move the deadline of an open session",
-        responses=documented(200, "Moved", 403, 404, 409, 413, 422),
+        responses=documented(200, "Moved", 403, 404, 409, 413, 422, model=RescheduledReply),
     )
     async def extend_session(
         request: Request, session_id: UUID, body: ExtendRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        """By `seconds`; a negative number takes time away, at most down to this moment."""
+        """By `seconds`; a negative number takes time away, at most down to this moment. If the quiz closes
+        first, it moves as far as that, and is refused where that is nowhere."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
-        session = await services().administration.extend(
+        moved = await services().administration.extend(
             session_id,
             body.seconds,
             body.reason,
@@ -54,7 +59,7 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
             by=caller.subject,
             at=request.state.at,
         )
-        return session_reply(services(), session)
+        return _rescheduled_reply(services(), moved)
 
     @router.post(
         "/quizzes/{quiz_id}/extend",
@@ -64,7 +69,8 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
     async def extend_quiz(
         request: Request, quiz_id: str, body: ExtendRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        """What did not move is listed with its reason. Sent again with its key, it moves nothing twice."""
+        """What did not move is listed with its reason, and what moved less far. Sent again with its key, it
+        moves nothing twice."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         extension = await services().administration.extend_quiz(
@@ -79,20 +85,21 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
             Unchanged(reason=reason, count=unmoved.number, session_ids=unmoved.session_ids)
             for reason, unmoved in sorted(extension.unchanged.items())
         ]
-        return json_reply(CohortExtensionReply(extended=len(extension.changed), unchanged=unchanged))
+        cut = Cut(count=extension.cut.number, session_ids=extension.cut.session_ids)
+        return json_reply(CohortExtensionReply(extended=len(extension.changed), cut=cut, unchanged=unchanged))
 
     @router.post(
         "/sessions/{session_id}/reopen",
-        summary="Open an expired session again",
-        responses=documented(200, "Open", 403, 404, 409, 413, 422),
+        summary="Open a session that has ended again",
+        responses=documented(200, "Open", 403, 404, 409, 413, 422, model=RescheduledReply),
     )
     async def reopen_session(
         request: Request, session_id: UUID, body: ReopenRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        """For `seconds` from now, under the rules that the quiz has now."""
+        """However it ended. For `seconds` from now, under the rules that the quiz has now."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
-        session = await services().administration.reopen(
+        opened = await services().administration.reopen(
             session_id,
             body.seconds,
             body.reason,
@@ -100,25 +107,25 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
             by=caller.subject,
             at=request.state.at,
         )
-        return session_reply(services(), session)
+        return _rescheduled_reply(services(), opened)
 
 
 def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.put(
         "/quizzes/{quiz_id}/accommodations/{user_id}",
         summary="Give a user extra time",
-        responses=documented(200, "Given", 403, 413, 422, model=AccommodationReply),
+        responses=documented(200, "Given", 403, 413, 422, model=AccommodationWritten),
     )
     async def put_accommodation(
         request: Request, quiz_id: str, user_id: str, body: AccommodationRequest
     ) -> Response:
-        """For an open attempt at once, and for later ones."""
+        """For an open attempt at once, and for later ones; no attempt lasts beyond the close of the quiz."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         given = await services().administration.put_accommodation(
             user_id, quiz_id, body.extra_seconds, body.reason, by=caller.subject, at=request.state.at
         )
-        return json_reply(given)
+        return json_reply(pick(AccommodationWritten, given.accommodation, cut=given.cut))
 
     @router.get(
         "/quizzes/{quiz_id}/accommodations/{user_id}",
@@ -173,6 +180,17 @@ def _add_late_answers(router: APIRouter, services: Callable[[], Services]) -> No
             session_id, event, body.reason, by=caller.subject, at=request.state.at
         )
         return session_reply(services(), session)
+
+
+def _rescheduled_reply(services: Services, rescheduled: Rescheduled) -> Response:
+    deadline = rescheduled.deadline
+    return session_reply(
+        services,
+        rescheduled.session,
+        binding=deadline.binding,
+        closes_at=deadline.closes_at,
+        cut_seconds=deadline.cut_seconds,
+    )
 
 
 def _late_answer(late: LateAnswer) -> LateAnswerReply:

@@ -92,7 +92,8 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         cursor: Annotated[str | None, query("The `next_cursor` of the page before.")] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = 50,
     ) -> Response:
-        """Students find their own; staff those of a user, at a quiz, or both. Drafts do not show."""
+        """Students find their own; staff those of a user, at a quiz, or both. Each has the status that
+        reading it shows. A page may have fewer than `limit`, even none, before the last one."""
         caller = authenticated(request, services())
         if caller.owner(PROCTOR, GRADE) is not None:
             user_id = caller.user(user_id)
@@ -140,12 +141,15 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
             int | None, Query(ge=0, le=MAX_INTEGER, description="As it was at this version.")
         ] = None,
     ) -> Response:
-        """With `at_version` the session as it was before its next version, from its audit log."""
+        """With `at_version` the session as it was before its next version, from its audit log; at its
+        current version as it is now."""
         owner = authenticated(request, services()).owner(PROCTOR, GRADE)
         if at_version is None:
             session = await services().sessions.get_session(session_id, owner=owner, at=request.state.at)
         else:
-            session = await services().audit.at_version(session_id, at_version, owner=owner)
+            session = await services().audit.at_version(
+                session_id, at_version, owner=owner, at=request.state.at
+            )
         return session_reply(services(), session)
 
     @router.get(

@@ -52,6 +52,15 @@ _LATE: Final[dict[str, Any]] = {
     "received_at": "2027-01-15T08:30:31Z",
     "accepted": False,
 }
+_ACCOMMODATION: Final[dict[str, Any]] = {
+    "user_id": "user1",
+    "quiz_id": "physics",
+    "extra_seconds": 900,
+    "reason": "a broken arm",
+    "granted_by": "proctor1",
+    "granted_at": "2027-01-10T08:00:00Z",
+}
+_CUT: Final[dict[str, Any]] = {"count": 1, "session_ids": [_ID]}
 _UNCHANGED: Final[dict[str, Any]] = {"reason": "completed", "count": 1, "session_ids": [_ID]}
 _EVENT: Final[dict[str, Any]] = {
     "revision": 1,
@@ -76,6 +85,7 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
         "accommodation_seconds": 0,
         "extension_seconds": 0,
         "closes_at": None,
+        "cut_seconds": 0,
         "grace_seconds": 30,
         "expires_at": _EXPIRES,
         "accepts_until": "2027-01-15T08:30:30Z",
@@ -85,16 +95,12 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     },
     "QuizReply": _QUIZ,
     "QuizWritten": {**_QUIZ, "rescheduled": 0},
-    "AccommodationReply": {
-        "user_id": "user1",
-        "quiz_id": "physics",
-        "extra_seconds": 900,
-        "reason": "a broken arm",
-        "granted_by": "proctor1",
-        "granted_at": "2027-01-10T08:00:00Z",
-    },
+    "RescheduledReply": {**_REPLY, "binding": "closes_at", "closes_at": _EXPIRES, "cut_seconds": 300},
+    "AccommodationReply": _ACCOMMODATION,
+    "AccommodationWritten": {**_ACCOMMODATION, "cut": []},
+    "Cut": _CUT,
     "Unchanged": _UNCHANGED,
-    "CohortExtensionReply": {"extended": 28, "unchanged": [_UNCHANGED]},
+    "CohortExtensionReply": {"extended": 28, "cut": _CUT, "unchanged": [_UNCHANGED]},
     "LateAnswerReply": _LATE,
     "LateAnswersReply": {"late_answers": [_LATE]},
     "QuestionResult": {"points": 1, "max_points": 1, "correct": True},

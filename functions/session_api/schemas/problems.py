@@ -73,9 +73,13 @@ class Conflict(Problem):
     session: SessionState | _Absent = Field(
         None, description="With version_conflict, session_closed and deadline_moved: as it is now."
     )
-    session_id: UUID | _Absent = Field(None, description="With attempt_active: the open attempt.")
+    session_id: UUID | _Absent = Field(
+        None, description="With attempt_active, and attempts_exhausted where there is one: the open attempt."
+    )
     opens_at: datetime | None = Field(None, description="With quiz_not_open: when it opens.")
-    closes_at: datetime | None = Field(None, description="With quiz_closed: when it closed.")
+    closes_at: datetime | None = Field(
+        None, description="With quiz_closed: when it closed. With quiz_closes_first: when it does."
+    )
 
 
 _BASES: Final[Mapping[int, type[Problem]]] = {

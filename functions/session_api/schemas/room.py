@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, StrictInt
@@ -13,6 +13,7 @@ from quiz_sessions.domain.quizzes import Accommodation
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
 from .common import REASON, Reason, RequestBody, example, reply
+from .sessions import SessionReply
 
 
 class ExtendRequest(RequestBody):
@@ -47,8 +48,36 @@ class AccommodationRequest(RequestBody):
 
 
 @reply
+class RescheduledReply(SessionReply):
+    """The session with its new deadline, and what makes that."""
+
+    binding: Literal["time_limit", "closes_at"] = field(metadata={"description": "What makes the deadline."})
+    closes_at: datetime | None = field(metadata={"description": "When the quiz closes, if it does."})
+    cut_seconds: int = field(
+        metadata={"description": "What it has less than it was given, because the quiz closes first."}
+    )
+
+
+@reply
 class AccommodationReply(Accommodation):
     """Extra time of one user for one quiz."""
+
+
+@reply
+class AccommodationWritten(AccommodationReply):
+    """The extra time, and what the quiz leaves of it."""
+
+    cut: list[UUID] = field(
+        metadata={"description": "The user's open sessions that have less, because the quiz closes first."}
+    )
+
+
+@reply
+class Cut:
+    """Attempts whose deadline an extension moved less far, because the quiz closes first."""
+
+    count: int
+    session_ids: list[UUID] = field(metadata={"description": "The first thousand."})
 
 
 @reply
@@ -65,6 +94,7 @@ class CohortExtensionReply:
     """The result of extending all open attempts at a quiz."""
 
     extended: int
+    cut: Cut
     unchanged: list[Unchanged]
 
 

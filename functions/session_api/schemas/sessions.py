@@ -124,5 +124,9 @@ class SessionSummary:
 class SessionsReply:
     """Sessions, newest first."""
 
-    sessions: list[SessionSummary]
-    next_cursor: str | None
+    sessions: list[SessionSummary] = field(
+        metadata={"description": "As many as `limit`, or fewer, even none, before the last page too."}
+    )
+    next_cursor: str | None = field(
+        metadata={"description": "The `cursor` of the next page; null on the last one."}
+    )

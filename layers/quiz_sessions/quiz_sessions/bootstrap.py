@@ -160,7 +160,9 @@ def build_services(
             staff_actions=staff_actions,
             clock=clock,
         ),
-        audit=Audit(attempts=stores.attempts, audit=stores.audit, receipts=receipts, clock=clock),
+        audit=Audit(
+            attempts=stores.attempts, audit=stores.audit, cache=cache, receipts=receipts, clock=clock
+        ),
         receipts=receipts,
         flusher=Flusher(
             attempts=stores.attempts,

@@ -18,7 +18,7 @@ from .timestamps import Micros, to_micros
 
 
 class Status(StrEnum):
-    """The state of an attempt. The last three have ended; staff can reopen an expired attempt."""
+    """The state of an attempt. The last three have ended; staff can reopen such an attempt."""
 
     STARTED = "started"
     IN_PROGRESS = "in_progress"

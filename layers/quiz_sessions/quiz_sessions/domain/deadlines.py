@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from .attempts import Attempt, Status
+from .drafts import Drafts, counting
 from .timestamps import Micros, from_micros, to_micros
 
 MAX_LATE_MS = 2**31 - 1
@@ -29,6 +30,19 @@ def lateness_ms(expires_at: datetime, at: Micros) -> int:
     return min(MAX_LATE_MS, max(0, -((to_micros(expires_at) - at) // 1000)))
 
 
+def shown_status(attempt: Attempt, drafts: Drafts, at: Micros) -> Status:
+    """The status that every caller is shown at `at`.
+
+    An overdue attempt is shown as expired before its row is, and one with answers as in progress while they
+    are drafts.
+    """
+    if is_overdue(attempt, at):
+        return Status.EXPIRED
+    if attempt.status is Status.STARTED and counting(attempt, drafts):
+        return Status.IN_PROGRESS
+    return attempt.status
+
+
 def shown_time_remaining(attempt: Attempt, at: Micros) -> int:
     """Whole seconds left at `at`; for an attempt that has ended, what was left at its end."""
     return time_remaining(attempt.expires_at, at) if attempt.status.is_open else attempt.time_remaining
@@ -45,6 +59,9 @@ class Deadline:
     accommodation_seconds: int = field(metadata={"description": "The user's extra time for the quiz."})
     extension_seconds: int = field(metadata={"description": "Given since the start, or taken."})
     closes_at: datetime | None = field(metadata={"description": "When the quiz closes, if it does."})
+    cut_seconds: int = field(
+        metadata={"description": "Of these seconds, those that closes_at cuts off, rounded up."}
+    )
     grace_seconds: int
     expires_at: datetime = field(
         metadata={"description": "started_at with all the seconds, at most closes_at."}
@@ -55,23 +72,25 @@ class Deadline:
     time_remaining: int
 
 
-def deadline_of(attempt: Attempt, at: Micros) -> Deadline:
-    """Explain the deadline of `attempt` as of `at`."""
+def deadline_of(attempt: Attempt, drafts: Drafts, at: Micros) -> Deadline:
+    """Explain the deadline of `attempt` as of `at`; its drafts matter for the status."""
     seconds = attempt.time_limit_seconds + attempt.accommodation_seconds + attempt.extension_seconds
     by_limit = attempt.started_at + timedelta(seconds=seconds)
-    closes_first = attempt.closes_at is not None and attempt.closes_at < by_limit
+    closes_at = attempt.closes_at or by_limit
+    cut_seconds = max(0, -((closes_at - by_limit) // timedelta(seconds=1)))
     return Deadline(
         session_id=attempt.id,
-        status=Status.EXPIRED if is_overdue(attempt, at) else attempt.status,
+        status=shown_status(attempt, drafts, at),
         started_at=attempt.started_at,
         time_limit_seconds=attempt.time_limit_seconds,
         accommodation_seconds=attempt.accommodation_seconds,
         extension_seconds=attempt.extension_seconds,
         closes_at=attempt.closes_at,
+        cut_seconds=cut_seconds,
         grace_seconds=attempt.grace_seconds,
         expires_at=attempt.expires_at,
         accepts_until=attempt.accepts_until,
-        binding="closes_at" if closes_first else "time_limit",
+        binding="closes_at" if cut_seconds else "time_limit",
         server_time=from_micros(at),
         time_remaining=shown_time_remaining(attempt, at),
     )

@@ -51,10 +51,10 @@ class ContentTooLargeError(QuizSessionsError):
 
 
 class IdempotencyKeyReusedError(QuizSessionsError):
-    """The user has already started another quiz with this Idempotency-Key."""
+    """Another request was carried out with this Idempotency-Key."""
 
     def __init__(self) -> None:
-        super().__init__("This Idempotency-Key has started another quiz. Use a new key for each start.")
+        super().__init__("This Idempotency-Key came with another request before. Use a new one for each.")
 
 
 class SessionNotFoundError(QuizSessionsError):
@@ -161,11 +161,35 @@ class QuizClosedError(StartRefusedError):
         self.closes_at = closes_at
 
 
-class AttemptsExhaustedError(StartRefusedError):
-    """The user has used every attempt that the quiz allows."""
+class QuizClosesFirstError(QuizSessionsError):
+    """The extension would move nothing, because the quiz closes before the deadline that it would make.
+
+    Attributes:
+        closes_at: when it closes.
+    """
+
+    def __init__(self, closes_at: datetime | None) -> None:
+        super().__init__("The quiz closes first, so this moves no deadline. Change its closes_at.")
+        self.closes_at = closes_at
+
+
+class NoTimeLeftError(QuizSessionsError):
+    """The extension would move nothing, because the session has no time left that could be taken away."""
 
     def __init__(self) -> None:
+        super().__init__("The session has no time left that could be taken away.")
+
+
+class AttemptsExhaustedError(StartRefusedError):
+    """The user has used every attempt that the quiz allows.
+
+    Attributes:
+        session_id: the last of them that is open; None if none is.
+    """
+
+    def __init__(self, session_id: UUID | None) -> None:
         super().__init__("The user has used every attempt that this quiz allows.")
+        self.session_id = session_id
 
 
 class ActiveAttemptError(StartRefusedError):

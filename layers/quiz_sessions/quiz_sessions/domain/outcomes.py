@@ -35,7 +35,8 @@ class Start:
     """The result of a start.
 
     Attributes:
-        attempt: the attempt that was created or found; None if there is none.
+        attempt: the attempt that was created or found, with EXHAUSTED the last one that is open; None if
+            there is none.
         opens_at, closes_at: those of the quiz.
     """
 
@@ -98,14 +99,20 @@ class ActionOutcome(StrEnum):
     CHANGED = "changed"
     REPEATED = "repeated"
     """The same action was taken before; nothing was changed."""
+    REUSED = "reused"
+    """Another action was taken before with this key."""
     OPEN = "open"
     CLOSED = "closed"
     """The attempt is completed or abandoned."""
     EXPIRED = "expired"
     """The attempt has expired, or is overdue and about to."""
+    CLOSES_FIRST = "closes_first"
+    """The deadline would not move, because the quiz closes first."""
+    NO_TIME_LEFT = "no_time_left"
+    """The deadline would not move, because there is no time to take away."""
     QUIZ_CLOSED = "quiz_closed"
     ACTIVE = "active"
-    """The quiz allows one open attempt at a time, and the user has another one."""
+    """The quiz allows one open attempt at a time, and the user has another one, which the result holds."""
     GRADED_BY_KEY = "graded_by_key"
     NO_LATE_ANSWER = "no_late_answer"
 
@@ -141,8 +148,21 @@ class QuizDeletion(StrEnum):
     NOT_FOUND = "not_found"
 
 
-class Unmoved(NamedTuple):
-    """Attempts whose deadline an extension did not move, all for the same reason.
+@dataclass(frozen=True, slots=True)
+class AccommodationWrite:
+    """The result of setting a user's extra time.
+
+    Attributes:
+        rescheduled: the user's open attempts that it changed.
+        cut: those that have less of it, because the quiz closes first.
+    """
+
+    rescheduled: list[UUID]
+    cut: list[UUID]
+
+
+class Counted(NamedTuple):
+    """Attempts to which an extension did the same.
 
     Attributes:
         number: how many there are.
@@ -159,11 +179,13 @@ class CohortExtension:
 
     Attributes:
         changed: the attempts whose deadline moved.
+        cut: of those the ones whose deadline moved less far, because the quiz closes first.
         unchanged: reason -> the attempts whose deadline did not move.
     """
 
     changed: list[UUID]
-    unchanged: dict[str, Unmoved]
+    cut: Counted
+    unchanged: dict[str, Counted]
 
 
 @dataclass(frozen=True, slots=True)

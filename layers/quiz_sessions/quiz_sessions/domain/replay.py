@@ -83,7 +83,8 @@ def _apply(state: Attempt, event: AuditEvent) -> Attempt:
     if event.type == "started":
         recorded |= {"status": Status.STARTED, "started_at": event.at}
     elif event.type == "reopened":
-        recorded |= {"status": Status(changes["status"]), "ended_at": None, "score": None, "max_score": None}
+        recorded["status"] = Status(changes["status"])
+        recorded |= dict.fromkeys(("completed_at", "ended_at", "score", "max_score"))
     elif event.type in _STATUS_AFTER:
         recorded["status"] = _STATUS_AFTER[event.type]
     late_ms = changes.get("late_ms", 0)

@@ -8,10 +8,10 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from .attempts import FIELDS, Attempt, Status
-from .deadlines import is_overdue, lateness_ms, shown_time_remaining
+from .deadlines import lateness_ms, shown_status, shown_time_remaining
 from .drafts import Drafts, counting, counts
 from .json_values import Json, shown_fields, to_json_object
-from .timestamps import Micros
+from .timestamps import Micros, to_micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,22 +66,14 @@ _AS_STORED: Final = tuple(name for name in SHOWN if name in FIELDS and name not 
 
 
 def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
-    """What a caller sees of `attempt` at `at`.
-
-    An overdue attempt is shown as expired, even before its row is.
-    """
+    """What a caller sees of `attempt` at `at`."""
     buffered = counting(attempt, drafts)
     latest = max((drafts.answers[question].at for question in buffered), default=0)
-    status = attempt.status
-    if is_overdue(attempt, at):
-        status = Status.EXPIRED
-    elif buffered and status is Status.STARTED:
-        status = Status.IN_PROGRESS
     current = drafts.current_question
     stored: dict[str, Any] = {name: getattr(attempt, name) for name in _AS_STORED}
     return Session(
         **stored,
-        status=status,
+        status=shown_status(attempt, drafts, at),
         current_question=(
             current.value
             if current is not None and counts(current, attempt.current_question_at, attempt.end)
@@ -93,6 +85,11 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
         durability="buffered" if buffered else "committed",
         buffered_questions=sorted(buffered),
     )
+
+
+def drafts_show_in_lists(attempt: Attempt, at: Micros) -> bool:
+    """Whether a list, which has no answers, depends on drafts of `attempt`: its status or `late_ms` may."""
+    return attempt.status.is_open and (attempt.status is Status.STARTED or at > to_micros(attempt.expires_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import chain
 from uuid import UUID
 
+from ..domain.deadlines import Deadline, deadline_of, is_overdue
 from ..domain.errors import (
     AccommodationNotFoundError,
+    ActiveAttemptError,
     BusyError,
     InvalidInputError,
     LateAnswerNotFoundError,
+    NoTimeLeftError,
     QuizClosedError,
+    QuizClosesFirstError,
     QuizInUseError,
     QuizNotFoundError,
     SessionNotFoundError,
     SessionStateError,
 )
-from ..domain.outcomes import ActionOutcome, CohortExtension, LateAnswer, QuizDeletion, QuizWrite
+from ..domain.outcomes import (
+    ActionOutcome,
+    ActionResult,
+    CohortExtension,
+    LateAnswer,
+    QuizDeletion,
+    QuizWrite,
+)
 from ..domain.quizzes import Accommodation, Quiz, QuizRules, ShowResults
-from ..domain.sessions import Session
+from ..domain.sessions import Session, view
 from ..domain.timestamps import Micros, from_micros
 from ..domain.validation import MAX_INTEGER, check_count, check_id, session_key
 from ..stores.administration import AdministrationStore
@@ -33,6 +45,26 @@ MAX_CHANGE_SECONDS = 31 * 24 * 3600
 
 
 _SHOWN_AS_WELL = {"closes_at", "no time left", "extended already"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rescheduled:
+    """A session after staff have moved its deadline, and what makes the deadline now."""
+
+    session: Session
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class GivenTime:
+    """Extra time that a user was given.
+
+    Attributes:
+        cut: the user's open sessions that have less of it, because the quiz closes first.
+    """
+
+    accommodation: Accommodation
+    cut: list[UUID]
 
 
 class ExamAdministration:
@@ -117,17 +149,16 @@ class ExamAdministration:
         *,
         by: str | None = None,
         at: Micros | None = None,
-    ) -> Accommodation:
+    ) -> GivenTime:
         """Give a user extra time for a quiz: for an open attempt and for later ones."""
         check_id("user_id", user_id)
         check_id("quiz_id", quiz_id)
         check_count("extra_seconds", extra_seconds, MAX_CHANGE_SECONDS)
         check_reason(reason)
         accommodation = Accommodation(user_id, quiz_id, extra_seconds, reason, by, from_micros(self._at(at)))
-        await self._settler.refresh(
-            await self._administration.put_accommodation(accommodation, self._time_limit_seconds)
-        )
-        return accommodation
+        written = await self._administration.put_accommodation(accommodation, self._time_limit_seconds)
+        await self._settler.refresh(written.rescheduled)
+        return GivenTime(accommodation, written.cut)
 
     async def get_accommodation(self, user_id: str, quiz_id: str) -> Accommodation:
         """Read the user's extra time for a quiz.
@@ -168,21 +199,28 @@ class ExamAdministration:
         idempotency_key: str | None = None,
         by: str | None = None,
         at: Micros | None = None,
-    ) -> Session:
+    ) -> Rescheduled:
         """Move an open session's deadline by `seconds`; backwards at most to this moment.
 
         Raises:
             SessionNotFoundError: there is no such session.
             SessionClosedError: it is completed or abandoned.
             SessionStateError: its time is over; it can only be reopened.
+            QuizClosesFirstError, NoTimeLeftError: the deadline would not move.
+            IdempotencyKeyReusedError: the key came with another extension of the session.
         """
         key = session_key(session_id)
         _check_seconds(seconds)
         action = self._staff_actions.action("extend", reason, idempotency_key, by, at)
         result = found(await self._administration.extend(key, seconds, action))
-        if result.outcome is ActionOutcome.EXPIRED:
-            raise SessionStateError("The session's time is over. Reopen it to give it more.")
-        return await self._staff_actions.session_after(result, action.at)
+        match result.outcome:
+            case ActionOutcome.EXPIRED:
+                raise SessionStateError("The session's time is over. Reopen it to give it more.")
+            case ActionOutcome.CLOSES_FIRST:
+                raise QuizClosesFirstError(result.attempt.closes_at)
+            case ActionOutcome.NO_TIME_LEFT:
+                raise NoTimeLeftError
+        return await self._rescheduled(result, action.at)
 
     async def extend_quiz(
         self,
@@ -194,7 +232,13 @@ class ExamAdministration:
         by: str | None = None,
         at: Micros | None = None,
     ) -> CohortExtension:
-        """Move the deadline of every open attempt at a quiz; see `extend`."""
+        """Move the deadline of every open attempt at a quiz; see `extend`.
+
+        With an `idempotency_key` that came before, it moves those that it has not moved yet.
+
+        Raises:
+            IdempotencyKeyReusedError: the key came with another extension of the quiz.
+        """
         check_id("quiz_id", quiz_id)
         _check_seconds(seconds)
         action = self._staff_actions.action("extend-quiz", reason, idempotency_key, by, at)
@@ -215,15 +259,18 @@ class ExamAdministration:
         idempotency_key: str | None = None,
         by: str | None = None,
         at: Micros | None = None,
-    ) -> Session:
-        """Open an expired session again, for `seconds` from this moment.
+    ) -> Rescheduled:
+        """Open a session that has ended again, for `seconds` from this moment.
+
+        Its answers stay, its score does not: it is graded at its next end. Drafts that no flush has seen yet
+        count by their time; late answers that were recorded stay late answers.
 
         Raises:
             SessionNotFoundError: there is no such session.
-            SessionClosedError: it is completed or abandoned.
             SessionStateError: it is open.
             QuizClosedError: the quiz has closed, so no attempt at it can be open.
             ActiveAttemptError: the quiz allows one open attempt at a time, and the user has another one.
+            IdempotencyKeyReusedError: the key came with another reopening of the session.
         """
         key = session_key(session_id)
         check_count("seconds", seconds, MAX_CHANGE_SECONDS)
@@ -237,16 +284,23 @@ class ExamAdministration:
             # Do not grade it, since it is about to be open again.
             await self._attempts.settle({key: (await self._cache.read(key)).drafts}, action.at)
             result = found(await self._administration.reopen(key, seconds, action, time_limit))
+        if result.outcome is ActionOutcome.ACTIVE and is_overdue(result.attempt, action.at):
+            # The attempt in its way is open by its row alone.
+            other = result.attempt.id
+            await self._settler.expire(other, (await self._cache.read(other)).drafts, action.at)
+            result = found(await self._administration.reopen(key, seconds, action, time_limit))
         match result.outcome:
             case ActionOutcome.EXPIRED:
                 raise BusyError
             case ActionOutcome.OPEN:
                 raise SessionStateError("The session is open. Extend it instead.")
+            case ActionOutcome.ACTIVE:
+                raise ActiveAttemptError(result.attempt.id)
             case ActionOutcome.QUIZ_CLOSED:
                 quiz_id = result.attempt.quiz_id
                 quiz = (await self._administration.quizzes([quiz_id])).get(quiz_id)
                 raise QuizClosedError(quiz.rules.closes_at if quiz else None)
-        return await self._staff_actions.session_after(result, action.at)
+        return await self._rescheduled(result, action.at)
 
     # Late answers
 
@@ -285,6 +339,11 @@ class ExamAdministration:
         return await self._staff_actions.session_after(result, action.at)
 
     # Helpers
+
+    async def _rescheduled(self, result: ActionResult, at: Micros) -> Rescheduled:
+        current = await self._staff_actions.after(result, at)
+        deadline = deadline_of(current.attempt, current.drafts, at)
+        return Rescheduled(view(current.attempt, current.drafts, at), deadline)
 
     def _at(self, at: Micros | None) -> Micros:
         return self._clock() if at is None else at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from uuid import UUID
@@ -16,14 +16,17 @@ from ..domain.drafts import NO_DRAFTS
 from ..domain.errors import InvalidInputError, SessionNotFoundError, VersionNotFoundError
 from ..domain.json_values import Json
 from ..domain.replay import differences, replay
-from ..domain.sessions import Session, view
+from ..domain.sessions import Session, drafts_show_in_lists, view
 from ..domain.timestamps import Micros, from_micros, to_micros
 from ..domain.validation import MAX_INTEGER, check_answers, check_count, check_id, session_key
 from ..stores.attempts import AttemptStore
 from ..stores.audit import AuditStore
+from ..stores.best_effort_cache import BestEffortCache
 from .receipts import Receipt, Receipts, answers_sha256
 
 MAX_PAGE = 200
+MAX_ROUNDS = 5
+"""How often a list reads rows for one page; a page of a status can't say before how many it needs."""
 MAX_PAGE_BYTES = 3 * 1024 * 1024 // 2
 """Bytes of events on a page, which the last event may exceed.
 
@@ -39,7 +42,8 @@ class Page:
     """A page of sessions, newest first, without their answers.
 
     Attributes:
-        next_cursor: where the next page begins; None on the last one.
+        next_cursor: where the next page begins; None on the last one. Any other may have fewer sessions than
+            it could, even none.
     """
 
     sessions: list[Session]
@@ -101,11 +105,13 @@ class Audit:
         *,
         attempts: AttemptStore,
         audit: AuditStore,
+        cache: BestEffortCache,
         receipts: Receipts,
         clock: Callable[[], Micros],
     ) -> None:
         self._attempts = attempts
         self._audit = audit
+        self._cache = cache
         self._receipts = receipts
         self._clock = clock
 
@@ -119,7 +125,7 @@ class Audit:
         limit: int = 50,
         at: Micros | None = None,
     ) -> Page:
-        """Find attempts of a user, at a quiz, or both. Drafts are not shown.
+        """Find attempts of a user, at a quiz, or both; with `statuses` those that are shown with one of them.
 
         Raises:
             InvalidInputError: neither is named, or `find` did not issue the cursor.
@@ -132,19 +138,37 @@ class Audit:
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}.")
         at = self._clock() if at is None else at
-        found = await self._audit.attempts(
-            user_id=user_id,
-            quiz_id=quiz_id,
-            statuses=statuses,
-            now=at,
-            before=None if cursor is None else _read_cursor(cursor),
-            limit=limit + 1,
-        )
-        page = found[:limit]
-        return Page(
-            [view(attempt, NO_DRAFTS, at) for attempt in page],
-            _write_cursor(page[-1]) if len(found) > limit else None,
-        )
+        # What is in progress by its drafts is started by its row.
+        of_rows = {*statuses, Status.STARTED} if Status.IN_PROGRESS in statuses else statuses
+        before = None if cursor is None else _read_cursor(cursor)
+        sessions: list[Session] = []
+        for _ in range(MAX_ROUNDS):
+            rows = await self._audit.attempts(
+                user_id=user_id, quiz_id=quiz_id, statuses=of_rows, now=at, before=before, limit=limit + 1
+            )
+            shown = await self._shown(rows, at)
+            sessions += [session for session in shown if not statuses or session.status in statuses]
+            if len(sessions) > limit:
+                return Page(sessions[:limit], _write_cursor(sessions[limit - 1]))
+            if len(rows) <= limit:
+                return Page(sessions, None)
+            before = rows[-1].started_at, rows[-1].id
+        return Page(sessions, _write_cursor(rows[-1]))
+
+    async def _shown(self, rows: Sequence[Attempt], at: Micros) -> list[Session]:
+        """The sessions of `rows` as a read of each would show them, but without answers."""
+        ids = [attempt.id for attempt in rows if drafts_show_in_lists(attempt, at)]
+        if not ids:
+            return [view(attempt, NO_DRAFTS, at) for attempt in rows]
+        drafts = await self._cache.drafts(ids)
+        # A flush may have taken drafts over since the rows were read; the rows as they are now have them.
+        # rule: a read takes the drafts before the session
+        now = {attempt.id: attempt for attempt in await self._audit.without_answers(ids)}
+        # Without its answers a row does not say which drafts it supersedes. That does no harm: they are not
+        # later than an answer that has moved its status and its `late_ms` already.
+        return [
+            replace(view(now.get(row.id, row), drafts.get(row.id, NO_DRAFTS), at), answers={}) for row in rows
+        ]
 
     async def events(self, session_id: str | UUID, *, after: int = -1, limit: int = MAX_PAGE) -> EventPage:
         """The audit events of a session after revision `after`: at most `limit`, fewer if they are large.
@@ -159,8 +183,10 @@ class Audit:
         more = bool(events) and events[-1].revision < attempt.revision
         return EventPage(events, events[-1].revision if more else None)
 
-    async def at_version(self, session_id: str | UUID, version: int, *, owner: str | None = None) -> Session:
-        """The session at `version`, just before the next version.
+    async def at_version(
+        self, session_id: str | UUID, version: int, *, owner: str | None = None, at: Micros | None = None
+    ) -> Session:
+        """The session at `version`, just before the next version; at the current one, as it is now.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -168,11 +194,17 @@ class Audit:
             AuditLogDamagedError: its audit log can't be replayed.
         """
         check_count("at_version", version)
-        attempt = await self._attempt(session_id, owner)
+        key = session_key(session_id)
+        # rule: a read takes the drafts before the session
+        drafts = (await self._cache.drafts([key])).get(key, NO_DRAFTS)
+        attempt = await self._attempt(key, owner)
         events = [event for event in await self._audit.events(attempt.id) if event.version <= version]
         if version > attempt.version or not events:
             raise VersionNotFoundError
-        return view(replay(attempt, events), NO_DRAFTS, to_micros(events[-1].at))
+        then = replay(attempt, events)
+        if version < attempt.version:
+            return view(then, NO_DRAFTS, to_micros(events[-1].at))
+        return view(then, drafts, self._clock() if at is None else at)
 
     async def verify(self, session_id: str | UUID) -> Verification:
         """Check a session's audit log against its hashes, and its row against the audit log.
@@ -233,8 +265,8 @@ def _is_recorded(receipt: Receipt, attempt: Attempt, events: Sequence[AuditEvent
     return then.version == receipt.version and answers_sha256(then.answers) == receipt.answers_sha256
 
 
-def _write_cursor(attempt: Attempt) -> str:
-    text = f"{to_micros(attempt.started_at)}:{attempt.id}"
+def _write_cursor(last: Attempt | Session) -> str:
+    text = f"{to_micros(last.started_at)}:{last.id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

@@ -161,7 +161,7 @@ class SessionManager:
         attempt = start.attempt
         match start.outcome:
             case StartOutcome.EXHAUSTED:
-                raise AttemptsExhaustedError
+                raise AttemptsExhaustedError(attempt.id if attempt else None)
             case StartOutcome.NOT_OPEN:
                 raise QuizNotOpenError(start.opens_at)
             case StartOutcome.QUIZ_CLOSED:
@@ -206,7 +206,7 @@ class SessionManager:
         """
         at = self._clock() if at is None else at
         current = await self._settler.current(session_key(session_id), owner, at)
-        return deadline_of(current.attempt, at)
+        return deadline_of(current.attempt, current.drafts, at)
 
     async def update_answer(
         self, session_id: str | UUID, question_id: int | str, answer: Json, **options: Unpack[WriteOptions]

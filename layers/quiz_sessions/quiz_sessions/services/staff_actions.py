@@ -6,13 +6,18 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from ..domain.drafts import NO_DRAFTS
-from ..domain.errors import InvalidInputError, SessionClosedError, SessionNotFoundError
+from ..domain.errors import (
+    IdempotencyKeyReusedError,
+    InvalidInputError,
+    SessionClosedError,
+    SessionNotFoundError,
+)
 from ..domain.outcomes import ActionOutcome, ActionResult
 from ..domain.quizzes import StaffAction
 from ..domain.sessions import Session, view
 from ..domain.timestamps import Micros
 from ..domain.validation import check_id, check_text
-from .settlement import Settler
+from .settlement import Current, Settler
 
 MAX_REASON_CHARACTERS = 1000
 
@@ -39,15 +44,26 @@ class StaffActions:
         return StaffAction(moment, by, reason, f"{kind}:{uuid4().hex if key is None else key}")
 
     async def session_after(self, result: ActionResult, at: Micros) -> Session:
-        """The session after an action; its row is graded and cached first.
+        """The session after an action.
 
         Raises:
+            the same as `after`.
+        """
+        current = await self.after(result, at)
+        return view(current.attempt, current.drafts, at)
+
+    async def after(self, result: ActionResult, at: Micros) -> Current:
+        """The attempt after an action, and its drafts; its row is graded and cached first.
+
+        Raises:
+            IdempotencyKeyReusedError: another action was taken with its key.
             SessionClosedError: the attempt is completed or abandoned, and the action needs one that is not.
         """
+        if result.outcome is ActionOutcome.REUSED:
+            raise IdempotencyKeyReusedError
         if result.outcome is ActionOutcome.CLOSED:
             raise SessionClosedError(view(result.attempt, NO_DRAFTS, at))
-        current = await self._settler.write_back(result.attempt, [], at)
-        return view(current.attempt, current.drafts, at)
+        return await self._settler.write_back(result.attempt, [], at)
 
 
 def found(result: ActionResult | None) -> ActionResult:

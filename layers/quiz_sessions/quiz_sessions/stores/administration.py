@@ -14,18 +14,19 @@ from psycopg import errors
 from psycopg.rows import DictRow
 
 from ..domain.attempts import Attempt
-from ..domain.errors import ActiveAttemptError
+from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Grade, parse_questions, to_json
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import (
+    AccommodationWrite,
     ActionOutcome,
     ActionResult,
     CohortExtension,
+    Counted,
     GradeUpdate,
     LateAnswer,
     QuizDeletion,
     QuizWrite,
-    Unmoved,
 )
 from ..domain.quizzes import Accommodation, Quiz, QuizRules, ShowResults, StaffAction, WhenActive
 from ..domain.timestamps import Micros, from_micros
@@ -38,6 +39,7 @@ _LOCK_QUIZ_OF_ATTEMPT: Final = load("lock_quiz_of_attempt")
 _PUT_QUIZ: Final = load("put_quiz")
 _GET_QUIZZES: Final = load("get_quizzes")
 _DELETE_QUIZ: Final = load("delete_quiz")
+_CUT: Final = load("cut_attempts")
 _PUT_ACCOMMODATION: Final = load("put_accommodation")
 _DELETE_ACCOMMODATION: Final = load("delete_accommodation")
 _ACCOMMODATION: Final = load("accommodation")
@@ -104,10 +106,10 @@ class AdministrationStore:
 
     # Extra time
 
-    async def put_accommodation(self, accommodation: Accommodation, time_limit: int) -> list[UUID]:
-        """Set a user's extra time for a quiz; returns the open attempts that this rescheduled."""
-        *_, rescheduled = await self._postgres.fetch_together(
-            [_PUT_ACCOMMODATION, _RESCHEDULE],
+    async def put_accommodation(self, accommodation: Accommodation, time_limit: int) -> AccommodationWrite:
+        """Set a user's extra time for a quiz, and reschedule the user's open attempts."""
+        _, rescheduled, cut = await self._postgres.fetch_together(
+            [_PUT_ACCOMMODATION, _RESCHEDULE, _CUT],
             {
                 "user_id": accommodation.user_id,
                 "quiz_id": accommodation.quiz_id,
@@ -121,7 +123,7 @@ class AdministrationStore:
             lock=_LOCK_QUIZ,
             resend={"resent": True},
         )
-        return [row["id"] for row in rescheduled]
+        return AccommodationWrite([row["id"] for row in rescheduled], [row["id"] for row in cut])
 
     async def accommodation(self, user_id: str, quiz_id: str) -> Accommodation | None:
         """The user's extra time for the quiz; None if there is none."""
@@ -150,35 +152,50 @@ class AdministrationStore:
 
     async def extend(self, session_id: UUID, seconds: int, action: StaffAction) -> ActionResult | None:
         """Move an open attempt's deadline, never to before `action.at`; None if there is no such attempt."""
-        return await self._act(_EXTEND, {"id": session_id, "seconds": seconds}, action)
+        parameters = {"id": session_id, "seconds": seconds, "payload": _payload(seconds, action)}
+        return await self._act(_EXTEND, parameters, action)
 
     async def extend_quiz(self, quiz_id: str, seconds: int, action: StaffAction) -> CohortExtension:
-        """Move the deadline of every open attempt at a quiz, in one statement."""
-        parameters = {"quiz_id": quiz_id, "seconds": seconds, "resent": False, **_parameters(action)}
+        """Move the deadline of every open attempt at a quiz, in one statement.
+
+        Raises:
+            IdempotencyKeyReusedError: another extension of the quiz has this key.
+        """
+        parameters = {
+            "quiz_id": quiz_id,
+            "seconds": seconds,
+            "payload": _payload(seconds, action),
+            "resent": False,
+            **_parameters(action),
+        }
         try:
             rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters, resend={"resent": True})
         except errors.UniqueViolation:
             # The same extension was sent twice, and the other sending has committed: run again to find it.
             rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters)
-        found = {row["reason"]: Unmoved(row["count"], row["ids"]) for row in rows}
-        changed = found.pop("changed", Unmoved(0, []))
-        return CohortExtension(changed.session_ids, found)
+        found = {row["reason"]: Counted(row["count"], row["ids"]) for row in rows}
+        if "reused" in found:
+            raise IdempotencyKeyReusedError
+        changed = found.pop("changed", Counted(0, []))
+        cut = [
+            Counted(row["cut"], row["cut_ids"]) for row in rows if row["reason"] == "changed" and row["cut"]
+        ]
+        return CohortExtension(changed.session_ids, cut[0] if cut else Counted(0, []), found)
 
     async def reopen(
         self, session_id: UUID, seconds: int, action: StaffAction, time_limit: int
     ) -> ActionResult | None:
-        """Open an expired attempt again for `seconds` from now; None if there is no such attempt.
+        """Open an attempt that has ended again for `seconds` from now; None if there is no such attempt.
 
         The current rules of its quiz, and the user's extra time, are copied onto it again.
-
-        Raises:
-            ActiveAttemptError: the quiz allows one open attempt at a time, and the user has another one.
         """
-        parameters = {"id": session_id, "seconds": seconds, "time_limit": time_limit}
-        result = await self._act(_REOPEN, parameters, action, lock=_LOCK_QUIZ_OF_ATTEMPT)
-        if result is not None and result.outcome is ActionOutcome.ACTIVE:
-            raise ActiveAttemptError(None)
-        return result
+        parameters = {
+            "id": session_id,
+            "seconds": seconds,
+            "time_limit": time_limit,
+            "payload": _payload(seconds, action),
+        }
+        return await self._act(_REOPEN, parameters, action, lock=_LOCK_QUIZ_OF_ATTEMPT)
 
     # Late answers
 
@@ -260,10 +277,9 @@ class AdministrationStore:
         parameters |= _parameters(action)
         try:
             (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
-        except errors.UniqueViolation as error:
-            if error.diag.constraint_name == "quiz_attempts_sole":
-                raise ActiveAttemptError(None) from error
-            # The same action was sent twice, and the other sending has committed: run again to find it.
+        except errors.UniqueViolation:
+            # The same action was sent twice, or another attempt was opened meanwhile, and that has committed:
+            # run again to find it.
             (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
         if not rows:
             return None
@@ -278,6 +294,11 @@ def _parameters(action: StaffAction) -> dict[str, Any]:
         "reason": action.reason,
         "write_id": action.key,
     }
+
+
+def _payload(seconds: int, action: StaffAction) -> str:
+    """What a request that has an Idempotency-Key asked for, under the names that its event has."""
+    return dump_json({"seconds": seconds, "reason": action.reason})
 
 
 def _quiz(row: DictRow) -> Quiz:

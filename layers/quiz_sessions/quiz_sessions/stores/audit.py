@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -60,6 +60,14 @@ class AuditStore:
                 "id": before and before[1],
                 "limit": limit,
             },
+        )
+        return [attempt_of(row) for row in rows]
+
+    async def without_answers(self, session_ids: Sequence[UUID]) -> list[Attempt]:
+        """The attempts that exist, without answers, in the order of `attempts`."""
+        rows = await self._postgres.fetch(
+            load("find_attempts", conditions="id = ANY(%(ids)s)"),
+            {"ids": list(session_ids), "limit": len(session_ids)},
         )
         return [attempt_of(row) for row in rows]
 

@@ -30,6 +30,15 @@ class BestEffortCache:
             self._telemetry.degraded("cache not read", error, session_id=str(session_id))
             return CachedSession()
 
+    async def drafts(self, session_ids: Sequence[UUID]) -> dict[UUID, Drafts]:
+        """The drafts of several sessions; none if Valkey can't be read."""
+        try:
+            stored = await self._valkey.read_many(session_ids)
+        except CacheUnavailableError as error:
+            self._telemetry.degraded("cache not read", error)
+            return {}
+        return {each: held.drafts for each, held in zip(session_ids, stored, strict=True)}
+
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row, unless a newer one is cached."""
         try:

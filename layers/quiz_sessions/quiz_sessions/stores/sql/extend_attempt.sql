@@ -1,16 +1,19 @@
 -- Move an open attempt's deadline, at most back to this moment.
--- Takes    id, seconds, at, write_id, by, reason
+-- Takes    id, seconds, at, write_id, payload, by, reason
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
     SELECT {attempt} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
-), judged AS (
+), {planned}, judged AS (
     SELECT CASE
-        WHEN {repeated} THEN 'repeated'
+        WHEN {same_request} THEN 'repeated'
+        WHEN NOT {same_request} THEN 'reused'
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR accepts_until < %(at)s THEN 'expired'
-        ELSE 'changed' END AS outcome, attempt.id
-    FROM current AS attempt
+        WHEN deadline = expires_at
+            THEN CASE WHEN deadline = closes_at THEN 'closes_first' ELSE 'no_time_left' END
+        ELSE 'changed' END AS outcome, attempt.*
+    FROM planned AS attempt
 ), {extended}
 SELECT outcome, row.* FROM judged, LATERAL (
     SELECT {attempt} FROM changed

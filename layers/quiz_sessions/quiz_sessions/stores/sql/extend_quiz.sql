@@ -1,6 +1,8 @@
 -- Move the deadline of every open attempt at a quiz.
--- Takes    quiz_id, seconds, at, write_id, by, reason, resent
--- Returns  reason ('changed', or why not), count, ids (all that changed; of the others the first thousand)
+-- Takes    quiz_id, seconds, at, write_id, payload, by, reason, resent
+-- Returns  reason ('changed', or why not; 'reused' if another request used the write_id, and nothing changed), count,
+--          ids (all that changed; of the others the first thousand),
+--          cut (how many of them the close of the quiz cuts), cut_ids (the first thousand)
 -- Locks    the rows of the open attempts, in the order of their ids
 WITH current AS (
     SELECT {attempt} FROM quiz_attempts
@@ -11,26 +13,35 @@ WITH current AS (
         WHERE quiz_id = %(quiz_id)s AND {open}
     )
     ORDER BY id FOR UPDATE
-), judged AS (
-    SELECT attempt.id, CASE
-        WHEN {repeated} THEN 'repeated'
+), reused AS (
+    -- Ended attempts too, because all that the other request has extended may have ended since.
+    SELECT FROM quiz_attempts AS attempt WHERE quiz_id = %(quiz_id)s AND NOT {same_request} LIMIT 1
+), {planned}, judged AS (
+    SELECT CASE
+        WHEN EXISTS (SELECT FROM reused) THEN 'reused'
+        WHEN {same_request} THEN 'repeated'
         WHEN NOT {open} THEN status
         WHEN accepts_until < %(at)s THEN 'expired'
-        ELSE 'changed' END AS outcome
-    FROM current AS attempt
+        ELSE 'changed' END AS outcome, attempt.*
+    FROM planned AS attempt
 ), {extended}, explained AS (
     SELECT CASE
-        WHEN outcome = 'changed' AND changed.expires_at = current.expires_at
-        THEN CASE WHEN changed.expires_at = changed.closes_at
-            THEN 'closes_at' ELSE 'no time left' END
-        WHEN outcome = 'repeated'
-        THEN CASE WHEN %(resent)s THEN 'changed' ELSE 'extended already' END
-        ELSE outcome END AS reason, id
-    FROM judged JOIN current USING (id) LEFT JOIN changed USING (id)
-    UNION ALL SELECT status, id FROM quiz_attempts
+        WHEN expires_at <> former_expires_at THEN 'changed'
+        WHEN expires_at = closes_at THEN 'closes_at'
+        ELSE 'no time left' END AS reason, id, {cut} AS cut
+    FROM changed AS attempt
+    UNION ALL SELECT CASE
+        WHEN outcome <> 'repeated' THEN outcome
+        WHEN %(resent)s THEN 'changed'
+        ELSE 'extended already' END, id, {cut}
+    FROM judged AS attempt WHERE outcome <> 'changed'
+    UNION ALL SELECT 'reused', NULL, false FROM reused
+    UNION ALL SELECT status, id, false FROM quiz_attempts
     WHERE quiz_id = %(quiz_id)s AND status IN ('completed', 'expired', 'abandoned')
 )
 SELECT reason, count(*) AS count,
     CASE WHEN reason = 'changed'
-        THEN array_agg(id) ELSE (array_agg(id ORDER BY id))[1:1000] END AS ids
+        THEN array_agg(id) ELSE (array_agg(id ORDER BY id))[1:1000] END AS ids,
+    count(*) FILTER (WHERE cut) AS cut,
+    (array_agg(id ORDER BY id) FILTER (WHERE cut))[1:1000] AS cut_ids
 FROM explained GROUP BY reason

@@ -1,6 +1,7 @@
--- Open an expired attempt again for some seconds from now, under the current rules of its quiz.
--- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, by, reason
--- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
+-- Open an attempt that has ended again for some seconds from now, under the current rules of its quiz.
+-- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, payload, by, reason
+-- Returns  no row if there is no such attempt; else outcome and the attempt as it is now, or with 'active' the
+--          one that is in its way
 -- Locks    the attempt's row; runs under lock_quiz_of_attempt
 WITH current AS (
     SELECT {attempt} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
@@ -15,18 +16,18 @@ WITH current AS (
         ) AS until
     FROM current LEFT JOIN quizzes USING (quiz_id)
         LEFT JOIN attempt_counters USING (user_id, quiz_id)
+), other AS (
+    SELECT * FROM quiz_attempts
+    WHERE (user_id, quiz_id) = (SELECT user_id, quiz_id FROM current)
+        AND {open} AND (SELECT sole FROM rule)
+    ORDER BY attempt_no DESC LIMIT 1
 ), judged AS (
     SELECT CASE
-        WHEN {repeated} THEN 'repeated'
-        WHEN status IN ('completed', 'abandoned') THEN 'closed'
-        WHEN status <> 'expired'
-            THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
+        WHEN {same_request} THEN 'repeated'
+        WHEN NOT {same_request} THEN 'reused'
+        WHEN {open} THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
         WHEN rule.closes_at <= %(at)s THEN 'quiz_closed'
-        WHEN rule.sole AND EXISTS (
-            SELECT FROM quiz_attempts AS other
-            WHERE other.user_id = attempt.user_id AND other.quiz_id = attempt.quiz_id
-                AND other.{open}
-        ) THEN 'active'
+        WHEN EXISTS (SELECT FROM other) THEN 'active'
         ELSE 'changed' END AS outcome
     FROM current AS attempt, rule
 ), changed AS (
@@ -42,6 +43,7 @@ WITH current AS (
         expires_at = deadline,
         late_ms = {late_ms},
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
+        completed_at = NULL,
         ended_at = NULL,
         score = NULL,
         max_score = NULL,
@@ -66,5 +68,6 @@ WITH current AS (
 )
 SELECT outcome, row.* FROM judged, LATERAL (
     SELECT {attempt} FROM changed
-    UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'changed'
+    UNION ALL SELECT {attempt} FROM current WHERE outcome NOT IN ('changed', 'active')
+    UNION ALL SELECT {attempt} FROM other WHERE outcome = 'active'
 ) AS row

@@ -1,5 +1,5 @@
 -- Two CTEs: `changed` moves the deadlines of the attempts that were judged 'changed', and `event` records it.
--- Takes seconds, at, write_id, by, reason; uses current (attempts) and judged (id, outcome).
+-- Takes seconds, at, write_id, by, reason; uses judged (planned attempts with their outcome).
 changed AS (
     UPDATE quiz_attempts AS attempt
     SET extension_seconds = extension,
@@ -8,26 +8,11 @@ changed AS (
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
         revision = attempt.revision + 1,
         last_updated = clock_timestamp()
-    FROM current JOIN judged USING (id), LATERAL (
-        -- The extension never moves the deadline back to before now.
-        SELECT greatest(
-            current.extension_seconds + %(seconds)s,
-            least(
-                current.extension_seconds,
-                ceil(extract(epoch FROM least(%(at)s, current.expires_at) - current.started_at))
-                    - current.time_limit_seconds - current.accommodation_seconds
-            )
-        )::integer AS extension
-    ) AS extensions, LATERAL (
-        SELECT least(
-            current.started_at + make_interval(
-                secs => current.time_limit_seconds + current.accommodation_seconds + extension
-            ),
-            current.closes_at
-        ) AS deadline
-    ) AS deadlines
-    WHERE attempt.id = current.id AND outcome = 'changed'
-    RETURNING attempt.*
+    FROM judged
+    WHERE attempt.id = judged.id AND outcome = 'changed'
+    -- With all that is used below: the planner expects few rows, and would join them by comparing every row
+    -- with every other.
+    RETURNING attempt.*, judged.expires_at AS former_expires_at
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
     SELECT id, revision, version, 'extended', jsonb_build_object(

@@ -1,6 +1,7 @@
 -- Start an attempt under the rules of its quiz, or find the existing one that is returned instead.
 -- Takes    id, user_id, quiz_id, key (Idempotency-Key or null), at, time_limit (if the quiz sets none)
--- Returns  one row: outcome, the quiz's opens_at and closes_at, the attempt created or found (null if none)
+-- Returns  one row: outcome, the quiz's opens_at and closes_at, the attempt created or found (null if none);
+--          with 'exhausted' the last one that is open
 -- Locks    the quiz's row FOR SHARE, so that a change of its rules precedes this start or reaches its
 --          attempt; the user's counter, so that simultaneous starts wait for each other
 WITH known AS (
@@ -64,10 +65,17 @@ WITH known AS (
     FROM created
 )
 SELECT
-    CASE WHEN outcome = 'created' AND row.id IS NULL THEN 'exhausted' ELSE outcome END AS outcome,
+    CASE WHEN outcome = 'created' AND NOT EXISTS (SELECT FROM created)
+        THEN 'exhausted' ELSE outcome END AS outcome,
     rule.opens_at AS quiz_opens_at, rule.closes_at AS quiz_closes_at, row.*
 FROM judged CROSS JOIN rule LEFT JOIN LATERAL (
     SELECT {attempt} FROM created
     UNION ALL SELECT {attempt} FROM known
     UNION ALL SELECT {attempt} FROM active WHERE outcome IN ('resumed', 'active', 'overdue')
+    UNION ALL (
+        SELECT {attempt} FROM quiz_attempts
+        WHERE outcome = 'created' AND NOT EXISTS (SELECT FROM created)
+            AND user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND {open} AND accepts_until >= %(at)s
+        ORDER BY attempt_no DESC LIMIT 1
+    )
 ) AS row ON true
