@@ -134,10 +134,11 @@ def _of_an_attempt(
 
 
 def score_of(questions: Questions, answers: Mapping[str, Any]) -> tuple[float, float]:
-    """Points, and how many there are."""
-    points = {
-        number: (question.get("points", 1), answers.get(number) == question["key"])
+    """Points by the keys alone, and how many there are."""
+    points = {number: question.get("points", 1) for number, question in questions.items()}
+    right = [
+        number
         for number, question in questions.items()
-        if "key" in question
-    }
-    return sum(n for n, right in points.values() if right), sum(n for n, _ in points.values())
+        if "key" in question and answers.get(number) == question["key"]
+    ]
+    return sum(points[number] for number in right), sum(points.values())

@@ -150,4 +150,4 @@ async def test_a_student_does_not_see_the_answer_key(client_of: ClientOf) -> Non
         assert_sound(reply)
         assert reply.status_code < 300
         assert '"key"' not in reply.text
-        assert '"grading"' not in reply.text
+        assert '"exact"' not in reply.text

@@ -221,6 +221,7 @@ TYPES = [
     "rescheduled",
     "reopened",
     "graded",
+    "marked",
     "late_answer",
     "late_accepted",
 ]
@@ -234,6 +235,9 @@ CHANGES = GARBAGE | st.dictionaries(
             "late_ms",
             "score",
             "max_score",
+            "grading",
+            "marks",
+            "score_by_hand",
             "current_question",
             "grace_seconds",
         ]

@@ -31,6 +31,7 @@ SESSION_FIELDS = {
     "late_ms",
     "score",
     "max_score",
+    "grading",
     "durability",
     "buffered_questions",
     "receipt",

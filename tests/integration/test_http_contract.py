@@ -344,6 +344,7 @@ EVERY_SESSION_ENDPOINT: list[tuple[str, str, object]] = [
     ("GET", "/sessions/{}/late-answers", None),
     ("POST", "/sessions/{}/late-answers/2/accept", {"reason": "why"}),
     ("POST", "/sessions/{}/score", {"score": 1.0, "max_score": 2.0, "reason": "why"}),
+    ("PUT", "/sessions/{}/grades", {"essay": {"points": 1.0}}),
     ("GET", "/sessions/{}/events", None),
     ("GET", "/sessions/{}/verify", None),
 ]

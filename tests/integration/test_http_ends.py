@@ -152,6 +152,7 @@ async def test_abandoning(session: Progress, store: Store) -> None:
     body = check_session(await session.abandon())
     assert (body["status"], body["version"], body["answers"]) == ("abandoned", 2, {"1": "A"})
     assert (body["completed_at"], body["score"], body["max_score"]) == (None, None, None)
+    assert body["grading"] is None
     assert store.row(session)["status"] == "abandoned"
     assert store.events(session)[-1][0] == "abandoned"
 

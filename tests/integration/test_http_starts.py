@@ -46,6 +46,7 @@ async def test_a_new_session_is_empty(client: httpx.AsyncClient) -> None:
         "late_ms": 0,
         "score": None,
         "max_score": None,
+        "grading": None,
         "durability": "committed",
         "buffered_questions": [],
         "receipt": None,

@@ -73,6 +73,10 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
         {"score": 1, "max_score": 2, **REASON},
         [401, 403, 403, 403, 409, 403, 409],
     ),
+    ("PUT", "/sessions/{session_id}/grades"): (
+        {"0": {"points": 1, "comment": "good"}},
+        [401, 403, 403, 403, 409, 403, 409],
+    ),
     ("GET", "/sessions/{session_id}/events"): (None, [401, 403, 403, 200, 200, 403, 200]),
     ("GET", "/sessions/{session_id}/verify"): (None, [401, 403, 403, 200, 200, 403, 200]),
     ("PUT", "/quizzes/{quiz_id}"): ({}, [401, 403, 403, 403, 403, 200, 200]),

@@ -440,8 +440,8 @@ async def test_an_accepted_late_answer_is_graded(services: Services, database: D
     session = await accept(services, session_id, event)
     assert (session.score, session.max_score) == (3, 3)
     assert (await services.scores.results(session_id, at=LAST + SECOND)).questions == {
-        "0": {"points": 1, "max_points": 1, "correct": True},
-        "1": {"points": 2, "max_points": 2, "correct": True},
+        "0": {"points": 1, "max_points": 1, "correct": True, "marked_by": "key", "comment": None},
+        "1": {"points": 2, "max_points": 2, "correct": True, "marked_by": "key", "comment": None},
     }
     graded = changes(database, session_id, "graded")
     assert [change["score"] for change in graded] == [1, 3]

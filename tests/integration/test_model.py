@@ -25,10 +25,11 @@ from quiz_sessions.domain.errors import (
     QuizSessionsError,
     SessionClosedError,
     SessionExpiredError,
+    SessionOpenError,
     SessionStateError,
     VersionConflictError,
 )
-from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.grading import Mark, parse_questions
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.replay import COMPARED, differences, replay
 from quiz_sessions.domain.sessions import Session
@@ -39,7 +40,8 @@ from tests.harness.stores import Stores
 
 LIMIT = 1800 * SECOND
 KEY = {"0": "A", "1": 1}
-"""What is right; the quiz has other questions that no key grades."""
+"""What is right; the quiz has an essay too, which no key grades."""
+POINTS = {"0": 1, "1": 1, "2": 5}
 CURRENT = "current_question"
 OPEN = ("started", "in_progress")
 
@@ -83,6 +85,8 @@ class Model:
     late_answers: list[dict[str, Value]] = field(default_factory=list)
     """What came too late, each time that it did."""
     accepted: set[int] = field(default_factory=set)
+    marks: dict[str, Value] = field(default_factory=dict)
+    """What a person gave, and the `at` of the answer that it was given for."""
 
     # The current question moves by the rules of an answer, so it is kept as one more of them.
 
@@ -251,6 +255,16 @@ class Model:
                 self.committed_by[name] = self.version
                 self.note_lateness(value[1])
 
+    def mark(self, name: str, points: float | None, now: int) -> None:
+        self.expire(now)
+        if self.status in OPEN:
+            raise RefusedError(SessionOpenError)
+        if self.status == "abandoned":
+            raise RefusedError(SessionClosedError)
+        self.marks.pop(name, None)
+        if points is not None:
+            self.marks[name] = (points, self.at(name))
+
     def flush(self, now: int) -> None:
         if self.dirty:
             # A row takes one event a run; drafts from both sides of its end are done after the second.
@@ -265,12 +279,21 @@ class Model:
     def lose_cache(self) -> None:
         self.drafts, self.dirty = {}, False
 
-    def score(self) -> tuple[float | None, float | None]:
-        """By the key, once it has ended."""
+    def score(self) -> tuple[float | None, float | None, str | None]:
+        """The sum of what the key and persons gave, once it has ended."""
         if self.status not in ("completed", "expired"):
-            return None, None
-        right = [name for name in KEY if name in self.committed and self.committed[name][0] == KEY[name]]
-        return float(len(right)), float(len(KEY))
+            return None, None, None
+        score, waiting = 0.0, False
+        for name, worth in POINTS.items():
+            if name in self.marks:
+                points, answered = self.marks[name]
+                score += points if answered == self.at(name) else 0
+                waiting = waiting or answered != self.at(name)
+            elif name not in KEY:
+                waiting = waiting or name in self.committed
+            elif name in self.committed and self.committed[name][0] == KEY[name]:
+                score += worth
+        return score, float(sum(POINTS.values())), "pending" if waiting else "done"
 
     def shown(self, at: int) -> dict[str, Any]:
         """What a read at `at` shows."""
@@ -282,7 +305,7 @@ class Model:
         if status == "started" and buffered.keys() - {CURRENT}:
             status = "in_progress"
         latest = max((at for name, (_, at) in buffered.items() if name != CURRENT), default=0)
-        score, max_score = self.score()
+        score, max_score, grading = self.score()
         return {
             "status": status,
             "version": self.version,
@@ -294,6 +317,7 @@ class Model:
             "late_ms": max(self.late_ms, milliseconds(latest - self.deadline)),
             "score": score,
             "max_score": max_score,
+            "grading": grading,
         }
 
 
@@ -344,7 +368,10 @@ class SideBySide(RuleBasedStateMachine):
     @initialize(grace=st.sampled_from([0, 30]))
     def start(self, grace: int) -> None:
         questions = parse_questions(
-            {**{name: {"grading": "exact", "key": key} for name, key in KEY.items()}, "2": {"points": 5}}
+            {
+                **{name: {"points": points} for name, points in POINTS.items()},
+                **{name: {"grading": "exact", "key": key} for name, key in KEY.items()},
+            }
         )
         quiz = QuizRules(time_limit_seconds=LIMIT // SECOND, grace_seconds=grace, questions=questions)
         self.runner.run(self.services.administration.put_quiz("quiz", quiz, at=START))
@@ -456,6 +483,14 @@ class SideBySide(RuleBasedStateMachine):
         self.both(
             lambda: self.model.accept(number),
             self.services.administration.accept_late_answer(self.session_id, event, "why", at=self.now),
+        )
+
+    @rule(name=st.sampled_from([*POINTS]), points=st.sampled_from([0.5, 0.5, None]))
+    def mark(self, name: str, points: float | None) -> None:
+        given = {name: None if points is None else Mark(points)}
+        self.both(
+            lambda: self.model.mark(name, points, self.now),
+            self.services.scores.set_grades(self.session_id, given, at=self.now),
         )
 
     @rule()

@@ -28,7 +28,7 @@ from quiz_sessions.domain.errors import (
     SessionNotFoundError,
     VersionNotFoundError,
 )
-from quiz_sessions.domain.grading import parse_questions
+from quiz_sessions.domain.grading import Mark, parse_questions
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
@@ -517,7 +517,7 @@ class Step:
 
 KINDS = (
     "write", "write", "write", "write", "autosave", "autosave", "flush", "flush", "extend", "quiz",
-    "accommodation", "complete", "abandon", "accept", "reopen", "score", "regrade",
+    "accommodation", "complete", "abandon", "accept", "reopen", "score", "regrade", "mark",
 )  # fmt: skip
 STEPS = st.lists(
     st.builds(
@@ -548,7 +548,8 @@ async def live(
     services = build_services(stores.settings)
     # Without a cache there are no drafts: what GET shows here is what is committed.
     committed = build_services(replace(stores.settings, redis_url="redis://127.0.0.1:1"))
-    rules = QuizRules(grace_seconds=30, questions=parse_questions({"0": {"grading": "exact", "key": "A"}}))
+    questions = parse_questions({"0": {"grading": "exact", "key": "A"}, "1": {"points": 5}})
+    rules = QuizRules(grace_seconds=30, questions=questions)
     await services.administration.put_quiz("quiz1", rules, at=START)
     session_id = await start(services)
     now = START
@@ -599,8 +600,11 @@ async def happen(services: Services, session_id: UUID, step: Step, rules: QuizRu
         case "score":
             await exams.delete_quiz("quiz1")
             await services.scores.set_score(session_id, 1, 2, "why not", at=at)
+        case "mark":
+            marks = {name: Mark(0.5, "well") if step.versioned else None for name in step.answers}
+            await services.scores.set_grades(session_id, marks, at=at)
         case "regrade":
-            key = parse_questions({"0": {"grading": "exact", "key": "B", "points": 3}})
+            key = parse_questions({"0": {"grading": "exact", "key": "B", "points": 3}, "2": {}})
             await exams.put_quiz("quiz1", replace(rules, questions=key), at=at)
             await services.scores.regrade("quiz1", "why not", at=at)
 
@@ -666,6 +670,9 @@ HASHED = """hash = attempt_event_hash(
         ("score = 0", ["score"]),
         ("score = NULL", ["score"]),
         ("max_score = 2", ["max_score"]),
+        ("grading = 'pending'", ["grading"]),
+        ("score_by_hand = true", ["score_by_hand"]),
+        ('marks = \'{"0": {"points": 1}}\'', ["marks"]),
         ("expires_at = expires_at + interval '1 microsecond'", ["expires_at"]),
         ("time_limit_seconds = 1801", ["time_limit_seconds"]),
         ("extension_seconds = 0", ["extension_seconds"]),
@@ -723,12 +730,15 @@ async def test_verify_finds_what_was_changed_in_the_row(
         ),
         pytest.param(
             "DELETE FROM attempt_events WHERE attempt_id = %(id)s AND revision = 5",
-            [5], ["revision", "score", "max_score"], id="deleted at the end",
+            [5], ["revision", "score", "max_score", "grading"], id="deleted at the end",
         ),
         pytest.param(
             "DELETE FROM attempt_events WHERE attempt_id = %(id)s AND revision >= 4",
             [4, 5],
-            ["status", "answers", "version", "revision", "completed_at", "ended_at", "score", "max_score"],
+            [
+                "status", "answers", "version", "revision", "completed_at", "ended_at", "score", "max_score",
+                "grading",
+            ],
             id="several deleted at the end",
         ),
         pytest.param(

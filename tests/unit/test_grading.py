@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quiz_sessions.domain import grading, matching
 from quiz_sessions.domain.errors import ContentTooLargeError, InvalidInputError
-from quiz_sessions.domain.grading import Grade, GradingMethod, Question, QuestionResult
+from quiz_sessions.domain.grading import Grade, GradingMethod, Mark, Question, QuestionResult
 from quiz_sessions.domain.json_values import dump_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
@@ -259,8 +259,8 @@ def test_the_key_of_set_has_each_value_once(key: Any) -> None:
 
 def test_a_key_of_set_that_spells_a_value_in_two_ways_still_works() -> None:
     fields = {"grading": "set", "key": ["é", "e\u0301", "b"], "partial": True}
-    assert graded(["é", "b"], **fields) == QuestionResult(1, 1, True)
-    assert graded(["b"], **fields) == QuestionResult(0.5, 1, False)
+    assert graded(["é", "b"], **fields) == QuestionResult(1, 1, True, "key")
+    assert graded(["b"], **fields) == QuestionResult(0.5, 1, False, "key")
 
 
 @pytest.mark.parametrize("key", ["1", None, True, [1], {}])
@@ -481,7 +481,7 @@ def test_an_answer_that_python_could_not_recurse_is_wrong() -> None:
 @pytest.mark.parametrize("key", [{"a": 1, "b": 2}, [1, 2]])
 def test_exact_without_partial_earns_all_or_nothing(key: Any) -> None:
     answer = {"a": 1} if isinstance(key, dict) else [1]
-    assert graded(answer, grading="exact", key=key, points=2) == QuestionResult(0, 2, False)
+    assert graded(answer, grading="exact", key=key, points=2) == QuestionResult(0, 2, False, "key")
 
 
 @pytest.mark.parametrize(
@@ -505,26 +505,26 @@ def test_exact_without_partial_earns_all_or_nothing(key: Any) -> None:
 )
 def test_partial_exact_earns_by_equal_parts(key: Any, answer: Any, points: float, correct: bool) -> None:
     result = graded(answer, grading="exact", key=key, partial=True, points=6)
-    assert result == QuestionResult(points, 6, correct)
+    assert result == QuestionResult(points, 6, correct, "key")
 
 
 @pytest.mark.parametrize(
     ("key", "answer"), [({"a": 1}, [1]), ([1], {"0": 1}), (["a"], "a"), ({"a": 1}, "a"), ({"a": 1}, 1)]
 )
 def test_partial_exact_earns_nothing_with_another_type(key: Any, answer: Any) -> None:
-    assert graded(answer, grading="exact", key=key, partial=True) == QuestionResult(0, 1, False)
+    assert graded(answer, grading="exact", key=key, partial=True) == QuestionResult(0, 1, False, "key")
 
 
 @pytest.mark.parametrize(
     ("key", "answer"), [({"a": 1, "b": 2}, {"a": 1, "b": 2, "c": 3}), ([1, 2], [1, 2, 3]), ([1], [1, 1])]
 )
 def test_what_the_key_lacks_costs_nothing_but_is_not_correct(key: Any, answer: Any) -> None:
-    assert graded(answer, grading="exact", key=key, partial=True) == QuestionResult(1, 1, False)
+    assert graded(answer, grading="exact", key=key, partial=True) == QuestionResult(1, 1, False, "key")
 
 
 def test_partial_exact_knows_canonical_equivalents() -> None:
     fields = {"grading": "exact", "key": {"é": "Å", "b": 2}, "partial": True}
-    assert graded({"e\u0301": "A\u030a"}, **fields) == QuestionResult(0.5, 1, False)
+    assert graded({"e\u0301": "A\u030a"}, **fields) == QuestionResult(0.5, 1, False, "key")
 
 
 @given(st.lists(FEW, min_size=1, max_size=4), st.lists(FEW, max_size=5))
@@ -571,7 +571,9 @@ def test_an_answer_that_is_no_list_is_a_list_of_one(answer: Any) -> None:
 
 def test_set_knows_canonical_equivalents() -> None:
     assert is_right(["e\u0301", {"\u1100\u1161": "Å"}], grading="set", key=["é", {"가": "Å"}])
-    assert graded(["e\u0301"], grading="set", key=["é", "a"], partial=True) == QuestionResult(0.5, 1, False)
+    assert graded(["e\u0301"], grading="set", key=["é", "a"], partial=True) == QuestionResult(
+        0.5, 1, False, "key"
+    )
 
 
 def test_set_tells_true_from_1() -> None:
@@ -594,11 +596,11 @@ def test_set_tells_true_from_1() -> None:
 )
 def test_partial_set_is_right_minus_wrong(answer: str, points: float) -> None:
     result = graded(list(answer), grading="set", key=list("abcd"), partial=True, points=4)
-    assert result == QuestionResult(points, 4, points == 4)
+    assert result == QuestionResult(points, 4, points == 4, "key")
 
 
 def test_set_without_partial_earns_all_or_nothing() -> None:
-    assert graded(["a"], grading="set", key=["a", "b"], points=2) == QuestionResult(0, 2, False)
+    assert graded(["a"], grading="set", key=["a", "b"], points=2) == QuestionResult(0, 2, False, "key")
 
 
 @given(CHOICES.map(distinct).filter(bool), CHOICES, st.sampled_from("abcdef"))
@@ -1050,11 +1052,11 @@ def test_text_knows_canonical_caseless_matching(key: str, answer: str) -> None:
 
 
 # Seconds for each of them where it is normalised as a whole.
-MARKS = "a" + "\u0301\u0316" * 16_000
+LONG_MARKS = "a" + "\u0301\u0316" * 16_000
 MADE_OF_MARKS = "\u0f73" * 21_000
 
 
-@pytest.mark.parametrize("slow", [MARKS, MADE_OF_MARKS], ids=["marks", "made of marks"])
+@pytest.mark.parametrize("slow", [LONG_MARKS, MADE_OF_MARKS], ids=["marks", "made of marks"])
 @pytest.mark.parametrize(
     ("name", "key"),
     [("text", "a"), ("text", "b" * 65_000), ("exact", "a"), ("set", ["a"]), ("numeric", 1)],
@@ -1067,7 +1069,7 @@ def test_an_answer_of_marks_is_told_apart_at_once(name: str, key: Any, slow: str
     assert grade.score == 0
 
 
-@pytest.mark.parametrize("slow", [MARKS, MADE_OF_MARKS], ids=["marks", "made of marks"])
+@pytest.mark.parametrize("slow", [LONG_MARKS, MADE_OF_MARKS], ids=["marks", "made of marks"])
 def test_an_answer_of_marks_equals_itself(slow: str) -> None:
     assert is_right(slow, grading="exact", key=slow)
     assert is_right(slow, grading="text", key=slow)
@@ -1088,33 +1090,122 @@ def test_an_answer_of_marks_equals_itself(slow: str) -> None:
 )
 def test_a_question_without_an_answer_is_wrong(fields: dict[str, Any]) -> None:
     grade = grading.grade(questions_of(**fields, points=3), {})
-    assert grade == Grade(0, 3, {"q": QuestionResult(0, 3, False)})
+    assert grade == Grade(0, 3, {"q": QuestionResult(0, 3, False, "key")}, "done")
 
 
 def test_null_is_an_answer() -> None:
     assert is_right(None, grading="exact", key=None)
 
 
-@pytest.mark.parametrize("raw", [{}, {"1": {}}, {"1": {"points": 5}, "2": {"points": 0}}])
-def test_where_nothing_is_graded_by_key_there_is_no_grade(raw: dict[str, Any]) -> None:
-    assert grading.grade(grading.parse_questions(raw), {"1": "an essay"}) is None
-
-
-def test_what_is_not_graded_by_key_counts_for_nothing() -> None:
-    raw = {"1": {"points": 5}, "2": {"points": 2, "grading": "exact", "key": "a"}}
-    assert grading.grade(grading.parse_questions(raw), {"1": "an essay", "2": "a"}) == Grade(
-        2, 2, {"1": QuestionResult(0, 0, None), "2": QuestionResult(2, 2, True)}
-    )
+def test_without_questions_there_is_no_grade() -> None:
+    assert grading.grade({}, {"1": "an essay"}) is None
 
 
 def test_an_answer_to_no_question_counts_for_nothing() -> None:
     grade = grading.grade(questions_of(grading="exact", key="a"), {"q": "a", "other": "a"})
-    assert grade == Grade(1, 1, {"q": QuestionResult(1, 1, True)})
+    assert grade == Grade(1, 1, {"q": QuestionResult(1, 1, True, "key")}, "done")
 
 
 def test_a_question_worth_nothing_is_graded() -> None:
     grade = grading.grade(questions_of(grading="exact", key="a", points=0), {"q": "a"})
-    assert grade == Grade(0, 0, {"q": QuestionResult(0, 0, True)})
+    assert grade == Grade(0, 0, {"q": QuestionResult(0, 0, True, "key")}, "done")
+
+
+# What a person marks
+
+MIXED = grading.parse_questions({"0": {"points": 2, "grading": "exact", "key": "A"}, "essay": {"points": 5}})
+FROM_KEY = QuestionResult(2, 2, True, "key")
+UNMARKED = QuestionResult(0, 5, None, None)
+WRITTEN = {"0": "A", "essay": "an essay"}
+
+
+def test_an_essay_waits_for_a_person_and_its_points_are_there_to_earn() -> None:
+    assert grading.grade(MIXED, WRITTEN) == Grade(2, 7, {"0": FROM_KEY, "essay": UNMARKED}, "pending")
+
+
+def test_an_essay_that_nobody_wrote_waits_for_nobody() -> None:
+    assert grading.grade(MIXED, {"0": "A"}) == Grade(2, 7, {"0": FROM_KEY, "essay": UNMARKED}, "done")
+
+
+def test_a_question_about_which_nothing_is_said_is_an_essay_of_one_point() -> None:
+    grade = grading.grade(questions_of(), {"q": "an essay"})
+    assert grade == Grade(0, 1, {"q": QuestionResult(0, 1, None, None)}, "pending")
+
+
+def test_an_essay_worth_nothing_waits_for_nobody() -> None:
+    grade = grading.grade(questions_of(points=0), {"q": "an essay"})
+    assert grade == Grade(0, 0, {"q": QuestionResult(0, 0, None, None)}, "done")
+
+
+def test_what_a_person_gave_is_part_of_the_sum() -> None:
+    grade = grading.grade(MIXED, WRITTEN, {"essay": Mark(3.5, "well argued")})
+    marked = QuestionResult(3.5, 5, None, "person", "well argued")
+    assert grade == Grade(5.5, 7, {"0": FROM_KEY, "essay": marked}, "done")
+
+
+@pytest.mark.parametrize("answers", [{}, {"q": "a"}, {"q": "b"}])
+def test_a_person_overrides_the_key(answers: dict[str, Any]) -> None:
+    grade = grading.grade(questions_of(grading="exact", key="a", points=2), answers, {"q": Mark(1)})
+    assert grade == Grade(1, 2, {"q": QuestionResult(1, 2, None, "person")}, "done")
+
+
+@pytest.mark.parametrize("name", ["0", "essay"])
+def test_what_was_given_for_another_answer_waits_for_a_person_and_counts_for_nothing(name: str) -> None:
+    marks = {"0": Mark(1), "essay": Mark(4)}
+    grade = grading.grade(MIXED, WRITTEN, {**marks, name: None})
+    assert grade is not None
+    assert (grade.grading, grade.score, grade.max_score) == ("pending", 5 - (marks[name].points), 7)
+    assert grade.results[name] == QuestionResult(0, MIXED[name].points, None, None)
+
+
+def test_what_was_given_for_another_answer_to_a_question_worth_nothing_waits_for_nobody() -> None:
+    grade = grading.grade(questions_of(points=0), {"q": "an essay"}, {"q": None})
+    assert grade is not None
+    assert grade.grading == "done"
+
+
+def test_no_more_counts_than_the_question_is_worth_now() -> None:
+    grade = grading.grade(MIXED, WRITTEN, {"essay": Mark(9)})
+    assert grade is not None
+    assert (grade.score, grade.results["essay"].points) == (7, 5)
+
+
+def test_what_was_given_for_a_question_that_is_gone_counts_for_nothing() -> None:
+    grade = grading.grade(questions_of(grading="exact", key="a"), {"q": "a"}, {"gone": Mark(5), "lost": None})
+    assert grade == Grade(1, 1, {"q": QuestionResult(1, 1, True, "key")}, "done")
+
+
+@pytest.mark.parametrize("marks", [{"0": Mark(0)}, {"0": Mark(2)}, {"0": None, "essay": Mark(5, "")}])
+def test_points_from_none_to_all_can_be_given_and_taken_back(marks: dict[str, Mark | None]) -> None:
+    grading.check_marks(MIXED, marks)
+
+
+@pytest.mark.parametrize(
+    "mark", [Mark(-0.1), Mark(5.1), Mark(math.nan), Mark(math.inf), Mark(1, "x" * 4097), Mark(1, "a\x00")]
+)
+def test_another_mark_is_refused_by_the_name_of_its_question(mark: Mark) -> None:
+    with pytest.raises(InvalidInputError, match="'essay'") as refused:
+        grading.check_marks(MIXED, {"0": Mark(2), "essay": mark})
+    assert refused.value.question == "essay"
+
+
+@pytest.mark.parametrize("mark", [None, Mark(0)])
+def test_a_mark_for_no_question_of_the_quiz_is_refused_by_name(mark: Mark | None) -> None:
+    with pytest.raises(InvalidInputError, match="'other'") as refused:
+        grading.check_marks(MIXED, {"0": Mark(2), "other": mark})
+    assert refused.value.question == "other"
+
+
+def test_no_marks_are_refused() -> None:
+    with pytest.raises(InvalidInputError):
+        grading.check_marks(MIXED, {})
+
+
+def test_a_comment_has_up_to_4096_characters() -> None:
+    grading.check_marks(MIXED, {"essay": Mark(1, "🙂" * 4096)})
+
+
+# Sums
 
 
 def test_tenths_add_up() -> None:
@@ -1153,27 +1244,35 @@ def test_a_whole_answer_earns_the_points_exactly() -> None:
     assert graded([1, 2, 3, 4], grading="exact", key=[1, 2, 3], points=0.1, partial=True).points == 0.1
 
 
-@given(QUIZZES, ANSWERS)
-def test_every_answer_is_graded_between_0_and_the_most(raw: dict[str, Any], answers: dict[str, Any]) -> None:
-    grade = grading.grade(grading.parse_questions(raw), answers)
+MARKS = st.dictionaries(st.sampled_from("123"), st.none() | st.builds(Mark, st.floats(0, 10)))
+
+
+@given(QUIZZES, ANSWERS, MARKS)
+def test_every_answer_is_graded_between_0_and_the_most(
+    raw: dict[str, Any], answers: dict[str, Any], marks: dict[str, Mark | None]
+) -> None:
+    grade = grading.grade(grading.parse_questions(raw), answers, marks)
     if grade is None:
-        assert not any("grading" in fields for fields in raw.values())
+        assert raw == {}
         return
     assert 0 <= grade.score <= grade.max_score
     assert grade.results.keys() == raw.keys()
     for result in grade.results.values():
         assert 0 <= result.points <= result.max_points
         assert not result.correct or result.points == result.max_points
+        assert (result.correct is not None) == (result.marked_by == "key")
 
 
-@given(QUIZZES, ANSWERS)
-def test_the_score_is_the_sum_of_the_results(raw: dict[str, Any], answers: dict[str, Any]) -> None:
-    grade = grading.grade(grading.parse_questions(raw), answers)
+@given(QUIZZES, ANSWERS, MARKS)
+def test_the_score_is_the_sum_of_the_results(
+    raw: dict[str, Any], answers: dict[str, Any], marks: dict[str, Mark | None]
+) -> None:
+    questions = grading.parse_questions(raw)
+    grade = grading.grade(questions, answers, marks)
     assume(grade is not None)
     assert grade is not None
-    results = grade.results.values()
-    assert grade.score == round(math.fsum(result.points for result in results), 6)
-    assert grade.max_score == round(math.fsum(result.max_points for result in results), 6)
+    assert grade.score == round(math.fsum(result.points for result in grade.results.values()), 6)
+    assert grade.max_score == round(math.fsum(question.points for question in questions.values()), 6)
 
 
 @given(QUIZZES)
@@ -1187,7 +1286,7 @@ def test_the_keys_themselves_earn_everything(raw: dict[str, Any]) -> None:
         if "grading" in fields
     }
     grade = grading.grade(grading.parse_questions(raw), answers)
-    assert grade is None or grade.score == grade.max_score
+    assert grade is None or all(grade.results[name].correct for name in answers)
 
 
 @given(QUIZZES, ANSWERS)

@@ -50,6 +50,15 @@ ATTEMPTS = st.builds(
     late_ms=st.integers(0),
     score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     max_score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    grading=st.sampled_from([None, "pending", "done"]),
+    marks=st.dictionaries(
+        TEXT,
+        st.fixed_dictionaries(
+            {"points": st.floats(0, 10)}, optional={"comment": TEXT, "answer_tag": st.just("7.-")}
+        ),
+        max_size=2,
+    ),
+    score_by_hand=st.booleans(),
     needs_grading=st.booleans(),
 )
 
@@ -181,6 +190,8 @@ def test_the_cached_form_is_the_session_and_what_the_api_strips() -> None:
         "closes_at",
         "grace_seconds",
         "accepts_until",
+        "marks",
+        "score_by_hand",
         "needs_grading",
     }
     assert set(shown) - set(cached) == {"durability", "buffered_questions", "receipt"}
@@ -202,6 +213,7 @@ def test_a_session_as_json() -> None:
             late_ms=250,
             score=1.0,
             max_score=2.0,
+            grading="done",
         ),
         Drafts(),
         START + 100 * SECOND,
@@ -223,6 +235,7 @@ def test_a_session_as_json() -> None:
         "late_ms": 250,
         "score": 1.0,
         "max_score": 2.0,
+        "grading": "done",
         "durability": "committed",
         "buffered_questions": [],
         "receipt": None,
@@ -252,6 +265,19 @@ def test_answered_at_is_that_of_the_committed_answer() -> None:
 
 def test_answered_at_is_before_all_time_without_an_answer() -> None:
     assert attempt().answered_at("1") == -1
+
+
+@pytest.mark.parametrize(
+    ("meta", "tag"),
+    [
+        ({}, None),
+        ({"1": {"version": 1, "at": 7}}, "7.-"),
+        ({"1": {"version": 1, "at": 7, "writer": "w"}}, "7.w"),
+        ({"2": {"version": 1, "at": 7}}, None),
+    ],
+)
+def test_the_tag_of_an_answer_is_when_it_came_and_from_whom(meta: dict[str, Any], tag: str | None) -> None:
+    assert attempt(answer_meta=meta).answer_tag("1") == tag
 
 
 def test_an_open_attempt_ends_with_its_grace() -> None:

@@ -751,6 +751,14 @@ def test_what_the_row_says_is_shown_unchanged() -> None:
     assert (shown.score, shown.max_score, shown.completed_at) == (1.5, 2.0, None)
 
 
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.EXPIRED])
+@pytest.mark.parametrize("grading", [None, "pending", "done"])
+def test_a_score_that_is_out_of_date_is_pending(status: Status, grading: str | None) -> None:
+    ended = {"status": status, "ended_at": from_micros(START), "grading": grading}
+    assert view(attempt(**ended), Drafts(), START).grading == grading
+    assert view(attempt(**ended, needs_grading=True), Drafts(), START).grading == "pending"
+
+
 def test_a_draft_within_the_grace_counts_and_is_late() -> None:
     shown = view(with_grace(), drafts(a=("x", END + 2 * SECOND)), END + 3 * SECOND)
     assert (shown.answers, shown.status, shown.late_ms) == ({"a": "x"}, Status.IN_PROGRESS, 2000)

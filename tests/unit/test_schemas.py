@@ -17,7 +17,7 @@ from quiz_sessions.domain.timestamps import from_micros
 from session_api.app import create_app
 from session_api.schemas.audit import VerifyReceiptRequest
 from session_api.schemas.common import ReasonRequest
-from session_api.schemas.grades import ResultsReply, ScoreRequest
+from session_api.schemas.grades import GradesRequest, ResultsReply, ScoreRequest
 from session_api.schemas.problems import Conflict
 from session_api.schemas.quizzes import QuizRequest
 from session_api.schemas.room import AccommodationReply, AccommodationRequest, ExtendRequest, ReopenRequest
@@ -338,6 +338,39 @@ def test_another_score_is_refused(field: str, value: object) -> None:
         ScoreRequest.model_validate({"score": 1.0, "max_score": 1.0, "reason": "why", field: value})
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [None, {"points": 0}, {"points": 2.5, "comment": None}, {"points": 1_000_000, "comment": "🙂" * 4096}],
+)
+def test_a_mark_is_points_and_a_comment_or_null(mark: dict[str, object] | None) -> None:
+    (read,) = GradesRequest.model_validate({"essay": mark}).root.values()
+    assert (None if read is None else read.model_dump(exclude_unset=True)) == mark
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {},
+        {"comment": "good"},
+        *({"points": value} for value in [-0.1, 1_000_001, float("nan"), True, "1", None, [1]]),
+        *({"points": 1, "comment": value} for value in ["x" * 4097, 1, ["x"]]),
+        {"points": 1, "surprise": 1},
+        1,
+        "1",
+        [],
+    ],
+)
+def test_another_mark_is_refused(mark: object) -> None:
+    with pytest.raises(ValidationError, match="essay"):
+        GradesRequest.model_validate({"0": {"points": 1}, "essay": mark})
+
+
+@pytest.mark.parametrize("marks", [{}, {str(n): None for n in range(513)}, {"": None}, {"x" * 129: None}])
+def test_marks_are_of_1_to_512_questions(marks: dict[str, None]) -> None:
+    with pytest.raises(ValidationError):
+        GradesRequest.model_validate(marks)
+
+
 def test_a_receipt_has_at_most_2048_characters() -> None:
     request = VerifyReceiptRequest.model_validate({"receipt": "x" * 2048})
     assert (len(request.receipt), request.answers) == (2048, None)
@@ -371,7 +404,10 @@ def test_an_unknown_field_is_refused(model: type[BaseModel], body: dict[str, obj
 
 
 SHOWN: list[tuple[object, type[Any]]] = [
-    (Results(session_id=attempt().id, score=1.0, max_score=2.0, late_ms=0, questions=None), ResultsReply),
+    (
+        Results(session_id=attempt().id, score=1.0, max_score=2.0, grading="done", late_ms=0, questions=None),
+        ResultsReply,
+    ),
     (deadline_of(attempt(), NO_DRAFTS, START), DeadlineReply),
     (Accommodation("user1", "quiz1", 600, "why", None, from_micros(START)), AccommodationReply),
     (view(attempt(), NO_DRAFTS, START), Session),
@@ -417,6 +453,7 @@ STATUSES: dict[tuple[str, str], str] = {
         "/sessions/{session_id}/late-answers/{event}/accept",
         "post",
     ): "200 400 401 403 404 413 415 422 429 500 503",
+    ("/sessions/{session_id}/grades", "put"): "200 400 401 403 404 409 413 415 422 429 500 503",
     ("/sessions/{session_id}/score", "post"): "200 400 401 403 404 409 413 415 422 429 500 503",
     ("/sessions/{session_id}/events", "get"): "200 401 403 404 422 429 500 503",
     ("/sessions/{session_id}/verify", "get"): "200 401 403 404 422 429 500 503",

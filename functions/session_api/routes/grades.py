@@ -1,20 +1,23 @@
-"""Scores: read, set and regrade them."""
+"""Scores: read them, mark questions, set whole scores, regrade."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.grading import Mark
+from quiz_sessions.services.staff_actions import MAX_REASON_CHARACTERS
 
 from ..identity import GRADE, PROCTOR
 from ..replies import documented, json_reply, session_reply
 from ..schemas.common import ReasonRequest
-from ..schemas.grades import RegradeReply, ResultsReply, ScoreRequest
-from .parameters import authenticated
+from ..schemas.grades import GradesRequest, RegradeReply, ResultsReply, ScoreRequest
+from .parameters import IdempotencyKey, authenticated
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -31,15 +34,46 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
 
     @router.post(
         "/sessions/{session_id}/score",
-        summary="Set the score where there is no answer key",
+        summary="Set the score where the quiz has no questions",
         responses=documented(200, "Set", 403, 404, 409, 413, 422),
     )
     async def set_score(request: Request, session_id: UUID, body: ScoreRequest) -> Response:
-        """Of a session that has ended."""
+        """Of a session that has ended. It stands until a person sets another one, or marks questions."""
         caller = authenticated(request, services())
         caller.require(GRADE)
         session = await services().scores.set_score(
             session_id, body.score, body.max_score, body.reason, by=caller.subject, at=request.state.at
+        )
+        return session_reply(services(), session)
+
+    @router.put(
+        "/sessions/{session_id}/grades",
+        summary="Mark questions by hand",
+        responses=documented(200, "Marked", 403, 404, 409, 413, 422),
+    )
+    async def set_grades(
+        request: Request,
+        session_id: UUID,
+        body: GradesRequest,
+        reason: Annotated[
+            str | None,
+            Query(min_length=1, max_length=MAX_REASON_CHARACTERS, description="Why; kept in the audit log."),
+        ] = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        """Of a session that has ended. Marks of other questions stay, and no regrade changes a mark."""
+        caller = authenticated(request, services())
+        caller.require(GRADE)
+        session = await services().scores.set_grades(
+            session_id,
+            {
+                question: None if mark is None else Mark(mark.points, mark.comment)
+                for question, mark in body.root.items()
+            },
+            reason=reason,
+            idempotency_key=idempotency_key,
+            by=caller.subject,
+            at=request.state.at,
         )
         return session_reply(services(), session)
 

@@ -23,6 +23,7 @@ _SUMMARY: Final[dict[str, Any]] = {
     "late_ms": 0,
     "score": None,
     "max_score": None,
+    "grading": None,
 }
 _SESSION: Final[dict[str, Any]] = {
     **_SUMMARY,
@@ -45,6 +46,13 @@ _QUIZ: Final[dict[str, Any]] = {
     "show_results": "after_end",
     "questions": {"0": {"points": 1, "grading": "exact", "key": "B"}, "essay": {"points": 5}},
     "updated_at": "2027-01-01T08:00:00Z",
+}
+_KEYED: Final[dict[str, Any]] = {
+    "points": 1,
+    "max_points": 1,
+    "correct": True,
+    "marked_by": "key",
+    "comment": None,
 }
 _LATE: Final[dict[str, Any]] = {
     "event": 7,
@@ -103,13 +111,23 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "CohortExtensionReply": {"extended": 28, "cut": _CUT, "unchanged": [_UNCHANGED]},
     "LateAnswerReply": _LATE,
     "LateAnswersReply": {"late_answers": [_LATE]},
-    "QuestionResult": {"points": 1, "max_points": 1, "correct": True},
+    "QuestionResult": _KEYED,
     "ResultsReply": {
         "session_id": _ID,
-        "score": 1,
-        "max_score": 3,
+        "score": 4.5,
+        "max_score": 6,
+        "grading": "done",
         "late_ms": 0,
-        "questions": {"0": {"points": 1, "max_points": 1, "correct": True}},
+        "questions": {
+            "0": _KEYED,
+            "essay": {
+                "points": 3.5,
+                "max_points": 5,
+                "correct": None,
+                "marked_by": "person",
+                "comment": "Well argued.",
+            },
+        },
     },
     "RegradeReply": {"regraded": 30, "changed": 4, "complete": True},
     "EventReply": _EVENT,

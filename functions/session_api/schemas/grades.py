@@ -1,16 +1,20 @@
-"""Scores: reading, setting and regrading them."""
+"""Scores: reading them, marking questions, setting whole scores, regrading."""
 
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, RootModel, StrictStr
 
+from quiz_sessions.domain.attempts import GradingState
+from quiz_sessions.domain.grading import MAX_COMMENT_CHARACTERS, MAX_POINTS
 from quiz_sessions.domain.outcomes import Regrade
+from quiz_sessions.domain.sessions import GRADING
+from quiz_sessions.domain.validation import MAX_ANSWERS
 
-from .common import REASON, Reason, RequestBody, example, reply
+from .common import REASON, Id, Reason, RequestBody, example, reply
 
 
 class ScoreRequest(RequestBody):
@@ -27,13 +31,40 @@ class ScoreRequest(RequestBody):
     reason: Reason = REASON
 
 
+class MarkRequest(RequestBody):
+    """What a person gives for the answer to a question."""
+
+    model_config = example(points=3.5, comment="Well argued.")
+
+    points: Annotated[float, Field(ge=0, le=MAX_POINTS, allow_inf_nan=False, strict=True)] = Field(
+        description="At most the question's points."
+    )
+    comment: Annotated[StrictStr, Field(max_length=MAX_COMMENT_CHARACTERS)] | None = Field(
+        None, description="Shown with the results."
+    )
+
+
+class GradesRequest(
+    RootModel[Annotated[dict[Id, MarkRequest | None], Field(min_length=1, max_length=MAX_ANSWERS)]]
+):
+    """Question -> what a person gives for it; null gives it back to its key, or lets it wait for a person."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"essay": {"points": 3.5, "comment": "Well argued."}}]}
+    )
+
+
 @reply
 class QuestionResult:
     """The points that an answer earned."""
 
     points: float
     max_points: float
-    correct: bool | None = field(metadata={"description": "Null where no key graded it."})
+    correct: bool | None = field(metadata={"description": "By the key; null where no key marked it."})
+    marked_by: Literal["key", "person"] | None = field(
+        metadata={"description": "Null where nobody did: it waits for a person, or there is no answer."}
+    )
+    comment: str | None = field(metadata={"description": "What the person wrote."})
 
 
 @reply
@@ -43,8 +74,11 @@ class ResultsReply:
     session_id: UUID
     score: float | None
     max_score: float | None
+    grading: GradingState | None = field(metadata={"description": GRADING})
     late_ms: int
-    questions: dict[str, QuestionResult] | None
+    questions: dict[str, QuestionResult] | None = field(
+        metadata={"description": "By question; null where the score is not a sum of questions."}
+    )
 
 
 @reply

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
-from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.attempts import GradingState, Status
 from quiz_sessions.domain.deadlines import Deadline
-from quiz_sessions.domain.sessions import Session
+from quiz_sessions.domain.sessions import GRADING, Session
 
 from .common import Answers, Count, Id, Moment, RequestBody, reply
 
@@ -118,6 +118,7 @@ class SessionSummary:
     late_ms: int
     score: float | None
     max_score: float | None
+    grading: GradingState | None = field(metadata={"description": GRADING})
 
 
 @reply

@@ -175,6 +175,20 @@ async def test_a_score_is_set_once(
 
 
 @pytest.mark.parametrize("loss", Loss)
+async def test_a_question_is_marked_once(
+    servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
+) -> None:
+    session_id = await prepared(api, services.sessions)
+    await services.sessions.complete(session_id, {"1": "A"})
+    proxy.lose(b"'answer_tag'", loss)
+    response = await api("PUT", f"/sessions/{session_id}/grades", {"1": {"points": 0.5}})
+    assert proxy.rules == []
+    assert (response.status_code, response.json()["score"]) == (200, 0.5)
+    types = [event["type"] for event in servers.events(session_id)]
+    assert types == ["started", "completed", "graded", "marked", "graded"]
+
+
+@pytest.mark.parametrize("loss", Loss)
 async def test_a_completion_tells_its_score_when_the_reply_to_its_grading_is_lost(
     servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
 ) -> None:

@@ -10,11 +10,14 @@ import json
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from .json_values import Json, dump_json, to_json_object
 from .timestamps import Micros, to_micros
+
+GradingState: TypeAlias = Literal["pending", "done"]
+"""Whether a score is complete, or a question still waits for a person."""
 
 
 class Status(StrEnum):
@@ -53,6 +56,10 @@ class Attempt:
         ended_at: the last moment whose answers count, once the attempt has ended.
         late_ms: by how many milliseconds the latest answer that counts, or the request that ended the
             attempt, came after the deadline.
+        grading: pending while a question waits for a person; None if nothing was graded.
+        marks: question -> {"points", "comment", "answer_tag"}: what a person gave, for which answer (see
+            `answer_tag`); without comment or answer where there is none.
+        score_by_hand: a person set the score as a whole; it stands until a person changes it.
         needs_grading: the attempt has ended and its score is out of date.
     """
 
@@ -82,6 +89,9 @@ class Attempt:
     late_ms: int = 0
     score: float | None = None
     max_score: float | None = None
+    grading: GradingState | None = None
+    marks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    score_by_hand: bool = False
     needs_grading: bool = False
 
     @property
@@ -93,6 +103,11 @@ class Attempt:
         """When the gateway received the committed answer to `question`; -1 if there is none."""
         meta = self.answer_meta.get(question)
         return -1 if meta is None else meta["at"]
+
+    def answer_tag(self, question: str) -> str | None:
+        """Which answer to `question` is committed; None if there is none. Another answer has another tag."""
+        meta = self.answer_meta.get(question)
+        return None if meta is None else f"{meta['at']}.{meta.get('writer', '-')}"
 
     def is_owned_by(self, owner: str | None) -> bool:
         """Whether a caller who may only see the attempts of `owner` (None: any) may see this one."""

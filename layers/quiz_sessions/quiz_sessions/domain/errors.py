@@ -264,10 +264,13 @@ class AuditLogDamagedError(QuizSessionsError):
 
 
 class GradedByKeyError(QuizSessionsError):
-    """A score can't be set by hand because the quiz has an answer key."""
+    """A score can't be set by hand because it is the sum of the quiz's questions."""
 
     def __init__(self) -> None:
-        super().__init__("The quiz has an answer key. Correct the key and regrade instead.")
+        super().__init__(
+            "The score is the sum of the quiz's questions. Mark them with PUT /sessions/{id}/grades, or "
+            "correct the key and regrade."
+        )
 
 
 class ResultsHiddenError(QuizSessionsError):

@@ -1,4 +1,4 @@
-"""Grading: what a question may contain, when an answer is right, and how many points it earns.
+"""Grading: what a question may contain, when an answer is right, how many points it earns, and their sum.
 
 JSON values are compared by value. Numbers compare by their decimal notation, so 1 equals 1.0 and 1e23 equals
 10^23; true does not equal 1; the order of an object's members does not matter; strings and names that Unicode
@@ -12,14 +12,23 @@ import sys
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
+from .attempts import GradingState
 from .errors import ContentTooLargeError, InvalidInputError
 from .matching import canonical, identity, is_accepted, is_near, is_number
-from .validation import MAX_ANSWERS, MAX_SESSION_BYTES, check_answers, check_id, check_session_size
+from .validation import (
+    MAX_ANSWERS,
+    MAX_SESSION_BYTES,
+    check_answers,
+    check_id,
+    check_session_size,
+    check_text,
+)
 
 MAX_QUESTIONS = MAX_ANSWERS
 MAX_POINTS = 1_000_000
+MAX_COMMENT_CHARACTERS = 4096
 SCORE_DECIMALS = 6
 
 _FIELDS = frozenset({"points", "grading", "key", "tolerance", "decimal", "partial"})
@@ -41,7 +50,7 @@ class Question:
 
     Attributes:
         points: what a right answer earns, from 0 to 1,000,000.
-        grading: None if no key can grade it, as for an essay; such a question is left out of the score.
+        grading: None if no key can grade it, as for an essay; a person marks it.
         key: the right answer, in the form that `grading` expects; None without `grading`.
         tolerance: the largest accepted distance from a numeric key, inclusive.
         partial: whether a partly right answer earns a share of the points.
@@ -57,18 +66,30 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What a person gave for the answer to a question."""
+
+    points: float
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionResult:
     """What one question earned.
 
     Attributes:
-        points: what the answer earned, not rounded; 0 for a question that is not graded by key.
-        max_points: what a right answer earns; 0 for a question that is not graded by key.
-        correct: whether the answer is right as a whole; None for a question that is not graded by key.
+        points: what the answer earned, not rounded; 0 while nobody has marked it.
+        max_points: what a right answer earns.
+        correct: whether the answer is right as a whole by the key; None where the key did not mark it.
+        marked_by: None where nobody did: a person has to, or there is no answer.
+        comment: what the person wrote.
     """
 
     points: float
     max_points: float
     correct: bool | None
+    marked_by: Literal["key", "person"] | None
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +98,15 @@ class Grade:
 
     Attributes:
         score: the sum of the points earned, rounded to 6 decimals; from 0 to `max_score`.
-        max_score: the sum of the points that questions graded by key can earn, rounded likewise.
-        results: the result of every question, including those not graded by key.
+        max_score: the sum of the points of all questions, rounded likewise.
+        results: the result of every question.
+        grading: pending while a question waits for a person, so that the score is a part of the sum.
     """
 
     score: float
     max_score: float
     results: dict[str, QuestionResult]
+    grading: GradingState
 
 
 # Parsing questions
@@ -217,11 +240,50 @@ def _partial(grading: GradingMethod, fields: Mapping[str, Any]) -> bool:
     return partial
 
 
+# Marks of persons
+
+
+def check_marks(questions: Mapping[str, Question], marks: Mapping[str, Mark | None]) -> None:
+    """Refuse marks that a person can't give; None takes one back.
+
+    Raises:
+        InvalidInputError: there are none, or one is for no question of the quiz, has more points than its
+            question or fewer than 0, or a comment that is too long or that PostgreSQL can't hold.
+    """
+    if not marks:
+        raise InvalidInputError("Send at least one mark.")
+    for name, mark in marks.items():
+        if name not in questions:
+            raise InvalidInputError(f"The quiz has no question {name!r}.", name)
+        if mark is not None:
+            try:
+                _check_mark(mark, questions[name])
+            except InvalidInputError as error:
+                raise InvalidInputError(f"Question {name!r}: {error}", name) from None
+
+
+def _check_mark(mark: Mark, question: Question) -> None:
+    if not 0 <= mark.points <= question.points:
+        raise InvalidInputError(f"points is a number from 0 to {question.points}.")
+    if mark.comment is not None:
+        if len(mark.comment) > MAX_COMMENT_CHARACTERS:
+            raise InvalidInputError(f"comment has at most {MAX_COMMENT_CHARACTERS} characters.")
+        check_text("comment", mark.comment)
+
+
 # Grading answers
 
 
-def grade(questions: Mapping[str, Question], answers: Mapping[str, Any]) -> Grade | None:
-    """Grade `answers`; None if no question is graded by key.
+def grade(
+    questions: Mapping[str, Question],
+    answers: Mapping[str, Any],
+    marks: Mapping[str, Mark | None] | None = None,
+) -> Grade | None:
+    """Grade `answers`; None if there are no questions.
+
+    Each question is marked by a person, if there is a mark of one, or else by its key. A mark counts up to
+    the points that its question has now. It is None if it was given for another answer: then the question
+    waits for a person again, whether or not it has a key. So does one without a key, once it is answered.
 
     A question without an answer earns nothing and is wrong; null is an answer. Answers to unknown questions
     are ignored. Every JSON value can be graded.
@@ -239,27 +301,45 @@ def grade(questions: Mapping[str, Question], answers: Mapping[str, Any]) -> Grad
     text: the answer is a string that equals the key, or one of its strings, up to canonical equivalence,
         case, width and other forms of a character, white space, quotes, dashes, and what shows nothing.
     """
-    results = {
-        name: _result(question, name in answers, answers.get(name)) for name, question in questions.items()
-    }
-    graded = [result for result in results.values() if result.correct is not None]
-    if not graded:
+    if not questions:
         return None
+    marks = marks or {}
+    results = {name: _result(name, question, answers, marks) for name, question in questions.items()}
+    waiting = any(_waits(name, question, answers, marks) for name, question in questions.items())
     return Grade(
-        score=round(math.fsum(result.points for result in graded), SCORE_DECIMALS),
-        max_score=round(math.fsum(result.max_points for result in graded), SCORE_DECIMALS),
+        score=round(math.fsum(result.points for result in results.values()), SCORE_DECIMALS),
+        max_score=round(math.fsum(result.max_points for result in results.values()), SCORE_DECIMALS),
         results=results,
+        grading="pending" if waiting else "done",
     )
 
 
-def _result(question: Question, answered: bool, answer: Any) -> QuestionResult:
-    if question.grading is None:
-        return QuestionResult(0.0, 0.0, None)
-    if not answered:
-        return QuestionResult(0.0, question.points, False)
+def _waits(
+    name: str, question: Question, answers: Mapping[str, Any], marks: Mapping[str, Mark | None]
+) -> bool:
+    """Whether a person has to mark the question: there is something to earn, and nobody else can say what."""
+    if question.points == 0:
+        return False
+    if name in marks:
+        return marks[name] is None
+    return question.grading is None and name in answers
+
+
+def _result(
+    name: str, question: Question, answers: Mapping[str, Any], marks: Mapping[str, Mark | None]
+) -> QuestionResult:
+    mark = marks.get(name)
+    if mark is not None:
+        points = min(mark.points, question.points)
+        return QuestionResult(points, question.points, None, "person", mark.comment)
+    if name in marks or question.grading is None:
+        return QuestionResult(0.0, question.points, None, None)
+    if name not in answers:
+        return QuestionResult(0.0, question.points, False, "key")
+    answer = answers[name]
     correct = _is_correct(question, answer)
     share = 1.0 if correct else _part(question, answer) if question.partial else 0.0
-    return QuestionResult(question.points * share, question.points, correct)
+    return QuestionResult(question.points * share, question.points, correct, "key")
 
 
 def _is_correct(question: Question, answer: Any) -> bool:

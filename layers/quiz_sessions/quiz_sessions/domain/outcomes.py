@@ -115,6 +115,7 @@ class ActionOutcome(StrEnum):
     """The quiz allows one open attempt at a time, and the user has another one, which the result holds."""
     GRADED_BY_KEY = "graded_by_key"
     NO_LATE_ANSWER = "no_late_answer"
+    TOO_LARGE = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ class GradeUpdate:
 
     Attributes:
         attempt: the attempt as it was graded; if its row has changed since, the score is not saved.
-        grade: None where the quiz has no answer key.
+        grade: None where the quiz has no questions.
         quiz_revision: the revision of the quiz that graded it; None if the quiz is no longer registered.
     """
 

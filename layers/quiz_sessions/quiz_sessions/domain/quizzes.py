@@ -96,10 +96,11 @@ class StaffAction:
 
     Attributes:
         by: the subject of the caller; None if callers are not authenticated.
+        reason: None where none was given, and none has to be.
         key: identifies the action, so that a repetition is recognised, as an Idempotency-Key does.
     """
 
     at: Micros
     by: str | None
-    reason: str
+    reason: str | None
     key: str

@@ -39,6 +39,7 @@ _BY_RULE: Final = frozenset(
     {
         "status",
         "answers",
+        "marks",
         "version",
         "revision",
         "late_ms",
@@ -49,6 +50,7 @@ _BY_RULE: Final = frozenset(
 )
 """Fields that `_apply` derives from an event; an event carries every other recorded field under its name."""
 _NAMED: Final = frozenset(COMPARED) - _BY_RULE
+_UNTIL_REOPENED: Final = ("completed_at", "ended_at", "score", "max_score", "grading", "score_by_hand")
 _NUMBERS: Final = frozenset(each.name for each in fields(Attempt) if str(each.type).startswith("float"))
 _BEFORE: Final[Mapping[str, Any]] = {
     each.name: each.default
@@ -67,7 +69,7 @@ def replay(attempt: Attempt, events: Iterable[AuditEvent]) -> Attempt:
         AuditLogDamagedError: an event was changed so that it makes no sense.
     """
     try:
-        state = replace(attempt, answers={}, **_BEFORE)
+        state = replace(attempt, answers={}, marks={}, **_BEFORE)
         for event in events:
             state = _apply(state, event)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -83,15 +85,17 @@ def _apply(state: Attempt, event: AuditEvent) -> Attempt:
     if event.type == "started":
         recorded |= {"status": Status.STARTED, "started_at": event.at}
     elif event.type == "reopened":
-        recorded["status"] = Status(changes["status"])
-        recorded |= dict.fromkeys(("completed_at", "ended_at", "score", "max_score"))
+        recorded |= {name: _BEFORE[name] for name in _UNTIL_REOPENED} | {"status": Status(changes["status"])}
     elif event.type in _STATUS_AFTER:
         recorded["status"] = _STATUS_AFTER[event.type]
     late_ms = changes.get("late_ms", 0)
+    marks = {**state.marks, **changes.get("marks", {})}
     state = replace(
         state,
         **recorded,
         answers={**state.answers, **changes.get("answers", {})},
+        # Null takes a mark back.
+        marks={question: mark for question, mark in marks.items() if mark is not None},
         late_ms=late_ms if event.type in _MOVES_DEADLINE else max(state.late_ms, late_ms),
         version=event.version,
         revision=event.revision,

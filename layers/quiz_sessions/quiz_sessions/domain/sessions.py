@@ -7,11 +7,16 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from .attempts import FIELDS, Attempt, Status
+from .attempts import FIELDS, Attempt, GradingState, Status
 from .deadlines import lateness_ms, shown_status, shown_time_remaining
 from .drafts import Drafts, counting, counts
 from .json_values import Json, shown_fields, to_json_object
 from .timestamps import Micros, to_micros
+
+GRADING: Final = (
+    "pending while the score is a part only, because an answer waits for a person, or for a moment the whole "
+    "session for the server; null before the end, and where there is nothing to grade."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,7 @@ class Session:
     )
     score: float | None
     max_score: float | None
+    grading: GradingState | None = field(metadata={"description": GRADING})
     durability: Literal["committed", "buffered"] = field(
         metadata={"description": "buffered while an answer shown is not in PostgreSQL yet."}
     )
@@ -61,7 +67,9 @@ class Session:
 
 
 SHOWN: Final = shown_fields(Session)
-_COMPUTED: Final = frozenset({"status", "current_question", "answers", "time_remaining", "late_ms"})
+_COMPUTED: Final = frozenset(
+    {"status", "current_question", "answers", "time_remaining", "late_ms", "grading"}
+)
 _AS_STORED: Final = tuple(name for name in SHOWN if name in FIELDS and name not in _COMPUTED)
 
 
@@ -82,6 +90,8 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
         answers={**attempt.answers, **buffered} if buffered else attempt.answers,
         time_remaining=shown_time_remaining(attempt, at),
         late_ms=max(attempt.late_ms, lateness_ms(attempt.expires_at, latest)),
+        # An earlier version of a session that ended since was open.
+        grading="pending" if attempt.needs_grading and not attempt.status.is_open else attempt.grading,
         durability="buffered" if buffered else "committed",
         buffered_questions=sorted(buffered),
     )
@@ -99,7 +109,8 @@ class Results:
     session_id: UUID
     score: float | None
     max_score: float | None
+    grading: GradingState | None = field(metadata={"description": GRADING})
     late_ms: int
     questions: dict[str, Json] | None = field(
-        metadata={"description": "By question; null where no answer key graded it."}
+        metadata={"description": "By question; null where the score is not a sum of questions."}
     )

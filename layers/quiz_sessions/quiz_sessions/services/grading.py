@@ -1,4 +1,4 @@
-"""Grading of ended attempts by the answer key of their quiz."""
+"""Grading of ended attempts: the sum of what the key of their quiz and persons give."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from ..domain.attempts import Attempt
-from ..domain.grading import grade
+from ..domain.grading import Mark, grade
 from ..domain.outcomes import GradeUpdate
 from ..domain.quizzes import Quiz
 from ..domain.timestamps import Micros
@@ -50,10 +50,17 @@ class Grader:
 def grade_update(
     attempt: Attempt, quiz: Quiz | None, *, by: str | None = None, reason: str | None = None
 ) -> GradeUpdate:
-    """Compute the score of `attempt`; without one if its quiz is gone or has no answer key."""
+    """Compute the score of `attempt`; without one if its quiz is gone or has no questions."""
+    # A mark holds for the answer that it was given for.
+    marks = {
+        question: Mark(mark["points"], mark.get("comment"))
+        if mark.get("answer_tag") == attempt.answer_tag(question)
+        else None
+        for question, mark in attempt.marks.items()
+    }
     return GradeUpdate(
         attempt,
-        grade(quiz.rules.questions, attempt.answers) if quiz else None,
+        grade(quiz.rules.questions, attempt.answers, marks) if quiz else None,
         quiz.revision if quiz else None,
         by=by,
         reason=reason,

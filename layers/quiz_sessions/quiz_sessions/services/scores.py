@@ -1,23 +1,25 @@
-"""Scores: students read results; staff set scores by hand, or regrade after correcting a key."""
+"""Scores: students read results; staff mark questions, set whole scores, or regrade by a corrected key."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from ..domain.errors import (
+    ContentTooLargeError,
     GradedByKeyError,
     InvalidInputError,
     QuizNotFoundError,
     ResultsHiddenError,
     SessionOpenError,
 )
+from ..domain.grading import Mark, check_marks
 from ..domain.outcomes import ActionOutcome, Regrade
 from ..domain.sessions import Results, Session, view
 from ..domain.timestamps import Micros
-from ..domain.validation import check_id, session_key
+from ..domain.validation import MAX_SESSION_BYTES, check_id, session_key
 from ..stores.administration import AdministrationStore
 from ..stores.best_effort_cache import BestEffortCache
 from .grading import BATCH, grade_update
@@ -49,7 +51,7 @@ class Scores:
     async def results(
         self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
     ) -> Results:
-        """The score of an ended session, question by question if the quiz has an answer key.
+        """The score of an ended session, question by question if it is the sum of questions.
 
         For an `owner` the quiz decides whether and when results are shown; without one they always are.
 
@@ -60,8 +62,8 @@ class Scores:
         """
         at = self._clock() if at is None else at
         current = await self._settler.current(session_key(session_id), owner, at)
-        attempt = current.attempt
-        if view(attempt, current.drafts, at).status.is_open:
+        attempt, session = current.attempt, view(current.attempt, current.drafts, at)
+        if session.status.is_open:
             raise SessionOpenError
         if owner is not None:
             quiz = (await self._administration.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
@@ -71,6 +73,7 @@ class Scores:
             session_id=attempt.id,
             score=attempt.score,
             max_score=attempt.max_score,
+            grading=session.grading,
             late_ms=attempt.late_ms,
             questions=await self._administration.results(attempt.id),
         )
@@ -85,26 +88,62 @@ class Scores:
         by: str | None = None,
         at: Micros | None = None,
     ) -> Session:
-        """Set the score of an ended session whose quiz has no answer key.
+        """Set the score of an ended session whose quiz has no questions.
 
+        It stands until a person sets another one or marks questions, also if the quiz gets questions.
         `by` is the subject of the caller, None if callers are not authenticated.
 
         Raises:
             SessionNotFoundError: there is no such session.
             SessionOpenError: it has not ended.
             SessionClosedError: it was abandoned and can't have a score.
-            GradedByKeyError: the quiz has an answer key.
+            GradedByKeyError: the score is the sum of the quiz's questions.
         """
         key = session_key(session_id)
         if not (math.isfinite(score) and math.isfinite(max_score) and 0 <= score <= max_score):
             raise InvalidInputError("score is from 0 to max_score.")
         action = self._staff_actions.action("score", reason, None, by, at)
+        await self._settler.current(key, None, action.at)
         result = found(await self._administration.set_score(key, score, max_score, action))
         match result.outcome:
             case ActionOutcome.OPEN:
                 raise SessionOpenError
             case ActionOutcome.GRADED_BY_KEY:
                 raise GradedByKeyError
+        return await self._staff_actions.session_after(result, action.at)
+
+    async def set_grades(
+        self,
+        session_id: str | UUID,
+        marks: Mapping[str, Mark | None],
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> Session:
+        """Mark questions of an ended session; None gives a question back to its key, or lets it wait.
+
+        Marks of other questions stay. A score that was set as a whole gives way to the sum.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+            SessionOpenError: it has not ended.
+            SessionClosedError: it was abandoned and can't have a score.
+            InvalidInputError: `check_marks` refuses the marks.
+            ContentTooLargeError: all marks of the session together would be too large.
+        """
+        key = session_key(session_id)
+        action = self._staff_actions.action("grades", reason, idempotency_key, by, at)
+        attempt = (await self._settler.current(key, None, action.at)).attempt
+        quiz = (await self._administration.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
+        check_marks(quiz.rules.questions if quiz else {}, marks)
+        result = found(await self._administration.set_grades(key, marks, action))
+        match result.outcome:
+            case ActionOutcome.OPEN:
+                raise SessionOpenError
+            case ActionOutcome.TOO_LARGE:
+                raise ContentTooLargeError(f"The marks of a session have at most {MAX_SESSION_BYTES} bytes.")
         return await self._staff_actions.session_after(result, action.at)
 
     async def regrade(

@@ -30,14 +30,15 @@ class StaffActions:
         self._clock = clock
 
     def action(
-        self, kind: str, reason: str, key: str | None, by: str | None, at: Micros | None
+        self, kind: str, reason: str | None, key: str | None, by: str | None, at: Micros | None
     ) -> StaffAction:
         """Build an action; without a `key`, a repetition is not recognised.
 
         Raises:
             InvalidInputError: the reason or the key can't be stored.
         """
-        check_reason(reason)
+        if reason is not None:
+            check_reason(reason)
         if key is not None:
             check_id("Idempotency-Key", key)
         moment = self._clock() if at is None else at

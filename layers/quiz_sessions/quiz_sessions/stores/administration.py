@@ -5,8 +5,8 @@ One statement judges, changes and records; where that takes two statements, they
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from psycopg.rows import DictRow
 
 from ..domain.attempts import Attempt
 from ..domain.errors import IdempotencyKeyReusedError
-from ..domain.grading import Grade, parse_questions, to_json
+from ..domain.grading import Mark, parse_questions, to_json
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import (
     AccommodationWrite,
@@ -53,6 +53,7 @@ _TO_GRADE: Final = load("attempts_to_grade")
 _GRADED_OTHERWISE: Final = load("attempts_graded_otherwise")
 _SAVE_GRADES: Final = load("save_grades")
 _SET_SCORE: Final = load("set_score")
+_SET_GRADES: Final = load("set_grades")
 
 
 class AdministrationStore:
@@ -74,7 +75,7 @@ class AdministrationStore:
                 "quiz_id": quiz_id,
                 "user_id": None,
                 "questions": dump_json({name: to_json(q) for name, q in rules.questions.items()}),
-                "gradable": any(question.grading is not None for question in rules.questions.values()),
+                "gradable": bool(rules.questions),
                 "at": from_micros(at),
                 "by": by,
                 "reason": "the quiz was changed",
@@ -221,7 +222,10 @@ class AdministrationStore:
         return [attempt_of(row) for row in rows]
 
     async def graded_otherwise(self, quiz: Quiz, after: UUID, limit: int) -> list[Attempt]:
-        """Ended attempts not graded with the current revision of `quiz`, by id, after `after`."""
+        """Ended attempts not graded with the current revision of `quiz`, by id, after `after`.
+
+        Those whose score a person has set as a whole are left out.
+        """
         rows = await self._postgres.fetch(
             _GRADED_OTHERWISE,
             {"quiz_id": quiz.quiz_id, "revision": quiz.revision, "after": after, "limit": limit},
@@ -236,7 +240,8 @@ class AdministrationStore:
                 "known_revision": update.attempt.revision,
                 "new_score": update.grade.score if update.grade else None,
                 "new_max_score": update.grade.max_score if update.grade else None,
-                "new_results": _results(update.grade),
+                "new_grading": update.grade.grading if update.grade else None,
+                "new_results": update.grade and asdict(update.grade)["results"],
                 "quiz_revision": update.quiz_revision,
                 "by": update.by,
                 "reason": update.reason,
@@ -253,11 +258,18 @@ class AdministrationStore:
     async def set_score(
         self, session_id: UUID, score: float, max_score: float, action: StaffAction
     ) -> ActionResult | None:
-        """Set the score of an ended attempt at a quiz without an answer key; None if there is no attempt."""
+        """Set the score of an ended attempt at a quiz without questions; None if there is no attempt."""
         return await self._act(_SET_SCORE, {"id": session_id, "score": score, "max_score": max_score}, action)
 
+    async def set_grades(
+        self, session_id: UUID, marks: Mapping[str, Mark | None], action: StaffAction
+    ) -> ActionResult | None:
+        """Mark questions of an ended attempt, or take marks back (None); None if there is no attempt."""
+        given = {question: None if mark is None else asdict(mark) for question, mark in marks.items()}
+        return await self._act(_SET_GRADES, {"id": session_id, "marks": dump_json(given)}, action)
+
     async def results(self, session_id: UUID) -> dict[str, Json] | None:
-        """Question -> points, max_points and correct; None if the attempt was not graded by key."""
+        """The result of each question; None if the score is not a sum of questions."""
         rows = await self._postgres.fetch(
             "SELECT results FROM quiz_attempts WHERE id = %(id)s", {"id": session_id}
         )
@@ -308,12 +320,3 @@ def _quiz(row: DictRow) -> Quiz:
         "questions": parse_questions(row["questions"]),
     }
     return Quiz(row["quiz_id"], row["revision"], QuizRules(**rules), row["updated_at"])
-
-
-def _results(grade: Grade | None) -> dict[str, Json] | None:
-    if grade is None:
-        return None
-    return {
-        name: {"points": result.points, "max_points": result.max_points, "correct": result.correct}
-        for name, result in grade.results.items()
-    }

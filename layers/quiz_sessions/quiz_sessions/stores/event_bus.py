@@ -37,7 +37,7 @@ _DETAILS: Final[Mapping[str, Mapping[str, Any]]] = {
     "session.completed": {"late_ms": 0},
     "session.extended": {"expires_at": None},
     "session.reopened": {"expires_at": None},
-    "session.graded": {"score": None, "max_score": None},
+    "session.graded": {"score": None, "max_score": None, "grading": None},
 }
 """The fields that each type adds, with their values for older events that lack them."""
 

@@ -99,7 +99,8 @@ def _expand(text: str, more: Mapping[str, str]) -> str:
 _FRAGMENTS: Final[Mapping[str, str]] = {
     "attempt": ", ".join(attempts.FIELDS),
     "attempt_without_answers": ", ".join(
-        f"'{{}}'::jsonb AS {name}" if name in ("answers", "answer_meta") else name for name in attempts.FIELDS
+        f"'{{}}'::jsonb AS {name}" if name in ("answers", "answer_meta", "marks") else name
+        for name in attempts.FIELDS
     ),
     "open": "status IN ('started', 'in_progress')",
     "quiz": ", ".join(

@@ -47,6 +47,8 @@ WITH current AS (
         ended_at = NULL,
         score = NULL,
         max_score = NULL,
+        grading = NULL,
+        score_by_hand = false,
         results = NULL,
         graded_with = NULL,
         needs_grading = false,

@@ -1,4 +1,4 @@
--- Set the score of an ended attempt whose quiz has no answer key.
+-- Set the score of an ended attempt as a whole, unless it is the sum of its quiz's questions.
 -- Takes    id, score, max_score, at, write_id, by, reason
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
@@ -14,7 +14,8 @@ WITH current AS (
     FROM current AS attempt
 ), changed AS (
     UPDATE quiz_attempts AS attempt
-    SET score = %(score)s, max_score = %(max_score)s, results = NULL,
+    SET score = %(score)s, max_score = %(max_score)s, grading = 'done', score_by_hand = true,
+        results = NULL, needs_grading = false,
         revision = attempt.revision + 1, last_updated = clock_timestamp()
     FROM judged
     WHERE attempt.id = %(id)s AND outcome = 'changed'
@@ -23,6 +24,7 @@ WITH current AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
     SELECT changed.id, changed.revision, changed.version, 'graded', jsonb_build_object(
         'write_id', %(write_id)s::text, 'score', changed.score, 'max_score', changed.max_score,
+        'grading', changed.grading, 'score_by_hand', changed.score_by_hand,
         'by', %(by)s::text, 'reason', %(reason)s::text
     ) || jsonb_strip_nulls(jsonb_build_object(
         'former_score', current.score, 'former_max_score', current.max_score

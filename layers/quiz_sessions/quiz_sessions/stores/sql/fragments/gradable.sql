@@ -1,2 +1,4 @@
--- Whether the quiz of `attempt` has an answer key.
-EXISTS (SELECT FROM quizzes WHERE quizzes.quiz_id = attempt.quiz_id AND gradable)
+-- Whether the score of `attempt` is the sum of questions: its quiz has some, and no person has set it as a whole.
+(NOT attempt.score_by_hand AND EXISTS (
+    SELECT FROM quizzes WHERE quizzes.quiz_id = attempt.quiz_id AND gradable
+))

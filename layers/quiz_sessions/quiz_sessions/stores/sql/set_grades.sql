@@ -1,0 +1,44 @@
+-- Mark questions of an ended attempt, or take marks back. The score is summed by the statement that follows.
+-- Takes    id, marks (question -> {points, comment}, or null to take it back), at, write_id, by, reason (or null)
+-- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
+-- Locks    the attempt's row
+WITH current AS (
+    SELECT {attempt}, results FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
+), given AS (
+    SELECT jsonb_object_agg(key, CASE WHEN value <> 'null' THEN jsonb_strip_nulls(
+            -- As `Attempt.answer_tag` has it.
+            value || jsonb_build_object('answer_tag', (answer_meta -> key ->> 'at') || '.'
+                || coalesce(answer_meta -> key ->> 'writer', '-'))
+        ) END) AS given,
+        coalesce(jsonb_object_agg(key, results -> key -> 'points') FILTER (WHERE results ? key), '{}')
+            AS former_points
+    FROM current, jsonb_each(%(marks)s::jsonb)
+), merged AS (
+    SELECT jsonb_strip_nulls(current.marks || given) AS marks FROM current, given
+), judged AS (
+    SELECT CASE
+        WHEN {repeated} THEN 'repeated'
+        WHEN {open} THEN 'open'
+        WHEN status = 'abandoned' THEN 'closed'
+        WHEN octet_length(merged.marks::text) > {max_session_bytes} THEN 'too_large'
+        ELSE 'changed' END AS outcome
+    FROM current AS attempt, merged
+), changed AS (
+    UPDATE quiz_attempts AS attempt
+    SET marks = merged.marks, score_by_hand = false, needs_grading = true,
+        revision = attempt.revision + 1, last_updated = clock_timestamp()
+    FROM judged, merged
+    WHERE attempt.id = %(id)s AND outcome = 'changed'
+    RETURNING attempt.*
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
+    SELECT id, revision, version, 'marked', jsonb_build_object(
+        'write_id', %(write_id)s::text, 'marks', given, 'former_points', former_points,
+        'score_by_hand', score_by_hand, 'by', %(by)s::text, 'reason', %(reason)s::text
+    ), %(at)s
+    FROM changed, given
+)
+SELECT outcome, row.* FROM judged, LATERAL (
+    SELECT {attempt} FROM changed
+    UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'changed'
+) AS row
