@@ -106,6 +106,8 @@ class Draft(NamedTuple):
 Drafts: TypeAlias = tuple[Draft | None, ...]
 Placed: TypeAlias = tuple[int, Draft]
 """A question and an answer to it."""
+Judged: TypeAlias = tuple[int, tuple[tuple[int, Draft | None], ...]]
+"""The revision of the cached session and the drafts that a write was judged by."""
 Held: TypeAlias = tuple[Drafts, frozenset[Placed]]
 """The drafts, and those that lost their place to another writer's."""
 Trail: TypeAlias = tuple[int, frozenset[Placed], frozenset[Placed]]
@@ -130,6 +132,10 @@ class Row(NamedTuple):
     def at(self, question: int) -> float:
         answer = self.answers[question]
         return -1 if answer is None else answer.at
+
+    def writer(self, question: int) -> str:
+        answer = self.answers[question]
+        return ANYBODY if answer is None else answer.writer
 
     def __str__(self) -> str:
         return f"{self.status} v{self.version} r{self.revision} {text(self.answers)}"
@@ -408,8 +414,6 @@ class Protocol:
         bounded = self.has(Rule.END_BOUNDS_WRITES)
         if seen:
             return stores, ("repeated", row)
-        if row.status == "completed" and bounded:
-            return stores, ("closed", row)
         if (
             write.version is not None
             and row.version == known + 1
@@ -423,6 +427,8 @@ class Protocol:
                 made = tuple((q, draft.value, draft.writer) for q, draft in event.changes)
                 if event.revision == write.match[0] + 1 and event.kind == "answered" and made == sent:
                     return stores, ("repeated", row)
+        if row.status == "completed" and bounded:
+            return stores, ("closed", row)
         if (row.status == "expired" or write.at > row.end) and bounded:
             return stores, ("overdue", row)
         if row.version != known and self.has(Rule.VERSION_IN_STATEMENT):
@@ -638,7 +644,7 @@ class Protocol:
         self,
         stores: Stores,
         new: Drafts,
-        judged: tuple[int, tuple[Placed | tuple[int, None], ...]] | None = None,
+        judged: Judged | None = None,
     ) -> Done:
         """`judged`: the revision and the drafts, by question, that the write was judged by."""
         held, cached = stores.valkey.drafts, stores.valkey.cached
@@ -669,7 +675,7 @@ class Protocol:
             lambda q, draft: (
                 q not in questions
                 or (draft.at > row.at(q) and self.has(Rule.DROP_COMPARES_AT))
-                or (self.has(Rule.DROPS_OWN) and (q, draft) in self._overwritten(row, stores.valkey.drafts))
+                or (self.has(Rule.DROPS_OWN) and draft.writer != row.writer(q))
             ),
         )
 

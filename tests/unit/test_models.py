@@ -31,7 +31,9 @@ ATTEMPTS = st.builds(
     current_question_at=st.integers(0),
     answers=st.dictionaries(TEXT, JSON_VALUES, max_size=5),
     answer_meta=st.dictionaries(
-        TEXT, st.fixed_dictionaries({"version": st.integers(0), "at": st.integers(0)}), max_size=5
+        TEXT,
+        st.fixed_dictionaries({"version": st.integers(0), "at": st.integers(0), "writer": st.just("-")}),
+        max_size=5,
     ),
     version=st.integers(0),
     revision=st.integers(0),
@@ -183,7 +185,12 @@ def test_the_cached_form_is_the_session_and_what_the_api_strips() -> None:
         "accepts_until",
         "needs_grading",
     }
-    assert set(shown) - set(cached) == {"durability", "buffered_questions", "receipt"}
+    assert set(shown) - set(cached) == {
+        "durability",
+        "buffered_questions",
+        "answer_tags",
+        "receipt",
+    }
     assert {name: cached[name] for name in cached.keys() & shown.keys()} == {
         name: shown[name] for name in cached.keys() & shown.keys()
     }
@@ -225,6 +232,7 @@ def test_a_session_as_json() -> None:
         "max_score": 2.0,
         "durability": "committed",
         "buffered_questions": [],
+        "answer_tags": {},
         "receipt": None,
     }
 
@@ -246,7 +254,7 @@ def test_a_receipt_is_shown_as_it_is(receipt: str | None) -> None:
 
 
 def test_answered_at_is_that_of_the_committed_answer() -> None:
-    answered = attempt(answers={"1": "A"}, answer_meta={"1": {"version": 1, "at": 7}})
+    answered = attempt(answers={"1": "A"}, answer_meta={"1": {"version": 1, "at": 7, "writer": "-"}})
     assert answered.answered_at("1") == 7
 
 

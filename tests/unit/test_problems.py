@@ -96,6 +96,8 @@ KINDS = [
     (errors.GradedByKeyError(), 409, "graded_by_key"),
     (errors.SessionClosedError(SESSION), 409, "session_closed"),
     (errors.VersionConflictError(SESSION, ["1"]), 409, "version_conflict"),
+    (errors.AnswerConflictError(SESSION, ["1"]), 409, "answer_conflict"),
+    (errors.PreconditionFailedError(SESSION), 412, "precondition_failed"),
     (errors.SessionExpiredError(), 410, "session_expired"),
     (errors.BusyError(), 503, "session_busy"),
     (errors.DatabaseUnavailableError(), 503, "store_unavailable"),

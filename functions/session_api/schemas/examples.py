@@ -30,6 +30,7 @@ _SESSION: Final[dict[str, Any]] = {
     "answers": {"0": "A", "essay": {"text": "It was a"}},
     "durability": "buffered",
     "buffered_questions": ["essay"],
+    "answer_tags": {"0": "1800000060000000.9f86d081884c", "essay": "1800000590000000.9f86d081884c"},
     "receipt": None,
 }
 _REPLY: Final[dict[str, Any]] = {**_SESSION, "next_autosave_after_ms": 10_942}
@@ -136,6 +137,11 @@ PROBLEMS: Final[dict[int, dict[str, Any]]] = {
         "session": _SESSION,
     },
     410: {"code": "session_expired", "detail": "The time for this session is over."},
+    412: {
+        "code": "precondition_failed",
+        "detail": "The session has changed. Read it, then send the change again.",
+        "session": _SESSION,
+    },
     413: {
         "code": "content_too_large",
         "detail": "An answer has at most 65536 bytes.",

@@ -11,14 +11,16 @@ from .attempts import FIELDS, Attempt, Status
 from .deadlines import is_overdue, lateness_ms, shown_time_remaining
 from .drafts import Drafts, counting, counts
 from .json_values import Json, shown_fields, to_json_object
+from .tags import EntityTag, entity_tag
 from .timestamps import Micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session. Its fields, except for the last two, are what the API replies, in this order.
+    """A session. Its fields, except for the last three, are what the API replies, in this order.
 
     Attributes:
+        etag: the entity tag of what is shown.
         replayed: an earlier start with the same Idempotency-Key created it.
         resumed: the start returned the user's open attempt.
     """
@@ -47,11 +49,15 @@ class Session:
     buffered_questions: list[str] = field(
         metadata={"description": "The questions whose shown answer is a draft."}
     )
+    answer_tags: dict[str, str] = field(
+        metadata={"description": "Question -> tag of the answer shown, for `based_on`."}
+    )
     receipt: str | None = field(
         default=None,
         compare=False,
         metadata={"description": "Signed proof of a committed write; null on everything else."},
     )
+    etag: EntityTag = field(default=EntityTag(0, ""), compare=False, metadata={"exclude": True})
     replayed: bool = field(default=False, compare=False, metadata={"exclude": True})
     resumed: bool = field(default=False, compare=False, metadata={"exclude": True})
 
@@ -71,27 +77,31 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
     An overdue attempt is shown as expired, even before its row is.
     """
     buffered = counting(attempt, drafts)
-    latest = max((drafts.answers[question].at for question in buffered), default=0)
+    latest = max((draft.at for draft in buffered.values()), default=0)
     status = attempt.status
     if is_overdue(attempt, at):
         status = Status.EXPIRED
     elif buffered and status is Status.STARTED:
         status = Status.IN_PROGRESS
     current = drafts.current_question
+    if current is not None and not counts(current, attempt.current_question_at, attempt.end):
+        current = None
+    committed = ((question, attempt.answer_tag(question)) for question in attempt.answers)
+    tags = {question: str(tag) for question, tag in committed if tag is not None}
+    tags |= {question: str(draft.tag) for question, draft in buffered.items()}
+    held = sorted(f"{draft.tag} {question}" for question, draft in buffered.items())
     stored: dict[str, Any] = {name: getattr(attempt, name) for name in _AS_STORED}
     return Session(
         **stored,
         status=status,
-        current_question=(
-            current.value
-            if current is not None and counts(current, attempt.current_question_at, attempt.end)
-            else attempt.current_question
-        ),
-        answers={**attempt.answers, **buffered} if buffered else attempt.answers,
+        current_question=attempt.current_question if current is None else current.value,
+        answers={**attempt.answers, **{question: draft.value for question, draft in buffered.items()}},
         time_remaining=shown_time_remaining(attempt, at),
         late_ms=max(attempt.late_ms, lateness_ms(attempt.expires_at, latest)),
         durability="buffered" if buffered else "committed",
         buffered_questions=sorted(buffered),
+        answer_tags=tags,
+        etag=entity_tag(attempt.revision, status, current and current.at, *held),
     )
 
 
