@@ -53,6 +53,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.DatabaseUnavailableError: (503, "store_unavailable"),
     errors.StatementFailedError: (503, "store_unavailable"),
     errors.CacheUnavailableError: (503, "store_unavailable"),
+    errors.SecretUnavailableError: (503, "secret_unavailable"),
 }
 
 
@@ -150,7 +151,7 @@ def _conflicts(error: errors.AnswerConflictError) -> dict[str, Any]:
         }
         for question in error.questions
         # What was seen by the statement may have gone since.
-        if question in shown.answers
+        if question in shown.answer_tags
     }
 
 

@@ -103,6 +103,7 @@ KINDS = [
     (errors.DatabaseUnavailableError(), 503, "store_unavailable"),
     (errors.StatementFailedError(), 503, "store_unavailable"),
     (errors.CacheUnavailableError(), 503, "store_unavailable"),
+    (errors.SecretUnavailableError(), 503, "secret_unavailable"),
     (errors.PoisonedError(), 422, "invalid_input"),
 ]
 each_kind = pytest.mark.parametrize(
@@ -116,8 +117,7 @@ def test_every_error_of_a_use_case_is_among_these() -> None:
         # Only their subclasses are raised.
         errors.QuizSessionsError,
         errors.StartRefusedError,
-        # No request meets these: they are degraded operation.
-        errors.SecretUnavailableError,
+        # No request meets it: it is degraded operation.
         errors.EventBusUnavailableError,
     }
 

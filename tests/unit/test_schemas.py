@@ -409,6 +409,8 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/sessions/{session_id}/results", "get"): "200 401 403 404 409 422 429 500 503",
     ("/sessions/{session_id}/progress", "patch"): "200 400 401 404 409 410 412 413 415 422 429 500 503",
     ("/sessions/{session_id}/complete", "post"): "200 400 401 404 409 410 412 413 415 422 429 500 503",
+    ("/sessions/{session_id}/beacon-token", "post"): "200 401 404 422 429 500 503",
+    ("/sessions/{session_id}/beacon", "post"): "204 400 403 404 409 410 413 415 422 429 500 503",
     ("/sessions/{session_id}/abandon", "post"): "200 401 404 409 410 422 429 500 503",
     ("/sessions/{session_id}/extend", "post"): "200 400 401 403 404 409 413 415 422 429 500 503",
     ("/sessions/{session_id}/reopen", "post"): "200 400 401 403 404 409 413 415 422 429 500 503",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+SIGNED: Final = "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"
+"""Of a receipt or a token."""
 REQUEST_ID: Final = "Kq3xTgbFliAEJ5w="
 _ID: Final = "31bb95d0-5a1c-4b0e-9a39-0d4f1c1f3a55"
 _STARTED: Final = "2027-01-15T08:00:00Z"
@@ -107,6 +109,10 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
         "questions": {"0": {"points": 1, "max_points": 1, "correct": True}},
     },
     "RegradeReply": {"regraded": 30, "changed": 4, "complete": True},
+    "BeaconTokenReply": {
+        "token": SIGNED,
+        "expires_at": "2027-01-15T20:00:00Z",
+    },
     "EventReply": _EVENT,
     "EventsReply": {"events": [_EVENT], "next_after": None},
     "VerificationReply": {"intact": True, "events": 5, "broken": [], "differs": []},

@@ -12,8 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .public_keys import Keys
 
-# /health and OPTIONS as in template.yaml. The documents ask for a token on AWS; here a browser can read them.
+# As in template.yaml: /health, beacons and OPTIONS. The documents ask for a token on AWS; here a browser can
+# read them.
 _OPEN = re.compile("/health|/docs(/.*)?|/openapi.json")
+_BEACON = re.compile("/sessions/[^/]+/beacon")
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +80,9 @@ class Authorizer:
             return
         context: dict[str, Any] = {}
         is_open = scope["method"] == "OPTIONS" or (
-            scope["method"] in ("GET", "HEAD") and _OPEN.fullmatch(scope["path"])
+            _BEACON.fullmatch(scope["path"])
+            if scope["method"] == "POST"
+            else scope["method"] in ("GET", "HEAD") and _OPEN.fullmatch(scope["path"])
         )
         if not is_open:
             try:

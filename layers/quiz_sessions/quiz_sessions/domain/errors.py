@@ -19,7 +19,10 @@ class QuizSessionsError(Exception):
 
 
 class SecretUnavailableError(QuizSessionsError):
-    """A secret can't be read from Secrets Manager."""
+    """A secret can't be read from Secrets Manager, or there is none."""
+
+    def __init__(self, message: str = "A key of the service can't be read. Try again.") -> None:
+        super().__init__(message)
 
 
 class EventBusUnavailableError(QuizSessionsError):

@@ -81,6 +81,7 @@ class WriteOptions(TypedDict, total=False):
     based_on: Mapping[str, str | None] | None
     if_match: Sequence[str] | None
     idempotency_key: str | None
+    key_seconds: int
     owner: str | None
     at: Micros | None
 
@@ -97,6 +98,7 @@ class Write:
         based_on: what was shown of the questions when the answers were begun; others are not compared.
         if_match: the entity tags of which one must be the session's; None for any.
         key: the caller's name for this write, which is made once.
+        key_seconds: how long the key of an autosave is remembered; that of a commit is always.
     """
 
     answers: Mapping[str, Json]
@@ -108,6 +110,7 @@ class Write:
     based_on: BasedOn = field(default_factory=dict)
     if_match: Sequence[EntityTag] | None = None
     key: str | None = None
+    key_seconds: int = KEY_SECONDS
 
     def as_drafts(self) -> Drafts:
         """The answers as drafts, to be kept or settled."""
@@ -266,6 +269,7 @@ class SessionManager:
         based_on: Mapping[str, str | None] | None = None,
         if_match: Sequence[str] | None = None,
         idempotency_key: str | None = None,
+        key_seconds: int = KEY_SECONDS,
         owner: str | None = None,
         at: Micros | None = None,
     ) -> Session:
@@ -276,6 +280,7 @@ class SessionManager:
             based_on: question -> the tag of its answer that was shown when the new one was begun, or None.
             if_match: the entity tags of which one must be the session's.
             idempotency_key: names this write, which is made once however often it is sent.
+            key_seconds: how long that is remembered of an autosave.
 
         Raises:
             ContentTooLargeError: an answer or the session would exceed its limit.
@@ -303,6 +308,7 @@ class SessionManager:
             based_on=_based_on(based_on, answers, client_id),
             if_match=_entity_tags(if_match),
             key=_checked_key(idempotency_key),
+            key_seconds=key_seconds,
         )
         try:
             session = await (self._autosave(key, write) if autosave else self._commit_or_buffer(key, write))
@@ -600,7 +606,9 @@ def _judged(attempt: Attempt, cached: CachedSession, write: Write) -> Judged | N
 def _write_key(write: Write) -> WriteKey | None:
     payload = write.payload
     return (
-        WriteKey(write.key, payload, KEY_SECONDS) if write.key is not None and payload is not None else None
+        WriteKey(write.key, payload, write.key_seconds)
+        if write.key is not None and payload is not None
+        else None
     )
 
 
