@@ -13,6 +13,7 @@ from quiz_sessions.domain.sessions import Session
 from quiz_sessions.services.backpressure import Backpressure
 from quiz_sessions.services.cached_reads import CachedSessions
 
+from .entity_tags import is_unchanged
 from .gateway import path_of, request_time
 from .identity import GRADE, PROCTOR, authenticate
 
@@ -38,7 +39,7 @@ class CachedReads:
             path = _PATH.fullmatch(path_of(scope))
             session = await self._read(UUID(path[1]), scope) if path is not None else None
             if session is not None:
-                await _reply(send, session, self._sessions().backpressure)
+                await _reply(scope, send, session, self._sessions().backpressure)
                 return
         await self._app()(scope, receive, send)
 
@@ -57,13 +58,12 @@ def session_content(session: Session, backpressure: Backpressure) -> dict[str, A
     return {**session.to_dict(), "next_autosave_after_ms": pause}
 
 
-async def _reply(send: Send, session: Session, backpressure: Backpressure) -> None:
-    body = dump_json(session_content(session, backpressure)).encode()
-    headers = [
-        (b"cache-control", b"no-store"),
-        (b"etag", b'"%d"' % session.version),
-        (b"content-length", b"%d" % len(body)),
-        (b"content-type", b"application/json"),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+async def _reply(scope: Scope, send: Send, session: Session, backpressure: Backpressure) -> None:
+    etag = str(session.etag)
+    headers = [(b"cache-control", b"no-store"), (b"etag", f'"{etag}"'.encode())]
+    status, body = 304, b""
+    if not is_unchanged(scope, etag):
+        status, body = 200, dump_json(session_content(session, backpressure)).encode()
+        headers += [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from quiz_sessions.domain import errors
 from quiz_sessions.domain.json_values import dump_record
+from quiz_sessions.domain.timestamps import from_micros
 
 from .gateway import PROBLEM_JSON
 
@@ -42,6 +43,8 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.AuditLogDamagedError: (409, "trail_damaged"),
     errors.GradedByKeyError: (409, "graded_by_key"),
     errors.VersionConflictError: (409, "version_conflict"),
+    errors.AnswerConflictError: (409, "answer_conflict"),
+    errors.PreconditionFailedError: (412, "precondition_failed"),
     errors.SessionClosedError: (409, "session_closed"),
     errors.SessionExpiredError: (410, "session_expired"),
     errors.ContentTooLargeError: (413, "content_too_large"),
@@ -52,6 +55,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.DatabaseUnavailableError: (503, "store_unavailable"),
     errors.StatementFailedError: (503, "store_unavailable"),
     errors.CacheUnavailableError: (503, "store_unavailable"),
+    errors.SecretUnavailableError: (503, "secret_unavailable"),
 }
 
 
@@ -121,7 +125,14 @@ async def _domain(request: Request, error: Exception) -> Response:
         extra["current_version"] = error.session.version
         extra["changed_questions"] = error.changed_questions
     match error:
-        case errors.VersionConflictError() | errors.SessionClosedError() | errors.DeadlineMovedError():
+        case errors.AnswerConflictError():
+            extra |= {"conflicts": _conflicts(error), "session": error.session}
+        case (
+            errors.VersionConflictError()
+            | errors.PreconditionFailedError()
+            | errors.SessionClosedError()
+            | errors.DeadlineMovedError()
+        ):
             extra["session"] = error.session
         case errors.ActiveAttemptError() | errors.AttemptsExhaustedError():
             extra |= {} if error.session_id is None else {"session_id": error.session_id}
@@ -134,6 +145,20 @@ async def _domain(request: Request, error: Exception) -> Response:
     # RFC 9110, 11.6.1.
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return problem(status, code, str(error), request.state.request_id, headers=headers, extra=extra)
+
+
+def _conflicts(error: errors.AnswerConflictError) -> dict[str, Any]:
+    shown = error.session
+    return {
+        question: {
+            "answer": shown.answers.get(question),
+            "at": from_micros(int(shown.answer_tags[question].partition(".")[0])),
+            "durability": "buffered" if question in shown.buffered_questions else "committed",
+        }
+        for question in error.questions
+        # What was seen by the statement may have gone since.
+        if question in shown.answer_tags
+    }
 
 
 async def _validation(request: Request, error: Exception) -> Response:

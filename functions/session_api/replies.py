@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from fastapi import Request
 from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
@@ -12,6 +13,7 @@ from quiz_sessions.domain.json_values import dump_record, shown_fields
 from quiz_sessions.domain.sessions import Session
 
 from .cached_reads import session_content
+from .entity_tags import is_unchanged
 from .gateway import PROBLEM_JSON
 from .schemas.problems import GATEWAY_STATUSES
 from .schemas.sessions import SessionReply
@@ -41,12 +43,20 @@ def session_reply(
     headers: Mapping[str, str] | None = None,
     **more: object,
 ) -> Response:
-    """A reply with a session, the time of its next autosave, and its version as the entity tag."""
+    """A reply with a session, the time of its next autosave, and its entity tag."""
     return json_reply(
         {**session_content(session, services.cached.backpressure), **more},
         status,
-        {"ETag": f'"{session.version}"', **(headers or {})},
+        {"ETag": f'"{session.etag}"', **(headers or {})},
     )
+
+
+def session_read(request: Request, services: Services, session: Session) -> Response:
+    """The reply to a read of a session: 304 if If-None-Match has its entity tag."""
+    if is_unchanged(request.scope, str(session.etag)):
+        headers = {"ETag": f'"{session.etag}"', "Cache-Control": "no-store"}
+        return Response(status_code=304, headers=headers)
+    return session_reply(services, session)
 
 
 def documented(
@@ -66,7 +76,7 @@ def documented(
     if model is not None:
         responses[status]["model"] = model
         if issubclass(model, SessionReply):
-            responses[status]["headers"]["ETag"] = _header("The session's version, for If-Match.")
+            responses[status]["headers"]["ETag"] = _ETAG
     unreadable = (400, 415) if 413 in problems else ()
     for code in sorted({*problems, *unreadable, *([401] if token else []), 429, 500, 503} - {status}):
         responses[code] = documented_problem(code)
@@ -92,8 +102,12 @@ def _header(description: str, kind: str = "string") -> dict[str, Any]:
     return {"description": description, "schema": {"type": kind}}
 
 
+_ETAG = _header("Of the session as it is shown, for If-Match and If-None-Match.")
 LOCATION = {"Location": _header("The session, relative to the request's address.")}
 _ALWAYS = {"X-Request-Id": _header("The request's id, as in the service's log.")}
+NOT_MODIFIED: Responses = {
+    304: {"description": "Still as the ETag says that was sent", "headers": {**_ALWAYS, "ETag": _ETAG}}
+}
 
 _DESCRIPTIONS = {
     400: "Not readable as a request",
@@ -102,6 +116,7 @@ _DESCRIPTIONS = {
     404: "No such thing",
     409: "Not in this state",
     410: "Its time is over",
+    412: "Not as If-Match says",
     413: "Over a limit in bytes",
     415: "Not in this encoding",
     422: "To be changed as the problem says",

@@ -25,6 +25,21 @@ class StrictRoute(APIRoute):
         return strict
 
 
+class StrictTextRoute(StrictRoute):
+    """A route that takes its JSON under any Content-Type."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, which parses only what is called JSON."""
+        handle = super().get_route_handler()
+
+        async def as_json(request: Request) -> Response:
+            others = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
+            headers = [*others, (b"content-type", b"application/json")]
+            return await handle(Request({**request.scope, "headers": headers}, request.receive))
+
+        return as_json
+
+
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Enough for a session of 1 MiB, even if most of its characters are escaped."""
 MAX_MEMBERS = MAX_ANSWER_BYTES // len('"":0,')

@@ -111,7 +111,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """As a caller sends it; `key` is its Idempotency-Key."""
+    """As a caller sends it; `key` is its Idempotency-Key, `client` its X-Client-Id."""
 
     method: str
     path: str
@@ -120,6 +120,7 @@ class Request:
     body: Any = None
     scopes: str = ""
     key: str | None = None
+    client: str | None = None
 
     def context(self) -> dict[str, Any]:
         """What the gateway says of it."""
@@ -127,7 +128,8 @@ class Request:
         return {"requestId": uuid4().hex, "timeEpoch": self.at // 1000, **authorizer(claims)}
 
     def headers(self) -> dict[str, str]:
-        return {} if self.key is None else {"idempotency-key": self.key}
+        named = {"idempotency-key": self.key, "x-client-id": self.client}
+        return {name: value for name, value in named.items() if value is not None}
 
 
 class ToProcess:

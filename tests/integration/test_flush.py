@@ -39,7 +39,7 @@ async def test_drafts_are_merged_and_everything_is_clean(
         0,
         "in_progress",
     )
-    assert stored["answer_meta"] == {"0": {"version": 0, "at": LATER}}
+    assert stored["answer_meta"] == {"0": {"version": 0, "at": LATER, "writer": "-"}}
     assert stored["current_question"] == 1
     assert valkey.exists(drafts_key(session_id), "dirty:0") == 0
 
@@ -180,7 +180,7 @@ async def test_drafts_that_the_database_refuses_hold_up_no_one_else(
     bad, good = await start(services, "user1"), await start(services, "user2")
     await autosave(services, bad, "A")
     await autosave(services, good, "B")
-    valkey.hset(drafts_key(bad), "q:\x00", json.dumps({"at": LATER, "answer": "A"}))
+    valkey.hset(drafts_key(bad), "q:\x00", json.dumps({"at": LATER, "writer": "-", "answer": "A"}))
     report = await flush_at(services)
     assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
     assert row(database, good)["answers"] == {"0": "B"}
@@ -368,8 +368,8 @@ async def test_a_commit_shows_the_draft_that_a_flush_merges_before_its_reply(ser
     written = await services.stores.attempts.write_answers(session_id, {"1": "B"}, LATER + 1)
     assert written is not None
     await flush_at(services)
-    drafts = await services.stores.valkey.put_committed(written.attempt, ["1"])
-    assert view(written.attempt, drafts, LATER + 1).answers == {"0": "draft", "1": "B"}
+    shown, drafts = await services.stores.valkey.put_committed(written.attempt, ["1"])
+    assert view(shown, drafts, LATER + 1).answers == {"0": "draft", "1": "B"}
 
 
 async def test_healing_leaves_what_is_not_cached_alone(services: Services, valkey: redis.Redis) -> None:
@@ -412,7 +412,7 @@ async def test_a_session_whose_drafts_are_refused_expires_without_them(
     services: Services, database: Database, valkey: redis.Redis
 ) -> None:
     bad, good = await start(services, "user1"), await start(services, "user2")
-    valkey.hset(drafts_key(bad), "q:\x00", json.dumps({"at": LATER, "answer": "A"}))
+    valkey.hset(drafts_key(bad), "q:\x00", json.dumps({"at": LATER, "writer": "-", "answer": "A"}))
     report = await flush_at(services, END + 1)
     assert (report.sessions_expired, report.flush_failures) == (2, 1)
     assert {row(database, session_id)["status"] for session_id in (bad, good)} == {"expired"}

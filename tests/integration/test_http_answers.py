@@ -132,10 +132,6 @@ async def test_a_read_shows_what_is_buffered(session: Progress) -> None:
     assert (body["answers"], body["version"]) == ({"1": "B", "x": "C"}, 1)
 
 
-async def test_an_autosave_leaves_the_etag(session: Progress) -> None:
-    assert (await session.patch(**ONE, autosave=True)).headers["etag"] == '"0"'
-
-
 async def test_a_started_session_with_drafts_reads_as_in_progress(session: Progress, store: Store) -> None:
     assert (await session.answer(1, "A", autosave=True))["status"] == "in_progress"
     assert (await session.read())["status"] == "in_progress"

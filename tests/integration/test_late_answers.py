@@ -300,7 +300,7 @@ async def test_a_draft_from_behind_the_end_is_a_late_answer(services: Services) 
     await flush_at(services, LAST + 1)
     await flush_at(services, LAST + 1)
     (late,) = await services.administration.late_answers(session_id)
-    assert late.answers == {"q": {"answer": "late", "at": LAST + 1}}
+    assert late.answers == {"q": {"answer": "late", "at": LAST + 1, "writer": "-"}}
     assert (await accept(services, session_id, late.event)).answers == {"q": "late"}
 
 

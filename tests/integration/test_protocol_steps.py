@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from uuid import UUID
 
 import psycopg
@@ -12,9 +13,11 @@ import redis
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Attempt, Status
 from quiz_sessions.domain.drafts import Draft, Drafts
-from quiz_sessions.domain.outcomes import WriteOutcome
+from quiz_sessions.domain.outcomes import DraftsOutcome, WriteOutcome
+from quiz_sessions.domain.tags import Tag, writer_of
 from quiz_sessions.domain.timestamps import Micros
-from quiz_sessions.stores.valkey import StoredDrafts
+from quiz_sessions.stores.attempts import Conditions
+from quiz_sessions.stores.valkey import Judged, StoredDrafts
 from tests.harness.builders import SECOND, START
 from tests.harness.tables import Database, events
 from tests.protocol import model
@@ -24,26 +27,51 @@ UNIT = 360 * SECOND
 DEADLINE = 5
 
 
-def moment(at: int) -> Micros:
-    return START + at * UNIT
+CLIENTS = {model.ANYBODY: None, "A": "client-a", "B": "client-b"}
+WRITERS = {name: writer_of(client) for name, client in CLIENTS.items()}
+NAMES = {writer: name for name, writer in WRITERS.items()}
 
 
-def drafts_of(drafts: model.Drafts) -> Drafts:
-    return Drafts({str(q): Draft(draft.value, moment(draft.at)) for q, draft in enumerate(drafts) if draft})
+def moment(at: float) -> Micros:
+    """A time of the model, in which a TICK is a microsecond."""
+    whole = int(at)
+    return START + whole * UNIT + round((at - whole) / model.TICK)
+
+
+def model_time(at: Micros) -> float:
+    whole, ticks = divmod(at - START, UNIT)
+    return whole + round(ticks * model.TICK, 2) if ticks else whole
+
+
+def draft_of(draft: model.Draft) -> Draft:
+    return Draft(draft.value, moment(draft.at), WRITERS[draft.writer])
+
+
+def drafts_of(drafts: model.Drafts, displaced: Iterable[model.Placed] = ()) -> Drafts:
+    return Drafts(
+        {str(q): draft_of(draft) for q, draft in enumerate(drafts) if draft},
+        displaced=tuple((str(q), draft_of(draft)) for q, draft in displaced),
+    )
+
+
+def conditions(write: model.Write, drafts: model.Drafts, *, moved: bool = False) -> Conditions:
+    tags = {str(q): tag and Tag(moment(tag[0]), WRITERS[tag[1]]) for q, tag in write.based_on}
+    revision = None if write.match is None else write.match[0]
+    return Conditions(WRITERS[write.writer], tags, drafts_of(drafts), revision, moved)
 
 
 def row_of(attempt: Attempt) -> model.Row:
     answers = tuple(
-        model.Answer(attempt.answers[q], *_meta(attempt, q)) if q in attempt.answers else None
-        for q in map(str, range(model.QUESTIONS))
+        _answer(attempt, q) if q in attempt.answers else None for q in map(str, range(model.QUESTIONS))
     )
     status = "open" if attempt.status.is_open else attempt.status.value
     return model.Row(status, answers, attempt.version, attempt.revision, (attempt.end - START) // UNIT)
 
 
-def _meta(attempt: Attempt, question: str) -> tuple[int, int]:
+def _answer(attempt: Attempt, question: str) -> model.Answer:
     meta = attempt.answer_meta[question]
-    return (meta["at"] - START) // UNIT, meta["version"]
+    at, version, writer = model_time(meta["at"]), meta["version"], NAMES[meta["writer"]]
+    return model.Answer(attempt.answers[question], at, version, False, writer)
 
 
 def plain(row: model.Row | None) -> model.Row | None:
@@ -65,7 +93,7 @@ class Both:
         started = model.Event(0, 0, "started", "", ())
         self.stores = model.Stores(row, (started,), model.Valkey(row, model.NO_DRAFTS))
         self.rows: list[tuple[model.Row, Attempt]] = []
-        self.read: list[tuple[model.Drafts, StoredDrafts]] = []
+        self.read: list[tuple[model.Drafts, frozenset[model.Placed], StoredDrafts]] = []
         self.marks: list[tuple[int, float]] = []
         self.writes = 0
 
@@ -74,21 +102,42 @@ class Both:
         questions = self.dice.choice(((0,), (1,), (0, 1)))
         version = self.dice.choice((None, self.stores.row.version, max(0, self.stores.row.version - 1)))
         answers = tuple((q, self.dice.choice("ab")) for q in questions)
-        return model.Write(f"write {self.writes}", self.dice.randint(0, 7), answers, version)
+        writer = self.dice.choice((model.ANYBODY, "A", "B"))
+        write = model.Write(f"write {self.writes}", self.dice.randint(0, 7), answers, version, writer)
+        if writer != model.ANYBODY and self.dice.random() < 0.5:
+            write = write._replace(based_on=tuple((q, self.some_tag(q)) for q, _ in answers))
+        return write
+
+    def some_tag(self, question: int) -> model.Tag | None:
+        known = self.stores.row.answers[question]
+        held = self.stores.valkey.drafts[question]
+        shown = [None, *((each.at, each.writer) for each in (known, held) if each is not None)]
+        return self.dice.choice(shown)
 
     def some_drafts(self) -> model.Drafts:
         return self.dice.choice((self.some_write().drafts, self.stores.valkey.drafts))
+
+    def some_displaced(self) -> frozenset[model.Placed]:
+        return self.dice.choice((frozenset(), self.stores.valkey.displaced))
 
     def same_row(self, row: model.Row, attempt: Attempt) -> None:
         assert row_of(attempt) == plain(row)
         self.rows.append((row, attempt))
 
     async def write(self) -> None:
-        write = self.some_write()
-        self.stores, (outcome, row) = self.protocol.write(self.stores, write)
+        write, drafts = self.some_write(), self.some_drafts()
+        if not write.based_on and self.dice.random() < 0.2:
+            revision = max(0, self.stores.row.revision - self.dice.randint(0, 1))
+            write = write._replace(match=(revision, model.NO_DRAFTS))
+            drafts = model.NO_DRAFTS
+        self.stores, (outcome, row) = self.protocol.write(self.stores, write, drafts)
         answers = {str(q): value for q, value in write.answers}
         found = await self.real.attempts.write_answers(
-            self.id, answers, moment(write.at), version=write.version
+            self.id,
+            answers,
+            moment(write.at),
+            version=write.version,
+            conditions=conditions(write, drafts),
         )
         assert found is not None
         assert found.outcome == WriteOutcome(outcome)
@@ -99,30 +148,46 @@ class Both:
         self.stores, (outcome, row) = self.protocol.finish(self.stores, write, drafts)
         answers = {str(q): value for q, value in write.answers}
         found = await self.real.attempts.finish(
-            self.id, Status.COMPLETED, drafts_of(drafts), answers, moment(write.at), version=write.version
+            self.id,
+            Status.COMPLETED,
+            drafts_of(drafts),
+            answers,
+            moment(write.at),
+            version=write.version,
+            conditions=conditions(write, drafts),
         )
         assert found is not None
         assert found.outcome == WriteOutcome(outcome)
         self.same_row(row, found.attempt)
 
     async def settle(self) -> None:
-        drafts, now = self.some_drafts(), self.dice.randint(0, 7)
+        drafts, displaced, now = self.some_drafts(), self.some_displaced(), self.dice.randint(0, 7)
         _, trail = self.protocol.read_trail(self.stores)
-        self.stores, (row, kind, late) = self.protocol.settle(self.stores, drafts, now, False, trail)
-        (settled,) = await self.real.attempts.settle({self.id: drafts_of(drafts)}, moment(now))
+        self.stores, (row, kind, late) = self.protocol.settle(
+            self.stores, drafts, now, False, trail, displaced
+        )
+        (settled,) = await self.real.attempts.settle({self.id: drafts_of(drafts, displaced)}, moment(now))
         assert settled.settlement == kind
         assert settled.late == {str(q) for q in late}
         self.same_row(row, settled.attempt)
 
     async def put_drafts(self) -> None:
-        drafts = self.some_write().drafts
-        self.stores, _ = self.protocol.put_drafts(self.stores, drafts)
-        self.stores, _ = self.protocol.set_mark(self.stores, drafts)
-        await self.real.valkey.put_drafts(self.id, drafts_of(drafts))
+        write = self.some_write()
+        valkey = self.stores.valkey
+        judged, real_judged = None, None
+        if write.based_on:
+            revision = self.stores.row.revision
+            known = [(q, self.dice.choice((None, valkey.drafts[q]))) for q, _ in write.based_on]
+            judged = revision, tuple(known)
+            real_judged = Judged(revision, {str(q): each and draft_of(each).tag for q, each in known})
+        self.stores, is_put = self.protocol.put_drafts(self.stores, write.drafts, judged)
+        self.stores, _ = self.protocol.set_mark(self.stores, write.drafts)
+        put = await self.real.valkey.put_drafts(self.id, drafts_of(write.drafts), real_judged)
+        assert (put.outcome is DraftsOutcome.KEPT) == is_put
 
     async def read_for_a_flush(self) -> None:
         (held,) = await self.real.valkey.read_many([self.id])
-        self.read.append((self.stores.valkey.drafts, held))
+        self.read.append((self.stores.valkey.drafts, self.stores.valkey.displaced, held))
         for _, mark in await self.real.valkey.dirty(0, 0, 10):
             assert self.stores.valkey.mark is not None
             self.marks.append((self.stores.valkey.mark, mark))
@@ -143,8 +208,9 @@ class Both:
 
     async def clear(self) -> None:
         if self.read:
-            drafts, held = self.dice.choice(self.read)
+            drafts, displaced, held = self.dice.choice(self.read)
             self.stores, _ = self.protocol.clear_drafts(self.stores, drafts)
+            self.stores, _ = self.protocol.clear_displaced(self.stores, displaced)
             await self.real.valkey.put_settled([], [], {self.id: held.raw}, {})
 
     async def acknowledge(self) -> None:
@@ -158,7 +224,9 @@ class Both:
         assert row_of(attempt) == plain(self.stores.row)
         assert events(database, self.id) == [event.kind for event in self.stores.events]
         held = await self.real.valkey.read(self.id)
-        assert held.drafts == drafts_of(self.stores.valkey.drafts)
+        assert held.drafts.answers == drafts_of(self.stores.valkey.drafts).answers
+        beside = drafts_of(model.NO_DRAFTS, self.stores.valkey.displaced).displaced
+        assert sorted(held.drafts.displaced, key=str) == sorted(beside, key=str)
         assert (held.attempt and row_of(held.attempt)) == plain(self.stores.valkey.cached)
         assert bool(await self.real.valkey.dirty(0, 0, 10)) == (self.stores.valkey.mark is not None)
 

@@ -69,7 +69,7 @@ def test_a_reply_is_plain_text_with_its_headers(api: Runtime, name: str) -> None
     reply = api.invoke(request_event(name))
     headers = reply["headers"]
     assert headers["location"] == body_of(reply)["id"]
-    assert (headers["etag"], headers["cache-control"]) == ('"0"', "no-store")
+    assert (headers["etag"][:3], headers["cache-control"]) == ('"0-', "no-store")
     assert (headers["content-type"], reply["isBase64Encoded"]) == ("application/json", False)
 
 

@@ -36,6 +36,7 @@ READS = (
     "recent_revisions",
     "get_session",
     "get_drafts",
+    "get_held",
     "get_mark",
     "get_revision",
 )

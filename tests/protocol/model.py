@@ -17,6 +17,10 @@ POSTGRES, VALKEY = "PostgreSQL", "Valkey"
 QUESTIONS = 2
 NEVER = 99
 """A deadline that no scenario reaches."""
+ANYBODY = "-"
+"""The writer of requests that do not say who sends them."""
+TICK = 0.01
+"""A microsecond, where the times of scenarios are minutes."""
 
 
 class Rule(StrEnum):
@@ -60,30 +64,55 @@ class Rule(StrEnum):
     LATE_IS_RECORDED = "a draft from after the end becomes an event"
     TRAIL_OF_THE_ROW = "a row that changed since the statement read the trail is left alone"
     LATE_RECORDED_ONCE = "a late answer that is recorded is not recorded again"
+    BASED_ON_IN_STATEMENT = "a commit's based_on is compared with the answers in the row"
+    BASED_ON_SEES_DRAFTS = "a commit with based_on reads the drafts first"
+    BASED_ON_EACH = "each question has its own tag in based_on"
+    BASED_ON_SPARES_OWN = "what the writer itself wrote conflicts with nothing of its own"
+    PUT_AS_JUDGED = "drafts with based_on are put only where session and drafts are as they were judged"
+    FORCED_IS_LATER = "a commit that names the version makes its answers later than what they replace"
+    DISPLACED_IS_KEPT = "a draft that loses its place to another writer's is kept beside it"
+    DROPS_OWN = "a commit drops only drafts of its answer's writer"
+    DISPLACED_IS_RECORDED = "what lost its place to another writer becomes an event"
+    DISPLACED_ONCE = "a displaced answer that is recorded is not recorded again"
+    OUTDATED_IS_RECORDED = "a completion records what it brought too late to count"
+    HAND_IN_IS_HELD = "a second hand-in is a repeat only if all that it brings is held"
+    MATCH_IN_STATEMENT = "the revision of If-Match is compared with the row's"
+    MATCH_SEES_DRAFTS = "the drafts of If-Match are compared with those that count"
+    MATCH_REPEATED = "a repeat under If-Match is the event of the next revision"
 
 
 class Answer(NamedTuple):
     """An answer in the row; `forced` where its commit named the version, and so replaced what it knew."""
 
     value: str
-    at: int
+    at: float
     version: int
     forced: bool = False
+    writer: str = ANYBODY
 
     def __str__(self) -> str:
-        return f"{self.value}@{self.at}"
+        return f"{self.value}@{self.at}{by(self.writer)}"
 
 
 class Draft(NamedTuple):
     value: str
-    at: int
+    at: float
+    writer: str = ANYBODY
 
     def __str__(self) -> str:
-        return f"{self.value}@{self.at}"
+        return f"{self.value}@{self.at}{by(self.writer)}"
 
 
 Drafts: TypeAlias = tuple[Draft | None, ...]
-Trail: TypeAlias = tuple[int, frozenset[tuple[int, str, int]]]
+Placed: TypeAlias = tuple[int, Draft]
+"""A question and an answer to it."""
+Judged: TypeAlias = tuple[int, tuple[tuple[int, Draft | None], ...]]
+"""The revision of the cached session and the drafts that a write was judged by."""
+Held: TypeAlias = tuple[Drafts, frozenset[Placed]]
+"""The drafts, and those that lost their place to another writer's."""
+Trail: TypeAlias = tuple[int, frozenset[Placed], frozenset[Placed]]
+Tag: TypeAlias = tuple[float, str]
+"""`at` and writer of an answer that was shown."""
 NO_DRAFTS: Drafts = (None,) * QUESTIONS
 
 
@@ -100,63 +129,93 @@ class Row(NamedTuple):
     def is_open(self) -> bool:
         return self.status == "open"
 
-    def at(self, question: int) -> int:
+    def at(self, question: int) -> float:
         answer = self.answers[question]
         return -1 if answer is None else answer.at
+
+    def writer(self, question: int) -> str:
+        answer = self.answers[question]
+        return ANYBODY if answer is None else answer.writer
 
     def __str__(self) -> str:
         return f"{self.status} v{self.version} r{self.revision} {text(self.answers)}"
 
 
 class Event(NamedTuple):
-    """One change of the row; `request` is the write_id."""
+    """One change of the row; `request` is the write_id, `beside` what was not in time or lost its place."""
 
     revision: int
     version: int
     kind: str
     request: str
-    changes: tuple[tuple[int, str, int], ...]
+    changes: tuple[Placed, ...]
+    beside: tuple[Placed, ...] = ()
 
 
 class Valkey(NamedTuple):
     """The cached session, the drafts, the mark in the dirty index and the clock that the marks are made of.
 
-    `given` is for the promises: the drafts that were written and marked, of which a loss is excused.
+    `displaced` are drafts that lost their place to another writer's. `given` is for the promises: the drafts
+    that were written and marked, of which a loss is excused.
     """
 
     cached: Row | None
     drafts: Drafts
     mark: int | None = None
     clock: int = 0
-    given: frozenset[tuple[int, Draft]] = frozenset()
+    displaced: frozenset[Placed] = frozenset()
+    given: frozenset[Placed] = frozenset()
 
 
 class Stores(NamedTuple):
-    """`recent`: the row was changed in the last 90 s. `put`: every draft that was ever written."""
+    """`recent`: the row was changed in the last 90 s. `put`: every draft that was ever written.
+
+    `passed` is for the promises: answers that drafts were put over although they were judged without them.
+    """
 
     row: Row
     events: tuple[Event, ...]
     valkey: Valkey
     recent: bool = True
-    put: frozenset[tuple[int, Draft]] = frozenset()
+    put: frozenset[Placed] = frozenset()
+    passed: frozenset[Placed] = frozenset()
 
 
 class Write(NamedTuple):
-    """A request's answers; `at` is the gateway's time for it."""
+    """A request's answers; `at` is the gateway's time for it.
+
+    `based_on`: the tags of the answers that were shown when the sent ones were begun. `match`: revision and
+    drafts of the session that was shown.
+    """
 
     name: str
     at: int
     answers: tuple[tuple[int, str], ...] = ()
     version: int | None = None
+    writer: str = ANYBODY
+    based_on: tuple[tuple[int, Tag | None], ...] = ()
+    match: tuple[int, Drafts] | None = None
 
     @property
     def drafts(self) -> Drafts:
         sent = dict(self.answers)
-        return tuple(Draft(sent[q], self.at) if q in sent else None for q in range(QUESTIONS))
+        return tuple(Draft(sent[q], self.at, self.writer) if q in sent else None for q in range(QUESTIONS))
+
+    @property
+    def placed(self) -> tuple[Placed, ...]:
+        return tuple((q, Draft(value, self.at, self.writer)) for q, value in self.answers)
 
     def __str__(self) -> str:
         told = "" if self.version is None else f" over v{self.version}"
-        return ", ".join(f"{value}@{self.at} to {q}" for q, value in self.answers) + told or f"@{self.at}"
+        if self.based_on:
+            tags = (
+                f"{q}: " + ("nothing" if tag is None else f"@{tag[0]}{by(tag[1])}")
+                for q, tag in self.based_on
+            )
+            told += f" based on {', '.join(tags)}"
+        if self.match is not None:
+            told += f" if r{self.match[0]} {text(self.match[1])}"
+        return ", ".join(f"{draft} to {q}" for q, draft in self.placed) + told or f"@{self.at}"
 
 
 class Reply(NamedTuple):
@@ -209,6 +268,10 @@ Steps: TypeAlias = Generator[Call, Any, Any]
 Program: TypeAlias = Generator[Call, Any, Reply]
 
 
+def by(writer: str) -> str:
+    return "" if writer == ANYBODY else f".{writer}"
+
+
 def text(items: Any) -> str:
     return "[" + " ".join("-" if item is None else str(item) for item in items) + "]"
 
@@ -222,12 +285,18 @@ def words(step: tuple[Any, ...], reply: Any) -> str:
             said = f"commits {write}"
         case "finish", write, drafts:
             said = f"completes {write} with {text(drafts)}"
+        case "put_drafts", drafts, _ if reply is False:
+            return "finds other than was judged"
         case "settle", drafts, *_:
             said = f"settles {text(drafts)}"
-        case ("put_drafts" | "clear_drafts" as name, drafts):
+        case ("put_drafts" | "clear_drafts" as name, drafts, *_):
             return f"{name.removesuffix('_drafts')}s {text(drafts)}"
         case "put_session", row, *_:
             return f"caches r{row.revision}"
+        case "get_held", *_:
+            drafts, displaced = reply or (NO_DRAFTS, ())
+            beside = f" beside {text(draft for _, draft in sorted(displaced))}" if displaced else ""
+            return "reads the drafts" + ("" if reply is None else f" {text(drafts)}{beside}")
         case "get_drafts", *_:
             return "reads the drafts" + ("" if reply is None else f" {text(reply)}")
         case "get_session", *_:
@@ -237,6 +306,9 @@ def words(step: tuple[Any, ...], reply: Any) -> str:
     outcome = "" if reply is None else next(part for part in reply if isinstance(part, str))
     return said if outcome in ("", "written", "merged") else f"{said}: {outcome}"
 
+
+REFUSED = ("closed", "conflict", "moved", "unseen")
+TRIES = 3
 
 WORDS = {
     "get": "reads the row",
@@ -250,6 +322,7 @@ WORDS = {
     "set_mark": "marks",
     "drop_superseded": "drops superseded drafts",
     "acknowledge": "takes the mark away",
+    "clear_displaced": "clears the displaced ones",
 }
 
 
@@ -257,6 +330,15 @@ def merge_drafts(older: Drafts, newer: Drafts) -> Drafts:
     return tuple(
         new if new is not None and (old is None or new.at >= old.at) else old
         for old, new in zip(older, newer, strict=True)
+    )
+
+
+def displaced_by(older: Drafts, newer: Drafts) -> frozenset[Placed]:
+    """Of two drafts for one question the one that loses its place, where they are of two writers."""
+    return frozenset(
+        (q, old if new.at >= old.at else new)
+        for q, (old, new) in enumerate(zip(older, newer, strict=True))
+        if old is not None and new is not None and old.writer != new.writer and old.value != new.value
     )
 
 
@@ -275,7 +357,39 @@ class Protocol:
         return tuple(
             draft
             if draft is not None and draft.at <= row.end and (row.at(q) < draft.at or not compares)
-            else (answer := row.answers[q]) and Draft(answer.value, answer.at)
+            else (answer := row.answers[q]) and Draft(answer.value, answer.at, answer.writer)
+            for q, draft in enumerate(drafts)
+        )
+
+    def _unseen(self, row: Row, drafts: Drafts, write: Write) -> bool:
+        """Whether the write would replace an answer of somebody else that its `based_on` does not know."""
+        sent, shown = dict(write.answers), self.view(row, drafts)
+        tags = dict(write.based_on)
+        if not self.has(Rule.BASED_ON_EACH):
+            tags = dict.fromkeys(tags, max(filter(None, tags.values()), default=None))
+        for q, tag in tags.items():
+            counting = shown[q]
+            if counting is None or counting.value == sent[q]:
+                continue
+            if counting.writer == write.writer and self.has(Rule.BASED_ON_SPARES_OWN):
+                continue
+            at, known = tag or (-1, "")
+            if counting.at > at or (counting.at == at and counting.writer != known):
+                return True
+        return False
+
+    def _moved(self, row: Row, drafts: Drafts, write: Write) -> bool:
+        """Whether If-Match names another state than this."""
+        if write.match is None:
+            return False
+        revision, seen = write.match
+        return (row.revision != revision and self.has(Rule.MATCH_IN_STATEMENT)) or (
+            self.has(Rule.MATCH_SEES_DRAFTS) and self._counted(row, drafts) != self._counted(row, seen)
+        )
+
+    def _counted(self, row: Row, drafts: Drafts) -> Drafts:
+        return tuple(
+            draft if draft is not None and row.at(q) < draft.at <= row.end else None
             for q, draft in enumerate(drafts)
         )
 
@@ -288,7 +402,7 @@ class Protocol:
         """The snapshot that a statement begins with; it locks the row after that."""
         return stores, any(event.request == name for event in stores.events)
 
-    def write(self, stores: Stores, write: Write, seen: bool = False) -> Done:
+    def write(self, stores: Stores, write: Write, drafts: Drafts = NO_DRAFTS, seen: bool = False) -> Done:
         """Database.write_answers; `seen`: sent again, it found the event of its write_id."""
         row = stores.row
         forced = write.version is not None
@@ -300,31 +414,56 @@ class Protocol:
         bounded = self.has(Rule.END_BOUNDS_WRITES)
         if seen:
             return stores, ("repeated", row)
+        if (
+            write.version is not None
+            and row.version == known + 1
+            and ours
+            and self.has(Rule.REPEAT_RECOGNISED)
+        ):
+            return stores, ("repeated", row)
+        if write.match is not None and self.has(Rule.MATCH_REPEATED):
+            sent = tuple((q, value, write.writer) for q, value in write.answers)
+            for event in stores.events:
+                made = tuple((q, draft.value, draft.writer) for q, draft in event.changes)
+                if event.revision == write.match[0] + 1 and event.kind == "answered" and made == sent:
+                    return stores, ("repeated", row)
         if row.status == "completed" and bounded:
             return stores, ("closed", row)
-        if row.version == known + 1 and ours and self.has(Rule.REPEAT_RECOGNISED):
-            return stores, ("repeated", row)
         if (row.status == "expired" or write.at > row.end) and bounded:
             return stores, ("overdue", row)
         if row.version != known and self.has(Rule.VERSION_IN_STATEMENT):
             return stores, ("conflict", row)
-        sent = {
+        if self._moved(row, drafts, write):
+            return stores, ("moved", row)
+        if self.has(Rule.BASED_ON_IN_STATEMENT) and self._unseen(row, drafts, write):
+            return stores, ("unseen", row)
+        counting = {
             q
             for q, _ in write.answers
             if forced or row.at(q) <= write.at or not self.has(Rule.COMMIT_COMPARES_AT)
         }
         answers = list(row.answers)
         for q, value in write.answers:
-            if q in sent:
-                at = max(write.at, row.at(q)) if self.has(Rule.AT_NEVER_LOWERED) else write.at
-                answers[q] = Answer(value, at, row.version + 1, forced)
+            if q in counting:
+                at = self._made_at(write, row.at(q))
+                answers[q] = Answer(value, at, row.version + 1, forced, write.writer)
         row = row._replace(answers=tuple(answers), version=row.version + 1)
-        changes = tuple((q, value, write.at) for q, value in write.answers if q in sent)
+        changes = tuple(each for each in write.placed if each[0] in counting)
+        outdated = tuple(each for each in write.placed if each[0] not in counting)
         unique = self.has(Rule.WRITE_ID_UNIQUE) and self.has(Rule.WRITE_ID)
         if unique and any(event.request == write.name for event in stores.events):
             return stores, ("violation", stores.row)
-        stores = self._change(stores, row, "answered", write.name, changes, self.has(Rule.EVENT_IN_STATEMENT))
+        recorded = self.has(Rule.EVENT_IN_STATEMENT)
+        stores = self._change(stores, row, "answered", write.name, changes, outdated, recorded)
         return stores, ("written", stores.row)
+
+    def _made_at(self, write: Write, known: float) -> float:
+        """The time that an answer gets; by a commit that names the version, a later one than it replaces."""
+        if not self.has(Rule.AT_NEVER_LOWERED):
+            return write.at
+        if write.version is not None and self.has(Rule.FORCED_IS_LATER):
+            return max(write.at, round(known + TICK, 2))
+        return max(write.at, known)
 
     def insert_event(self, stores: Stores, event: Event) -> Done:
         return stores._replace(events=tuple(sorted((*stores.events, event)))), None
@@ -333,52 +472,86 @@ class Protocol:
         """Database.finish, as a completion."""
         row = stores.row
         if row.status == "completed" and self.has(Rule.FIRST_END_WINS):
-            return stores, ("repeated", row)
+            held = all(self._is_held(stores, q, value) for q, value in write.answers)
+            return stores, ("repeated" if held or not self.has(Rule.HAND_IN_IS_HELD) else "closed", row)
         if (row.status == "expired" or write.at > row.end) and self.has(Rule.FIRST_END_WINS):
             return stores, ("overdue", row)
         if write.version is not None and row.version != write.version:
             return stores, ("conflict", row)
+        if self._moved(row, drafts, write):
+            return stores, ("moved", row)
+        if self.has(Rule.BASED_ON_IN_STATEMENT) and self._unseen(row, drafts, write):
+            return stores, ("unseen", row)
         answers = list(row.answers)
-        changes = []
-        own = dict(write.answers)
+        changes: list[Placed] = []
+        outdated: list[Placed] = []
+        own, forced = dict(write.placed), write.version is not None
         for q, draft in enumerate(drafts):
-            if q in own and (row.at(q) <= write.at or write.version is not None):
-                answers[q] = Answer(
-                    own[q], max(write.at, row.at(q)), row.version + 1, write.version is not None
-                )
-                changes.append((q, own[q], write.at))
-            elif draft is not None and self._counts(draft, row.at(q), write.at, Rule.FINISH_COMPARES_AT):
-                answers[q] = Answer(*draft, row.version + 1)
-                changes.append((q, *draft))
+            if q in own and (row.at(q) <= write.at or forced):
+                at = self._made_at(write, row.at(q))
+                answers[q] = Answer(own[q].value, at, row.version + 1, forced, write.writer)
+                changes.append((q, own[q]))
+                continue
+            if q in own and self.has(Rule.OUTDATED_IS_RECORDED):
+                outdated.append((q, own[q]))
+            if draft is not None and self._counts(draft, row.at(q), write.at, Rule.FINISH_COMPARES_AT):
+                answers[q] = Answer(draft.value, draft.at, row.version + 1, False, draft.writer)
+                changes.append((q, draft))
         row = Row("completed", tuple(answers), row.version + 1, row.revision, write.at)
-        stores = self._change(stores, row, "completed", write.name, tuple(changes))
+        stores = self._change(stores, row, "completed", write.name, tuple(changes), tuple(outdated))
         return stores, ("written", stores.row)
 
-    def read_trail(self, stores: Stores) -> Done:
-        """The snapshot that a statement begins with: the row's revision, and which late answers are known."""
-        late = (event.changes for event in stores.events if event.kind == "late_answer")
-        return stores, (stores.row.revision, frozenset(chain.from_iterable(late)))
+    def _is_held(self, stores: Stores, question: int, value: str) -> bool:
+        """Whether the row has the answer, or the event of the completion says what became of it."""
+        answer = stores.row.answers[question]
+        return (answer is not None and answer.value == value) or any(
+            (q, draft.value) == (question, value)
+            for event in stores.events
+            if event.kind == "completed"
+            for q, draft in event.beside
+        )
 
-    def settle(self, stores: Stores, drafts: Drafts, now: int, wait: bool, trail: Trail) -> Done:
+    def read_trail(self, stores: Stores) -> Done:
+        """The snapshot that a statement begins with: the row's revision, what is recorded late and beside."""
+        late = (event.changes for event in stores.events if event.kind == "late_answer")
+        beside = (event.beside for event in stores.events if event.kind not in ("answered", "completed"))
+        known = frozenset(chain.from_iterable(late)), frozenset(chain.from_iterable(beside))
+        return stores, (stores.row.revision, *known)
+
+    def settle(
+        self,
+        stores: Stores,
+        drafts: Drafts,
+        now: int,
+        wait: bool,
+        trail: Trail,
+        displaced: frozenset[Placed] = frozenset(),
+    ) -> Done:
         """Database.settle for one session: its row, the settlement, the late questions that are recorded.
 
         None where the row is not the one that `trail` goes with. `wait` is what the explorer asks for.
         """
-        row, (revision, known) = stores.row, trail
-        if any(drafts) and row.revision != revision and self.has(Rule.TRAIL_OF_THE_ROW):
+        row, (revision, known, known_beside) = stores.row, trail
+        if (any(drafts) or displaced) and row.revision != revision and self.has(Rule.TRAIL_OF_THE_ROW):
             return stores, None
         counted = [
-            (q, *draft)
+            (q, draft)
             for q, draft in enumerate(drafts)
             if draft is not None and self._counts(draft, row.at(q), row.end, Rule.SETTLE_COMPARES_AT)
             if row.is_open or self.has(Rule.LATE_MERGE)
         ]
         late = [
-            (q, *draft)
+            (q, draft)
             for q, draft in enumerate(drafts)
             if draft is not None and draft.at > row.at(q) and draft.at > row.end
         ]
         unrecorded = [each for each in late if each not in known or not self.has(Rule.LATE_RECORDED_ONCE)]
+        beside = sorted(
+            each
+            for each in displaced | self._overwritten(row, drafts)
+            if each not in known_beside or not self.has(Rule.DISPLACED_ONCE)
+            if self.has(Rule.DISPLACED_IS_RECORDED)
+        )
         kind, changes = "unchanged", tuple(counted)
         if row.is_open and row.end < now:
             kind = "expired"
@@ -386,18 +559,30 @@ class Protocol:
             kind = "merged" if row.is_open else "late_merge"
         elif unrecorded and not row.is_open and self.has(Rule.LATE_IS_RECORDED):
             kind, changes = "late_answer", tuple(unrecorded)
+        elif beside:
+            kind = "displaced"
         recorded = (
-            frozenset(q for q, *_ in late) if kind in ("late_answer", "unchanged") and not row.is_open else ()
+            frozenset(q for q, _ in late)
+            if kind in ("late_answer", "displaced", "unchanged") and not row.is_open
+            else ()
         )
         if kind != "unchanged":
             answers = list(row.answers)
-            for q, value, at in counted:
-                answers[q] = Answer(value, at, row.version)
+            for q, draft in counted:
+                answers[q] = Answer(draft.value, draft.at, row.version, False, draft.writer)
             status = "expired" if kind == "expired" else row.status
-            stores = self._change(
-                stores, row._replace(status=status, answers=tuple(answers)), kind, "", changes
-            )
+            after = row._replace(status=status, answers=tuple(answers))
+            stores = self._change(stores, after, kind, "", changes, tuple(beside))
         return stores, (stores.row, kind, recorded)
+
+    def _overwritten(self, row: Row, drafts: Drafts) -> frozenset[Placed]:
+        """Drafts whose place an answer of another writer has taken."""
+        return frozenset(
+            (q, draft)
+            for q, draft in enumerate(drafts)
+            if draft is not None and (answer := row.answers[q]) is not None and draft.at <= answer.at
+            if draft.writer != answer.writer and draft.value != answer.value
+        )
 
     def overwrite(self, stores: Stores, read: Row, step: str, *args: Any) -> Done:
         """A statement that judged the row as it was `read` before."""
@@ -407,18 +592,25 @@ class Protocol:
     def recent_revisions(self, stores: Stores) -> Done:
         return stores, stores.row.revision if stores.recent else None
 
-    def _counts(self, draft: Draft, known: int, end: int, rule: Rule) -> bool:
+    def _counts(self, draft: Draft, known: float, end: float, rule: Rule) -> bool:
         return (draft.at > known or not self.has(rule)) and (
             draft.at <= end or not self.has(Rule.END_BOUNDS_DRAFTS)
         )
 
     def _change(
-        self, stores: Stores, row: Row, kind: str, name: str, changes: tuple[Any, ...], event: bool = True
+        self,
+        stores: Stores,
+        row: Row,
+        kind: str,
+        name: str,
+        changes: tuple[Placed, ...],
+        beside: tuple[Placed, ...] = (),
+        event: bool = True,
     ) -> Stores:
         row = row._replace(revision=row.revision + 1)
         trail = stores.events
         if event:
-            trail = (*trail, Event(row.revision, row.version, kind, name, changes))
+            trail = (*trail, Event(row.revision, row.version, kind, name, changes, beside))
         return stores._replace(row=row, events=trail, recent=True)
 
     # Valkey: each is one command or script
@@ -428,6 +620,9 @@ class Protocol:
 
     def get_drafts(self, stores: Stores) -> Done:
         return stores, stores.valkey.drafts
+
+    def get_held(self, stores: Stores) -> Done:
+        return stores, (stores.valkey.drafts, stores.valkey.displaced)
 
     def get_mark(self, stores: Stores) -> Done:
         return stores, stores.valkey.mark
@@ -445,22 +640,43 @@ class Protocol:
         newer = row.revision > cached.revision or not self.has(Rule.CACHE_PUT_COMPARES)
         return (self._set(stores, cached=row) if newer else stores), None
 
-    def put_drafts(self, stores: Stores, new: Drafts) -> Done:
-        held = stores.valkey.drafts
+    def put_drafts(
+        self,
+        stores: Stores,
+        new: Drafts,
+        judged: Judged | None = None,
+    ) -> Done:
+        """`judged`: the revision and the drafts, by question, that the write was judged by."""
+        held, cached = stores.valkey.drafts, stores.valkey.cached
+        if judged is not None:
+            revision, drafts = judged
+            if cached is None or cached.revision != revision or any(held[q] != draft for q, draft in drafts):
+                if self.has(Rule.PUT_AS_JUDGED):
+                    return stores, False
+                others = ((q, draft) for q, draft in _numbered(held) if (q, draft) not in drafts)
+                stores = stores._replace(passed=stores.passed | displaced_by(held, new) & frozenset(others))
+        if self.has(Rule.DISPLACED_IS_KEPT):
+            beside = stores.valkey.displaced | displaced_by(held, new)
+            stores = self._set(stores, displaced=beside)
         kept = merge_drafts(held, new)
         if not self.has(Rule.DRAFT_PUT_COMPARES_AT):
             kept = tuple(draft or old for draft, old in zip(new, held, strict=True))
-        return self._set(stores, drafts=kept)._replace(put=stores.put | _numbered(new)), None
+        return self._set(stores, drafts=kept)._replace(put=stores.put | _numbered(new)), True
 
     def set_mark(self, stores: Stores, new: Drafts) -> Done:
         """`new` is only for the promises."""
         clock = stores.valkey.clock + 1
-        return self._set(stores, mark=clock, clock=clock, given=stores.valkey.given | _numbered(new)), None
+        given = stores.valkey.given | (_numbered(new) & stores.put)
+        return self._set(stores, mark=clock, clock=clock, given=given), None
 
     def drop_superseded(self, stores: Stores, row: Row, questions: tuple[int, ...]) -> Done:
         return self._keep_drafts(
             stores,
-            lambda q, draft: q not in questions or (draft.at > row.at(q) and self.has(Rule.DROP_COMPARES_AT)),
+            lambda q, draft: (
+                q not in questions
+                or (draft.at > row.at(q) and self.has(Rule.DROP_COMPARES_AT))
+                or (self.has(Rule.DROPS_OWN) and draft.writer != row.writer(q))
+            ),
         )
 
     def clear_drafts(self, stores: Stores, read: Drafts) -> Done:
@@ -468,6 +684,9 @@ class Protocol:
             stores,
             lambda q, draft: read[q] is None or (draft != read[q] and self.has(Rule.CLEAR_COMPARES_VALUE)),
         )
+
+    def clear_displaced(self, stores: Stores, read: frozenset[Placed]) -> Done:
+        return self._set(stores, displaced=stores.valkey.displaced - read), None
 
     def acknowledge(self, stores: Stores, mark: int) -> Done:
         same = stores.valkey.mark == mark or not self.has(Rule.MARK_COMPARED)
@@ -501,21 +720,20 @@ class Protocol:
         except LostReplyError:
             raise DatabaseAwayError from None
 
-    def _write_answers(self, write: Write) -> Steps:
+    def _write_answers(self, write: Write, drafts: Drafts) -> Steps:
         """Database.write_answers: sent again it looks for its write_id, and so does it after a violation."""
         seen = False
         try:
-            outcome, row = yield from self._statement("write", write)
+            outcome, row = yield from self._statement("write", write, drafts)
         except LostReplyError:
             outcome = "lost"
         try:
             while outcome in ("lost", "violation"):
                 if self.has(Rule.WRITE_ID):
                     seen = yield from self._statement("find_event", write.name)
-                outcome, row = yield from self._statement("write", write, seen)
+                outcome, row = yield from self._statement("write", write, drafts, seen)
             if outcome == "written" and not self.has(Rule.EVENT_IN_STATEMENT):
-                changes = tuple((q, value, write.at) for q, value in write.answers)
-                event = Event(row.revision, row.version, "answered", write.name, changes)
+                event = Event(row.revision, row.version, "answered", write.name, write.placed)
                 yield from self._statement("insert_event", event)
         except LostReplyError:
             raise DatabaseAwayError from None
@@ -554,7 +772,9 @@ class Protocol:
                 (cached,) = yield from self._pipeline(env, ("get_session",), writes=True)
                 if cached is not None:
                     since = tuple(
-                        Draft(answer.value, answer.at) if answer and answer.at > row.at(q) else None
+                        Draft(answer.value, answer.at, answer.writer)
+                        if answer and answer.at > row.at(q)
+                        else None
                         for q, answer in enumerate(cached.answers)
                     )
                     drafts = merge_drafts(since, drafts)
@@ -568,13 +788,16 @@ class Protocol:
             yield from self._pipeline(env, ("put_session", row), writes=True)
         return row
 
-    def _settle_row(self, drafts: Drafts, now: int, wait: bool = False) -> Steps:
+    def _settle_row(
+        self, drafts: Drafts, now: int, wait: bool = False, displaced: frozenset[Placed] = frozenset()
+    ) -> Steps:
         """Database.settle: without drafts the trail does not matter."""
-        trail: Trail = (0, frozenset())
+        trail: Trail = (0, frozenset(), frozenset())
         for _ in range(1 + wait):
-            if any(drafts):
+            if any(drafts) or displaced:
                 trail = yield from self._fetch("read_trail")
-            if (settled := (yield from self._fetch("settle", drafts, now, wait, trail))) is not None:
+            settled = yield from self._fetch("settle", drafts, now, wait, trail, displaced)
+            if settled is not None:
                 return settled
         return None
 
@@ -605,7 +828,7 @@ class Protocol:
             drafts, cached = yield from self._read(env)
             if cached is None:
                 return Reply("failed")
-            reply = yield from self._put_drafts(env, cached, drafts, write)
+            reply = (yield from self._put_drafts(env, cached, drafts, write)) or Reply("failed")
             return reply if self.has(Rule.COMMITTED_IS_IN_ROW) else reply._replace(kind="committed")
         except ValkeyAwayError:
             return Reply("failed")
@@ -613,30 +836,38 @@ class Protocol:
             return Reply("refused", write=write, outcome=str(error))
 
     def _commit(self, env: Environment, write: Write) -> Program:
-        outcome, row = yield from self._write_answers(write)
+        drafts = NO_DRAFTS
+        if (write.based_on or write.match) and self.has(Rule.BASED_ON_SEES_DRAFTS):
+            drafts, _ = yield from self._try_read(env)
+        outcome, row = yield from self._write_answers(write, drafts)
         if outcome == "overdue":
             return (yield from self._write_late(env, write))
         drafts = yield from self._put_committed(env, row, tuple(q for q, _ in write.answers))
-        kind = "refused" if outcome in ("closed", "conflict") else "committed"
+        kind = "refused" if outcome in REFUSED else "committed"
         return self._told(kind, row, drafts, write, outcome)
 
     def autosave(self, env: Environment, write: Write) -> Program:
         """update_answers: `_autosave`."""
         try:
             try:
-                drafts, row = yield from self._read(env)
-                if row is not None:
+                for _ in range(TRIES):
+                    drafts, row = yield from self._read(env)
+                    if row is not None:
+                        try:
+                            if reply := (yield from self._put_drafts(env, row, drafts, write)):
+                                return reply
+                            continue
+                        except RefusedError:
+                            if not self.has(Rule.REFUSED_BY_POSTGRES):
+                                raise
                     try:
-                        return (yield from self._put_drafts(env, row, drafts, write))
-                    except RefusedError:
-                        if not self.has(Rule.REFUSED_BY_POSTGRES):
+                        row = yield from self._load(env)
+                    except DatabaseAwayError:
+                        if row is None:
                             raise
-                try:
-                    row = yield from self._load(env)
-                except DatabaseAwayError:
-                    if row is None:
-                        raise
-                return (yield from self._put_drafts(env, row, drafts, write))
+                    if reply := (yield from self._put_drafts(env, row, drafts, write)):
+                        return reply
+                return Reply("failed")
             except ValkeyAwayError:
                 return (yield from self._commit(env, write))
             except RefusedError as error:
@@ -646,16 +877,24 @@ class Protocol:
         except DatabaseAwayError:
             return Reply("failed")
 
-    def _put_drafts(self, env: Environment, row: Row, drafts: Drafts, write: Write) -> Program:
+    def _put_drafts(
+        self, env: Environment, row: Row, drafts: Drafts, write: Write
+    ) -> Generator[Call, Any, Reply | None]:
+        """SessionManager._put_drafts; None where it is no longer as it was judged."""
         if row.status == "expired" or (row.is_open and write.at > row.end):
             raise RefusedError("expired")
         if not row.is_open:
             raise RefusedError("closed")
         if write.version is not None and write.version != row.version:
             raise RefusedError("conflict")
+        if self._unseen(row, drafts, write):
+            raise RefusedError("unseen")
         new = write.drafts
-        steps = ("put_drafts", new), ("set_mark", new)
-        yield from self._pipeline(env, *(steps if self.has(Rule.MARK_AFTER_DRAFT) else steps[::-1]))
+        judged = (row.revision, tuple((q, drafts[q]) for q, _ in write.based_on)) if write.based_on else None
+        steps = ("put_drafts", new, judged), ("set_mark", new)
+        replies = yield from self._pipeline(env, *(steps if self.has(Rule.MARK_AFTER_DRAFT) else steps[::-1]))
+        if False in replies:
+            return None
         return self._told("buffered", row, merge_drafts(drafts, new), write)
 
     def _write_late(self, env: Environment, write: Write) -> Program:
@@ -687,9 +926,15 @@ class Protocol:
         if outcome == "overdue":
             yield from self._write_late(env, write._replace(version=None))
             return Reply("refused", write=write, outcome="expired")
+        if outcome == "closed":
+            late = yield from self._write_late(env, write)
+            if late.row is None:
+                return Reply(late.kind, write=write, outcome=outcome)
+            held = all((a := late.row.answers[q]) and a.value == value for q, value in write.answers)
+            return late._replace(kind="completed" if held else "refused", outcome="late" if held else outcome)
         questions = {q for q, _ in write.answers} | {q for q, draft in enumerate(merged) if draft}
         rest = yield from self._put_committed(env, row, tuple(sorted(questions)))
-        if outcome == "conflict":
+        if outcome in REFUSED:
             return self._told("refused", row, rest, write, outcome)
         return self._told("completed", row, rest, write, ended if outcome == "written" else outcome)
 
@@ -712,13 +957,13 @@ class Protocol:
         """_flush: the mark, the drafts, the statement, the clean-up."""
         try:
             if not self.has(Rule.MARK_READ_FIRST):
-                (drafts,) = yield from self._pipeline(env, ("get_drafts",))
+                (held,) = yield from self._pipeline(env, ("get_held",))
             (mark,) = yield from self._pipeline(env, ("get_mark",))
             if mark is None:
                 return Reply("done")
             if self.has(Rule.MARK_READ_FIRST):
-                (drafts,) = yield from self._pipeline(env, ("get_drafts",))
-            yield from self._flush_session(env, drafts, mark, now)
+                (held,) = yield from self._pipeline(env, ("get_held",))
+            yield from self._flush_session(env, held, mark, now)
         except (ValkeyAwayError, DatabaseAwayError):
             return Reply("failed")
         return Reply("done")
@@ -729,16 +974,17 @@ class Protocol:
             row = yield from self._fetch("get")
             if not row.is_open or row.end >= now:
                 return Reply("done")
-            drafts = NO_DRAFTS
+            held: Held = NO_DRAFTS, frozenset()
             with suppress(ValkeyAwayError):
-                (drafts,) = yield from self._pipeline(env, ("get_drafts",))
-            yield from self._flush_session(env, drafts, None, now)
+                (held,) = yield from self._pipeline(env, ("get_held",))
+            yield from self._flush_session(env, held, None, now)
         except (ValkeyAwayError, DatabaseAwayError):
             return Reply("failed")
         return Reply("done")
 
-    def _flush_session(self, env: Environment, drafts: Drafts, mark: int | None, now: int) -> Steps:
-        settled = yield from self._settle_row(drafts, now)
+    def _flush_session(self, env: Environment, held: Held, mark: int | None, now: int) -> Steps:
+        drafts, displaced = held
+        settled = yield from self._settle_row(drafts, now, displaced=displaced)
         if settled is None:
             if mark is not None and not self.has(Rule.SKIPPED_IS_LEFT):
                 yield from self._pipeline(env, ("acknowledge", mark))
@@ -753,6 +999,8 @@ class Protocol:
             steps.append(("put_session", row, not any(done)))
         if any(done):
             steps.append(("clear_drafts", done))
+        if displaced:
+            steps.append(("clear_displaced", displaced))
         if mark is not None and (done == drafts or not self.has(Rule.MARK_KEPT_FOR_REST)):
             steps.append(("acknowledge", mark))
         if steps:
@@ -775,5 +1023,5 @@ class Protocol:
         return Reply("healed")
 
 
-def _numbered(drafts: Drafts) -> frozenset[tuple[int, Draft]]:
+def _numbered(drafts: Drafts) -> frozenset[Placed]:
     return frozenset((q, draft) for q, draft in enumerate(drafts) if draft is not None)

@@ -7,9 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from .model import QUESTIONS, Draft, Event, Reply, Row, Stores
-
-Drafted = tuple[int, Draft]
+from .model import QUESTIONS, Draft, Event, Placed, Reply, Row, Stores, Write
 
 
 class Promise(StrEnum):
@@ -22,6 +20,8 @@ class Promise(StrEnum):
     ENDED = "what has ended stays ended"
     REFUSALS = "a refusal is true"
     REST = "it comes to rest"
+    UNSEEN = "nothing unseen is replaced"
+    RECORDED = "nothing is dropped unrecorded"
 
 
 class Gap(StrEnum):
@@ -46,23 +46,31 @@ class Broken(NamedTuple):
 class Told(NamedTuple):
     """What the clients know.
 
-    `committed` and `buffered` are what they were told of their own answers, `lost` those drafts that Valkey
-    lost, `at` and `version` the latest of what replies showed.
+    `committed` and `buffered` are what they were told of their own answers, `tagged` both with the time that
+    the answer got, `handed_in` what completions brought, `lost` those drafts that Valkey lost, `at` and
+    `version` the latest of what replies showed.
     """
 
-    committed: frozenset[tuple[str, int, str, int, int]] = frozenset()
-    buffered: frozenset[Drafted] = frozenset()
-    lost: frozenset[Drafted] = frozenset()
-    at: tuple[int, ...] = (-1,) * QUESTIONS
+    committed: frozenset[tuple[str, int, str, float, int]] = frozenset()
+    buffered: frozenset[Placed] = frozenset()
+    tagged: frozenset[Placed] = frozenset()
+    handed_in: frozenset[Placed] = frozenset()
+    lost: frozenset[Placed] = frozenset()
+    at: tuple[float, ...] = (-1,) * QUESTIONS
     version: int = 0
 
 
-def stands(row: Row, question: int, value: str, at: int, version: int) -> bool:
+def stands(row: Row, question: int, value: str, at: float, version: int) -> bool:
     """Whether an answer is in the row, or one that may take its place."""
     answer = row.answers[question]
     return answer is not None and (
         answer.at > at or answer.value == value or (answer.forced and answer.version > version)
     )
+
+
+def is_recorded(stores: Stores, placed: Placed) -> bool:
+    """Whether the trail has an answer, in effect or beside."""
+    return any(placed in event.changes or placed in event.beside for event in stores.events)
 
 
 def of_step(before: Stores, after: Stores) -> Iterator[Broken]:
@@ -71,7 +79,7 @@ def of_step(before: Stores, after: Stores) -> Iterator[Broken]:
         yield Broken(Promise.ENDED, f"a session that is {before.row.status} becomes {after.row.status}")
     if len(after.events) > len(before.events) and (event := after.events[-1]).kind != "late_answer":
         end = after.row.end if event.kind == "completed" else before.row.end
-        if any(at > end for *_, at in event.changes):
+        if any(draft.at > end for _, draft in event.changes):
             yield Broken(Promise.ENDED, f"an answer from after the end counts: {event.kind}")
 
 
@@ -92,6 +100,19 @@ def of_state(stores: Stores, told: Told) -> Iterator[Broken]:
     late = [change for event in events if event.kind == "late_answer" for change in event.changes]
     if len(late) != len(set(late)):
         yield Broken(Promise.ENDED, "a late answer is recorded twice")
+    beside = [each for event in events if not _makes_version(event) for each in event.beside]
+    if len(beside) != len(set(beside)):
+        yield Broken(Promise.RECORDED, "a displaced answer is recorded twice")
+    for q, draft in told.handed_in:
+        if not is_recorded(stores, (q, draft)):
+            yield Broken(Promise.RECORDED, f"{draft} to question {q} was handed in, and is recorded nowhere")
+    tags = {(q, draft.at, draft.writer) for q, draft in told.tagged}
+    if len(tags) != len(told.tagged):
+        yield Broken(Promise.UNSEEN, "one tag was given to two answers")
+    for q, draft in stores.passed & told.tagged:
+        yield Broken(
+            Promise.UNSEEN, f"a draft was put over {draft} to question {q}, which it was not judged by"
+        )
 
 
 def of_reply(
@@ -101,6 +122,8 @@ def of_reply(
     row, write = reply.row, reply.write
     if write is not None and write.version is not None:
         yield from _of_version(reply, write.version, stores, floor, excused)
+    if write is not None and (write.based_on or write.match):
+        yield from _of_what_was_seen(reply, write, stores, floor, told, excused)
     if row is None:
         return
     if reply.outcome == "ended" or (reply.outcome == "blind" and Gap.END_WITHOUT_DRAFTS not in excused):
@@ -130,31 +153,78 @@ def _of_version(
     if version == floor.version == stores.row.version:
         yield Broken(Promise.REFUSALS, f"{write.name} names the current version and is told a conflict")
     for event in stores.events:
-        sent = {(q, value) for q, value, _ in event.changes}
+        sent = {(q, draft.value) for q, draft in event.changes}
         held = {(q, answer and answer.value) for q, answer in enumerate(stores.row.answers)}
         if event.version == version + 1 == stores.row.version and (sent & held).issuperset(write.answers):
             yield Broken(Promise.REFUSALS, f"{write.name} conflicts with itself")
+
+
+def _of_what_was_seen(
+    reply: Reply, write: Write, stores: Stores, floor: Told, told: Told, excused: frozenset[Gap]
+) -> Iterator[Broken]:
+    sent, own = dict(write.answers), [q for q, draft in floor.tagged if draft.writer == write.writer]
+    if reply.outcome in ("unseen", "moved"):
+        others = {q for q, draft in told.tagged | stores.put | _made(stores) if draft.writer != write.writer}
+        if not others:
+            yield Broken(Promise.REFUSALS, f"{write.name} conflicts with itself")
+        return
+    row = reply.row
+    if row is None or reply.kind not in ("committed", "buffered", "completed") or reply.outcome == "repeated":
+        return
+    if Gap.STALE_UNTIL_HEALED in excused or Gap.WITHOUT_DRAFTS in excused:
+        return
+    if write.match and reply.outcome != "late" and row.revision != write.match[0] + 1:
+        yield Broken(Promise.UNSEEN, f"{write.name} insisted on r{write.match[0]} and made r{row.revision}")
+    tags = dict(write.based_on) if write.based_on else _tags_of(write)
+    for q, draft in floor.tagged - told.lost:
+        at, writer = tags.get(q) or (-1, "")
+        known = draft.at < at or (draft.at, draft.writer) == (at, writer) or q in own
+        if (
+            (q in sent or write.match)
+            and draft.writer != write.writer
+            and draft.value != sent.get(q)
+            and not known
+        ):
+            yield Broken(
+                Promise.UNSEEN, f"{write.name} replaces {draft} to question {q}, which it did not know"
+            )
+
+
+def _tags_of(write: Write) -> dict[int, tuple[float, str]]:
+    """What If-Match knows."""
+    assert write.match is not None
+    return {q: (draft.at, draft.writer) for q, draft in enumerate(write.match[1]) if draft is not None}
+
+
+def _made(stores: Stores) -> frozenset[Placed]:
+    return frozenset(each for event in stores.events for each in event.changes)
 
 
 def of_rest(stores: Stores, told: Told, excused: frozenset[Gap]) -> Iterator[Broken]:
     """Promises about the stores after all has come to rest: flushed twice, without a fault."""
     row, valkey = stores.row, stores.valkey
     lost = told.lost if Gap.LOST_WITH_VALKEY in excused else frozenset()
-    late = [(q, at) for event in stores.events if event.kind == "late_answer" for q, _, at in event.changes]
+    late = [
+        (q, draft.at) for event in stores.events if event.kind == "late_answer" for q, draft in event.changes
+    ]
     for q, draft in told.buffered - lost:
         recorded = draft.at > row.end and any(q == other and at >= draft.at for other, at in late)
         skipped = draft.at <= row.end and _overtaken(stores, q, excused)
         if not (stands(row, q, draft.value, draft.at, -1) or recorded or skipped):
             yield Broken(Promise.BUFFERED, f"{draft} to question {q} was told buffered, and is gone")
+        answer = row.answers[q]
+        others = answer is not None and answer.writer != draft.writer and answer.value != draft.value
+        if others and not (recorded or skipped or is_recorded(stores, (q, draft))):
+            yield Broken(Promise.RECORDED, f"{draft} to question {q} gave way to {answer}, unrecorded")
     if valkey.mark is not None:
         yield Broken(Promise.REST, "the session stays dirty")
-    if any(valkey.drafts) and Gap.UNMARKED_DRAFT not in excused:
+    if (any(valkey.drafts) or valkey.displaced) and Gap.UNMARKED_DRAFT not in excused:
         yield Broken(Promise.REST, f"{valkey.drafts} stay in Valkey")
     if valkey.cached not in (None, row) and (stores.recent or Gap.OLD_ROW not in excused):
         yield Broken(Promise.READS, "the cached session stays behind the row")
 
 
-def lost_between(before: Stores, after: Stores) -> frozenset[Drafted]:
+def lost_between(before: Stores, after: Stores) -> frozenset[Placed]:
     """What Valkey has lost, and the row does not have."""
     gone = before.valkey.given - after.valkey.given
     return frozenset((q, d) for q, d in gone if not stands(before.row, q, d.value, d.at, -1))
@@ -167,14 +237,22 @@ def tell(told: Told, reply: Reply, trouble: bool) -> Told:
         return told
     if write is not None and reply.kind == "buffered":
         drafts = frozenset((q, d) for q, d in enumerate(write.drafts) if d is not None)
-        told = told._replace(buffered=told.buffered | drafts)
+        told = told._replace(buffered=told.buffered | drafts, tagged=told.tagged | drafts)
     if write is not None and reply.kind in ("committed", "completed"):
         answers = frozenset(
             (write.name, q, value, write.at, row.version)
             for q, value in write.answers
             if reply.kind == "committed" or stands(row, q, value, write.at, row.version)
         )
-        told = told._replace(committed=told.committed | answers)
+        made = [(q, row.answers[q]) for q, _ in write.answers if reply.outcome != "repeated"]
+        tagged = frozenset(
+            (q, Draft(answer.value, answer.at, answer.writer))
+            for q, answer in made
+            if answer is not None and (answer.writer, answer.version) == (write.writer, row.version)
+        )
+        told = told._replace(committed=told.committed | answers, tagged=told.tagged | tagged)
+        if reply.kind == "completed":
+            told = told._replace(handed_in=told.handed_in | frozenset(write.placed))
     if not trouble:
         shown = zip(told.at, reply.shown, strict=True)
         at = tuple(max(known, answer.at if answer else -1) for known, answer in shown)

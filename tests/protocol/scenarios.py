@@ -11,16 +11,26 @@ from .promises import Gap, Promise
 Request = tuple[Any, ...]
 
 
-def commit(value: str, at: int, question: int = 0, version: int | None = None, name: str = "") -> Request:
-    return ("commit", Write(name or value, at, ((question, value),), version))
+def commit(
+    value: str, at: int, question: int = 0, version: int | None = None, name: str = "", **more: Any
+) -> Request:
+    return ("commit", Write(name or value, at, ((question, value),), version, **more))
 
 
-def autosave(value: str, at: int, question: int = 0, version: int | None = None) -> Request:
-    return ("autosave", Write(value, at, ((question, value),), version))
+def autosave(value: str, at: int, question: int = 0, version: int | None = None, **more: Any) -> Request:
+    return ("autosave", Write(value, at, ((question, value),), version, **more))
 
 
-def complete(at: int, *answers: tuple[int, str], name: str = "end") -> Request:
-    return ("complete", Write(name, at, answers))
+def complete(at: int, *answers: tuple[int, str], name: str = "end", **more: Any) -> Request:
+    return ("complete", Write(name, at, answers, **more))
+
+
+def from_a(**more: Any) -> dict[str, Any]:
+    """Of the writer A, which was shown nothing yet, or what `more` says."""
+    return {"writer": "A", "based_on": ((0, None),), **more}
+
+
+B: dict[str, Any] = {"writer": "B"}
 
 
 def read(at: int = 0) -> Request:
@@ -168,6 +178,121 @@ SHORT = [
         f"{ALL} evict",
     ),
     *play(
+        "a commit that has not seen a commit",
+        {"tab A": [commit("a", 2, **from_a())], "tab B": [commit("b", 1, **B)]},
+        ALL,
+    ),
+    *play(
+        "a commit that has not seen an autosave",
+        {"tab A": [commit("a", 2, **from_a())], "tab B": [autosave("b", 1, **B)], "flusher": [flush()]},
+        "crash lose valkey",
+    ),
+    *play(
+        "an autosave that has not seen an autosave",
+        {"tab A": [autosave("a", 2, **from_a())], "tab B": [autosave("b", 1, **B)], "flusher": [flush()]},
+        "crash lose database evict",
+    ),
+    *play(
+        "an autosave that has not seen a commit",
+        {"tab A": [autosave("a", 2, **from_a())], "tab B": [commit("b", 1, **B)]},
+        "crash lose",
+    ),
+    *play(
+        "a completion that has not seen a commit",
+        {"tab A": [complete(2, (0, "a"), **from_a())], "tab B": [commit("b", 1, **B)]},
+        "crash lose",
+    ),
+    *play(
+        "a reply about another question",
+        {
+            "tab B": [autosave("b", 1, **B)],
+            "tab A": [("commit", Write("a", 3, ((0, "a"), (1, "a")), None, "A", ((0, None), (1, (2, "B")))))],
+        },
+    ),
+    *play(
+        "a tab that lost the reply to its own",
+        {
+            "tab A": [commit("a", 1, **from_a()), commit("c", 2, **from_a())],
+            "tab B": [autosave("b", 1, 1, **B)],
+        },
+        "crash lose",
+    ),
+    *play(
+        "a commit beside its own autosave",
+        {
+            "tab A": [autosave("a", 1, **from_a())],
+            "its timer": [commit("c", 2, **from_a())],
+            "flusher": [flush()],
+        },
+        "crash",
+    ),
+    *play(
+        "a commit by a clock that is behind",
+        {
+            "tab A": [commit("a", 3, writer="A"), commit("c", 1, version=1, writer="A")],
+            "tab B": [commit("b", 4, **{**B, "based_on": ((0, (3, "A")),)})],
+        },
+    ),
+    *play(
+        "two writers of one answer",
+        {"tab A": [autosave("a", 2, writer="A")], "tab B": [autosave("b", 1, **B)], "flusher": [flush()]},
+        "crash lose repeat skip database",
+    ),
+    *play(
+        "two writers of one answer, flushed twice",
+        {
+            "tab A": [autosave("a", 2, writer="A")],
+            "tab B": [autosave("b", 1, **B)],
+            "flusher": [flush(), flush()],
+        },
+        "crash",
+    ),
+    *play(
+        "a commit over the draft of another",
+        {"tab A": [commit("a", 2, writer="A")], "tab B": [autosave("b", 1, **B)], "flusher": [flush()]},
+        "crash lose skip",
+    ),
+    *play(
+        "a completion over the draft of another",
+        {
+            "tab A": [complete(2, (0, "a"), writer="A")],
+            "tab B": [autosave("b", 1, **B)],
+            "flusher": [flush()],
+        },
+        "crash",
+    ),
+    *play(
+        "a hand-in that comes behind a commit",
+        {"tab A": [complete(2, (0, "a"), writer="A")], "tab B": [commit("b", 3, **B)]},
+        "crash lose",
+    ),
+    *play(
+        "a commit if nothing has changed",
+        {
+            "tab A": [commit("a", 2, writer="A", match=(0, (None, None)))],
+            "tab B": [commit("b", 1, 1, **B)],
+        },
+        "crash lose",
+    ),
+    *play(
+        "a commit if nothing has changed, not even a draft",
+        {
+            "tab A": [commit("a", 2, writer="A", match=(0, (None, None)))],
+            "tab B": [autosave("b", 1, **B)],
+        },
+        "crash",
+    ),
+    *play(
+        "a commit if nothing has changed, sent again",
+        {
+            "tab A": [
+                commit("a", 1, writer="A", match=(0, (None, None))),
+                commit("a", 2, writer="A", match=(0, (None, None)), name="a again"),
+            ],
+        },
+        "crash lose",
+    ),
+    *play(
         "a commit, readers and a comparison",
         {"tab": [commit("a", 1)], "reader": [read(), read()], "flusher": [HEAL]},
         "crash evict lose valkey age",
@@ -247,6 +372,21 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.LATE_IS_RECORDED: ("autosaves before and after the end", Promise.BUFFERED, 11),
     Rule.TRAIL_OF_THE_ROW: ("a commit past the deadline, lose", Promise.ENDED, 17),
     Rule.LATE_RECORDED_ONCE: ("a commit past the deadline, lose", Promise.ENDED, 19),
+    Rule.BASED_ON_IN_STATEMENT: ("a commit that has not seen a commit", Promise.UNSEEN, 12),
+    Rule.BASED_ON_SEES_DRAFTS: ("a commit that has not seen an autosave", Promise.UNSEEN, 9),
+    Rule.BASED_ON_EACH: ("a reply about another question", Promise.UNSEEN, 11),
+    Rule.BASED_ON_SPARES_OWN: ("a commit beside its own autosave", Promise.REFUSALS, 8),
+    Rule.PUT_AS_JUDGED: ("an autosave that has not seen an autosave", Promise.UNSEEN, 7),
+    Rule.FORCED_IS_LATER: ("a commit by a clock that is behind", Promise.UNSEEN, 10),
+    Rule.DISPLACED_IS_KEPT: ("two writers of one answer", Promise.RECORDED, 7),
+    Rule.DROPS_OWN: ("a commit over the draft of another", Promise.RECORDED, 7),
+    Rule.DISPLACED_IS_RECORDED: ("a commit over the draft of another", Promise.RECORDED, 5),
+    Rule.DISPLACED_ONCE: ("two writers of one answer, flushed twice, crash", Promise.RECORDED, 16),
+    Rule.OUTDATED_IS_RECORDED: ("a hand-in that comes behind a commit, lose", Promise.RECORDED, 5),
+    Rule.HAND_IN_IS_HELD: ("two completions, valkey", Promise.RECORDED, 6),
+    Rule.MATCH_IN_STATEMENT: ("a commit if nothing has changed", Promise.UNSEEN, 8),
+    Rule.MATCH_SEES_DRAFTS: ("a commit if nothing has changed, not even a draft", Promise.UNSEEN, 11),
+    Rule.MATCH_REPEATED: ("a commit if nothing has changed, lose", Promise.REFUSALS, 10),
 }
 """Rule -> a scenario in which a promise is broken without it, which promise, and in how many steps."""
 

@@ -14,6 +14,7 @@ from quiz_sessions.domain.attempts import Attempt, Status
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.json_values import dump_json
 from quiz_sessions.domain.sessions import view
+from quiz_sessions.domain.tags import Tag
 from quiz_sessions.domain.timestamps import EPOCH, from_micros, iso, to_micros
 from tests.harness.builders import JSON_VALUES, SECOND, START, TEXT, attempt, drafts
 
@@ -31,7 +32,9 @@ ATTEMPTS = st.builds(
     current_question_at=st.integers(0),
     answers=st.dictionaries(TEXT, JSON_VALUES, max_size=5),
     answer_meta=st.dictionaries(
-        TEXT, st.fixed_dictionaries({"version": st.integers(0), "at": st.integers(0)}), max_size=5
+        TEXT,
+        st.fixed_dictionaries({"version": st.integers(0), "at": st.integers(0), "writer": st.just("-")}),
+        max_size=5,
     ),
     version=st.integers(0),
     revision=st.integers(0),
@@ -194,7 +197,12 @@ def test_the_cached_form_is_the_session_and_what_the_api_strips() -> None:
         "score_by_hand",
         "needs_grading",
     }
-    assert set(shown) - set(cached) == {"durability", "buffered_questions", "receipt"}
+    assert set(shown) - set(cached) == {
+        "durability",
+        "buffered_questions",
+        "answer_tags",
+        "receipt",
+    }
     assert {name: cached[name] for name in cached.keys() & shown.keys()} == {
         name: shown[name] for name in cached.keys() & shown.keys()
     }
@@ -238,6 +246,7 @@ def test_a_session_as_json() -> None:
         "grading": "done",
         "durability": "committed",
         "buffered_questions": [],
+        "answer_tags": {},
         "receipt": None,
     }
 
@@ -259,7 +268,7 @@ def test_a_receipt_is_shown_as_it_is(receipt: str | None) -> None:
 
 
 def test_answered_at_is_that_of_the_committed_answer() -> None:
-    answered = attempt(answers={"1": "A"}, answer_meta={"1": {"version": 1, "at": 7}})
+    answered = attempt(answers={"1": "A"}, answer_meta={"1": {"version": 1, "at": 7, "writer": "-"}})
     assert answered.answered_at("1") == 7
 
 
@@ -271,12 +280,11 @@ def test_answered_at_is_before_all_time_without_an_answer() -> None:
     ("meta", "tag"),
     [
         ({}, None),
-        ({"1": {"version": 1, "at": 7}}, "7.-"),
-        ({"1": {"version": 1, "at": 7, "writer": "w"}}, "7.w"),
-        ({"2": {"version": 1, "at": 7}}, None),
+        ({"1": {"version": 1, "at": 7, "writer": "w"}}, Tag(7, "w")),
+        ({"2": {"version": 1, "at": 7, "writer": "w"}}, None),
     ],
 )
-def test_the_tag_of_an_answer_is_when_it_came_and_from_whom(meta: dict[str, Any], tag: str | None) -> None:
+def test_the_tag_of_an_answer_is_when_it_came_and_from_whom(meta: dict[str, Any], tag: Tag | None) -> None:
     assert attempt(answer_meta=meta).answer_tag("1") == tag
 
 

@@ -98,11 +98,14 @@ KINDS = [
     (errors.GradedByKeyError(), 409, "graded_by_key"),
     (errors.SessionClosedError(SESSION), 409, "session_closed"),
     (errors.VersionConflictError(SESSION, ["1"]), 409, "version_conflict"),
+    (errors.AnswerConflictError(SESSION, ["1"]), 409, "answer_conflict"),
+    (errors.PreconditionFailedError(SESSION), 412, "precondition_failed"),
     (errors.SessionExpiredError(), 410, "session_expired"),
     (errors.BusyError(), 503, "session_busy"),
     (errors.DatabaseUnavailableError(), 503, "store_unavailable"),
     (errors.StatementFailedError(), 503, "store_unavailable"),
     (errors.CacheUnavailableError(), 503, "store_unavailable"),
+    (errors.SecretUnavailableError(), 503, "secret_unavailable"),
     (errors.PoisonedError(), 422, "invalid_input"),
 ]
 each_kind = pytest.mark.parametrize(
@@ -116,8 +119,7 @@ def test_every_error_of_a_use_case_is_among_these() -> None:
         # Only their subclasses are raised.
         errors.QuizSessionsError,
         errors.StartRefusedError,
-        # No request meets these: they are degraded operation.
-        errors.SecretUnavailableError,
+        # No request meets it: it is degraded operation.
         errors.EventBusUnavailableError,
     }
 

@@ -133,8 +133,13 @@ def test_other_answers_have_another_hash(other: dict[str, Any]) -> None:
 
 
 async def test_a_receipt_of_another_maker_with_our_key_is_genuine() -> None:
-    receipt = jwt.encode(PAYLOAD, OLD, "HS256", headers={"kid": "old"})
+    receipt = jwt.encode(PAYLOAD, OLD, "HS256", headers={"kid": "old", "typ": "receipt+jws"})
     assert await KeyStore().receipts().verify(receipt) is not None
+
+
+async def test_another_kind_of_jws_with_our_key_is_not_genuine() -> None:
+    token = jwt.encode(PAYLOAD, OLD, "HS256", headers={"kid": "old", "typ": "beacon+jws"})
+    assert await KeyStore().receipts().verify(token) is None
 
 
 @given(position=st.integers(min_value=0), character=st.sampled_from("AQgw-_.=aZ09"))
@@ -176,8 +181,14 @@ async def test_no_other_algorithm_is_taken(algorithm: str | None) -> None:
 async def test_a_signature_of_another_algorithm_with_our_key_is_not_genuine() -> None:
     key = OLD * 2
     receipts = KeyStore(held(old=key)).receipts()
-    assert await receipts.verify(jwt.encode(PAYLOAD, key, "HS256", headers={"kid": "old"})) is not None
-    assert await receipts.verify(jwt.encode(PAYLOAD, key, "HS512", headers={"kid": "old"})) is None
+    assert (
+        await receipts.verify(jwt.encode(PAYLOAD, key, "HS256", headers={"kid": "old", "typ": "receipt+jws"}))
+        is not None
+    )
+    assert (
+        await receipts.verify(jwt.encode(PAYLOAD, key, "HS512", headers={"kid": "old", "typ": "receipt+jws"}))
+        is None
+    )
 
 
 async def test_a_receipt_by_another_key_of_the_same_name_is_not_genuine() -> None:

@@ -59,7 +59,9 @@ def times(held: Drafts) -> dict[str | None, int]:
 
 def answered(at: int) -> Attempt:
     """An attempt whose question "1" was answered at `at`."""
-    return attempt(answers={"1": "committed"}, answer_meta={"1": {"version": 1, "at": at}}, version=1)
+    return attempt(
+        answers={"1": "committed"}, answer_meta={"1": {"version": 1, "at": at, "writer": "-"}}, version=1
+    )
 
 
 def draft_of_1(at: int) -> Drafts:
@@ -530,17 +532,17 @@ def test_a_later_end_never_makes_a_draft_void(at: int, committed: int, end: int,
 
 
 def test_a_draft_at_time_0_counts_where_nothing_is_committed() -> None:
-    assert counting(attempt(), drafts(a=("x", 0))) == {"a": "x"}
+    assert counting(attempt(), drafts(a=("x", 0))) == {"a": Draft("x", 0)}
 
 
 @given(DRAFTS, st.dictionaries(QUESTIONS, TIMES), TIMES)
 def test_counting_is_each_draft_that_counts(held: Drafts, committed: dict[str, int], end: int) -> None:
     row = attempt(
-        answer_meta={question: {"version": 1, "at": at} for question, at in committed.items()},
+        answer_meta={question: {"version": 1, "at": at, "writer": "-"} for question, at in committed.items()},
         accepts_until=from_micros(end),
     )
     assert counting(row, held) == {
-        question: draft.value
+        question: draft
         for question, draft in held.answers.items()
         if committed.get(question, -1) < draft.at <= end
     }
@@ -556,7 +558,7 @@ def test_more_drafts_never_make_a_question_uncounted(held: Drafts, more: Drafts,
 
 def test_an_ended_attempt_counts_drafts_up_to_its_end() -> None:
     row = attempt(status=Status.COMPLETED, ended_at=from_micros(START + 10))
-    assert counting(row, drafts(a=(1, START + 10), b=(2, START + 11))) == {"a": 1}
+    assert counting(row, drafts(a=(1, START + 10), b=(2, START + 11))) == {"a": Draft(1, START + 10)}
 
 
 # Merging drafts
@@ -728,9 +730,9 @@ def test_a_view_is_buffered_while_it_shows_drafts(held: Drafts, at: int) -> None
 
 @given(DRAFTS, MOMENTS)
 def test_a_view_shows_the_counting_drafts_over_the_answers(held: Drafts, at: int) -> None:
-    row = attempt(answer_meta={"a": {"version": 1, "at": 3}}, answers={"a": "committed"})
+    row = attempt(answer_meta={"a": {"version": 1, "at": 3, "writer": "-"}}, answers={"a": "committed"})
     shown = view(row, held, at)
-    assert shown.answers == row.answers | counting(row, held)
+    assert shown.answers == row.answers | {q: draft.value for q, draft in counting(row, held).items()}
     assert shown.buffered_questions == sorted(counting(row, held))
 
 
@@ -781,5 +783,7 @@ def test_who_is_in_time_is_not_late() -> None:
 def test_changed_questions_are_those_committed_after_the_version(
     versions: dict[str, int], known: int
 ) -> None:
-    row = attempt(answer_meta={q: {"version": version, "at": 0} for q, version in versions.items()})
+    row = attempt(
+        answer_meta={q: {"version": version, "at": 0, "writer": "-"} for q, version in versions.items()}
+    )
     assert row.changed_since(known) == sorted(q for q, version in versions.items() if version > known)

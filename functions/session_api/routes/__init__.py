@@ -8,23 +8,31 @@ from fastapi import APIRouter
 
 from quiz_sessions.bootstrap import Services
 
-from ..strict_json import StrictRoute
-from . import audit, grades, health, quizzes, room, sessions
+from ..strict_json import StrictRoute, StrictTextRoute
+from . import audit, beacons, grades, health, quizzes, room, sessions
 
 
 def build_router(services: Callable[[], Services]) -> APIRouter:
     """A router with all endpoints, which use the result of `services`."""
     router = APIRouter()
     for capability in (sessions, room, quizzes, grades, audit, health):
-        tag = capability.__name__.rpartition(".")[2]
-        routes = APIRouter(
-            route_class=StrictRoute,
-            tags=[tag],
-            generate_unique_id_function=lambda route: _operation(route.name),
-        )
+        routes = _router(capability.__name__.rpartition(".")[2], StrictRoute)
         capability.add_routes(routes, services)
+        if capability is sessions:
+            beacons.add_routes(routes, services)
         router.include_router(routes)
+    texts = _router("sessions", StrictTextRoute)
+    beacons.add_text_routes(texts, services)
+    router.include_router(texts)
     return router
+
+
+def _router(tag: str, route_class: type[StrictRoute]) -> APIRouter:
+    return APIRouter(
+        route_class=route_class,
+        tags=[tag],
+        generate_unique_id_function=lambda route: _operation(route.name),
+    )
 
 
 def _operation(name: str) -> str:

@@ -22,7 +22,22 @@ IdempotencyKey = Annotated[
 ]
 IfMatch = Annotated[
     str | None,
-    Header(description="A reply's ETag: refused with 409 when the session is at another version."),
+    Header(description="A reply's ETag: refused with 412 when the session is not as that reply showed it."),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(description="A reply's ETag: 304 without a body when the session is still as it was shown."),
+]
+ClientId = Annotated[
+    str | None,
+    Header(
+        alias="X-Client-Id",
+        min_length=1,
+        max_length=64,
+        pattern="^[A-Za-z0-9_-]+$",
+        description="Names the copy of the answers that a write comes from: tabs with copies of their own "
+        "have ids of their own.",
+    ),
 ]
 
 

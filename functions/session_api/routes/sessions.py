@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 from uuid import UUID
@@ -17,8 +16,9 @@ from quiz_sessions.domain.validation import MAX_INTEGER
 from quiz_sessions.services.audit import MAX_PAGE
 from quiz_sessions.services.sessions import WriteOptions
 
+from ..entity_tags import parse_entity_tags
 from ..identity import GRADE, PROCTOR
-from ..replies import LOCATION, documented, json_reply, pick, session_reply
+from ..replies import LOCATION, NOT_MODIFIED, documented, json_reply, pick, session_read, session_reply
 from ..schemas.sessions import (
     CompleteRequest,
     DeadlineReply,
@@ -28,9 +28,7 @@ from ..schemas.sessions import (
     StartReply,
     StartRequest,
 )
-from .parameters import IdempotencyKey, IfMatch, authenticated, query
-
-_ENTITY_TAG = re.compile(r'"([0-9]{1,20})"')
+from .parameters import ClientId, IdempotencyKey, IfMatch, IfNoneMatch, authenticated, query
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -111,12 +109,13 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.get(
         "/sessions/current",
         summary="The open session of a user at a quiz",
-        responses=documented(200, "The session", 403, 404, 422),
+        responses={**documented(200, "The session", 403, 404, 422), **NOT_MODIFIED},
     )
     async def get_current_session(
         request: Request,
         quiz_id: Annotated[str, query("At this quiz.")],
         user_id: Annotated[str | None, query("Of this user.")] = None,
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
         """Starts none. Without `user_id` that of the caller; another user's is for staff."""
         user_id = authenticated(request, services()).user(user_id, PROCTOR, GRADE)
@@ -127,12 +126,12 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         if not page.sessions:
             raise SessionNotFoundError
         session = await services().sessions.get_session(page.sessions[0].id, owner=user_id, at=at)
-        return session_reply(services(), session)
+        return session_read(request, services(), session)
 
     @router.get(
         "/sessions/{session_id}",
         summary="Read a session, as it is or as it was at a version",
-        responses=documented(200, "The session", 404, 422),
+        responses={**documented(200, "The session", 404, 422), **NOT_MODIFIED},
     )
     async def get_session(
         request: Request,
@@ -140,6 +139,7 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         at_version: Annotated[
             int | None, Query(ge=0, le=MAX_INTEGER, description="As it was at this version.")
         ] = None,
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
         """With `at_version` the session as it was before its next version, from its audit log; at its
         current version as it is now."""
@@ -150,7 +150,7 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
             session = await services().audit.at_version(
                 session_id, at_version, owner=owner, at=request.state.at
             )
-        return session_reply(services(), session)
+        return session_read(request, services(), session)
 
     @router.get(
         "/sessions/{session_id}/deadline",
@@ -169,20 +169,28 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.patch(
         "/sessions/{session_id}/progress",
         summary="Keep answers",
-        responses=documented(200, "Kept", 404, 409, 410, 413, 422),
+        responses=documented(200, "Kept", 404, 409, 410, 412, 413, 422),
     )
     async def save_progress(
         request: Request,
         session_id: UUID,
         body: ProgressRequest,
+        *,
         if_match: IfMatch = None,
+        client_id: ClientId = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response:
         """Committed; or buffered, with `autosave` and while the database is away: `durability` says which.
-        Send `version` (or If-Match) to be refused if somebody else has committed meanwhile."""
+        With `based_on` it is refused where somebody else has answered the same question meanwhile, with
+        `version` if somebody else has committed anything, and with If-Match if the session has changed."""
         options = WriteOptions(
-            version=_expected_version(request, if_match, body.version),
+            version=body.version,
             current_question=body.current_question,
             autosave=body.autosave,
+            client_id=client_id,
+            based_on=body.based_on,
+            if_match=_entity_tags(request, if_match),
+            idempotency_key=idempotency_key,
             owner=authenticated(request, services()).owner(),
             at=request.state.at,
         )
@@ -198,21 +206,29 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.post(
         "/sessions/{session_id}/complete",
         summary="Hand the attempt in",
-        responses=documented(200, "Completed", 404, 409, 410, 413, 422),
+        responses=documented(200, "Completed", 404, 409, 410, 412, 413, 422),
     )
     async def complete_session(
         request: Request,
         session_id: UUID,
         body: CompleteRequest | None = None,
+        *,
         if_match: IfMatch = None,
+        client_id: ClientId = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        """With its drafts and these last answers. Sent again, it returns the same result."""
+        """With its drafts and these last answers. Sent again, it returns the same result; with other answers
+        it is refused, and they are kept as late answers."""
         body = body or CompleteRequest.model_validate({})
         session = await services().sessions.complete(
             session_id,
             body.answers,
-            version=_expected_version(request, if_match, body.version),
+            version=body.version,
             deadline=body.expires_at,
+            client_id=client_id,
+            based_on=body.based_on,
+            if_match=_entity_tags(request, if_match),
+            idempotency_key=idempotency_key,
             owner=authenticated(request, services()).owner(),
             at=request.state.at,
         )
@@ -239,22 +255,20 @@ def _statuses(named: Sequence[Status | Literal["open"]]) -> frozenset[Status]:
     return frozenset(statuses)
 
 
-def _expected_version(request: Request, if_match: str | None, version: int | None) -> int | None:
-    """The version that the caller names, in the body or in If-Match; None if any will do.
+def _entity_tags(request: Request, if_match: str | None) -> list[str] | None:
+    """The entity tags that If-Match names; None if any session will do.
 
     Raises:
-        InvalidInputError: If-Match is not an entity tag of this service, or contradicts the body.
+        InvalidInputError: it is not a list of entity tags.
     """
     if if_match is None:
-        return version
+        return None
     # All values of the header, joined as the gateway does; the parameter has only the first.
     whole = ",".join(request.headers.getlist("if-match")).strip()
     if whole == "*":
-        return version
-    tag = _ENTITY_TAG.fullmatch(whole)
-    if tag is None:
-        raise InvalidInputError('If-Match is the ETag of the session, such as "3", or *.')
-    if version is not None and version != int(tag[1]):
-        raise InvalidInputError("If-Match and version disagree; send one of them.")
-    # A version that no session can reach conflicts like any other.
-    return min(int(tag[1]), MAX_INTEGER)
+        return None
+    tags = parse_entity_tags(whole)
+    if tags is None:
+        raise InvalidInputError("If-Match is the ETag of the session, with its quotes, or *.")
+    # A weak tag is never equal to another one here (RFC 9110, 13.1.1).
+    return [tag.value for tag in tags if not tag.weak]

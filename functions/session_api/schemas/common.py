@@ -37,6 +37,17 @@ Answers = TypeAliasType(
     ],
 )
 """A schema of its own in the document, so that code generators have a name for it."""
+Tags = TypeAliasType(
+    "Tags",
+    Annotated[
+        dict[Id, StrictStr | None],
+        Field(
+            max_length=MAX_ANSWERS,
+            description="Question -> tag of an answer, or null.",
+            examples=[{"0": "1800000060000000.9f86d081884c", "essay": None}],
+        ),
+    ],
+)
 Reason = Annotated[StrictStr, Field(min_length=1, max_length=MAX_REASON_CHARACTERS)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+SIGNED: Final = "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"
+"""Of a receipt or a token."""
 REQUEST_ID: Final = "Kq3xTgbFliAEJ5w="
 _ID: Final = "31bb95d0-5a1c-4b0e-9a39-0d4f1c1f3a55"
 _STARTED: Final = "2027-01-15T08:00:00Z"
@@ -31,6 +33,7 @@ _SESSION: Final[dict[str, Any]] = {
     "answers": {"0": "A", "essay": {"text": "It was a"}},
     "durability": "buffered",
     "buffered_questions": ["essay"],
+    "answer_tags": {"0": "1800000060000000.9f86d081884c", "essay": "1800000590000000.9f86d081884c"},
     "receipt": None,
 }
 _REPLY: Final[dict[str, Any]] = {**_SESSION, "next_autosave_after_ms": 10_942}
@@ -130,6 +133,10 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
         },
     },
     "RegradeReply": {"regraded": 30, "changed": 4, "complete": True},
+    "BeaconTokenReply": {
+        "token": SIGNED,
+        "expires_at": "2027-01-15T20:00:00Z",
+    },
     "EventReply": _EVENT,
     "EventsReply": {"events": [_EVENT], "next_after": None},
     "VerificationReply": {"intact": True, "events": 5, "broken": [], "differs": []},
@@ -160,6 +167,11 @@ PROBLEMS: Final[dict[int, dict[str, Any]]] = {
         "session": _SESSION,
     },
     410: {"code": "session_expired", "detail": "The time for this session is over."},
+    412: {
+        "code": "precondition_failed",
+        "detail": "The session has changed. Read it, then send the change again.",
+        "session": _SESSION,
+    },
     413: {
         "code": "content_too_large",
         "detail": "An answer has at most 65536 bytes.",

@@ -63,6 +63,20 @@ class TooLarge(Problem):
     question_id: str | _Absent = Field(None, description="The question at fault, if it is one question's.")
 
 
+class ConflictingAnswer(BaseModel):
+    """An answer that somebody else gave."""
+
+    answer: Any = Field(description="Any JSON value.")
+    at: datetime = Field(description="When it was received.")
+    durability: Literal["committed", "buffered"]
+
+
+class PreconditionFailed(Problem):
+    """The session is not as If-Match says."""
+
+    session: SessionState = Field(description="As it is now.")
+
+
 class Conflict(Problem):
     """What is in the way, and with some codes the session as it is now."""
 
@@ -70,8 +84,12 @@ class Conflict(Problem):
     changed_questions: list[str] | _Absent = Field(
         None, description="With version_conflict: the questions answered since the version that was sent."
     )
+    conflicts: dict[str, ConflictingAnswer] | _Absent = Field(
+        None, description="With answer_conflict: question -> the answer that was not known."
+    )
     session: SessionState | _Absent = Field(
-        None, description="With version_conflict, session_closed and deadline_moved: as it is now."
+        None,
+        description="As it is now: with answer_conflict, version_conflict, session_closed, deadline_moved.",
     )
     session_id: UUID | _Absent = Field(
         None, description="With attempt_active, and attempts_exhausted where there is one: the open attempt."
@@ -85,6 +103,7 @@ class Conflict(Problem):
 _BASES: Final[Mapping[int, type[Problem]]] = {
     401: GatewayProblem,
     409: Conflict,
+    412: PreconditionFailed,
     413: TooLarge,
     422: InvalidInput,
     429: GatewayProblem,

@@ -13,7 +13,7 @@ from quiz_sessions.domain.attempts import GradingState, Status
 from quiz_sessions.domain.deadlines import Deadline
 from quiz_sessions.domain.sessions import GRADING, Session
 
-from .common import Answers, Count, Id, Moment, RequestBody, reply
+from .common import Answers, Count, Id, Moment, RequestBody, Tags, reply
 
 
 class StartRequest(RequestBody):
@@ -25,6 +25,13 @@ class StartRequest(RequestBody):
     quiz_id: Id = Field(description="Any id; a quiz that nobody registered has the service's defaults.")
 
 
+BASED_ON: Any = Field(
+    None,
+    description="Question -> the tag (of `answer_tags`) of its answer that was shown when the new one was "
+    "begun; null if none was. Refuse with 409 where somebody else's has come since. Needs X-Client-Id.",
+)
+
+
 class ProgressRequest(RequestBody):
     """One answer (`question_id` and `answer`) or several (`answers`)."""
 
@@ -33,6 +40,7 @@ class ProgressRequest(RequestBody):
             "examples": [
                 {"question_id": 0, "answer": "A"},
                 {"answers": {"0": "A", "essay": {"text": "…"}}, "version": 3},
+                {"answers": {"0": "A"}, "autosave": True, "based_on": {"0": "1800000060000000.9f86d081884c"}},
             ],
         }
     )
@@ -45,6 +53,7 @@ class ProgressRequest(RequestBody):
         None, description="Question -> answer, any JSON value; in the place of question_id and answer."
     )
     version: Count | None = Field(None, description="Refuse with 409 when the session is at another version.")
+    based_on: Tags | None = BASED_ON
     current_question: Count | None = Field(
         None, description="Where the student is; an integer question_id moves it behind that question."
     )
@@ -68,6 +77,7 @@ class CompleteRequest(RequestBody):
 
     answers: Answers | None = Field(None, description="Question -> answer.")
     version: Count | None = Field(None, description="Refuse with 409 when the session is at another version.")
+    based_on: Tags | None = BASED_ON
     expires_at: Moment | None = Field(
         None,
         description="The deadline that made the client do this; refused with 409 when there is a later one.",

@@ -14,8 +14,10 @@ from session_api.gateway import path_of
 
 from .public_keys import Keys
 
-# /health and OPTIONS as in template.yaml. The documents ask for a token on AWS; here a browser can read them.
+# As in template.yaml: /health, beacons and OPTIONS. The documents ask for a token on AWS; here a browser can
+# read them.
 _OPEN = re.compile("/health|/docs(/.*)?|/openapi.json")
+_BEACON = re.compile("/sessions/[^/]+/beacon")
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +83,9 @@ class Authorizer:
         context: dict[str, Any] = {}
         scope = {**scope, "aws.event": {"version": "2.0", "requestContext": context}}
         is_open = scope["method"] == "OPTIONS" or (
-            scope["method"] in ("GET", "HEAD") and _OPEN.fullmatch(path_of(scope))
+            _BEACON.fullmatch(path_of(scope))
+            if scope["method"] == "POST"
+            else scope["method"] in ("GET", "HEAD") and _OPEN.fullmatch(path_of(scope))
         )
         if not is_open:
             try:

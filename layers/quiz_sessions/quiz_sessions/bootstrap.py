@@ -14,6 +14,7 @@ from .runtime.settings import Settings
 from .runtime.telemetry import Telemetry
 from .services.administration import ExamAdministration
 from .services.audit import Audit
+from .services.beacons import Beacons
 from .services.cached_reads import CachedSessions
 from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
@@ -62,6 +63,7 @@ class Services:
     """
 
     sessions: SessionManager
+    beacons: Beacons
     administration: ExamAdministration
     scores: Scores
     audit: Audit
@@ -132,18 +134,20 @@ def build_services(
     settler = Settler(attempts=stores.attempts, cache=cache, grader=grader, telemetry=telemetry)
     staff_actions = StaffActions(settler=settler, clock=clock)
     receipts = Receipts(receipt_keys(settings), telemetry)
+    sessions = SessionManager(
+        attempts=stores.attempts,
+        valkey=stores.valkey,
+        cache=cache,
+        settler=settler,
+        receipts=receipts,
+        backpressure=cached.backpressure,
+        telemetry=telemetry,
+        clock=clock,
+        time_limit_seconds=time_limit_seconds,
+    )
     return Services(
-        sessions=SessionManager(
-            attempts=stores.attempts,
-            valkey=stores.valkey,
-            cache=cache,
-            settler=settler,
-            receipts=receipts,
-            backpressure=cached.backpressure,
-            telemetry=telemetry,
-            clock=clock,
-            time_limit_seconds=time_limit_seconds,
-        ),
+        sessions=sessions,
+        beacons=Beacons(sessions, receipts),
         administration=ExamAdministration(
             administration=stores.administration,
             attempts=stores.attempts,

@@ -145,6 +145,10 @@ class _Session:
                 yield from self._of_an_end(one)
         for one in self._tries:
             yield from self._of_a_refusal(one)
+        for one in self._told:
+            if one.kind in (Kind.COMMIT, Kind.AUTOSAVE, Kind.COMPLETE):
+                yield from self._of_what_was_brought(one)
+                yield from self._of_what_was_not_seen(one)
         yield from self._of_reads_in_their_order()
         yield from self._of_what_is_left()
 
@@ -209,7 +213,8 @@ class _Session:
             yield f"it belongs to {row.user}, and was given to {sorted(owners)}"
         for question, answer in row.answers.items():
             at = row.answer_meta.get(question, {}).get("at")
-            if at not in {
+            # A commit that insists on its version is later than what it replaces, by microseconds.
+            if at is None or at // 1000 * 1000 not in {
                 one.at for tries in self._writers.values() for one in tries if question in one.answers
             }:
                 yield f"the answer to {question} has a time that is no request's: {at}"
@@ -344,6 +349,64 @@ class _Session:
         committed = any(event.type == "answered" and event.at == one.at for event in self._trail)
         if one.status in (404, 409, 422) and committed and not self._database_was_in_trouble(one):
             yield f"refused, and committed all the same: {one}"
+        if one.kind is Kind.COMPLETE and one.status == 409 and not self._database_was_in_trouble(one):
+            for question, answer in one.answers.items():
+                if not self._is_recorded(question, answer):
+                    yield f"handed in a second time, and recorded nowhere: {question} of {one}"
+
+    # Of several writers
+
+    def _of_what_was_brought(self, one: Try) -> Iterator[str]:
+        """It is in the trail, unless Valkey has lost it or its own writer has replaced it."""
+        if not one.committed and self._is_excused(one):
+            return
+        for question, answer in one.answers.items():
+            others = [other for other in self._tries if other is not one and question in other.answers]
+            replaced = any(other.client == one.client and other.at > one.at for other in others)
+            if one.kind is not Kind.COMPLETE and not one.committed:
+                overtaken = self._late(question) > self._end
+                if replaced or overtaken or question in self._drafts:
+                    continue
+            elif one.kind is not Kind.COMPLETE:
+                continue
+            if not self._is_recorded(question, answer):
+                yield f"acknowledged, and recorded nowhere: {question} of {one}"
+
+    def _is_recorded(self, question: str, answer: Any) -> bool:
+        for event in self._trail:
+            late = event.changes.get("late_answers", {}).get(question, {}).get("answer")
+            displaced = [
+                lost["answer"] for lost in event.changes.get("displaced", []) if lost["question"] == question
+            ]
+            held = (event.answers.get(question), event.changes.get("outdated", {}).get(question), late)
+            if answer in (*held, *displaced):
+                return True
+        return False
+
+    def _of_what_was_not_seen(self, one: Try) -> Iterator[str]:
+        """What had been acknowledged to another writer before is replaced only if it was shown."""
+        if one.based_on is None or one.replied is None or not self._is_calm(one.sent, one.replied):
+            return
+        for question, tag in one.based_on.items():
+            shown = -1 if tag is None else int(tag.partition(".")[0])
+            before = [
+                other
+                for other in self._tries
+                if question in other.answers and other.sent < one.sent and other is not one
+            ]
+            own = max((other.at for other in before if other.client == one.client), default=-1)
+            for other in before:
+                told = other.body is not None and other.replied is not None and other.replied < one.sent
+                if not told or other.kind not in (Kind.COMMIT, Kind.AUTOSAVE) or other.client == one.client:
+                    continue
+                counts = max(own, shown) < other.at < one.at and not self._is_excused(other)
+                if counts and not (other.committed and self._is_outdated(other, question)):
+                    yield f"replaces what its writer had not seen: {question} of {other} by {one}"
+
+    def _is_outdated(self, one: Try, question: str) -> bool:
+        return any(
+            event.changes.get("outdated", {}).get(question) == one.answers[question] for event in self._trail
+        )
 
     # Reads in their order
 

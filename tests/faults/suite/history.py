@@ -16,6 +16,8 @@ class Try:
     Attributes:
         session: None for a start.
         version: what the student insisted on.
+        client: the copy of the answers that they come from; None if it does not say.
+        based_on: question -> the tag that was shown when its answer was begun, or None.
         at: the gateway's time for it, in microseconds; no two of one session have the same.
         sent, replied: by this process's monotonic clock; `replied` is None where no reply came.
         body: what a reply of 2xx held.
@@ -30,6 +32,8 @@ class Try:
     answers: dict[str, Any] = field(default_factory=dict)
     version: int | None = None
     key: str | None = None
+    client: str | None = None
+    based_on: dict[str, str | None] | None = None
     replied: float | None = None
     status: int | None = None
     body: dict[str, Any] | None = None
@@ -45,6 +49,8 @@ class Try:
 
     def __str__(self) -> str:
         version = "" if self.version is None else f" version={self.version}"
+        version += "" if self.client is None else f" from={self.client}"
+        version += "" if self.based_on is None else f" based_on={self.based_on}"
         reply = f"{self.status}"
         if self.body is not None:
             reply += f" {self.body['durability']} v{self.body['version']}"

@@ -37,6 +37,7 @@ class Scene:
     stage: Stage
     session: str = ""
     room: Classroom = field(init=False)
+    found: list[str] = field(default_factory=list)
     _answers: int = 0
 
     def __post_init__(self) -> None:
@@ -61,8 +62,8 @@ class Scene:
     async def autosave(self, process: Process, *questions: str, **more: Any) -> Try:
         return await self._write(Kind.AUTOSAVE, process, *questions, **more)
 
-    async def complete(self, process: Process, *questions: str) -> Try:
-        return await self._write(Kind.COMPLETE, process, *questions)
+    async def complete(self, process: Process, *questions: str, **more: Any) -> Try:
+        return await self._write(Kind.COMPLETE, process, *questions, **more)
 
     async def read(self, process: Process, student: str = "ann", kind: Kind = Kind.READ) -> Try:
         return await self.room.send(student, kind, process, session=self.session)
@@ -245,6 +246,55 @@ async def a_flush_merges_between_a_commit_and_its_reply(scene: Scene) -> None:
     )
 
 
+UNSEEN: dict[str, Any] = {"client": "tab-a", "based_on": {"0": None}}
+OTHER: dict[str, Any] = {"client": "tab-b"}
+
+
+async def a_commit_has_not_seen_another(scene: Scene) -> None:
+    await scene.commit(scene.first, "0", **OTHER)
+    await scene.commit(scene.second, "0", **UNSEEN)
+
+
+async def a_commit_has_not_seen_an_autosave(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0", **OTHER)
+    await scene.commit(scene.second, "0", **UNSEEN)
+
+
+async def a_commit_comes_between_judging_and_putting_drafts(scene: Scene) -> None:
+    older = scene.stage.clock.now()
+    autosave = asyncio.ensure_future(scene.autosave(scene.first, "0", **UNSEEN))
+    await scene.meanwhile(
+        autosave,
+        scene.first.valkey,
+        Rule(PUTS_DRAFTS, Where.HOLD),
+        lambda: scene.commit(scene.second, "0", at=older, **OTHER),
+    )
+    # Its student can't tell from outside whether the commit had been made before.
+    if autosave.result().acknowledged:
+        scene.found.append("drafts were put over a commit that they were not judged by")
+
+
+async def two_tabs_autosave_one_answer(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0", **OTHER)
+    await scene.autosave(scene.second, "0", client="tab-a")
+
+
+async def a_commit_over_the_draft_of_another(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0", **OTHER)
+    await scene.commit(scene.second, "0", client="tab-a")
+
+
+async def a_hand_in_comes_behind_a_commit(scene: Scene) -> None:
+    older = scene.stage.clock.now()
+    await scene.commit(scene.first, "0", **OTHER)
+    await scene.complete(scene.second, "0", at=older, client="tab-a")
+
+
+async def two_hand_ins(scene: Scene) -> None:
+    await scene.complete(scene.first, "0", client="tab-a")
+    await scene.complete(scene.second, "0", **OTHER)
+
+
 @dataclass(frozen=True)
 class Edit:
     """A line of the package's source that keeps a rule, and what takes its place.
@@ -289,7 +339,7 @@ async def perform(stage: Stage, scenario: Callable[[Scene], Awaitable[None]]) ->
     # So that it has its connections.
     await scene.flush(scene.second)
     await scenario(scene)
-    return await check(stage, scene.room.history)
+    return [*scene.found, *await check(stage, scene.room.history)]
 
 
 BUGS = (
@@ -319,7 +369,7 @@ BUGS = (
     Bug(
         "of two drafts the later arrival stays",
         an_older_autosave_arrives_later,
-        Edit("stores/lua/put_drafts.lua", "of two drafts the later request's stays", "if true then"),
+        Edit("stores/lua/put_drafts.lua", "of two drafts the later request's stays", "local later = true"),
     ),
     Bug(
         "the session is read before its drafts",
@@ -371,15 +421,15 @@ BUGS = (
             "stores/valkey.py",
             "the mark is set after the draft is written",
             'pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))\n'
-            'pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)\n'
-            "backlog, _ = await pipe.execute()",
+            'pipe.eval(_script("put_drafts"), len(keys), *keys, *arguments)\n'
+            "backlog, outcome = await pipe.execute()",
             lines=4,
         ),
     ),
     Bug(
         "a completion leaves the drafts out",
         a_session_with_drafts_is_completed,
-        Edit("services/sessions.py", "a completion merges the drafts", "drafts = NO_DRAFTS"),
+        Edit("services/sessions.py", "a completion merges the drafts", "cached = CachedSession()"),
     ),
     Bug(
         "a late cache fill overwrites",
@@ -401,13 +451,83 @@ BUGS = (
         Edit(
             "services/sessions.py",
             "answers are ordered by the gateway's time",
-            "write = Write(answers, self._clock(), version, current_question, owner)",
+            "at=self._clock(),",
         ),
     ),
     Bug(
         "a stale version is no conflict",
         two_tabs_insist_on_one_version,
         Edit("stores/sql/stored/write_answers.sql", "a version is compared with the row's", ""),
+    ),
+    Bug(
+        "a commit is not compared with what it is based on",
+        a_commit_has_not_seen_another,
+        Edit(
+            "stores/sql/stored/write_answers.sql",
+            "a commit's based_on is compared with the answers in the row",
+            "NULL::text[] AS unseen,",
+        ),
+    ),
+    Bug(
+        "a commit does not look at drafts",
+        a_commit_has_not_seen_an_autosave,
+        Edit("services/sessions.py", "a commit with based_on reads the drafts first", "pass"),
+    ),
+    Bug(
+        "drafts are put whatever came since they were judged",
+        a_commit_comes_between_judging_and_putting_drafts,
+        Edit(
+            "stores/lua/put_drafts.lua",
+            "drafts with based_on are put only where session and drafts are as they were judged",
+            "if false then",
+        ),
+    ),
+    Bug(
+        "a draft gives way to another writer's and is gone",
+        two_tabs_autosave_one_answer,
+        Edit(
+            "stores/lua/put_drafts.lua",
+            "a draft that loses its place to another writer's is kept beside it",
+            "if false then",
+        ),
+    ),
+    Bug(
+        "a commit drops the drafts of others",
+        a_commit_over_the_draft_of_another,
+        Edit(
+            "stores/lua/drop_superseded.lua",
+            "a commit drops only drafts of its answer's writer",
+            "local own = true",
+        ),
+    ),
+    Bug(
+        "a flush clears what lost its place, unrecorded",
+        a_commit_over_the_draft_of_another,
+        Edit(
+            "stores/sql/stored/settle_attempts.sql",
+            "what lost its place to another writer becomes an event",
+            "SELECT false AS is_overwritten",
+            lines=2,
+        ),
+    ),
+    Bug(
+        "a hand-in that comes too late is not recorded",
+        a_hand_in_comes_behind_a_commit,
+        Edit(
+            "stores/sql/stored/finish_attempt.sql",
+            "a completion records what it brought too late to count",
+            "), %(at_time)s",
+        ),
+    ),
+    Bug(
+        "a second hand-in is taken for a repeat",
+        two_hand_ins,
+        Edit(
+            "stores/sql/stored/finish_attempt.sql",
+            "a second hand-in is a repeat only if all that it brings is held",
+            "true AS held",
+            lines=5,
+        ),
     ),
 )
 OTHERS = (

@@ -167,7 +167,7 @@ def _look_into_valkey(
         for key in cache.scan_iter("{session:*}:drafts", count=1000):
             session = key.decode().removeprefix("{session:").removesuffix("}:drafts")
             drafts[session] = {
-                name.decode().removeprefix("q:"): json.loads(value)
+                name.decode().removeprefix("q:").rpartition(":")[2]: json.loads(value)
                 for name, value in cache.hgetall(key).items()
                 if name != b"current_question"
             }

@@ -72,9 +72,18 @@ def _request(record: Try) -> Request:
     if record.kind is Kind.START:
         body = {"quiz_id": record.answers["quiz"]}
     else:
-        body = {"answers": record.answers or None, "version": record.version}
+        body = {"answers": record.answers or None, "version": record.version, "based_on": record.based_on}
     method, path, content = request_of(record.kind, record.session, **body)
-    return Request(method, path, record.student, record.at, content, key=record.key)
+    return Request(method, path, record.student, record.at, content, key=record.key, client=record.client)
+
+
+@dataclass
+class Shown:
+    """What a tab was shown last."""
+
+    client: str | None
+    version: int = 0
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 class Student:
@@ -86,6 +95,7 @@ class Student:
         self._dice = random.Random(f"{seed}/{name}")
         self._written = 0
         self._started = 0
+        self._tabs = 0
 
     async def attend(self, until: float) -> None:
         """Take quizzes until then."""
@@ -113,18 +123,23 @@ class Student:
         return None
 
     async def _tab(self, session: str, dice: random.Random, until: float) -> None:
-        version = 0
+        self._tabs += 1
+        shown = Shown(dice.choice((None, f"{self.name}-tab-{self._tabs}")))
         for _ in range(dice.choice((4, 8, 12, 40))):
             if time.monotonic() > until:
                 return
-            last = await self._act(session, dice, version)
+            last = await self._act(session, dice, shown)
             if last is None or last.status in (404, 409, 410):
-                continue
+                if last is not None and last.based_on is not None:
+                    # Somebody else's answer, perhaps: have a look at it.
+                    last = await self._room.send(self.name, Kind.READ, self._any(dice), session=session)
+                else:
+                    continue
             if last.body is not None and last.kind is not Kind.TRESPASS:
-                version = last.body["version"]
+                shown.version, shown.tags = last.body["version"], last.body["answer_tags"]
             await asyncio.sleep(dice.expovariate(1 / 0.03))
 
-    async def _act(self, session: str, dice: random.Random, version: int) -> Try | None:
+    async def _act(self, session: str, dice: random.Random, shown: Shown) -> Try | None:
         kind = dice.choices((Kind.COMMIT, Kind.AUTOSAVE, Kind.READ, Kind.TRESPASS), weights=(50, 30, 17, 3))[
             0
         ]
@@ -136,10 +151,13 @@ class Student:
         if kind is Kind.READ:
             return await self._room.send(self.name, kind, self._any(dice), session=session)
         questions = dice.sample(QUESTIONS, dice.choice((1, 1, 1, 3)))
-        expected = version if kind is Kind.COMMIT and dice.random() < 0.25 else None
-        return await self._insist(
-            kind, dice, session=session, answers=self._answers(session, questions), version=expected
-        )
+        more: dict[str, Any] = {"client": shown.client}
+        if kind is Kind.COMMIT and dice.random() < 0.25:
+            more["version"] = shown.version
+        elif shown.client is not None and dice.random() < 0.6:
+            more["based_on"] = {question: shown.tags.get(question) for question in questions}
+        answers = self._answers(session, questions)
+        return await self._insist(kind, dice, session=session, answers=answers, **more)
 
     async def _insist(self, kind: Kind, dice: random.Random, **more: Any) -> Try:
         """Send until there is an answer, or patience ends."""

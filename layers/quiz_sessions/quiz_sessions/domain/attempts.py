@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from .json_values import Json, dump_json, to_json_object
+from .tags import Tag
 from .timestamps import Micros, to_micros
 
 GradingState: TypeAlias = Literal["pending", "done"]
@@ -41,8 +42,8 @@ class Attempt:
 
     Attributes:
         current_question_at: when the gateway received `current_question`.
-        answer_meta: question -> {"version", "at"}: the attempt's version once the answer was committed, and
-            when the gateway received the answer (Micros).
+        answer_meta: question -> {"version", "at", "writer"}: the attempt's version once the answer was
+            committed, when the gateway received the answer (Micros), and who wrote it (see `tags`).
         version: incremented by each change that a client commits.
         revision: incremented by every change of the row; it orders writes to the cache.
         time_remaining: whole seconds, as of the last write that computed it: out of date while the attempt is
@@ -71,7 +72,7 @@ class Attempt:
     current_question: int = 0
     current_question_at: Micros = 0
     answers: dict[str, Json] = field(default_factory=dict)
-    answer_meta: dict[str, dict[str, int]] = field(default_factory=dict)
+    answer_meta: dict[str, dict[str, Any]] = field(default_factory=dict)
     version: int = 0
     revision: int = 0
     time_remaining: int
@@ -102,12 +103,12 @@ class Attempt:
     def answered_at(self, question: str) -> Micros:
         """When the gateway received the committed answer to `question`; -1 if there is none."""
         meta = self.answer_meta.get(question)
-        return -1 if meta is None else meta["at"]
+        return -1 if meta is None else int(meta["at"])
 
-    def answer_tag(self, question: str) -> str | None:
-        """Which answer to `question` is committed; None if there is none. Another answer has another tag."""
+    def answer_tag(self, question: str) -> Tag | None:
+        """The tag of the committed answer to `question`; None if there is none."""
         meta = self.answer_meta.get(question)
-        return None if meta is None else f"{meta['at']}.{meta.get('writer', '-')}"
+        return None if meta is None else Tag(meta["at"], meta["writer"])
 
     def is_owned_by(self, owner: str | None) -> bool:
         """Whether a caller who may only see the attempts of `owner` (None: any) may see this one."""

@@ -19,7 +19,10 @@ class QuizSessionsError(Exception):
 
 
 class SecretUnavailableError(QuizSessionsError):
-    """A secret can't be read from Secrets Manager."""
+    """A secret can't be read from Secrets Manager, or there is none."""
+
+    def __init__(self, message: str = "A key of the service can't be read. Try again.") -> None:
+        super().__init__(message)
 
 
 class EventBusUnavailableError(QuizSessionsError):
@@ -99,6 +102,36 @@ class VersionConflictError(QuizSessionsError):
         super().__init__(f"The session is at version {session.version}. Read it, then send the change again.")
         self.session = session
         self.changed_questions = list(changed_questions)
+
+
+class PreconditionFailedError(QuizSessionsError):
+    """The session is not as If-Match says.
+
+    Attributes:
+        session: the session as it is now.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("The session has changed. Read it, then send the change again.")
+        self.session = session
+
+
+class AnswerConflictError(QuizSessionsError):
+    """The write would replace answers of others that its `based_on` does not know. Nothing of it was kept.
+
+    Attributes:
+        session: the session as it is now.
+        questions: the questions of those answers, sorted.
+    """
+
+    def __init__(self, session: Session, questions: Sequence[str]) -> None:
+        named = ", ".join(map(repr, sorted(questions)[:3]))
+        super().__init__(
+            f"Question {named} has been answered elsewhere meanwhile. Show that answer, then send the change "
+            "again, based on it."
+        )
+        self.session = session
+        self.questions = sorted(questions)
 
 
 class BusyError(QuizSessionsError):

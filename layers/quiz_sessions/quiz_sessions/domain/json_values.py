@@ -33,6 +33,17 @@ def dump_record(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_json_form)
 
 
+def same_value(one: Json, other: Json) -> bool:
+    """Whether two JSON values are equal as jsonb has it: numbers by value, members in any order."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_value(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_value, one, other))
+    return bool(one == other)
+
+
 def to_json_object(record: object, names: Iterable[str]) -> dict[str, Json]:
     """The named fields of a record as JSON values."""
     values = ((name, getattr(record, name)) for name in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -58,16 +59,39 @@ class WriteOutcome(StrEnum):
     """The write came after the deadline and the grace, whether or not the row is expired already."""
     EXTENDED = "extended"
     """The deadline is later than the one that the client knows."""
+    MOVED = "moved"
+    """The session is not as If-Match says."""
+    UNSEEN = "unseen"
+    """It would replace answers that `based_on` does not know."""
+    KEY_REUSED = "key_reused"
+    """Another write was made with this key."""
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """The result of a write, a completion or an abandonment, with the attempt as it is now."""
+    """The result of a write, a completion or an abandonment, with the attempt as it is now.
+
+    Attributes:
+        unseen: the questions whose answer the writer had not seen.
+    """
 
     outcome: WriteOutcome
     attempt: Attempt
+    unseen: Sequence[str] = ()
+
+
+class DraftsOutcome(StrEnum):
+    """What became of drafts that were to be kept."""
+
+    KEPT = "kept"
+    REPEATED = "repeated"
+    """The same write was made before; nothing was changed."""
+    KEY_REUSED = "reused"
+    """Another write was made with this key."""
+    MOVED = "moved"
+    """The session or a draft is no longer as the write was judged by; nothing was changed."""
 
 
 class Settlement(StrEnum):
@@ -77,6 +101,7 @@ class Settlement(StrEnum):
     EXPIRED = "expired"
     LATE_MERGE = "late_merge"
     LATE_ANSWER = "late_answer"
+    DISPLACED = "displaced"
     UNCHANGED = "unchanged"
 
 
@@ -86,11 +111,13 @@ class Settled:
 
     Attributes:
         late: the questions whose draft came after the end and has been recorded in a late_answer event.
+        displaced: whether the drafts that lost their place to another writer's answer have been recorded.
     """
 
     attempt: Attempt
     settlement: Settlement
     late: frozenset[str]
+    displaced: bool = True
 
 
 class ActionOutcome(StrEnum):

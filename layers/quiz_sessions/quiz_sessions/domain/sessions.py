@@ -11,6 +11,7 @@ from .attempts import FIELDS, Attempt, GradingState, Status
 from .deadlines import lateness_ms, shown_status, shown_time_remaining
 from .drafts import Drafts, counting, counts
 from .json_values import Json, shown_fields, to_json_object
+from .tags import EntityTag, entity_tag
 from .timestamps import Micros, to_micros
 
 GRADING: Final = (
@@ -21,9 +22,10 @@ GRADING: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session. Its fields, except for the last two, are what the API replies, in this order.
+    """A session. Its fields, except for the last three, are what the API replies, in this order.
 
     Attributes:
+        etag: the entity tag of what is shown.
         replayed: an earlier start with the same Idempotency-Key created it.
         resumed: the start returned the user's open attempt.
     """
@@ -53,11 +55,15 @@ class Session:
     buffered_questions: list[str] = field(
         metadata={"description": "The questions whose shown answer is a draft."}
     )
+    answer_tags: dict[str, str] = field(
+        metadata={"description": "Question -> tag of the answer shown, for `based_on`."}
+    )
     receipt: str | None = field(
         default=None,
         compare=False,
         metadata={"description": "Signed proof of a committed write; null on everything else."},
     )
+    etag: EntityTag = field(default=EntityTag(0, ""), compare=False, metadata={"exclude": True})
     replayed: bool = field(default=False, compare=False, metadata={"exclude": True})
     resumed: bool = field(default=False, compare=False, metadata={"exclude": True})
 
@@ -76,24 +82,29 @@ _AS_STORED: Final = tuple(name for name in SHOWN if name in FIELDS and name not 
 def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
     """What a caller sees of `attempt` at `at`."""
     buffered = counting(attempt, drafts)
-    latest = max((drafts.answers[question].at for question in buffered), default=0)
+    latest = max((draft.at for draft in buffered.values()), default=0)
+    status = shown_status(attempt, drafts, at)
     current = drafts.current_question
+    if current is not None and not counts(current, attempt.current_question_at, attempt.end):
+        current = None
+    committed = ((question, attempt.answer_tag(question)) for question in attempt.answers)
+    tags = {question: str(tag) for question, tag in committed if tag is not None}
+    tags |= {question: str(draft.tag) for question, draft in buffered.items()}
+    held = sorted(f"{draft.tag} {question}" for question, draft in buffered.items())
     stored: dict[str, Any] = {name: getattr(attempt, name) for name in _AS_STORED}
     return Session(
         **stored,
-        status=shown_status(attempt, drafts, at),
-        current_question=(
-            current.value
-            if current is not None and counts(current, attempt.current_question_at, attempt.end)
-            else attempt.current_question
-        ),
-        answers={**attempt.answers, **buffered} if buffered else attempt.answers,
+        status=status,
+        current_question=attempt.current_question if current is None else current.value,
+        answers={**attempt.answers, **{question: draft.value for question, draft in buffered.items()}},
         time_remaining=shown_time_remaining(attempt, at),
         late_ms=max(attempt.late_ms, lateness_ms(attempt.expires_at, latest)),
         # An earlier version of a session that ended since was open.
         grading="pending" if attempt.needs_grading and not attempt.status.is_open else attempt.grading,
         durability="buffered" if buffered else "committed",
         buffered_questions=sorted(buffered),
+        answer_tags=tags,
+        etag=entity_tag(attempt.revision, status, current and current.at, *held),
     )
 
 

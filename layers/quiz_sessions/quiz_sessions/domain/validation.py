@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -155,8 +155,10 @@ def _check_scalar(item: Json) -> None:
         raise InvalidInputError("An answer is not a JSON value.")
 
 
-def check_session_size(answers: Mapping[str, Json]) -> None:
+def check_session_size(answers: Mapping[str, Json], displaced: Sequence[Json] = ()) -> None:
     """Refuse a session whose answers would exceed a limit, `answers` being all of them.
+
+    Of the size, `displaced` answers that wait to be recorded count as well.
 
     The size is that of the answers as PostgreSQL writes them, `octet_length(answers::text)`. Like
     `json.dumps`, PostgreSQL puts a space after each comma and colon; unlike it, PostgreSQL writes exponents
@@ -168,10 +170,10 @@ def check_session_size(answers: Mapping[str, Json]) -> None:
     """
     if len(answers) > MAX_ANSWERS:
         raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
-    text = json.dumps(answers, ensure_ascii=False)
+    text = json.dumps([answers, *displaced] if displaced else answers, ensure_ascii=False)
     size = len(text.encode())
     if _EXPONENT.search(text):
-        size += sum(_written_out(number) for number in _floats(answers))
+        size += sum(_written_out(number) for number in _floats([answers, *displaced]))
     if size > MAX_SESSION_BYTES:
         raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
 

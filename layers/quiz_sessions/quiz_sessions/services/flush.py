@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
@@ -280,7 +280,8 @@ class Flusher:
             if isinstance(error, BusyError):
                 return []
             # PostgreSQL refuses its drafts, but it expires in time all the same.
-            return await self._attempts.settle({session_id: NO_DRAFTS}, self._clock())
+            without = await self._attempts.settle({session_id: NO_DRAFTS}, self._clock())
+            return [replace(result, displaced=False) for result in without]
 
     async def _write_back(
         self,
@@ -442,13 +443,14 @@ async def two_at_a_time() -> AsyncIterator[Callable[[_Work], Awaitable[None]]]:
 
 
 def _dealt_with(result: Settled, held: StoredDrafts) -> dict[bytes, bytes]:
-    """The stored drafts that were merged, superseded or recorded as late answers: field -> stored value."""
+    """The stored drafts that were merged, superseded or recorded: field -> stored value."""
     attempt = result.attempt
-    done = [
-        draft_field(question)
-        for question, draft in held.drafts.answers.items()
-        if draft.at <= attempt.answered_at(question) or question in result.late
-    ]
+    done = list(held.displaced) if result.displaced else []
+    for question, draft in held.drafts.answers.items():
+        tag = attempt.answer_tag(question)
+        is_past = tag is not None and draft.at <= tag.at and (result.displaced or draft.writer == tag.writer)
+        if is_past or question in result.late:
+            done.append(draft_field(question))
     current = held.drafts.current_question
     if current is not None and (current.at <= attempt.current_question_at or current.at > attempt.end):
         done.append(draft_field(None))

@@ -52,9 +52,10 @@ def grade_update(
 ) -> GradeUpdate:
     """Compute the score of `attempt`; without one if its quiz is gone or has no questions."""
     # A mark holds for the answer that it was given for.
+    tags = {question: attempt.answer_tag(question) for question in attempt.marks}
     marks = {
         question: Mark(mark["points"], mark.get("comment"))
-        if mark.get("answer_tag") == attempt.answer_tag(question)
+        if mark.get("answer_tag") == (tags[question] and str(tags[question]))
         else None
         for question, mark in attempt.marks.items()
     }

@@ -35,6 +35,7 @@ REFRESH_SECONDS = 3600.0
 RETRY_SECONDS = 30.0
 """How soon the keys are read again after a failed read, or for a receipt with an unknown key."""
 MIN_KEY_BYTES = 32
+_TYPE = "receipt+jws"
 MAX_CHARACTERS = 2048
 """A genuine receipt has about 400."""
 
@@ -115,25 +116,37 @@ class Receipts:
             "answers_sha256": answers_sha256(attempt.answers),
             "committed_at": at / 1_000_000,
         }
-        signed = f"{_dump({'alg': 'HS256', 'kid': keys.current, 'typ': 'receipt+jws'})}.{_dump(payload)}"
-        return f"{signed}.{_encode(_mac(keys.keys[keys.current], signed))}"
+        return _sign(keys, _TYPE, payload)
 
     async def verify(self, text: str) -> Receipt | None:
         """The content of a receipt; None if it is not genuine."""
+        data = await self.verified_payload(_TYPE, text)
+        try:
+            return Receipt(**{**data, "session_id": UUID(str(data["session_id"]))}) if data else None
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    async def sign_payload(self, kind: str, payload: dict[str, Any]) -> str | None:
+        """A JWS of another kind (its `typ`), signed with the same keys; None if there is no key."""
+        keys = await self._current_keys()
+        return None if keys is None else _sign(keys, kind, payload)
+
+    async def verified_payload(self, kind: str, text: str) -> dict[str, Any] | None:
+        """The payload of a JWS of this kind; None if it is not genuine."""
         if len(text) > MAX_CHARACTERS:
             return None
         try:
             signed, _, signature = text.rpartition(".")
             head, payload = signed.split(".")
             header = json.loads(_decode(head))
-            if header["alg"] != "HS256":
+            if (header["alg"], header["typ"]) != ("HS256", kind):
                 return None
             key = await self._key(header["kid"])
             # Compare the encoded text, because several base64 texts decode to the same bytes.
             if key is None or not hmac.compare_digest(_encode(_mac(key, signed)), signature):
                 return None
-            data = json.loads(_decode(payload))
-            return Receipt(**{**data, "session_id": UUID(str(data["session_id"]))})
+            data: dict[str, Any] = json.loads(_decode(payload))
+            return data
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
@@ -171,6 +184,11 @@ def answers_sha256(answers: Mapping[str, Any]) -> str:
     """The hash of the answers in a receipt, in hexadecimal."""
     text = json.dumps(answers, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sign(keys: Keys, kind: str, payload: dict[str, Any]) -> str:
+    signed = f"{_dump({'alg': 'HS256', 'kid': keys.current, 'typ': kind})}.{_dump(payload)}"
+    return f"{signed}.{_encode(_mac(keys.keys[keys.current], signed))}"
 
 
 def _mac(key: bytes, signed: str) -> bytes:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 from uuid import UUID
 
 from ..domain.attempts import Attempt, Status
 from ..domain.deadlines import Deadline, deadline_of, is_overdue
-from ..domain.drafts import NO_DRAFTS, Draft, Drafts, counting, merge_drafts
+from ..domain.drafts import NO_DRAFTS, Draft, Drafts, merge_drafts, unseen
 from ..domain.errors import (
     ActiveAttemptError,
+    AnswerConflictError,
     AttemptsExhaustedError,
     BusyError,
     CacheUnavailableError,
@@ -21,6 +24,7 @@ from ..domain.errors import (
     DeadlineMovedError,
     IdempotencyKeyReusedError,
     InvalidInputError,
+    PreconditionFailedError,
     QuizClosedError,
     QuizNotOpenError,
     SessionClosedError,
@@ -28,9 +32,10 @@ from ..domain.errors import (
     SessionNotFoundError,
     VersionConflictError,
 )
-from ..domain.json_values import Json
-from ..domain.outcomes import Start, StartOutcome, WriteOutcome
+from ..domain.json_values import Json, same_value
+from ..domain.outcomes import DraftsOutcome, Start, StartOutcome, WriteOutcome, WriteResult
 from ..domain.sessions import Session, view
+from ..domain.tags import ANYBODY, BasedOn, EntityTag, Tag, parse_entity_tag, parse_tag, writer_of
 from ..domain.timestamps import Micros
 from ..domain.validation import (
     MAX_ANSWERS,
@@ -44,9 +49,9 @@ from ..domain.validation import (
     session_key,
 )
 from ..runtime.telemetry import Telemetry
-from ..stores.attempts import AttemptStore
+from ..stores.attempts import AttemptStore, Conditions
 from ..stores.best_effort_cache import BestEffortCache
-from ..stores.valkey import ValkeyStore
+from ..stores.valkey import CachedSession, Judged, ValkeyStore, WriteKey
 from .backpressure import Backpressure
 from .receipts import Receipts
 from .settlement import Current, Settler
@@ -55,9 +60,15 @@ _REFUSALS = (
     SessionExpiredError,
     SessionClosedError,
     VersionConflictError,
+    PreconditionFailedError,
+    AnswerConflictError,
     ContentTooLargeError,
     InvalidInputError,
 )
+MAX_JUDGEMENTS = 3
+"""How often drafts are judged that change under the judgement, before the caller is told to try again."""
+KEY_SECONDS = 600
+"""How long the key of an autosave is remembered; a client that tries for longer has newer answers by then."""
 
 
 class WriteOptions(TypedDict, total=False):
@@ -66,11 +77,16 @@ class WriteOptions(TypedDict, total=False):
     version: int | None
     current_question: int | None
     autosave: bool
+    client_id: str | None
+    based_on: Mapping[str, str | None] | None
+    if_match: Sequence[str] | None
+    idempotency_key: str | None
+    key_seconds: int
     owner: str | None
     at: Micros | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
     """One request's answers.
 
@@ -78,19 +94,39 @@ class Write:
         at: when the gateway received the request.
         version: the version that must be the current one, or the write is a conflict; None for any.
         owner: the only user whose attempt the write may change; None for any user.
+        writer: who wrote the answers; see `tags`.
+        based_on: what was shown of the questions when the answers were begun; others are not compared.
+        if_match: the entity tags of which one must be the session's; None for any.
+        key: the caller's name for this write, which is made once.
+        key_seconds: how long the key of an autosave is remembered; that of a commit is always.
     """
 
     answers: Mapping[str, Json]
     at: Micros
-    version: int | None
-    current_question: int | None
+    version: int | None = None
+    current_question: int | None = None
     owner: str | None = None
+    writer: str = ANYBODY
+    based_on: BasedOn = field(default_factory=dict)
+    if_match: Sequence[EntityTag] | None = None
+    key: str | None = None
+    key_seconds: int = KEY_SECONDS
 
     def as_drafts(self) -> Drafts:
-        current = None if self.current_question is None else Draft(self.current_question, self.at)
+        """The answers as drafts, to be kept or settled."""
+        current = self.current_question
         return Drafts(
-            {question: Draft(answer, self.at) for question, answer in self.answers.items()}, current
+            {question: Draft(answer, self.at, self.writer) for question, answer in self.answers.items()},
+            None if current is None else Draft(current, self.at, self.writer),
         )
+
+    @property
+    def payload(self) -> str | None:
+        """A hash of what `key` stands for."""
+        if self.key is None:
+            return None
+        content = json.dumps([self.answers, self.current_question], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 class SessionManager:
@@ -229,10 +265,22 @@ class SessionManager:
         version: int | None = None,
         current_question: int | None = None,
         autosave: bool = False,
+        client_id: str | None = None,
+        based_on: Mapping[str, str | None] | None = None,
+        if_match: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+        key_seconds: int = KEY_SECONDS,
         owner: str | None = None,
         at: Micros | None = None,
     ) -> Session:
         """Store answers: they are committed, or with `autosave`, or if PostgreSQL is down, buffered.
+
+        Args:
+            client_id: names the copy of the answers that these come from: 1 to 64 of A-Z a-z 0-9 _ -.
+            based_on: question -> the tag of its answer that was shown when the new one was begun, or None.
+            if_match: the entity tags of which one must be the session's.
+            idempotency_key: names this write, which is made once however often it is sent.
+            key_seconds: how long that is remembered of an autosave.
 
         Raises:
             ContentTooLargeError: an answer or the session would exceed its limit.
@@ -240,14 +288,28 @@ class SessionManager:
             SessionClosedError: it is completed or abandoned.
             SessionExpiredError: the request came after the deadline and the grace.
             VersionConflictError: `version` is not the current one.
+            PreconditionFailedError: the session has another entity tag.
+            AnswerConflictError: `based_on` does not know somebody else's answer to one of the questions.
+            IdempotencyKeyReusedError: other answers were written with this key.
             CacheUnavailableError: neither store accepts the answers.
         """
         key = session_key(session_id)
         check_answers(answers)
         check_count("version", version)
         check_count("current_question", current_question, MAX_INTEGER + 1)
-        # rule: answers are ordered by the gateway's time
-        write = Write(answers, self._clock() if at is None else at, version, current_question, owner)
+        write = Write(
+            answers=answers,
+            # rule: answers are ordered by the gateway's time
+            at=self._clock() if at is None else at,
+            version=version,
+            current_question=current_question,
+            owner=owner,
+            writer=writer_of(client_id),
+            based_on=_based_on(based_on, answers, client_id),
+            if_match=_entity_tags(if_match),
+            key=_checked_key(idempotency_key),
+            key_seconds=key_seconds,
+        )
         try:
             session = await (self._autosave(key, write) if autosave else self._commit_or_buffer(key, write))
         except (DatabaseUnavailableError, CacheUnavailableError, BusyError):
@@ -263,10 +325,17 @@ class SessionManager:
         *,
         version: int | None = None,
         deadline: datetime | None = None,
+        client_id: str | None = None,
+        based_on: Mapping[str, str | None] | None = None,
+        if_match: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
         owner: str | None = None,
         at: Micros | None = None,
     ) -> Session:
         """Complete an attempt, with its drafts and these last answers. Repeating it returns the result.
+
+        A second completion with other answers is a repeat only where the session holds them, or has recorded
+        that they were outdated. Otherwise they are kept as late answers, and it is refused.
 
         A client that completes because the time is over passes the `deadline` it knows. If the deadline has
         moved to a later time since, the session stays open.
@@ -279,7 +348,16 @@ class SessionManager:
             check_answers(answers)
         check_count("version", version)
         key = session_key(session_id)
-        write = Write(answers or {}, self._clock() if at is None else at, version, None, owner)
+        write = Write(
+            answers=answers or {},
+            at=self._clock() if at is None else at,
+            version=version,
+            owner=owner,
+            writer=writer_of(client_id),
+            based_on=_based_on(based_on, answers or {}, client_id),
+            if_match=_entity_tags(if_match),
+            key=_checked_key(idempotency_key),
+        )
         return await self._finish(key, Status.COMPLETED, write, deadline)
 
     async def abandon(
@@ -291,7 +369,7 @@ class SessionManager:
             the same as `update_answers`.
         """
         key = session_key(session_id)
-        write = Write({}, self._clock() if at is None else at, None, None, owner)
+        write = Write(answers={}, at=self._clock() if at is None else at, owner=owner)
         return await self._finish(key, Status.ABANDONED, write, None)
 
     # Writing
@@ -305,6 +383,10 @@ class SessionManager:
             return session
 
     async def _commit(self, key: UUID, write: Write) -> Session:
+        cached = CachedSession()
+        if write.based_on or write.if_match is not None:
+            # rule: a commit with based_on reads the drafts first
+            cached = await self._cache.read(key)
         result = await self._attempts.write_answers(
             key,
             write.answers,
@@ -312,45 +394,81 @@ class SessionManager:
             owner=write.owner,
             version=write.version,
             current_question=write.current_question,
+            conditions=await self._conditions(key, write, cached),
         )
         if result is None:
             raise SessionNotFoundError
         if result.outcome is WriteOutcome.OVERDUE:
             return await self._write_late(key, write)
-        drafts = await self._cache.put_committed(result.attempt, write.answers)
-        current = Current(result.attempt, drafts)
-        _refuse(result.outcome, current, write)
+        shown, drafts = await self._cache.put_committed(result.attempt, write.answers)
+        current = Current(shown, drafts, result.attempt)
+        _refuse(result, current, write)
         return await self._committed(current, write.at)
+
+    async def _conditions(self, key: UUID, write: Write, cached: CachedSession) -> Conditions:
+        """What a statement is to judge the write by."""
+        conditions = Conditions(
+            writer=write.writer,
+            based_on=write.based_on,
+            drafts=cached.drafts,
+            key=write.key,
+            payload=write.payload,
+        )
+        if write.if_match is None:
+            return conditions
+        attempt = cached.attempt
+        if attempt is None or attempt.revision not in {tag.revision for tag in write.if_match}:
+            # The cache may be behind the row.
+            attempt = await self._settler.load(key)
+        etag = view(attempt, cached.drafts, write.at).etag
+        if etag in write.if_match:
+            return replace(conditions, revision=etag.revision)
+        # It may be a repeat all the same: the statement looks for the event that followed this revision.
+        named = write.if_match[0].revision if write.if_match else None
+        return replace(conditions, revision=named, moved=True)
 
     async def _autosave(self, key: UUID, write: Write) -> Session:
         try:
-            cached = await self._valkey.read(key)
-            if cached.attempt is not None:
-                try:
-                    return await self._put_drafts(cached.attempt, cached.drafts, write)
-                except _REFUSALS:
-                    # The cache may be behind the row; PostgreSQL decides whether to refuse an answer.
-                    pass
-            try:
-                attempt = await self._settler.load(key)
-            except DatabaseUnavailableError:
-                if cached.attempt is None:
-                    raise
-                attempt = cached.attempt
-            return await self._put_drafts(attempt, cached.drafts, write)
+            for _ in range(MAX_JUDGEMENTS):
+                session = await self._judge_and_put(key, write)
+                if session is not None:
+                    return session
+            raise BusyError
         except CacheUnavailableError as error:
             self._telemetry.degraded("autosave committed", error, session_id=str(key))
             return await self._commit(key, write)
         except SessionExpiredError:
             return await self._write_late(key, write)
 
-    async def _buffer(self, key: UUID, write: Write) -> Session:
+    async def _judge_and_put(self, key: UUID, write: Write) -> Session | None:
         cached = await self._valkey.read(key)
-        if cached.attempt is None:
-            raise DatabaseUnavailableError
-        return await self._put_drafts(cached.attempt, cached.drafts, write)
+        if cached.attempt is not None:
+            try:
+                return await self._put_drafts(cached.attempt, cached, write)
+            except _REFUSALS:
+                # The cache may be behind the row; PostgreSQL decides whether to refuse an answer.
+                pass
+        try:
+            attempt = await self._settler.load(key)
+        except DatabaseUnavailableError:
+            if cached.attempt is None:
+                raise
+            attempt = cached.attempt
+        return await self._put_drafts(attempt, cached, write)
 
-    async def _put_drafts(self, attempt: Attempt, drafts: Drafts, write: Write) -> Session:
+    async def _buffer(self, key: UUID, write: Write) -> Session:
+        for _ in range(MAX_JUDGEMENTS):
+            cached = await self._valkey.read(key)
+            if cached.attempt is None:
+                break
+            session = await self._put_drafts(cached.attempt, cached, write)
+            if session is not None:
+                return session
+        raise DatabaseUnavailableError
+
+    async def _put_drafts(self, attempt: Attempt, cached: CachedSession, write: Write) -> Session | None:
+        """Keep the answers as drafts; None if something that they were judged by has changed meanwhile."""
+        drafts = cached.drafts
         _check_owner(attempt, write.owner)
         if attempt.status is Status.EXPIRED or is_overdue(attempt, write.at):
             raise SessionExpiredError
@@ -359,11 +477,23 @@ class SessionManager:
             raise SessionClosedError(shown)
         if write.version is not None and write.version != attempt.version:
             raise VersionConflictError(shown, attempt.changed_since(write.version))
+        if write.if_match is not None and shown.etag not in write.if_match:
+            raise PreconditionFailedError(shown)
+        if found := unseen(attempt, drafts, write.answers, write.writer, write.based_on):
+            raise AnswerConflictError(shown, found)
         new = write.as_drafts()
         merged = merge_drafts(drafts, new)
-        check_session_size({**attempt.answers, **counting(attempt, merged)})
-        self._backpressure.note_backlog(await self._valkey.put_drafts(attempt.id, new))
-        return replace(view(attempt, merged, write.at), durability="buffered")
+        after = view(attempt, merged, write.at)
+        check_session_size(after.answers, [draft.value for _, draft in merged.displaced])
+        put = await self._valkey.put_drafts(
+            attempt.id, new, _judged(attempt, cached, write), _write_key(write)
+        )
+        if put.outcome is DraftsOutcome.MOVED:
+            return None
+        if put.outcome is DraftsOutcome.KEY_REUSED:
+            raise IdempotencyKeyReusedError
+        self._backpressure.note_backlog(put.dirty)
+        return replace(shown if put.outcome is DraftsOutcome.REPEATED else after, durability="buffered")
 
     async def _write_late(self, key: UUID, write: Write) -> Session:
         """Handle a write that PostgreSQL finds overdue: expire the row, then settle the answers by time.
@@ -382,53 +512,128 @@ class SessionManager:
             raise BusyError
         if write.at > attempt.end:
             raise SessionExpiredError
-        return await self._committed(Current(attempt, cached.drafts), write.at)
+        return await self._committed(Current(attempt, cached.drafts, attempt), write.at)
 
     async def _finish(self, key: UUID, status: Status, write: Write, deadline: datetime | None) -> Session:
         # rule: a completion merges the drafts
-        drafts = (await self._cache.read(key)).drafts
+        cached = await self._cache.read(key)
         result = await self._attempts.finish(
             key,
             status,
-            drafts,
+            cached.drafts,
             write.answers,
             write.at,
             owner=write.owner,
             version=write.version,
             deadline=deadline,
+            conditions=await self._conditions(key, write, cached),
         )
         if result is None:
             raise SessionNotFoundError
         if result.outcome is WriteOutcome.OVERDUE:
             await self._write_late(key, replace(write, version=None))
             raise SessionExpiredError
-        questions = {*write.answers, *drafts.answers}
+        if result.outcome is WriteOutcome.CLOSED and write.answers:
+            return await self._hand_in_again(result.attempt, status, write)
+        questions = {*write.answers, *cached.drafts.answers}
         current = await self._settler.write_back(result.attempt, questions, write.at)
-        _refuse(result.outcome, current, write)
+        _refuse(result, current, write)
         return await self._committed(current, write.at)
+
+    async def _hand_in_again(self, ended: Attempt, status: Status, write: Write) -> Session:
+        """Handle a hand-in of an ended attempt with answers that it did not end with.
+
+        They count if the gateway received them before the end; otherwise they are recorded.
+        """
+        others = replace(write, answers=_not_held(ended, write.answers))
+        attempt = await self._settler.settle(ended.id, others.as_drafts(), write.at, wait=True)
+        if attempt is None:
+            raise BusyError
+        if attempt.status is not status or _not_held(attempt, write.answers):
+            raise SessionClosedError(view(attempt, NO_DRAFTS, write.at))
+        return await self._committed(Current(attempt, NO_DRAFTS, attempt), write.at)
 
     async def _committed(self, current: Current, at: Micros) -> Session:
         # `durability` is about this write; `buffered_questions` still lists the drafts of other requests.
         shown = replace(view(current.attempt, current.drafts, at), durability="committed")
-        return await self._receipted(shown, current.attempt, at)
+        return await self._receipted(shown, current.committed, at)
 
     async def _receipted(self, session: Session, attempt: Attempt, at: Micros) -> Session:
         return replace(session, receipt=await self._receipts.sign(attempt, at))
 
 
-def _refuse(outcome: WriteOutcome, current: Current, write: Write) -> None:
+def _refuse(result: WriteResult, current: Current, write: Write) -> None:
     shown = view(current.attempt, current.drafts, write.at)
-    match outcome:
+    match result.outcome:
         case WriteOutcome.CLOSED:
             raise SessionClosedError(shown)
         case WriteOutcome.CONFLICT:
             raise VersionConflictError(shown, current.attempt.changed_since(write.version or 0))
+        case WriteOutcome.MOVED:
+            raise PreconditionFailedError(shown)
+        case WriteOutcome.UNSEEN:
+            raise AnswerConflictError(shown, result.unseen)
+        case WriteOutcome.KEY_REUSED:
+            raise IdempotencyKeyReusedError
         case WriteOutcome.EXTENDED:
             raise DeadlineMovedError(shown)
         case WriteOutcome.TOO_MANY:
             raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
         case WriteOutcome.TOO_LARGE:
             raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+
+
+def _not_held(attempt: Attempt, answers: Mapping[str, Json]) -> dict[str, Json]:
+    """Those of `answers` that the attempt does not have."""
+    held = attempt.answers
+    return {q: answer for q, answer in answers.items() if q not in held or not same_value(held[q], answer)}
+
+
+def _judged(attempt: Attempt, cached: CachedSession, write: Write) -> Judged | None:
+    """What may not change between the judgement of drafts and their being kept."""
+    held = cached.drafts
+    if write.if_match is not None:
+        tags: dict[str | None, Tag | None] = {q: draft.tag for q, draft in held.answers.items()}
+        if held.current_question is not None:
+            tags[None] = held.current_question.tag
+        return Judged(attempt.revision, tags, cached.fields)
+    if not write.based_on:
+        return None
+    drafts = ((question, held.answers.get(question)) for question in write.based_on)
+    return Judged(attempt.revision, {q: None if draft is None else draft.tag for q, draft in drafts})
+
+
+def _write_key(write: Write) -> WriteKey | None:
+    payload = write.payload
+    return (
+        WriteKey(write.key, payload, write.key_seconds)
+        if write.key is not None and payload is not None
+        else None
+    )
+
+
+def _based_on(
+    tags: Mapping[str, str | None] | None, answers: Mapping[str, Json], client_id: str | None
+) -> BasedOn:
+    if tags is None:
+        return {}
+    if client_id is None:
+        raise InvalidInputError(
+            "based_on needs X-Client-Id, so that your own answers can be told from others'."
+        )
+    for question in tags:
+        if question not in answers:
+            raise InvalidInputError(f"based_on has question {question!r}, which is not sent.", question)
+    return {question: None if tag is None else parse_tag(question, tag) for question, tag in tags.items()}
+
+
+def _entity_tags(texts: Sequence[str] | None) -> Sequence[EntityTag] | None:
+    """Those of sessions; others match none."""
+    return None if texts is None else [tag for text in texts if (tag := parse_entity_tag(text)) is not None]
+
+
+def _checked_key(key: str | None) -> str | None:
+    return None if key is None else check_id("Idempotency-Key", key)
 
 
 def _check_owner(attempt: Attempt, owner: str | None) -> None:

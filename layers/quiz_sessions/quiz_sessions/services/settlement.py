@@ -25,10 +25,15 @@ _PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """An attempt as it is now, and its drafts."""
+    """An attempt as it is now, and its drafts.
+
+    Attributes:
+        committed: the row as it was committed last, where that was by this request; receipts are for it.
+    """
 
     attempt: Attempt
     drafts: Drafts
+    committed: Attempt
 
 
 class Settler:
@@ -79,7 +84,7 @@ class Settler:
                 attempt = await self.settle(session_id, cached.drafts, at) or await self.load(session_id)
             except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
                 self._telemetry.degraded("expiry put off", error, session_id=str(session_id))
-        return Current(attempt, cached.drafts)
+        return Current(attempt, cached.drafts, attempt)
 
     async def load(self, session_id: UUID) -> Attempt:
         """Read a row from PostgreSQL, and cache it.
@@ -100,7 +105,7 @@ class Settler:
             the attempt as it is now, and the drafts that remain.
         """
         attempt = await self._graded(attempt, at)
-        return Current(attempt, await self._cache.put_committed(attempt, questions))
+        return Current(*await self._cache.put_committed(attempt, questions), attempt)
 
     async def refresh(self, session_ids: Sequence[UUID]) -> None:
         """Show a change of many rows by staff: no read that begins after this has a row from before it."""

@@ -6,7 +6,8 @@ half done, and no transaction spans two round trips.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -15,9 +16,10 @@ from psycopg import errors
 from psycopg.rows import DictRow
 
 from ..domain.attempts import Attempt, Status
-from ..domain.drafts import Drafts
+from ..domain.drafts import NO_DRAFTS, Draft, Drafts
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import Settled, Settlement, Start, StartOutcome, WriteOutcome, WriteResult
+from ..domain.tags import ANYBODY, BasedOn
 from ..domain.timestamps import EPOCH, Micros, from_micros
 from .postgres import Postgres
 from .statements import load
@@ -29,6 +31,43 @@ _SETTLE: Final = load("stored/settle_attempts")
 _GET: Final = load("get_attempts")
 _OVERDUE: Final = load("overdue_attempts")
 _RECENT_REVISIONS: Final = load("recent_revisions")
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Who writes, and what the session must be for it.
+
+    Attributes:
+        writer: see `tags`.
+        based_on: what the writer was shown.
+        drafts: the drafts of the session when the statement is sent.
+        revision: the revision that If-Match names.
+        moved: whether the session differs from the one that If-Match names in something else.
+        key: the caller's name for this write, which is made once.
+        payload: a hash of what `key` stands for.
+    """
+
+    writer: str = ANYBODY
+    based_on: BasedOn = field(default_factory=dict)
+    drafts: Drafts = NO_DRAFTS
+    revision: int | None = None
+    moved: bool = False
+    key: str | None = None
+    payload: str | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of a statement that are the same for all writes."""
+        shown = {question: tag and tag._asdict() for question, tag in self.based_on.items()}
+        return {
+            "writer": self.writer,
+            "based_on": dump_json(shown),
+            "revision": self.revision,
+            "moved": self.moved,
+            "payload": self.payload,
+        }
+
+
+NO_CONDITIONS: Final = Conditions()
 
 
 class AttemptStore:
@@ -86,6 +125,7 @@ class AttemptStore:
         owner: str | None = None,
         version: int | None = None,
         current_question: int | None = None,
+        conditions: Conditions = NO_CONDITIONS,
     ) -> WriteResult | None:
         """Commit answers; None if there is no such attempt, or it is not `owner`'s.
 
@@ -93,7 +133,10 @@ class AttemptStore:
         repetition if the row is one version ahead because of these very answers. If the statement is sent
         again after a lost reply, it finds its own event by `write_id`.
         """
+        key = conditions.key
         parameters = {
+            **conditions.parameters(),
+            "drafts": _drafts_in(conditions.based_on, conditions.drafts),
             "id": session_id,
             "owner": owner,
             "answers": dump_json(answers),
@@ -101,15 +144,19 @@ class AttemptStore:
             "at_time": from_micros(at),
             "version": version,
             "current_question": current_question,
-            "write_id": uuid4().hex,
-            "resent": False,
+            "write_id": uuid4().hex if key is None else f"key:{key}",
+            "resent": key is not None,
         }
         try:
             rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters, resend={"resent": True})
         except errors.UniqueViolation:
             # The statement was sent twice; this sending has waited for the other one to commit.
             rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters | {"resent": True})
-        return _write(rows)
+        result = _write(rows)
+        if result is not None and result.outcome is WriteOutcome.MOVED:
+            # If the same write was committed while this one waited, only a new statement sees its event.
+            result = _write(await self._postgres.fetch(_WRITE_ANSWERS, parameters))
+        return result
 
     async def finish(
         self,
@@ -122,13 +169,18 @@ class AttemptStore:
         owner: str | None = None,
         version: int | None = None,
         deadline: datetime | None = None,
+        conditions: Conditions = NO_CONDITIONS,
     ) -> WriteResult | None:
         """Complete or abandon an attempt, merging its drafts and then `answers`.
 
-        None if there is no such attempt. An attempt that already has this status is returned as it is; one
-        whose deadline is later than `deadline` is left open.
+        None if there is no such attempt. An attempt that already has this status, and holds `answers` or
+        recorded them as outdated when it got it, is returned as it is; one whose deadline is later than
+        `deadline` is left open.
         """
+        key = conditions.key
         parameters = {
+            **conditions.parameters(),
+            "write_id": None if key is None else f"key:{key}",
             "id": session_id,
             "owner": owner,
             "deadline": deadline,
@@ -140,7 +192,16 @@ class AttemptStore:
         }
         held = _parameters_of(drafts)
         held["drafts"] = dump_json(held["drafts"])
-        return _write(await self._postgres.fetch(_FINISH, parameters | held))
+        del held["displaced"]
+        try:
+            result = _write(await self._postgres.fetch(_FINISH, parameters | held))
+            is_final = result is None or result.outcome not in (WriteOutcome.MOVED, WriteOutcome.CLOSED)
+        except errors.UniqueViolation:
+            is_final = False
+        if not is_final:
+            # If the same request was committed while this one waited, only a new statement sees its event.
+            result = _write(await self._postgres.fetch(_FINISH, parameters | held))
+        return result
 
     # The flush
 
@@ -151,8 +212,9 @@ class AttemptStore:
 
         A draft counts if it is later than the committed answer and not after the end. If the row has ended
         already, drafts up to its end make a late_merge event and drafts after it a late_answer event. A call
-        writes one event a row, so it does the first of these that applies. It skips rows that others hold,
-        unless it is to `wait`; rows that change while it runs; and ids without a row.
+        writes one event a row, so it does the first of these that applies. Drafts that lost their place to
+        another writer's answer are recorded in that event, or in one of their own. It skips rows that others
+        hold, unless it is to `wait`; rows that change while it runs; and ids without a row.
 
         Raises:
             PoisonedError: PostgreSQL refuses the data of one of the sessions.
@@ -198,8 +260,8 @@ def attempt_of(row: DictRow) -> Attempt:
 def _write(rows: list[DictRow]) -> WriteResult | None:
     if not rows:
         return None
-    outcome = WriteOutcome(rows[0].pop("outcome"))
-    return WriteResult(outcome, attempt_of(rows[0]))
+    outcome, unseen = WriteOutcome(rows[0].pop("outcome")), rows[0].pop("unseen")
+    return WriteResult(outcome, attempt_of(rows[0]), unseen or ())
 
 
 def _settled(row: DictRow) -> Settled:
@@ -207,14 +269,25 @@ def _settled(row: DictRow) -> Settled:
     late = frozenset(row.pop("late") or ())
     attempt = attempt_of(row)
     # If the row took another event first, its late drafts are left to the next call.
-    recorded = settlement in (Settlement.LATE_ANSWER, Settlement.UNCHANGED) and not attempt.status.is_open
+    writes_them = settlement in (Settlement.LATE_ANSWER, Settlement.DISPLACED, Settlement.UNCHANGED)
+    recorded = writes_them and not attempt.status.is_open
     return Settled(attempt, settlement, late if recorded else frozenset())
+
+
+def _drafts_in(questions: Iterable[str], drafts: Drafts) -> str:
+    held = drafts.answers
+    return dump_json({question: _json_form(held[question]) for question in questions if question in held})
+
+
+def _json_form(draft: Draft) -> dict[str, Json]:
+    return {"answer": draft.value, "at": draft.at, "writer": draft.writer}
 
 
 def _parameters_of(drafts: Drafts) -> dict[str, Any]:
     current = drafts.current_question
     return {
-        "drafts": {q: {"answer": draft.value, "at": draft.at} for q, draft in drafts.answers.items()},
+        "drafts": {question: _json_form(draft) for question, draft in drafts.answers.items()},
+        "displaced": [{"question": question, **_json_form(draft)} for question, draft in drafts.displaced],
         "current_question": None if current is None else current.value,
         "current_question_at": -1 if current is None else current.at,
     }

@@ -46,13 +46,13 @@ class BestEffortCache:
         except CacheUnavailableError as error:
             self._not_written(error, attempt.id)
 
-    async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> Drafts:
-        """Cache a committed row; returns the drafts that remain, or none if Valkey can't be reached."""
+    async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> tuple[Attempt, Drafts]:
+        """See `ValkeyStore.put_committed`; if Valkey can't be reached, the attempt and no drafts."""
         try:
             return await self._valkey.put_committed(attempt, questions)
         except CacheUnavailableError as error:
             self._not_written(error, attempt.id)
-            return NO_DRAFTS
+            return attempt, NO_DRAFTS
 
     async def put_settled(
         self,

@@ -2,7 +2,9 @@
 
 Keys:
     session:<id>: string, the cached row as JSON.
-    {session:<id>}:drafts: hash, field -> draft; in the same cluster slot.
+    {session:<id>}:drafts: hash, field -> draft; in the same cluster slot. A draft that lost its place to
+        another writer's is in a field of its own until a flush has recorded it.
+    {session:<id>}:write:<key>: string, what a write that the caller named stands for; in the same slot.
     dirty:<shard>: sorted set, the dirty index: id -> mark, in microseconds of Valkey's clock.
     dirty:failures: hash, id -> how often in a row the session could not be flushed.
     dirty:set-aside: set, the ids in quarantine.
@@ -33,6 +35,8 @@ from ..domain.attempts import Attempt
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts, merge_drafts
 from ..domain.errors import CacheUnavailableError, ContentTooLargeError, InvalidInputError
 from ..domain.json_values import dump_json
+from ..domain.outcomes import DraftsOutcome
+from ..domain.tags import Tag
 from ..domain.validation import check_json_value
 from .circuit_breaker import CircuitBreaker
 
@@ -57,6 +61,7 @@ SET_ASIDE = "dirty:set-aside"
 
 _QUESTION = "q:"
 _CURRENT_QUESTION = "current_question"
+_DISPLACED = re.compile(rb"displaced:[0-9]+\.[0-9a-f-]+:(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +71,68 @@ class StoredDrafts:
     Attributes:
         raw: field -> stored value, so that exactly what was read can be cleared.
         readable: whether every field could be understood.
+        displaced: the fields of `drafts.displaced`.
     """
 
     raw: Mapping[bytes, bytes] = field(default_factory=dict)
     drafts: Drafts = field(default_factory=Drafts)
     readable: bool = True
+    displaced: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CachedSession:
-    """A session in Valkey; `attempt` is None if its row is not cached."""
+    """A session in Valkey.
+
+    Attributes:
+        attempt: None if its row is not cached.
+        fields: how many fields its drafts have, readable or not.
+    """
 
     drafts: Drafts = NO_DRAFTS
     attempt: Attempt | None = None
+    fields: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a write was judged by; if it is otherwise now, its drafts are not kept.
+
+    Attributes:
+        revision: that of the cached session.
+        tags: question -> tag of its draft, None for none; question None is the current question.
+        fields: how many drafts there were; None if others than those in `tags` do not matter.
+    """
+
+    revision: int
+    tags: Mapping[str | None, Tag | None]
+    fields: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteKey:
+    """The caller's name for a write, which is made once.
+
+    Attributes:
+        payload: a hash of what the key stands for.
+        seconds: how long it is remembered.
+    """
+
+    key: str
+    payload: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class DraftsPut:
+    """What became of drafts.
+
+    Attributes:
+        dirty: an estimate of how many sessions are dirty: this shard's number times the number of shards.
+    """
+
+    outcome: DraftsOutcome
+    dirty: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +193,8 @@ class ValkeyStore:
             if text is not None and attempt is None:
                 # The row from PostgreSQL will replace it.
                 await _reply(self._redis.delete(_session_key(session_id)))
-        return CachedSession(_parse(dict(zip(raw[::2], raw[1::2], strict=True))).drafts, attempt)
+        fields = dict(zip(raw[::2], raw[1::2], strict=True))
+        return CachedSession(_parse(fields).drafts, attempt, len(fields))
 
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row, unless a newer one is cached."""
@@ -148,18 +203,20 @@ class ValkeyStore:
             self._queue_sessions(pipe, [attempt])
             await _reply(pipe.execute())
 
-    async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> Drafts:
+    async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> tuple[Attempt, Drafts]:
         """Cache the row that a statement replied and drop the drafts of `questions` that it supersedes.
 
         Returns:
-            the drafts that remain, and those that a flush has merged since the row was read.
+            the attempt as it is now: as it is cached if a flush has merged drafts since, but at the version
+            that was committed; and the drafts that remain, among them answers of a later version.
         """
-        superseded: list[str | int] = [_CURRENT_QUESTION, attempt.current_question_at]
+        superseded: list[str | int] = [_CURRENT_QUESTION, attempt.current_question_at, ""]
         for question in questions:
-            superseded += (_QUESTION + question, attempt.answered_at(question))
+            if (tag := attempt.answer_tag(question)) is not None:
+                superseded += (_QUESTION + question, tag.at, tag.writer)
         async with self._pipeline(writes=(attempt.id,)) as pipe:
             self._queue_sessions(pipe, [attempt])
-            for part in _parts(superseded, 2):
+            for part in _parts(superseded, 3):
                 pipe.eval(_script("drop_superseded"), 1, _drafts_key(attempt.id), *part)
             pipe.hgetall(_drafts_key(attempt.id))
             # Read the revision after the drafts: a flush caches the row before it clears the drafts that it
@@ -169,16 +226,27 @@ class ValkeyStore:
             drafts = _parse(raw).drafts
             if (known := _revision(start)) is not None and known > attempt.revision:
                 text = await _reply(self._redis.get(_session_key(attempt.id)))
-                drafts = merge_drafts(_committed_since(attempt, text), drafts)
-        return drafts
+                newer = None if text is None else _decode(text)
+                if newer is not None and newer.version == attempt.version:
+                    attempt = newer
+                elif newer is not None:
+                    drafts = merge_drafts(_committed_since(attempt, newer), drafts)
+        return attempt, drafts
 
-    async def put_drafts(self, session_id: UUID, drafts: Drafts) -> int:
-        """Keep drafts, then mark the session dirty; once this returns, a flush will find them.
-
-        Returns:
-            an estimate of how many sessions are dirty: this shard's number times the number of shards.
-        """
-        arguments: list[str | int] = []
+    async def put_drafts(
+        self, session_id: UUID, drafts: Drafts, judged: Judged | None = None, key: WriteKey | None = None
+    ) -> DraftsPut:
+        """Keep drafts, then mark the session dirty; once this returns, a flush will find them."""
+        keys = [_drafts_key(session_id), _session_key(session_id)]
+        arguments: list[str | int] = ["", "", 0]
+        if judged is not None:
+            count = "" if judged.fields is None else judged.fields
+            arguments = [judged.revision, count, len(judged.tags)]
+        if key is not None:
+            keys.append(f"{_drafts_key(session_id).removesuffix('drafts')}write:{key.key}")
+            arguments += (key.payload, key.seconds)
+        for question, tag in (judged.tags if judged is not None else {}).items():
+            arguments += (draft_field(question).decode(), "" if tag is None else str(tag))
         for question, draft in drafts.answers.items():
             arguments += (_QUESTION + question, draft.at, _dump_draft(draft))
         if drafts.current_question is not None:
@@ -187,11 +255,11 @@ class ValkeyStore:
         async with self._pipeline() as pipe:
             # One call of the script: a write has at most MAX_ANSWERS answers, and COMMAND_WORDS is far more.
             # rule: the mark is set after the draft is written
-            pipe.eval(_script("put_drafts"), 1, _drafts_key(session_id), *arguments)
-            await self._before_other_slots(pipe)
+            pipe.eval(_script("put_drafts"), len(keys), *keys, *arguments)
+            first = await self._before_other_slots(pipe)
             pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))
-            *_, backlog = await _reply(pipe.execute())
-        return int(backlog) * len(self.shards)
+            outcome, backlog = (*first, *await _reply(pipe.execute()))
+        return DraftsPut(DraftsOutcome(outcome.decode()), int(backlog) * len(self.shards))
 
     # The flush
 
@@ -306,10 +374,13 @@ class ValkeyStore:
     def _dirty_key(self, session_id: UUID) -> str:
         return DIRTY.format(session_id.int % len(self.shards))
 
-    async def _before_other_slots(self, pipe: _Pipeline) -> None:
-        """Make what is queued happen before what follows; a cluster would send it to other nodes at once."""
-        if isinstance(self._redis, RedisCluster):
-            await _reply(pipe.execute())
+    async def _before_other_slots(self, pipe: _Pipeline) -> Sequence[Any]:
+        """Make what is queued happen before what follows; a cluster would send it to other nodes at once.
+
+        Returns:
+            the replies, in a cluster. Elsewhere they come with those of what follows.
+        """
+        return await _reply(pipe.execute()) if isinstance(self._redis, RedisCluster) else ()
 
     def _queue_sessions(
         self, pipe: _Pipeline, attempts: Sequence[Attempt], *, if_absent: int | None = None
@@ -480,28 +551,34 @@ def _session_id(member: bytes) -> UUID | None:
 
 
 def _dump_draft(draft: Draft) -> str:
-    return dump_json({"at": draft.at, "answer": draft.value})
+    """The stored form. `at` and `writer` come first, so that Lua can read them without parsing JSON."""
+    return dump_json({"at": draft.at, "writer": draft.writer, "answer": draft.value})
 
 
 def _parse(raw: Mapping[bytes, bytes]) -> StoredDrafts:
     if not raw:
         return StoredDrafts()
     answers: dict[str, Draft] = {}
+    displaced: dict[bytes, tuple[str, Draft]] = {}
     current: Draft | None = None
     readable = True
     for name, stored in zip(raw, _load_all(list(raw.values())), strict=True):
         try:
-            draft = Draft(stored["answer"], operator.index(stored["at"]))
+            draft = Draft(stored["answer"], operator.index(stored["at"]), str(stored["writer"]))
             check_json_value(draft.value)
-            question = name.decode()
+            lost = _DISPLACED.fullmatch(name)
+            question = (lost[1] if lost else name).decode()
         except (ValueError, KeyError, TypeError, RecursionError, InvalidInputError, ContentTooLargeError):
             readable = False
             continue
-        if question == _CURRENT_QUESTION:
+        if lost is not None:
+            displaced[name] = question, draft
+        elif question == _CURRENT_QUESTION:
             current = draft
         else:
             answers[question.removeprefix(_QUESTION)] = draft
-    return StoredDrafts(raw, Drafts(answers, current), readable)
+    drafts = Drafts(answers, current, tuple(displaced.values()))
+    return StoredDrafts(raw, drafts, readable, tuple(displaced))
 
 
 def _load_all(texts: Sequence[bytes]) -> Sequence[Any]:
@@ -540,13 +617,15 @@ def _decode(text: str | bytes) -> Attempt | None:
         return None
 
 
-def _committed_since(attempt: Attempt, text: str | bytes | None) -> Drafts:
-    """The answers of a cached session that are later than the answers of `attempt`."""
-    newer = None if text is None else _decode(text)
-    if newer is None:
-        return NO_DRAFTS
-    later = {q: newer.answered_at(q) for q in newer.answers if newer.answered_at(q) > attempt.answered_at(q)}
-    return Drafts({q: Draft(newer.answers[q], at) for q, at in later.items()})
+def _committed_since(attempt: Attempt, newer: Attempt) -> Drafts:
+    """The answers of `newer` that are later than the answers of `attempt`."""
+    later = (q for q in newer.answers if newer.answered_at(q) > attempt.answered_at(q))
+    return Drafts(
+        {
+            q: Draft(newer.answers[q], newer.answer_meta[q]["at"], newer.answer_meta[q]["writer"])
+            for q in later
+        }
+    )
 
 
 _BESIDES: Final = 4

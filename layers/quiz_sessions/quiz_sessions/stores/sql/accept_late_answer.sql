@@ -10,7 +10,9 @@ WITH current AS (
 ), counting AS (
     SELECT coalesce(jsonb_object_agg(key, value -> 'answer'), '{}') AS answers,
         coalesce(jsonb_object_agg(
-            key, jsonb_build_object('version', current.version, 'at', value -> 'at')
+            key, jsonb_build_object(
+                'version', current.version, 'at', value -> 'at', 'writer', value -> 'writer'
+            )
         ), '{}') AS meta,
         coalesce(ceil((max((value ->> 'at')::bigint)
             - max(extract(epoch FROM expires_at) * 1000000)::bigint) / 1000.0), 0) AS lateness

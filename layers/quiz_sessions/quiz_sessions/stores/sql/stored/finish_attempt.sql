@@ -1,18 +1,36 @@
 -- Complete or abandon an attempt, merging its drafts and then the last answers.
 -- Takes    id, owner (or null), status (completed or abandoned), deadline (the one that the client knows, or null),
---          drafts (question -> {answer, at}), answers, current_question and current_question_at (of its draft; -1 for
---          none), at, at_time, version (or null)
--- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
+--          drafts (question -> {answer, at, writer}), answers, current_question and current_question_at (of its draft;
+--          -1 for none), at, at_time, writer, version (or null), write_id (the caller's, or null), payload, based_on,
+--          revision, moved (these as in write_answers)
+-- Returns  no row if there is no such attempt; else outcome, unseen (questions whose answer the writer had not seen),
+--          and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
-    SELECT {attempt} FROM quiz_attempts
+    SELECT {attempt}, (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at FROM quiz_attempts
     WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE
 ), sent AS (
-    SELECT key, value -> 'answer' AS answer, (value ->> 'at')::bigint AS at, 1 AS rank
+    SELECT key, value -> 'answer' AS answer, (value ->> 'at')::bigint AS at, value ->> 'writer' AS writer, 1 AS rank
     FROM jsonb_each(%(drafts)s::jsonb)
-    UNION ALL SELECT key, value, %(at)s, 2 FROM jsonb_each(%(answers)s::jsonb)
+    UNION ALL SELECT key, value, %(at)s, %(writer)s, 2 FROM jsonb_each(%(answers)s::jsonb)
+), own AS (
+    SELECT jsonb_object_agg(key, value) FILTER (WHERE known_at > %(at)s AND %(version)s::bigint IS NULL) AS outdated,
+        array_agg(key) FILTER (WHERE {unseen}) AS unseen,
+        -- rule: a second hand-in is a repeat only if all that it brings is held
+        bool_and(coalesce(current.answers -> key = value, false) OR EXISTS (
+            SELECT FROM attempt_events AS event
+            WHERE event.attempt_id = current.id AND event.type = current.status
+                AND event.changes -> 'outdated' -> key = value
+        )) AS held
+    FROM current, jsonb_each(%(answers)s::jsonb), LATERAL (
+        SELECT (answer_meta -> key ->> 'at')::bigint AS known_at
+    ), LATERAL (
+        SELECT {counting_answer}
+    ) AS counting
 ), counting AS (
-    SELECT DISTINCT ON (key) key, answer, sent.at
+    SELECT DISTINCT ON (key) key, answer, sent.writer,
+        CASE WHEN rank = 2 AND %(version)s::bigint IS NOT NULL
+            THEN greatest(sent.at, known_at + 1) ELSE greatest(sent.at, known_at) END AS at
     FROM current, sent, LATERAL (
         SELECT coalesce((answer_meta -> key ->> 'at')::bigint, -1) AS known_at
     )
@@ -24,8 +42,7 @@ WITH current AS (
     SELECT current.answers || coalesce(jsonb_object_agg(key, answer)
             FILTER (WHERE key IS NOT NULL), '{}') AS answers,
         current.answer_meta || coalesce(jsonb_object_agg(key, jsonb_build_object(
-            'version', current.version + 1,
-            'at', greatest(counting.at, (current.answer_meta -> key ->> 'at')::bigint)
+            'version', current.version + 1, 'at', counting.at, 'writer', counting.writer
         )) FILTER (WHERE key IS NOT NULL), '{}') AS meta,
         coalesce(jsonb_object_agg(key, answer) FILTER (WHERE key IS NOT NULL), '{}') AS counted,
         -- The answers and drafts accepted before this request, which must not be refused for their size.
@@ -37,18 +54,24 @@ WITH current AS (
     GROUP BY current.answers, current.answer_meta
 ), judged AS (
     SELECT CASE
-        WHEN status = %(status)s THEN 'repeated'
+        WHEN %(payload)s::text IS NOT NULL AND EXISTS (
+            SELECT FROM attempt_events
+            WHERE attempt_id = %(id)s AND changes ->> 'write_id' = %(write_id)s
+        ) THEN {same_payload}
+        WHEN status = %(status)s AND held IS NOT FALSE THEN 'repeated'
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
         -- Clients know the deadline in milliseconds, like the clocks of browsers.
         WHEN date_trunc('milliseconds', expires_at) > %(deadline)s THEN 'extended'
         WHEN version <> %(version)s THEN 'conflict'
+        WHEN revision <> %(revision)s OR %(moved)s THEN 'moved'
+        WHEN unseen IS NOT NULL THEN 'unseen'
         WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({max_answers},
             (SELECT count(*) FROM jsonb_object_keys(kept))) THEN 'too_many'
         WHEN octet_length(merged.answers::text) > {max_session_bytes}
             AND octet_length(merged.answers::text) > octet_length(kept::text) THEN 'too_large'
         ELSE 'written' END AS outcome
-    FROM current, merged
+    FROM current, merged, own
 ), written AS (
     UPDATE quiz_attempts AS attempt
     SET status = %(status)s,
@@ -76,12 +99,15 @@ WITH current AS (
     RETURNING attempt.*
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-    SELECT id, revision, version, status, jsonb_build_object(
+    SELECT id, revision, version, status, jsonb_strip_nulls(jsonb_build_object(
+        'write_id', %(write_id)s::text, 'payload', %(payload)s::text, 'writer', nullif(%(writer)s, '-')
+    )) || jsonb_build_object(
         'answers', counted, 'current_question', current_question, 'late_ms', late_ms
-    ), %(at_time)s
-    FROM written, merged
+    -- rule: a completion records what it brought too late to count
+    ) || CASE WHEN outdated IS NULL THEN '{}' ELSE jsonb_build_object('outdated', outdated) END, %(at_time)s
+    FROM written, merged, own
 )
-SELECT outcome, row.* FROM judged, LATERAL (
+SELECT outcome, unseen, row.* FROM judged, own, LATERAL (
     SELECT {attempt} FROM written
     UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'written'
 ) AS row

@@ -1,6 +1,6 @@
--- Settle sessions: merge drafts that count, expire overdue rows, record late answers; one event a row.
--- Takes    batch (list of {id, drafts: {question: {answer, at}}, current_question, current_question_at}), now,
---          wait (for rows that others hold, which are skipped otherwise)
+-- Settle sessions: merge drafts that count, expire overdue rows, record late and displaced answers; one event a row.
+-- Takes    batch (list of {id, drafts: {question: {answer, at, writer}}, displaced: [{question, answer, at, writer}],
+--          current_question, current_question_at}), now, wait (for rows that others hold, which are skipped otherwise)
 -- Returns  settlement, late (questions whose draft came after the end), and the attempt as it is now
 -- Locks    the rows, in the order of their ids
 -- A lock takes a row in its latest state, but the audit log is read as of the beginning of the statement.
@@ -8,7 +8,7 @@
 -- row out.
 WITH batch AS (
     SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb)
-        AS batch (id uuid, drafts jsonb, current_question bigint, current_question_at bigint)
+        AS batch (id uuid, drafts jsonb, displaced jsonb, current_question bigint, current_question_at bigint)
 ), seen AS (
     SELECT id, revision FROM quiz_attempts WHERE id IN (SELECT id FROM batch)
 ), free AS (
@@ -23,7 +23,7 @@ WITH batch AS (
 ), judged AS (
     SELECT locked.*, batch.current_question AS new_current_question,
         batch.current_question_at AS new_current_question_at,
-        counted, meta, late, unrecorded, lateness,
+        counted, meta, late, unrecorded, lateness, beside,
         batch.current_question_at > locked.current_question_at
             AND batch.current_question_at <= end_at AS moves,
         CASE
@@ -32,6 +32,7 @@ WITH batch AS (
                 AND batch.current_question_at <= end_at
                 THEN CASE WHEN is_open THEN 'merged' ELSE 'late_merge' END
             WHEN unrecorded IS NOT NULL AND NOT is_open THEN 'late_answer'
+            WHEN beside IS NOT NULL THEN 'displaced'
             ELSE 'unchanged' END AS settlement
     FROM locked JOIN batch USING (id) JOIN seen USING (id, revision), LATERAL (
         SELECT {open} AS is_open,
@@ -41,9 +42,10 @@ WITH batch AS (
         SELECT coalesce(jsonb_object_agg(key, value -> 'answer') FILTER (WHERE counts), '{}')
                 AS counted,
             coalesce(jsonb_object_agg(key, jsonb_build_object(
-                'version', version, 'at', value -> 'at'
+                'version', version, 'at', value -> 'at', 'writer', value -> 'writer'
             )) FILTER (WHERE counts), '{}') AS meta,
             array_agg(key) FILTER (WHERE is_late) AS late,
+            jsonb_agg(jsonb_build_object('question', key) || value) FILTER (WHERE is_overwritten) AS overwritten,
             -- A month in milliseconds would not fit into an integer.
             least({max_integer}, greatest(0,
                 ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0)))::integer
@@ -59,9 +61,20 @@ WITH batch AS (
             SELECT (value ->> 'at')::bigint AS draft_at,
                 coalesce((known ->> 'at')::bigint, -1) AS known_at
         ), LATERAL (
+            -- rule: what lost its place to another writer becomes an event
+            SELECT draft_at <= known_at AND value ->> 'writer' <> known ->> 'writer'
+                AND value -> 'answer' <> answers -> key AS is_overwritten
+        ), LATERAL (
             -- rule: the flush merges only drafts that are later than the answer
             SELECT draft_at > known_at AND draft_at <= end_at AS counts,
                 draft_at > known_at AND draft_at > end_at AS is_late
+        )
+    ), LATERAL (
+        SELECT jsonb_agg(item) AS beside
+        FROM jsonb_array_elements(displaced || coalesce(overwritten, '[]')) AS item
+        WHERE NOT EXISTS (
+            SELECT FROM attempt_events AS event, jsonb_array_elements(event.changes -> 'displaced') AS recorded
+            WHERE event.attempt_id = locked.id AND recorded = item
         )
     )
 ), changed AS (
@@ -93,14 +106,16 @@ WITH batch AS (
     WHERE attempt.id = judged.id AND settlement <> 'unchanged'
     -- Return all columns that are used below: the planner expects one row from each of these
     -- queries, and would join them by comparing every row with every other.
-    RETURNING attempt.*, settlement, late, counted, unrecorded, lateness, moves,
+    RETURNING attempt.*, settlement, late, counted, unrecorded, lateness, moves, beside,
         new_current_question
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
     SELECT id, revision, version, settlement, CASE settlement
             WHEN 'late_answer' THEN jsonb_build_object('late_answers', unrecorded)
+            WHEN 'displaced' THEN '{}'
             ELSE jsonb_build_object('answers', counted) END
         || CASE WHEN lateness > 0 THEN jsonb_build_object('late_ms', lateness) ELSE '{}' END
+        || CASE WHEN beside IS NULL THEN '{}' ELSE jsonb_build_object('displaced', beside) END
         || CASE WHEN moves THEN jsonb_build_object('current_question', new_current_question)
             ELSE '{}' END,
         %(now)s
