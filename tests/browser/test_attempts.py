@@ -32,10 +32,31 @@ def test_an_autosave_is_buffered(script: Script) -> None:
     assert (reply.status, reply.json["durability"]) == (200, "buffered")
 
 
-def test_an_answer_is_committed_where_the_page_knows_the_version(script: Script) -> None:
+def test_an_answer_is_committed_where_the_page_knows_the_session(script: Script) -> None:
     path = script.start()
-    reply = script.fetch("PATCH", f"{path}/progress", ANSWER, {"X-Client-Id": "tab1", "If-Match": '"0"'})
-    assert (reply.status, reply.json["durability"], reply.headers["etag"]) == (200, "committed", '"1"')
+    headers = {"X-Client-Id": "tab1", "If-Match": script.fetch("GET", path).headers["etag"]}
+    reply = script.fetch("PATCH", f"{path}/progress", ANSWER, headers)
+    assert (reply.status, reply.json["durability"]) == (200, "committed")
+    assert reply.headers["etag"] == script.fetch("GET", path).headers["etag"]
+
+
+def test_a_page_that_knows_the_session_is_not_sent_it_again(script: Script) -> None:
+    path = script.start()
+    tag = script.fetch("GET", path).headers["etag"]
+    reply = script.fetch("GET", path, None, {"If-None-Match": tag})
+    assert (reply.status, reply.text) == (304, "")
+
+
+def test_the_conflict_with_another_tab_is_readable(script: Script) -> None:
+    path = script.start()
+    script.fetch("PATCH", f"{path}/progress", AUTOSAVE, {"X-Client-Id": "tab1"})
+    body = {"answers": {"0": "B"}, "based_on": {"0": None}}
+    reply = script.fetch("PATCH", f"{path}/progress", body, {"X-Client-Id": "tab2"})
+    assert (reply.status, reply.json["code"], reply.json["conflicts"]["0"]["answer"]) == (
+        409,
+        "answer_conflict",
+        "A",
+    )
 
 
 def test_a_page_reads_what_it_wrote(script: Script) -> None:
@@ -46,7 +67,8 @@ def test_a_page_reads_what_it_wrote(script: Script) -> None:
 
 def test_a_page_hands_in(script: Script) -> None:
     path = script.start()
-    reply = script.fetch("POST", f"{path}/complete", {"answers": {"1": "B"}}, {"If-Match": '"0"'})
+    tag = script.fetch("GET", path).headers["etag"]
+    reply = script.fetch("POST", f"{path}/complete", {"answers": {"1": "B"}}, {"If-Match": tag})
     assert (reply.status, reply.json["status"], reply.json["answers"]) == (200, "completed", {"1": "B"})
 
 
@@ -58,9 +80,14 @@ def test_a_read_from_the_cache_alone_is_readable(script: Script, service: Develo
     assert script.fetch("GET", path).status == 200
 
 
-def test_head_shows_the_version(script: Script) -> None:
-    reply = script.fetch("HEAD", script.start())
-    assert (reply.status, reply.headers["etag"], reply.text) == (200, '"0"', "")
+def test_head_shows_the_entity_tag(script: Script) -> None:
+    path = script.start()
+    reply = script.fetch("HEAD", path)
+    assert (reply.status, reply.headers["etag"], reply.text) == (
+        200,
+        script.fetch("GET", path).headers["etag"],
+        "",
+    )
 
 
 # Headers of replies

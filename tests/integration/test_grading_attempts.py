@@ -908,7 +908,7 @@ async def test_marks_over_http(services: Services, api: Api, database: Database)
     path = f"/sessions/{session_id}/grades"
     body = {"essay": {"points": 3, "comment": "good"}, "0": {"points": 0.5}}
     reply = await api("PUT", path, body)
-    assert (reply.status_code, reply.headers["etag"]) == (200, '"1"')
+    assert (reply.status_code, "etag" in reply.headers) == (200, True)
     session = reply.json()
     assert (session["score"], session["max_score"], session["grading"]) == (3.5, 7.0, "done")
     results = (await api("GET", f"/sessions/{session_id}/results")).json()

@@ -49,6 +49,7 @@ async def test_a_new_session_is_empty(client: httpx.AsyncClient) -> None:
         "grading": None,
         "durability": "committed",
         "buffered_questions": [],
+        "answer_tags": {},
         "receipt": None,
         "resumed": False,
     }

@@ -61,6 +61,12 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
         [401, 200, 404, 404, 404, 404, 200],
     ),
     ("POST", "/sessions/{session_id}/complete"): (None, [401, 200, 404, 404, 404, 404, 200]),
+    # Without keys the service signs no tokens.
+    ("POST", "/sessions/{session_id}/beacon-token"): (None, [401, 503, 404, 404, 404, 404, 503]),
+    ("POST", "/sessions/{session_id}/beacon"): (
+        {"token": "none", "answers": {"0": "A"}},
+        [403, 403, 403, 403, 403, 403, 403],
+    ),
     ("POST", "/sessions/{session_id}/abandon"): (None, [401, 200, 404, 404, 404, 404, 200]),
     ("POST", "/sessions/{session_id}/extend"): (SECONDS, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/sessions/{session_id}/reopen"): (SECONDS, [401, 403, 403, 409, 403, 403, 409]),

@@ -83,6 +83,7 @@ class Model:
     drafts: dict[str, Value] = field(default_factory=dict)
     dirty: bool = False
     late_answers: list[dict[str, Value]] = field(default_factory=list)
+    outdated: list[tuple[str, Any]] = field(default_factory=list)
     """What came too late, each time that it did."""
     accepted: set[int] = field(default_factory=set)
     marks: dict[str, Value] = field(default_factory=dict)
@@ -148,8 +149,6 @@ class Model:
             raise RefusedError(SessionExpiredError)
 
     def commit(self, new: dict[str, Value], at: int, version: int | None) -> None:
-        if self.status in ("completed", "abandoned"):
-            raise RefusedError(SessionClosedError)
         repeated = (
             version is not None
             and self.version == version + 1
@@ -164,6 +163,8 @@ class Model:
         )
         if repeated:
             return
+        if self.status in ("completed", "abandoned"):
+            raise RefusedError(SessionClosedError)
         if self.status == "expired" or self.overdue(at):
             self.late(new, at)
             return
@@ -177,8 +178,10 @@ class Model:
     def put(self, new: dict[str, Value], at: int, *, insist: bool) -> None:
         for name, (value, _) in new.items():
             if insist or self.at(name) <= at:
-                self.committed[name] = (value, max(at, self.at(name)))
+                self.committed[name] = (value, max(at, self.at(name) + (insist and name != CURRENT)))
                 self.committed_by[name] = self.version
+            else:
+                self.outdated.append((name, value))
         self.forget_superseded([*new, CURRENT])
 
     def autosave(self, new: dict[str, Value], at: int, version: int | None) -> None:
@@ -195,16 +198,16 @@ class Model:
         self.dirty = True
 
     def finish(self, status: str, new: dict[str, Value], at: int, known: int | None = None) -> None:
-        if self.status == status:
-            return
         if self.status in ("completed", "abandoned"):
-            raise RefusedError(SessionClosedError)
+            self.finish_again(status, new)
+            return
         if self.status == "expired" or self.overdue(at):
             self.late(new, at)
             raise RefusedError(SessionExpiredError)
         if known is not None and self.deadline > known:
             raise RefusedError(DeadlineMovedError)
         self.ended = at
+        self.outdated = []
         merged = self.counting(self.drafts)
         self.version += 1
         for name, value in merged.items():
@@ -216,6 +219,21 @@ class Model:
         self.status = status
         if status == "completed":
             self.completed = min(at, self.deadline)
+
+    def finish_again(self, status: str, new: dict[str, Value]) -> None:
+        """What it brings may be held already, may count, or is kept apart."""
+        if self.status == status and all(
+            self.holds(name, value) or (name, value) in self.outdated for name, (value, _) in new.items()
+        ):
+            return
+        others = {name: value for name, value in new.items() if not self.holds(name, value[0])}
+        if others:
+            self.settle(others, max(at for _, at in others.values()))
+        if self.status != status or not all(self.holds(name, value) for name, (value, _) in new.items()):
+            raise RefusedError(SessionClosedError)
+
+    def holds(self, name: str, value: Any) -> bool:
+        return name in self.committed and self.committed[name][0] == value
 
     def extend(self, seconds: int, now: int) -> None:
         if self.status in ("completed", "abandoned"):

@@ -76,6 +76,7 @@ class Rule(StrEnum):
     DISPLACED_ONCE = "a displaced answer that is recorded is not recorded again"
     OUTDATED_IS_RECORDED = "a completion records what it brought too late to count"
     HAND_IN_IS_HELD = "a second hand-in is a repeat only if all that it brings is held"
+    SECOND_HAND_IN_RECORDED = "what a refused hand-in brought in time, and does not count, becomes an event"
     MATCH_IN_STATEMENT = "the revision of If-Match is compared with the row's"
     MATCH_SEES_DRAFTS = "the drafts of If-Match are compared with those that count"
     MATCH_REPEATED = "a repeat under If-Match is the event of the next revision"
@@ -501,10 +502,13 @@ class Protocol:
         stores = self._change(stores, row, "completed", write.name, tuple(changes), tuple(outdated))
         return stores, ("written", stores.row)
 
+    def _has(self, row: Row, question: int, value: str) -> bool:
+        answer = row.answers[question]
+        return answer is not None and answer.value == value
+
     def _is_held(self, stores: Stores, question: int, value: str) -> bool:
         """Whether the row has the answer, or the event of the completion says what became of it."""
-        answer = stores.row.answers[question]
-        return (answer is not None and answer.value == value) or any(
+        return self._has(stores.row, question, value) or any(
             (q, draft.value) == (question, value)
             for event in stores.events
             if event.kind == "completed"
@@ -927,16 +931,26 @@ class Protocol:
             yield from self._write_late(env, write._replace(version=None))
             return Reply("refused", write=write, outcome="expired")
         if outcome == "closed":
-            late = yield from self._write_late(env, write)
-            if late.row is None:
-                return Reply(late.kind, write=write, outcome=outcome)
-            held = all((a := late.row.answers[q]) and a.value == value for q, value in write.answers)
-            return late._replace(kind="completed" if held else "refused", outcome="late" if held else outcome)
+            return (yield from self._hand_in_again(env, write, drafts))
         questions = {q for q, _ in write.answers} | {q for q, draft in enumerate(merged) if draft}
         rest = yield from self._put_committed(env, row, tuple(sorted(questions)))
         if outcome in REFUSED:
             return self._told("refused", row, rest, write, outcome)
         return self._told("completed", row, rest, write, ended if outcome == "written" else outcome)
+
+    def _hand_in_again(self, env: Environment, write: Write, drafts: Drafts) -> Program:
+        try:
+            row = yield from self._settle(env, write.drafts, write.at, True)
+            if row is None:
+                return Reply("failed")
+            lost = tuple((q, draft) for q, draft in write.placed if not self._has(row, q, draft.value))
+            if lost and write.at <= row.end and self.has(Rule.SECOND_HAND_IN_RECORDED):
+                yield from self._settle_row(NO_DRAFTS, write.at, True, frozenset(lost))
+        except DatabaseAwayError:
+            return Reply("failed")
+        if lost:
+            return self._told("refused", row, drafts, write, "kept")
+        return self._told("completed", row, drafts, write, "late")
 
     def read(self, env: Environment, at: int = 0) -> Program:
         """get_session: `_current`."""

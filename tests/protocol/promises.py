@@ -251,8 +251,8 @@ def tell(told: Told, reply: Reply, trouble: bool) -> Told:
             if answer is not None and (answer.writer, answer.version) == (write.writer, row.version)
         )
         told = told._replace(committed=told.committed | answers, tagged=told.tagged | tagged)
-        if reply.kind == "completed":
-            told = told._replace(handed_in=told.handed_in | frozenset(write.placed))
+    if write is not None and (reply.kind == "completed" or reply.outcome == "kept"):
+        told = told._replace(handed_in=told.handed_in | frozenset(write.placed))
     if not trouble:
         shown = zip(told.at, reply.shown, strict=True)
         at = tuple(max(known, answer.at if answer else -1) for known, answer in shown)

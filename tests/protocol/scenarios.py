@@ -384,6 +384,7 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.DISPLACED_ONCE: ("two writers of one answer, flushed twice, crash", Promise.RECORDED, 16),
     Rule.OUTDATED_IS_RECORDED: ("a hand-in that comes behind a commit, lose", Promise.RECORDED, 5),
     Rule.HAND_IN_IS_HELD: ("two completions, valkey", Promise.RECORDED, 6),
+    Rule.SECOND_HAND_IN_RECORDED: ("two completions", Promise.RECORDED, 12),
     Rule.MATCH_IN_STATEMENT: ("a commit if nothing has changed", Promise.UNSEEN, 8),
     Rule.MATCH_SEES_DRAFTS: ("a commit if nothing has changed, not even a draft", Promise.UNSEEN, 11),
     Rule.MATCH_REPEATED: ("a commit if nothing has changed, lose", Promise.REFUSALS, 10),

@@ -31,7 +31,7 @@ IfNoneMatch = Annotated[
 ClientId = Annotated[
     str | None,
     Header(
-        alias="X-Client-Id",
+        alias="x-client-id",
         min_length=1,
         max_length=64,
         pattern="^[A-Za-z0-9_-]+$",

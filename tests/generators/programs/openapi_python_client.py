@@ -68,8 +68,8 @@ def take(user: str, quiz: str) -> tuple[UUID, dict[str, Any]]:
     one = save_progress.sync(
         session.id,
         client=CLIENT,
-        body=ProgressRequest(question_id=0, answer="A"),
-        if_match=f'"{session.version}"',
+        body=ProgressRequest(question_id=0, answer="A", version=session.version),
+        x_client_id="tab-1",
     )
     match one:
         case SessionReply():

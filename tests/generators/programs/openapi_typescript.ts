@@ -40,8 +40,8 @@ async function take(user: string, quiz: string) {
   const path = { session_id: session.id };
 
   const one = await api.PATCH("/sessions/{session_id}/progress", {
-    params: { path, header: { "if-match": `"${session.version}"` } },
-    body: { question_id: 0, answer: "A" },
+    params: { path, header: { "x-client-id": "tab-1" } },
+    body: { question_id: 0, answer: "A", version: session.version },
   });
   if (one.error === undefined) session = one.data;
   else merge(session, one.error);

@@ -45,8 +45,8 @@ async function take(user: string, quiz: string) {
 
   const one = await saveProgress(
     session.id,
-    { question_id: 0, answer: "A" },
-    { "if-match": `"${session.version}"` },
+    { question_id: 0, answer: "A", version: session.version },
+    { "x-client-id": "tab-1" },
   );
   switch (one.status) {
     case 200:

@@ -203,7 +203,8 @@ class Audit:
             raise VersionNotFoundError
         then = replay(attempt, events)
         if version < attempt.version:
-            return view(then, NO_DRAFTS, to_micros(events[-1].at))
+            # The audit log does not have the tags of answers; nothing can be based on what is past.
+            return view(replace(then, answer_meta={}), NO_DRAFTS, to_micros(events[-1].at))
         return view(then, drafts, self._clock() if at is None else at)
 
     async def verify(self, session_id: str | UUID) -> Verification:

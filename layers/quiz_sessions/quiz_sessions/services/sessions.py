@@ -534,24 +534,31 @@ class SessionManager:
             await self._write_late(key, replace(write, version=None))
             raise SessionExpiredError
         if result.outcome is WriteOutcome.CLOSED and write.answers:
-            return await self._hand_in_again(result.attempt, status, write)
+            return await self._hand_in_again(result.attempt, status, write, cached.drafts)
         questions = {*write.answers, *cached.drafts.answers}
         current = await self._settler.write_back(result.attempt, questions, write.at)
         _refuse(result, current, write)
         return await self._committed(current, write.at)
 
-    async def _hand_in_again(self, ended: Attempt, status: Status, write: Write) -> Session:
+    async def _hand_in_again(self, ended: Attempt, status: Status, write: Write, held: Drafts) -> Session:
         """Handle a hand-in of an ended attempt with answers that it did not end with.
 
         They count if the gateway received them before the end; otherwise they are recorded.
         """
         others = replace(write, answers=_not_held(ended, write.answers))
-        attempt = await self._settler.settle(ended.id, others.as_drafts(), write.at, wait=True)
+        drafts = others.as_drafts()
+        attempt = await self._settler.settle(ended.id, drafts, write.at, wait=True)
         if attempt is None:
             raise BusyError
-        if attempt.status is not status or _not_held(attempt, write.answers):
-            raise SessionClosedError(view(attempt, NO_DRAFTS, write.at))
-        return await self._committed(Current(attempt, NO_DRAFTS, attempt), write.at)
+        if left := _not_held(attempt, write.answers):
+            if write.at <= attempt.end:
+                # In time, and outdated by a later answer of the same writer, which alone would not record it.
+                lost = Drafts(displaced=tuple((question, drafts.answers[question]) for question in left))
+                attempt = await self._settler.settle(ended.id, lost, write.at, wait=True) or attempt
+            raise SessionClosedError(view(attempt, held, write.at))
+        if attempt.status is not status:
+            raise SessionClosedError(view(attempt, held, write.at))
+        return await self._committed(Current(attempt, held, attempt), write.at)
 
     async def _committed(self, current: Current, at: Micros) -> Session:
         # `durability` is about this write; `buffered_questions` still lists the drafts of other requests.
