@@ -49,6 +49,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.SessionExpiredError: (410, "session_expired"),
     errors.ContentTooLargeError: (413, "content_too_large"),
     errors.InvalidInputError: (422, "invalid_input"),
+    errors.UnknownQuestionError: (422, "unknown_question"),
     errors.IdempotencyKeyReusedError: (422, "idempotency_key_reused"),
     errors.PoisonedError: (422, "invalid_input"),
     errors.BusyError: (503, "session_busy"),

@@ -106,6 +106,7 @@ KINDS = [
     (errors.StatementFailedError(), 503, "store_unavailable"),
     (errors.CacheUnavailableError(), 503, "store_unavailable"),
     (errors.SecretUnavailableError(), 503, "secret_unavailable"),
+    (errors.UnknownQuestionError("q"), 422, "unknown_question"),
     (errors.PoisonedError(), 422, "invalid_input"),
 ]
 each_kind = pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from quiz_sessions.domain.grading import MAX_POINTS, GradingMethod
-from quiz_sessions.domain.quizzes import ShowResults, WhenActive
+from quiz_sessions.domain.quizzes import ShowResults, UnknownQuestions, WhenActive
 from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_INTEGER
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
@@ -112,6 +112,11 @@ class QuizRequest(RequestBody):
         WhenActive.NEW, description="What a start does while an attempt of the user is open."
     )
     show_results: ShowResults = Field(ShowResults.AFTER_END, description="When students see their results.")
+    unknown_questions: UnknownQuestions = Field(
+        UnknownQuestions.ACCEPT,
+        description="Whether attempts that start from now on take answers to questions that are not among "
+        "`questions`, if there are any.",
+    )
     questions: Annotated[dict[Id, QuestionInput], Field(max_length=MAX_ANSWERS)] = Field(
         default_factory=dict, description="How each question is graded, by its id."
     )
@@ -130,6 +135,7 @@ class QuizReply:
     max_attempts: int | None
     when_active: WhenActive
     show_results: ShowResults
+    unknown_questions: UnknownQuestions
     questions: dict[str, QuestionOutput]
     updated_at: datetime
 

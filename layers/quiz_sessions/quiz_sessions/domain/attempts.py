@@ -7,6 +7,7 @@ cached JSON, and the comparison with the audit log are all derived from them.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -55,6 +56,7 @@ class Attempt:
         expires_at: the deadline: started_at plus the three numbers of seconds, at most closes_at.
         accepts_until: expires_at plus grace_seconds.
         ended_at: the last moment whose answers count, once the attempt has ended.
+        question_ids: the questions that take answers, as the quiz had them at the start; None for any.
         late_ms: by how many milliseconds the latest answer that counts, or the request that ended the
             attempt, came after the deadline.
         grading: pending while a question waits for a person; None if nothing was graded.
@@ -87,6 +89,7 @@ class Attempt:
     last_updated: datetime
     completed_at: datetime | None = None
     ended_at: datetime | None = None
+    question_ids: list[str] | None = None
     late_ms: int = 0
     score: float | None = None
     max_score: float | None = None
@@ -109,6 +112,13 @@ class Attempt:
         """The tag of the committed answer to `question`; None if there is none."""
         meta = self.answer_meta.get(question)
         return None if meta is None else Tag(meta["at"], meta["writer"])
+
+    def unknown_question(self, questions: Iterable[str]) -> str | None:
+        """The first of `questions` that takes no answers; None if all do."""
+        if self.question_ids is None:
+            return None
+        known = frozenset(self.question_ids)
+        return next((question for question in questions if question not in known), None)
 
     def is_owned_by(self, owner: str | None) -> bool:
         """Whether a caller who may only see the attempts of `owner` (None: any) may see this one."""

@@ -41,6 +41,13 @@ class InvalidInputError(QuizSessionsError):
         self.question = question
 
 
+class UnknownQuestionError(InvalidInputError):
+    """The quiz does not have this question."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__(f"The quiz has no question {question!r}.", question)
+
+
 class ContentTooLargeError(QuizSessionsError):
     """An answer, or the session with it, would exceed a size limit in bytes; nothing was stored.
 

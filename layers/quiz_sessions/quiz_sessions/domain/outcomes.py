@@ -65,6 +65,7 @@ class WriteOutcome(StrEnum):
     """It would replace answers that `based_on` does not know."""
     KEY_REUSED = "key_reused"
     """Another write was made with this key."""
+    UNKNOWN_QUESTION = "unknown_question"
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
 

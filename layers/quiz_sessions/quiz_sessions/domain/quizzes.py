@@ -27,6 +27,13 @@ class ShowResults(StrEnum):
     NEVER = "never"
 
 
+class UnknownQuestions(StrEnum):
+    """What becomes of an answer to a question that a quiz with questions does not have."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuizRules:
     """The rules that the author of a quiz sets.
@@ -37,6 +44,7 @@ class QuizRules:
         opens_at, closes_at: starts are allowed from opens_at on and before closes_at; no deadline is after
             closes_at.
         max_attempts: how many attempts a user has; None for any number.
+        unknown_questions: whether attempts take answers to other questions than these, if there are any.
         questions: how each question is graded, with its answer key.
     """
 
@@ -47,6 +55,7 @@ class QuizRules:
     max_attempts: int | None = None
     when_active: WhenActive = WhenActive.NEW
     show_results: ShowResults = ShowResults.AFTER_END
+    unknown_questions: UnknownQuestions = UnknownQuestions.ACCEPT
     questions: Mapping[str, Question] = field(default_factory=dict)
 
     def shows_results(self, at: Micros) -> bool:

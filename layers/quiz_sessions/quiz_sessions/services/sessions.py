@@ -30,6 +30,7 @@ from ..domain.errors import (
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
+    UnknownQuestionError,
     VersionConflictError,
 )
 from ..domain.json_values import Json, same_value
@@ -291,6 +292,7 @@ class SessionManager:
             PreconditionFailedError: the session has another entity tag.
             AnswerConflictError: `based_on` does not know somebody else's answer to one of the questions.
             IdempotencyKeyReusedError: other answers were written with this key.
+            UnknownQuestionError: the quiz does not have one of the questions.
             CacheUnavailableError: neither store accepts the answers.
         """
         key = session_key(session_id)
@@ -481,6 +483,7 @@ class SessionManager:
             raise PreconditionFailedError(shown)
         if found := unseen(attempt, drafts, write.answers, write.writer, write.based_on):
             raise AnswerConflictError(shown, found)
+        _check_questions(attempt, write)
         new = write.as_drafts()
         merged = merge_drafts(drafts, new)
         after = view(attempt, merged, write.at)
@@ -503,6 +506,7 @@ class SessionManager:
         """
         cached = await self._cache.read(key)
         try:
+            _check_questions(cached.attempt or await self._settler.load(key), write)
             await self._settler.expire(key, cached.drafts, write.at)
             attempt = await self._settler.settle(key, write.as_drafts(), write.at, wait=True)
         except DatabaseUnavailableError as error:
@@ -545,6 +549,7 @@ class SessionManager:
 
         They count if the gateway received them before the end; otherwise they are recorded.
         """
+        _check_questions(ended, write)
         others = replace(write, answers=_not_held(ended, write.answers))
         drafts = others.as_drafts()
         attempt = await self._settler.settle(ended.id, drafts, write.at, wait=True)
@@ -582,12 +587,20 @@ def _refuse(result: WriteResult, current: Current, write: Write) -> None:
             raise AnswerConflictError(shown, result.unseen)
         case WriteOutcome.KEY_REUSED:
             raise IdempotencyKeyReusedError
+        case WriteOutcome.UNKNOWN_QUESTION:
+            _check_questions(result.attempt, write)
         case WriteOutcome.EXTENDED:
             raise DeadlineMovedError(shown)
         case WriteOutcome.TOO_MANY:
             raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
         case WriteOutcome.TOO_LARGE:
             raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+
+
+def _check_questions(attempt: Attempt, write: Write) -> None:
+    question = attempt.unknown_question(write.answers)
+    if question is not None:
+        raise UnknownQuestionError(question)
 
 
 def _not_held(attempt: Attempt, answers: Mapping[str, Json]) -> dict[str, Json]:

@@ -28,7 +28,15 @@ from ..domain.outcomes import (
     QuizDeletion,
     QuizWrite,
 )
-from ..domain.quizzes import Accommodation, Quiz, QuizRules, ShowResults, StaffAction, WhenActive
+from ..domain.quizzes import (
+    Accommodation,
+    Quiz,
+    QuizRules,
+    ShowResults,
+    StaffAction,
+    UnknownQuestions,
+    WhenActive,
+)
 from ..domain.timestamps import Micros, from_micros
 from .attempts import attempt_of
 from .postgres import Postgres
@@ -317,6 +325,7 @@ def _quiz(row: DictRow) -> Quiz:
     rules = {each.name: row[each.name] for each in fields(QuizRules)} | {
         "when_active": WhenActive(row["when_active"]),
         "show_results": ShowResults(row["show_results"]),
+        "unknown_questions": UnknownQuestions(row["unknown_questions"]),
         "questions": parse_questions(row["questions"]),
     }
     return Quiz(row["quiz_id"], row["revision"], QuizRules(**rules), row["updated_at"])

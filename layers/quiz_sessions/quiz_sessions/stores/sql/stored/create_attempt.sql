@@ -8,12 +8,16 @@ WITH known AS (
     SELECT {attempt} FROM quiz_attempts
     WHERE user_id = %(user_id)s AND idempotency_key = %(key)s OR id = %(id)s
 ), quiz AS (
-    SELECT time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active
+    SELECT time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active,
+        unknown_questions, questions
     FROM quizzes WHERE quiz_id = %(quiz_id)s FOR SHARE
 ), rule AS (
     SELECT coalesce(time_limit_seconds, %(time_limit)s) AS time_limit_seconds,
         coalesce(grace_seconds, 0) AS grace_seconds, opens_at, closes_at, max_attempts,
-        coalesce(when_active, 'new') AS when_active
+        coalesce(when_active, 'new') AS when_active,
+        CASE WHEN unknown_questions = 'refuse'
+            THEN (SELECT jsonb_agg(key ORDER BY key) FROM jsonb_object_keys(questions) AS key)
+        END AS question_ids
     FROM (SELECT) AS one LEFT JOIN quiz ON true
 ), active AS (
     SELECT {attempt} FROM quiz_attempts
@@ -40,12 +44,12 @@ WITH known AS (
 ), created AS (
     INSERT INTO quiz_attempts (
         id, user_id, quiz_id, attempt_no, status, time_remaining, time_limit_seconds,
-        accommodation_seconds, closes_at, grace_seconds, started_at, expires_at, sole,
-        idempotency_key
+        accommodation_seconds, closes_at, grace_seconds, started_at, expires_at, question_ids,
+        sole, idempotency_key
     )
     SELECT %(id)s, %(user_id)s, %(quiz_id)s, last_attempt_no, 'started',
         greatest(0, ceil(extract(epoch FROM expires_at - %(at)s))), time_limit_seconds,
-        extra_seconds, closes_at, grace_seconds, %(at)s, expires_at,
+        extra_seconds, closes_at, grace_seconds, %(at)s, expires_at, question_ids,
         when_active <> 'new', %(key)s
     FROM number, rule, LATERAL (
         SELECT least(
@@ -60,7 +64,7 @@ WITH known AS (
         'user_id', user_id, 'quiz_id', quiz_id,
         'attempt_no', attempt_no, 'expires_at', expires_at,
         'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
-        'grace_seconds', grace_seconds, 'closes_at', closes_at
+        'grace_seconds', grace_seconds, 'closes_at', closes_at, 'question_ids', question_ids
     ), %(at)s
     FROM created
 )

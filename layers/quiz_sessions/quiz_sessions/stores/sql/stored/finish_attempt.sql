@@ -66,6 +66,9 @@ WITH current AS (
         WHEN version <> %(version)s THEN 'conflict'
         WHEN revision <> %(revision)s OR %(moved)s THEN 'moved'
         WHEN unseen IS NOT NULL THEN 'unseen'
+        WHEN EXISTS (
+            SELECT FROM jsonb_object_keys(%(answers)s::jsonb) AS sent WHERE NOT question_ids ? sent
+        ) THEN 'unknown_question'
         WHEN (SELECT count(*) FROM jsonb_object_keys(merged.answers)) > greatest({max_answers},
             (SELECT count(*) FROM jsonb_object_keys(kept))) THEN 'too_many'
         WHEN octet_length(merged.answers::text) > {max_session_bytes}
