@@ -192,6 +192,7 @@ def test_the_cached_form_is_the_session_and_what_the_api_strips() -> None:
         "extension_seconds",
         "closes_at",
         "grace_seconds",
+        "question_ids",
         "accepts_until",
         "marks",
         "score_by_hand",
