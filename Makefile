@@ -28,7 +28,7 @@ run: .venv/ready ## the service on http://127.0.0.1:8002 with its own PostgreSQL
 	@PORT=$(PORT) exec $(BIN)/python -m development_server $(OPTIONS)
 
 token: .venv/ready ## a token for the server of AUTH_MODE=jwt make run; SUB=student1 SCOPE="sessions:proctor"
-	@$(BIN)/python -m development_server.token_command --sub "$(or $(SUB),student1)" $(if $(SCOPE),--scope "$(SCOPE)")
+	@$(BIN)/python -m development_server.token_command $(OPTIONS) --sub "$(or $(SUB),student1)" $(if $(SCOPE),--scope "$(SCOPE)")
 
 test: .venv/ready .venv-sam/ready ## every check and every test
 	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready $(NODE_MODULES)/ready chromium
