@@ -53,7 +53,7 @@ class _StrictRequest(Request):
             if encoding != "identity":
                 # RFC 9110, 15.5.16.
                 raise HTTPException(
-                    415, f"A body is not accepted in {encoding!r}.", {"Accept-Encoding": "identity"}
+                    415, "A body is not accepted with a Content-Encoding.", {"Accept-Encoding": "identity"}
                 )
             body = bytearray()
             async for chunk in self.stream():

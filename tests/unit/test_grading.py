@@ -1296,3 +1296,9 @@ def test_grading_changes_neither_questions_nor_answers(raw: dict[str, Any], answ
     grading.grade(grading.parse_questions(raw), answers)
     assert (raw, answers) == copied
     assert repr((raw, answers)) == before
+
+
+def test_a_question_that_can_not_be_graded_as_given_is_named() -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        grading.parse_questions({"6": {}, "7": {"points": -1}})
+    assert refused.value.question == "7"

@@ -178,7 +178,7 @@ PROBLEMS: Final[dict[int, dict[str, Any]]] = {
         "detail": "An answer has at most 65536 bytes.",
         "question_id": "essay",
     },
-    415: {"code": "unsupported_media_type", "detail": "A body is not accepted in 'gzip'."},
+    415: {"code": "unsupported_media_type", "detail": "A body is not accepted with a Content-Encoding."},
     422: {
         "code": "invalid_input",
         "detail": "body.version: Input should be a valid integer",

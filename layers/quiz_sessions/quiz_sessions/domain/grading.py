@@ -134,7 +134,7 @@ def parse_questions(raw: Mapping[str, Any]) -> dict[str, Question]:
         try:
             questions[name] = _parse_question(fields)
         except (InvalidInputError, ContentTooLargeError) as error:
-            raise type(error)(f"Question {name!r}: {error}") from None
+            raise type(error)(f"Question {name!r}: {error}", name) from None
     try:
         check_session_size({name: to_json(question) for name, question in questions.items()})
     except ContentTooLargeError:
