@@ -386,6 +386,9 @@ class _Session:
         """What had been acknowledged to another writer before is replaced only if it was shown."""
         if one.based_on is None or one.replied is None or not self._is_calm(one.sent, one.replied):
             return
+        if one.committed and self._commit_of(one) is None:
+            # docs/reliability.md: it came in time to a session that had expired meanwhile.
+            return
         for question, tag in one.based_on.items():
             shown = -1 if tag is None else int(tag.partition(".")[0])
             before = [
