@@ -33,7 +33,7 @@ def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def refuses(user: redis.Redis, command: str) -> bool:
     try:
         # redis-py gives `execute_command` no types.
-        user.execute_command(*command.split(" "))  # type: ignore[no-untyped-call]
+        user.execute_command(*command.split(" "))  # type: ignore[no-untyped-call]  # redis-py does not type it
     except redis.exceptions.NoPermissionError:
         return True
     return False

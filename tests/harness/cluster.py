@@ -86,7 +86,7 @@ def _join(nodes: list[RestrictedValkey]) -> None:
 
 
 def _command(client: redis.Redis, *words: object) -> Any:
-    return client.execute_command(*words)  # type: ignore[no-untyped-call]
+    return client.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py does not type it
 
 
 def _knows(client: redis.Redis, nodes: int) -> bool:

@@ -31,7 +31,7 @@ class Log:
     def sizes(self, what: str = "") -> list[int]:
         """How many words each of the commands had that contain `what`, longest first."""
         # redis-py gives `execute_command` no types.
-        entries = self._valkey.execute_command("COMMANDLOG", "GET", -1, "slow")  # type: ignore[no-untyped-call]
+        entries = self._valkey.execute_command("COMMANDLOG", "GET", -1, "slow")  # type: ignore[no-untyped-call]  # redis-py does not type it
         return sorted(
             (words(entry[3]) for entry in entries if what.encode() in b" ".join(entry[3][:2])), reverse=True
         )

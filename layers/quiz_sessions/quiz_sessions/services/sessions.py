@@ -555,13 +555,12 @@ class SessionManager:
         attempt = await self._settler.settle(ended.id, drafts, write.at, wait=True)
         if attempt is None:
             raise BusyError
-        if left := _not_held(attempt, write.answers):
-            if write.at <= attempt.end:
-                # In time, and outdated by a later answer of the same writer, which alone would not record it.
-                lost = Drafts(displaced=tuple((question, drafts.answers[question]) for question in left))
-                attempt = await self._settler.settle(ended.id, lost, write.at, wait=True) or attempt
-            raise SessionClosedError(view(attempt, held, write.at))
-        if attempt.status is not status:
+        left = _not_held(attempt, write.answers)
+        if left and write.at <= attempt.end:
+            # In time, and outdated by a later answer of the same writer, which alone would not record it.
+            lost = Drafts(displaced=tuple((question, drafts.answers[question]) for question in left))
+            attempt = await self._settler.settle(ended.id, lost, write.at, wait=True) or attempt
+        if left or attempt.status is not status:
             raise SessionClosedError(view(attempt, held, write.at))
         return await self._committed(Current(attempt, held, attempt), write.at)
 
@@ -575,6 +574,8 @@ class SessionManager:
 
 
 def _refuse(result: WriteResult, current: Current, write: Write) -> None:
+    if result.outcome in (WriteOutcome.WRITTEN, WriteOutcome.REPEATED):
+        return
     shown = view(current.attempt, current.drafts, write.at)
     match result.outcome:
         case WriteOutcome.CLOSED:
