@@ -86,6 +86,7 @@ _QUIZ = {
     "when_active": "new",
     "show_results": "after_end",
     "questions": {"0": {"points": 1, "grading": "exact", "key": {"k": ["v"]}}, "1": {"points": 2}},
+    "unknown_questions": "accept",
 }
 _KEY = {"Idempotency-Key": "key1"}
 _SESSION = {"session_id": UNKNOWN}

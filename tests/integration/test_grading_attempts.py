@@ -79,10 +79,10 @@ async def mark(
     )
 
 
-async def write(services: Services, user: str = "user1") -> UUID:
-    """An attempt that was handed in with the right answer and an essay."""
+async def write(services: Services, user: str = "user1", **answers: Any) -> UUID:
+    """An attempt that was handed in, by default with the right answer and an essay."""
     session_id = await start(services, user)
-    await services.sessions.complete(session_id, {"0": "A", "essay": "It was a"}, at=LATER)
+    await services.sessions.complete(session_id, answers or {"0": "A", "essay": "It was a"}, at=LATER)
     return session_id
 
 
@@ -513,7 +513,7 @@ async def test_a_key_alone_scores_where_there_is_one(services: Services, databas
 async def test_a_quiz_with_questions_is_marked_question_by_question(services: Services) -> None:
     await put(services, ESSAY)
     with pytest.raises(GradedByKeyError):
-        await score(services, await write(services))
+        await score(services, await write(services, essay="It was a"))
 
 
 @pytest.mark.parametrize(
@@ -784,7 +784,7 @@ async def test_a_regrade_regrades_what_no_person_marked(services: Services) -> N
 
 async def test_a_mark_counts_up_to_what_the_question_is_worth(services: Services) -> None:
     await put(services, ESSAY)
-    session_id = await write(services)
+    session_id = await write(services, essay="It was a")
     await mark(services, session_id, {"essay": Mark(4)})
     for worth, expected in ((3, (3, 3, "done")), (6, (4, 6, "done"))):
         await put(services, {"essay": {"points": worth}})
@@ -867,7 +867,7 @@ async def test_marks_that_could_not_be_summed_yet_are_summed_by_the_flush(
     services: Services, stores: Stores, database: Database
 ) -> None:
     await put(services, ESSAY)
-    session_id = await write(services)
+    session_id = await write(services, essay="It was a")
     await mark(services, session_id, {"essay": Mark(3)})
     database.execute("UPDATE quiz_attempts SET needs_grading = true, score = 0, grading = 'pending'")
     assert (await flush_at(services)).attempts_graded == 1

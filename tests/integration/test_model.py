@@ -30,7 +30,7 @@ from quiz_sessions.domain.errors import (
     VersionConflictError,
 )
 from quiz_sessions.domain.grading import Mark, parse_questions
-from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.domain.quizzes import QuizRules, UnknownQuestions
 from quiz_sessions.domain.replay import COMPARED, differences, replay
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import from_micros
@@ -391,7 +391,12 @@ class SideBySide(RuleBasedStateMachine):
                 **{name: {"grading": "exact", "key": key} for name, key in KEY.items()},
             }
         )
-        quiz = QuizRules(time_limit_seconds=LIMIT // SECOND, grace_seconds=grace, questions=questions)
+        quiz = QuizRules(
+            time_limit_seconds=LIMIT // SECOND,
+            grace_seconds=grace,
+            unknown_questions=UnknownQuestions.ACCEPT,
+            questions=questions,
+        )
         self.runner.run(self.services.administration.put_quiz("quiz", quiz, at=START))
         session = self.run(self.services.sessions.create_session("user", "quiz", at=START))
         self.session_id = session.id

@@ -94,7 +94,7 @@ async def test_a_quiz_left_bare_has_the_defaults(api: Api) -> None:
         "max_attempts": None,
         "when_active": "new",
         "show_results": "after_end",
-        "unknown_questions": "accept",
+        "unknown_questions": "refuse",
         "questions": {},
         "updated_at": iso(from_micros(START)),
         "rescheduled": 0,

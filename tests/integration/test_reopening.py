@@ -313,7 +313,8 @@ async def test_what_ended_by_mistake_goes_on_with_its_answers(
 
 @by_mistake
 async def test_what_ended_by_mistake_ends_again(services: Services, end: HandIn, status: Status) -> None:
-    await put_quiz(services, questions=parse_questions({"0": {"grading": "exact", "key": "A"}}))
+    questions = parse_questions({"0": {"grading": "exact", "key": "A"}, "1": {"points": 5}})
+    await put_quiz(services, questions=questions)
     session_id = await start(services)
     await end(services, session_id)
     session = await reopen(services, session_id, at=LATER + SECOND)

@@ -212,7 +212,7 @@ def test_a_quiz_demands_nothing_by_itself() -> None:
         "max_attempts": None,
         "when_active": "new",
         "show_results": "after_end",
-        "unknown_questions": "accept",
+        "unknown_questions": "refuse",
         "questions": {},
     }
 

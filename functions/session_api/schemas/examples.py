@@ -47,7 +47,7 @@ _QUIZ: Final[dict[str, Any]] = {
     "max_attempts": 2,
     "when_active": "resume",
     "show_results": "after_end",
-    "unknown_questions": "accept",
+    "unknown_questions": "refuse",
     "questions": {"0": {"points": 1, "grading": "exact", "key": "B"}, "essay": {"points": 5}},
     "updated_at": "2027-01-01T08:00:00Z",
 }

@@ -113,7 +113,7 @@ class QuizRequest(RequestBody):
     )
     show_results: ShowResults = Field(ShowResults.AFTER_END, description="When students see their results.")
     unknown_questions: UnknownQuestions = Field(
-        UnknownQuestions.ACCEPT,
+        UnknownQuestions.REFUSE,
         description="Whether attempts that start from now on take answers to questions that are not among "
         "`questions`, if there are any.",
     )

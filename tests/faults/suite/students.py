@@ -17,13 +17,18 @@ from .history import Try
 from .processes import Process, Stage
 
 SHORT_SECONDS = 2
+QUESTIONS = [str(number) for number in range(5)]
 QUIZZES: dict[str, dict[str, Any]] = {
     "long": {},
     # Some of its sessions expire while they are being answered.
     "short": {"time_limit_seconds": SHORT_SECONDS - 1, "grace_seconds": 1},
-    "graded": {"questions": {"0": {"grading": "exact", "key": {"by": "nobody"}, "points": 2}, "1": {}}},
+    "graded": {
+        "questions": {
+            **{question: {} for question in QUESTIONS},
+            "0": {"grading": "exact", "key": {"by": "nobody"}, "points": 2},
+        }
+    },
 }
-QUESTIONS = [str(number) for number in range(5)]
 TRIES = 8
 
 

@@ -55,7 +55,7 @@ class QuizRules:
     max_attempts: int | None = None
     when_active: WhenActive = WhenActive.NEW
     show_results: ShowResults = ShowResults.AFTER_END
-    unknown_questions: UnknownQuestions = UnknownQuestions.ACCEPT
+    unknown_questions: UnknownQuestions = UnknownQuestions.REFUSE
     questions: Mapping[str, Question] = field(default_factory=dict)
 
     def shows_results(self, at: Micros) -> bool:
