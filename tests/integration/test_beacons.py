@@ -73,6 +73,16 @@ async def test_a_token_is_good_for_one_beacon(session: Progress) -> None:
     assert (await session.read())["answers"] == {"essay": "one"}
 
 
+@pytest.mark.parametrize(("answer", "status"), [("one", 204), ("two", 422)])
+async def test_a_used_token_is_recognised_after_the_end(session: Progress, answer: str, status: int) -> None:
+    token = await token_of(session)
+    await send(session, token, answers={"essay": "one"}, based_on={"essay": None})
+    await session.complete()
+    reply = await send(session, token, answers={"essay": answer}, based_on={"essay": None})
+    assert reply.status_code == status
+    assert (await session.read())["answers"] == {"essay": "one"}
+
+
 async def test_a_beacon_is_judged_by_what_it_is_based_on(session: Progress) -> None:
     await session.patch({"X-Client-Id": "client-b"}, question_id="essay", answer="theirs", autosave=True)
     token = await token_of(session)

@@ -10,13 +10,17 @@ import pytest
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.domain.errors import SessionNotFoundError
 from quiz_sessions.domain.tags import Tag, writer_of
 from quiz_sessions.domain.timestamps import to_micros
+from tests.harness.service import services_on
+from tests.harness.stores import Stores
 from tests.integration.contract import Progress, Store, check_problem, check_session, lasting
 from tests.integration.staff import reopen
 
 A, B = {"X-Client-Id": "client-a"}, {"X-Client-Id": "client-b"}
 CONFLICT = ("conflicts", "session")
+KEY = {"Idempotency-Key": "k1"}
 
 
 async def write(session: Progress, client: dict[str, str], essay: Any, **more: Any) -> dict[str, Any]:
@@ -399,38 +403,98 @@ async def test_the_current_session_is_not_sent_again(session: Progress) -> None:
 
 
 async def test_a_write_with_a_key_is_made_once(session: Progress, store: Store) -> None:
-    key = {"Idempotency-Key": "k1"}
-    await session.patch(key, question_id=1, answer="A")
+    await session.patch(KEY, question_id=1, answer="A")
     await session.answer(1, "B")
     before = store.everything()
-    body = check_session(await session.patch(key, question_id=1, answer="A"))
+    body = check_session(await session.patch(KEY, question_id=1, answer="A"))
     assert (body["answers"], body["version"]) == ({"1": "B"}, 2)
     assert store.everything() == before
 
 
 async def test_an_autosave_with_a_key_is_made_once(session: Progress) -> None:
-    key = {"Idempotency-Key": "k1"}
-    await session.patch(key, question_id=1, answer="A", autosave=True)
+    await session.patch(KEY, question_id=1, answer="A", autosave=True)
     await session.answer(1, "B", autosave=True)
-    body = check_session(await session.patch(key, question_id=1, answer="A", autosave=True))
+    body = check_session(await session.patch(KEY, question_id=1, answer="A", autosave=True))
     assert body["answers"] == {"1": "B"}
 
 
 @pytest.mark.parametrize("autosave", [False, True])
+async def test_a_repeat_is_recognised_before_it_is_in_conflict(session: Progress, autosave: bool) -> None:
+    mine = {"question_id": 1, "answer": "A", "autosave": autosave, "based_on": {"1": None}}
+    check_session(await session.patch(A | KEY, **mine))
+    await session.patch(B, question_id=1, answer="B", autosave=True)
+    body = check_session(await session.patch(A | KEY, **mine))
+    assert body["answers"] == {"1": "B"}
+    reply = await session.patch(A | KEY, **mine | {"answer": "C"})
+    check_problem(reply, 422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("autosave", [False, True])
+async def test_a_repeat_is_recognised_after_the_end(session: Progress, store: Store, autosave: bool) -> None:
+    await session.patch(KEY, question_id=1, answer="A", autosave=autosave)
+    ended = check_session(await session.complete())
+    before = store.everything()
+    body = check_session(await session.patch(KEY, question_id=1, answer="A", autosave=autosave))
+    assert lasting(body) == lasting(ended)
+    reply = await session.patch(KEY, question_id=1, answer="B", autosave=autosave)
+    check_problem(reply, 422, "idempotency_key_reused")
+    assert store.everything() == before
+
+
+async def test_a_repeat_after_the_deadline_is_no_late_answer(services: Services, session: Progress) -> None:
+    saved: dict[str, Any] = {"answers": {"1": "A"}, "autosave": True, "idempotency_key": "k1"}
+    await services.sessions.update_answers(session.id, **saved)
+    end = to_micros((await services.sessions.get_session(session.id)).expires_at)
+    again = await services.sessions.update_answers(session.id, **saved, at=end + 1)
+    assert (again.status, again.answers, again.durability) == ("expired", {"1": "A"}, "committed")
+    assert await services.administration.late_answers(UUID(session.id)) == []
+
+
+async def test_a_repeat_of_someone_elses_write_reveals_nothing(services: Services, session: Progress) -> None:
+    saved: dict[str, Any] = {"answers": {"1": "A"}, "autosave": True, "idempotency_key": "k1"}
+    await services.sessions.update_answers(session.id, **saved)
+    for answer in "AB":
+        with pytest.raises(SessionNotFoundError):
+            await services.sessions.update_answers(
+                session.id, **saved | {"answers": {"1": answer}}, owner="user2"
+            )
+
+
+async def test_a_key_is_good_for_one_operation(session: Progress, client: httpx.AsyncClient) -> None:
+    await session.patch(KEY, answers={"1": "A"})
+    reply = await client.post(f"{session.path}/complete", json={"answers": {"1": "A"}}, headers=KEY)
+    check_problem(reply, 422, "idempotency_key_reused")
+    await session.patch({"Idempotency-Key": "k2"}, answers={"1": "A"}, autosave=True)
+    reply = await session.patch({"Idempotency-Key": "k2"}, answers={"1": "A"})
+    check_problem(reply, 422, "idempotency_key_reused")
+
+
+async def test_a_write_that_was_buffered_is_not_committed_again(
+    services: Services, stores: Stores, session: Progress
+) -> None:
+    write: dict[str, Any] = {"answers": {"1": "A"}, "idempotency_key": "k1"}
+    async with services_on(stores, database_url="postgresql://127.0.0.1:1/quiz") as without:
+        assert (await without.sessions.update_answers(session.id, **write)).durability == "buffered"
+        await session.patch(question_id=1, answer="B", autosave=True)
+        for known in (without, services):
+            again = await known.sessions.update_answers(session.id, **write)
+            assert (again.answers, again.version) == ({"1": "B"}, 0)
+
+
+@pytest.mark.parametrize("autosave", [False, True])
 async def test_a_key_of_another_write_is_refused(session: Progress, autosave: bool) -> None:
-    key = {"Idempotency-Key": "k1"}
-    body = check_session(await session.patch(key, question_id=1, answer="A", autosave=autosave))
-    reply = await session.patch(key, question_id=1, answer="B", autosave=autosave)
+    body = check_session(await session.patch(KEY, question_id=1, answer="A", autosave=autosave))
+    reply = await session.patch(KEY, question_id=1, answer="B", autosave=autosave)
     check_problem(reply, 422, "idempotency_key_reused")
     assert (await session.read())["answer_tags"] == body["answer_tags"]
 
 
 async def test_a_hand_in_with_a_key_is_made_once(session: Progress, client: httpx.AsyncClient) -> None:
-    key, path = {"Idempotency-Key": "k1"}, f"{session.path}/complete"
-    first = check_session(await client.post(path, json={"answers": {"1": "A"}}, headers=key))
-    again = check_session(await client.post(path, json={"answers": {"1": "A"}}, headers=key))
+    path = f"{session.path}/complete"
+    first = check_session(await client.post(path, json={"answers": {"1": "A"}}, headers=KEY))
+    again = check_session(await client.post(path, json={"answers": {"1": "A"}}, headers=KEY))
     assert lasting(again) == lasting(first)
-    other = await client.post(path, json={"answers": {"1": "B"}}, headers=key)
+    other = await client.post(path, json={"answers": {"1": "B"}}, headers=KEY)
     check_problem(other, 422, "idempotency_key_reused")
 
 

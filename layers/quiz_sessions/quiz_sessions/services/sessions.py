@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 from uuid import UUID
 
 from ..domain.attempts import Attempt, Status
@@ -92,6 +92,7 @@ class Write:
     """One request's answers.
 
     Attributes:
+        operation: what they were sent to; a key is good for one.
         at: when the gateway received the request.
         version: the version that must be the current one, or the write is a conflict; None for any.
         owner: the only user whose attempt the write may change; None for any user.
@@ -104,6 +105,7 @@ class Write:
 
     answers: Mapping[str, Json]
     at: Micros
+    operation: Literal["save", "autosave", "end"]
     version: int | None = None
     current_question: int | None = None
     owner: str | None = None
@@ -126,7 +128,7 @@ class Write:
         """A hash of what `key` stands for."""
         if self.key is None:
             return None
-        content = json.dumps([self.answers, self.current_question], sort_keys=True)
+        content = json.dumps([self.operation, self.answers, self.current_question], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -303,6 +305,7 @@ class SessionManager:
             answers=answers,
             # rule: answers are ordered by the gateway's time
             at=self._clock() if at is None else at,
+            operation="autosave" if autosave else "save",
             version=version,
             current_question=current_question,
             owner=owner,
@@ -353,6 +356,7 @@ class SessionManager:
         write = Write(
             answers=answers or {},
             at=self._clock() if at is None else at,
+            operation="end",
             version=version,
             owner=owner,
             writer=writer_of(client_id),
@@ -371,7 +375,7 @@ class SessionManager:
             the same as `update_answers`.
         """
         key = session_key(session_id)
-        write = Write(answers={}, at=self._clock() if at is None else at, owner=owner)
+        write = Write(answers={}, at=self._clock() if at is None else at, operation="end", owner=owner)
         return await self._finish(key, Status.ABANDONED, write, None)
 
     # Writing
@@ -386,9 +390,12 @@ class SessionManager:
 
     async def _commit(self, key: UUID, write: Write) -> Session:
         cached = CachedSession()
-        if write.based_on or write.if_match is not None:
+        if write.key is not None or write.based_on or write.if_match is not None:
             # rule: a commit with based_on reads the drafts first
-            cached = await self._cache.read(key)
+            cached = await self._cache.read(key, write.key)
+            if cached.named is not None:
+                # It was buffered while PostgreSQL was unavailable.
+                return await self._repeated(key, write, cached.named)
         result = await self._attempts.write_answers(
             key,
             write.answers,
@@ -443,7 +450,9 @@ class SessionManager:
             return await self._write_late(key, write)
 
     async def _judge_and_put(self, key: UUID, write: Write) -> Session | None:
-        cached = await self._valkey.read(key)
+        cached = await self._valkey.read(key, write.key)
+        if cached.named is not None:
+            return await self._repeated(key, write, cached.named)
         if cached.attempt is not None:
             try:
                 return await self._put_drafts(cached.attempt, cached, write)
@@ -460,7 +469,9 @@ class SessionManager:
 
     async def _buffer(self, key: UUID, write: Write) -> Session:
         for _ in range(MAX_JUDGEMENTS):
-            cached = await self._valkey.read(key)
+            cached = await self._valkey.read(key, write.key)
+            if cached.named is not None:
+                return await self._repeated(key, write, cached.named)
             if cached.attempt is None:
                 break
             session = await self._put_drafts(cached.attempt, cached, write)
@@ -497,6 +508,13 @@ class SessionManager:
             raise IdempotencyKeyReusedError
         self._backpressure.note_backlog(put.dirty)
         return replace(shown if put.outcome is DraftsOutcome.REPEATED else after, durability="buffered")
+
+    async def _repeated(self, key: UUID, write: Write, payload: str) -> Session:
+        """What a write is told whose name is used: the session as it is, whatever has become of it since."""
+        session = await self.get_session(key, owner=write.owner, at=write.at)
+        if payload != write.payload:
+            raise IdempotencyKeyReusedError
+        return session
 
     async def _write_late(self, key: UUID, write: Write) -> Session:
         """Handle a write that PostgreSQL finds overdue: expire the row, then settle the answers by time.

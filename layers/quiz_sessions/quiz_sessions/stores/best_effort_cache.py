@@ -22,10 +22,10 @@ class BestEffortCache:
         self._valkey = valkey
         self._telemetry = telemetry
 
-    async def read(self, session_id: UUID) -> CachedSession:
-        """A session's drafts and its cached row; empty if Valkey can't be read: the drafts count later."""
+    async def read(self, session_id: UUID, write_key: str | None = None) -> CachedSession:
+        """See `ValkeyStore.read`; empty if Valkey can't be read: the drafts count later."""
         try:
-            return await self._valkey.read(session_id)
+            return await self._valkey.read(session_id, write_key)
         except CacheUnavailableError as error:
             self._telemetry.degraded("cache not read", error, session_id=str(session_id))
             return CachedSession()

@@ -87,11 +87,13 @@ class CachedSession:
     Attributes:
         attempt: None if its row is not cached.
         fields: how many fields its drafts have, readable or not.
+        named: the payload of the write that had the name which was asked for; None if there was none.
     """
 
     drafts: Drafts = NO_DRAFTS
     attempt: Attempt | None = None
     fields: int = 0
+    named: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,21 +182,23 @@ class ValkeyStore:
 
     # Requests
 
-    async def read(self, session_id: UUID) -> CachedSession:
-        """Read a session's drafts and its cached row, in one atomic script.
+    async def read(self, session_id: UUID, write_key: str | None = None) -> CachedSession:
+        """Read a session's drafts and its cached row, and what `write_key` names, in one atomic script.
 
         If the row were read first, an answer that a flush moves in between would be in neither.
         """
-        keys = _session_key(session_id), _drafts_key(session_id)
+        keys = [_session_key(session_id), _drafts_key(session_id)]
+        if write_key is not None:
+            keys.append(_write_key(session_id, write_key))
         async with self._server():
             # rule: a read takes the drafts before the session
-            raw, text = await _reply(self._redis.eval(_script("read_session"), len(keys), *keys))
+            raw, text, named = await _reply(self._redis.eval(_script("read_session"), len(keys), *keys))
             attempt = None if text is None else _decode(text)
             if text is not None and attempt is None:
                 # The row from PostgreSQL will replace it.
                 await _reply(self._redis.delete(_session_key(session_id)))
         fields = dict(zip(raw[::2], raw[1::2], strict=True))
-        return CachedSession(_parse(fields).drafts, attempt, len(fields))
+        return CachedSession(_parse(fields).drafts, attempt, len(fields), named and named.decode())
 
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row, unless a newer one is cached."""
@@ -243,7 +247,7 @@ class ValkeyStore:
             count = "" if judged.fields is None else judged.fields
             arguments = [judged.revision, count, len(judged.tags)]
         if key is not None:
-            keys.append(f"{_drafts_key(session_id).removesuffix('drafts')}write:{key.key}")
+            keys.append(_write_key(session_id, key.key))
             arguments += (key.payload, key.seconds)
         for question, tag in (judged.tags if judged is not None else {}).items():
             arguments += (draft_field(question).decode(), "" if tag is None else str(tag))
@@ -541,6 +545,10 @@ def _session_key(session_id: UUID) -> str:
 
 def _drafts_key(session_id: UUID) -> str:
     return f"{{session:{session_id}}}:drafts"
+
+
+def _write_key(session_id: UUID, key: str) -> str:
+    return f"{{session:{session_id}}}:write:{key}"
 
 
 def _session_id(member: bytes) -> UUID | None:
