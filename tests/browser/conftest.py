@@ -6,7 +6,6 @@ the last test of this folder: no test here is async.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,10 +16,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.pages import Script, served_folder
 from tests.harness.launch import DevelopmentServer, development_server
+from tests.harness.needs import needs
 
 SITE = Path(__file__).with_name("site")
 COMMAND = "chromium"
 MISSING = "no Chromium here: `make chromium` installs it"
+NEEDS_CHROMIUM = needs(shutil.which(COMMAND) is not None, MISSING)
 NAME = "exam.example.org"
 OPTIONS = [
     "--disable-gpu",
@@ -28,12 +29,6 @@ OPTIONS = [
     # A name for this machine; no other leads anywhere.
     f"--host-resolver-rules=MAP {NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-
-
-def require_chromium() -> None:
-    """Skip the module where `make` could not install Chromium; with CI=true its tests fail."""
-    if shutil.which(COMMAND) is None and os.environ.get("CI") != "true":
-        pytest.skip(MISSING, allow_module_level=True)
 
 
 @pytest.fixture(scope="package")

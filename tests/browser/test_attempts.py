@@ -10,10 +10,10 @@ from playwright.sync_api import Error, Page
 from tests.harness.launch import DevelopmentServer
 from tests.harness.locks import row_held
 
-from .conftest import require_chromium
+from .conftest import NEEDS_CHROMIUM
 from .pages import Script
 
-require_chromium()
+pytestmark = NEEDS_CHROMIUM
 
 NOBODYS = "/sessions/11111111-2222-4333-8444-555555555555"
 ANSWER = {"question_id": 0, "answer": "A"}

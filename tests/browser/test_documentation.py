@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Page
 
 from tests.harness.launch import DevelopmentServer
 
-from .conftest import NAME, require_chromium
+from .conftest import NAME, NEEDS_CHROMIUM
 
-require_chromium()
+pytestmark = NEEDS_CHROMIUM
 
 PATIENCE_MS = 60_000
 

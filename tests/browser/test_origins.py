@@ -10,10 +10,10 @@ from playwright.sync_api import Browser, Error, Page
 from development_server.token_command import KeyPair
 from tests.harness.launch import DevelopmentServer
 
-from .conftest import SITE, require_chromium
+from .conftest import NEEDS_CHROMIUM, SITE
 from .pages import Script, served_folder
 
-require_chromium()
+pytestmark = NEEDS_CHROMIUM
 
 QUIZ = {"quiz_id": "quiz1"}
 

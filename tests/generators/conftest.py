@@ -14,6 +14,7 @@ import pytest
 from quiz_sessions.bootstrap import build_services
 from session_api.app import create_app
 from tests.harness.launch import Served, served
+from tests.harness.needs import needs
 from tests.harness.stores import Stores
 
 HERE = Path(__file__).parent
@@ -38,11 +39,10 @@ def run(folder: Path, *command: str | Path) -> str:
     return done.stdout
 
 
-def require(path: Path) -> None:
-    """Skip the module where `make` could not install what it needs; with CI=true its tests fail."""
-    if not path.exists() and os.environ.get("CI") != "true":
-        reason = f"no {path.relative_to(ROOT)} here: `make generators` installs it"
-        pytest.skip(reason, allow_module_level=True)
+def needs_generator(folder: Path) -> pytest.MarkDecorator:
+    return needs(
+        (folder / "ready").exists(), f"no {folder.relative_to(ROOT)} here: `make generators` installs it"
+    )
 
 
 def _no_services() -> NoReturn:

@@ -15,10 +15,10 @@ import pytest
 
 from tests.harness.launch import Served
 
-from .conftest import HERE, PYTHON_GENERATORS, assert_session_taken, document_in, require, run
+from .conftest import HERE, PYTHON_GENERATORS, assert_session_taken, document_in, needs_generator, run
 
 BIN = PYTHON_GENERATORS / "bin"
-require(PYTHON_GENERATORS / "ready")
+pytestmark = needs_generator(PYTHON_GENERATORS)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tests.harness.launch import Served
 
-from .conftest import HERE, NODE_MODULES, assert_session_taken, require, run
+from .conftest import HERE, NODE_MODULES, assert_session_taken, needs_generator, run
 
-require(NODE_MODULES / "ready")
+pytestmark = needs_generator(NODE_MODULES)
 
 
 def compile_program(node: Path, folder: Path, program: str) -> None:

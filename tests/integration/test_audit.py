@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from development_server import ports
+from tests.harness.needs import needs
 
 ROOT = Path(__file__).parents[2]
 PIP_AUDIT = ROOT / ".venv-audit/bin/pip-audit"
@@ -29,10 +30,7 @@ KNOWN = {
     ],
 }
 
-pytestmark = pytest.mark.skipif(
-    not PIP_AUDIT.exists() and os.environ.get("CI") != "true",
-    reason="pip-audit is not installed: make .venv-audit/ready",
-)
+pytestmark = needs(PIP_AUDIT.exists(), "pip-audit is not installed: make .venv-audit/ready")
 Database = Callable[[int, object], str]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from pathlib import Path
@@ -14,11 +13,10 @@ import pytest
 import sbom
 from localstack_server import HOW_TO_INSTALL
 from tests.harness.launch import ROOT
+from tests.harness.needs import needs
 from tests.lambda_runtime.test_built_artefact import BUILD, PYTHON
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists() and os.environ.get("CI") != "true", reason=f"nothing is built: {HOW_TO_INSTALL}"
-)
+pytestmark = needs(PYTHON.exists(), f"nothing is built: {HOW_TO_INSTALL}")
 LOCK = ROOT / "layers/quiz_sessions/requirements.txt"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from localstack_server import HOW_TO_INSTALL
 from tests.harness.launch import ROOT
+from tests.harness.needs import needs
 from tests.harness.runtime import Runtime, request_event, running_runtime, sample
 from tests.harness.stores import Stores
 
@@ -23,9 +23,7 @@ PYTHON = ROOT / ".venv-lambda/bin/python"
 LAYER = BUILD / ("ServiceLayerArm64" if platform.machine() == "aarch64" else "ServiceLayerX8664")
 LIMIT_BYTES = 90_000_000
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists() and os.environ.get("CI") != "true", reason=f"nothing is built: {HOW_TO_INSTALL}"
-)
+pytestmark = needs(PYTHON.exists(), f"nothing is built: {HOW_TO_INSTALL}")
 
 
 def path_of(function: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,9 @@ import pytest
 from localstack_client.session import Session
 
 from localstack_server import HOW_TO_INSTALL, LocalStack
+from tests.harness.needs import needs
 
-NEEDS_LOCALSTACK = pytest.mark.skipif(
-    not LocalStack.installed() and os.environ.get("CI") != "true",
-    reason=f"no LocalStack here: {HOW_TO_INSTALL}",
-)
+NEEDS_LOCALSTACK = needs(LocalStack.installed(), f"no LocalStack here: {HOW_TO_INSTALL}")
 
 
 @contextmanager
