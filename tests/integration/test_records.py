@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.drafts import NO_DRAFTS
 from quiz_sessions.domain.errors import (
@@ -38,7 +38,7 @@ from quiz_sessions.stores.audit import AuditStore
 from quiz_sessions.stores.postgres import Postgres
 from quiz_sessions.stores.statements import Statement
 from tests.harness.builders import END, LATER, SECOND, START
-from tests.harness.service import flush_at, start
+from tests.harness.service import flush_at, services_on, start
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, events, row
 
@@ -541,15 +541,9 @@ STEPS = st.lists(
 
 
 async def live(
-    stores: Stores, steps: Iterable[Step], shown: dict[int, tuple[Micros, Session]]
-) -> tuple[Services, UUID]:
-    """Let it all happen; notes in `shown` when GET showed what at each version, the last time that it did.
-
-    Returns services without a cache, and the session.
-    """
-    services = build_services(stores.settings)
-    # Without a cache there are no drafts: what GET shows here is what is committed.
-    committed = build_services(replace(stores.settings, redis_url="redis://127.0.0.1:1"))
+    services: Services, committed: Services, steps: Iterable[Step], shown: dict[int, tuple[Micros, Session]]
+) -> UUID:
+    """Let it all happen; notes in `shown` when `committed` showed what at each version, the last time."""
     questions = parse_questions({"0": {"grading": "exact", "key": "A"}, "1": {"points": 5}, "2": {}})
     rules = QuizRules(grace_seconds=30, questions=questions)
     await services.administration.put_quiz("quiz1", rules, at=START)
@@ -564,8 +558,7 @@ async def live(
         shown[session.version] = now, session
         found = await committed.audit.verify(session_id)
         assert (found.broken, found.differs) == ([], []), step
-    await services.close()
-    return committed, session_id
+    return session_id
 
 
 async def happen(services: Services, session_id: UUID, step: Step, rules: QuizRules, now: Micros) -> None:
@@ -627,11 +620,15 @@ def test_whatever_happens_verify_finds_nothing_and_at_version_shows_what_was_sho
 ) -> None:
     async def compare() -> None:
         shown: dict[int, tuple[Micros, Session]] = {}
-        committed, session_id = await live(stores, steps, shown)
-        for version, (now, session) in shown.items():
-            then = await committed.audit.at_version(session_id, version, at=now)
-            assert as_told(then) == as_told(session)
-        await committed.close()
+        async with (
+            services_on(stores) as services,
+            # Without a cache there are no drafts: what GET shows here is what is committed.
+            services_on(stores, redis_url="redis://127.0.0.1:1") as committed,
+        ):
+            session_id = await live(services, committed, steps, shown)
+            for version, (now, session) in shown.items():
+                then = await committed.audit.at_version(session_id, version, at=now)
+                assert as_told(then) == as_told(session)
 
     stores.clear()
     asyncio.run(compare())
