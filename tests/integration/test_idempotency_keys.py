@@ -11,11 +11,12 @@ import pytest
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.errors import IdempotencyKeyReusedError
+from quiz_sessions.domain.quizzes import WhenActive
 from quiz_sessions.domain.timestamps import from_micros
 from tests.harness.builders import END, LATER, SECOND
 from tests.harness.gateway import Api
 from tests.harness.locks import row_held
-from tests.harness.service import start
+from tests.harness.service import put_quiz, start
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, contents, events, row
 from tests.integration.staff import TWENTY, WHY, deadline_of, extend, extend_all, reopen
@@ -170,6 +171,20 @@ async def test_a_key_with_another_request_over_http(api: Api) -> None:
     assert (await api("POST", f"{path}/reopen", body, key="k")).status_code == 200
     refused = await api("POST", f"{path}/reopen", more, key="k")
     assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_an_extension_that_reaches_nobody_leaves_its_key_free(services: Services) -> None:
+    assert (await extend_all(services, 600, key="k")).changed == []
+    session_id = await start(services)
+    assert (await extend_all(services, 1200, key="k")).changed == [session_id]
+
+
+async def test_a_start_that_resumes_leaves_its_key_free(services: Services) -> None:
+    await put_quiz(services, when_active=WhenActive.RESUME)
+    session_id = await start(services)
+    resumed = await services.sessions.create_session("user1", "quiz1", idempotency_key="k", at=LATER)
+    other = await services.sessions.create_session("user1", "quiz2", idempotency_key="k", at=LATER)
+    assert (resumed.id, resumed.resumed, other.replayed) == (session_id, True, False)
 
 
 async def test_a_refused_request_leaves_its_key_free(services: Services) -> None:
