@@ -104,6 +104,6 @@ def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemet
     )
     app.include_router(routes.build_router(services))
     add_documentation(app)
-    problems.install(app)
+    problems.install(app, services)
     app.add_middleware(RequestMiddleware, telemetry=cache(telemetry))
     return app

@@ -28,6 +28,8 @@ REQUEST_HEADERS = (
 )
 REPLY_HEADERS = ("date", "etag", "location", "retry-after", "x-request-id")
 PREFLIGHT_SECONDS = 3600
+ALWAYS = ((b"x-content-type-options", b"nosniff"),)
+"""Headers of every reply, beside its request's id."""
 
 
 class Front:
@@ -52,7 +54,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         request_time(scope)
-        added = [(b"x-request-id", request_id(scope).encode()), (b"x-content-type-options", b"nosniff")]
+        added = [(b"x-request-id", request_id(scope).encode()), *ALWAYS]
         is_head = scope["method"] == "HEAD"
         is_answered = False
 

@@ -22,8 +22,13 @@ one in payload 2.0, and with every request the same one, and the same id: those 
 
 def request_context(scope: MutableMapping[str, Any]) -> dict[str, Any]:
     """The event's `requestContext`; empty if there is no gateway."""
-    context: dict[str, Any] = scope.get("aws.event", {}).get("requestContext", {})
-    return context
+    return context_of(scope.get("aws.event"))
+
+
+def context_of(event: object) -> dict[str, Any]:
+    """The `requestContext` of an event; empty where there is none, or the event is no gateway's."""
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    return context if isinstance(context, dict) else {}
 
 
 def _epoch(context: Mapping[str, Any]) -> int | None:
@@ -54,7 +59,8 @@ def request_id(scope: MutableMapping[str, Any]) -> str:
         known = sent.decode() if _REQUEST_ID.fullmatch(sent) else str(uuid4())
         context = request_context(scope)
         is_sam_local = (_epoch(context) or _FIRST_MILLIS) < _FIRST_MILLIS
-        state["request_id"] = (not is_sam_local and context.get("requestId")) or known
+        named = context.get("requestId")
+        state["request_id"] = named if isinstance(named, str) and named and not is_sam_local else known
     found: str = state["request_id"]
     return found
 

@@ -19,7 +19,7 @@ from quiz_sessions.services.cached_reads import CachedSessions
 
 from .cached_reads import CachedReads
 from .front import Front
-from .gateway import TEXT_TYPES, request_id
+from .gateway import TEXT_TYPES, context_of, request_id
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -87,25 +87,33 @@ def adapter() -> Mangum:
     return behind_front(CachedReads(cached_sessions, app))
 
 
-def readable(event: dict[str, Any]) -> dict[str, Any]:
-    """An event that Mangum can read, with what the reply to a refused one depends on."""
-    context = event.get("requestContext") or {}
-    method = event.get("httpMethod") or context.get("http", {}).get("method", "GET")
+def readable(event: object) -> dict[str, Any]:
+    """An event that Mangum can read, with what the reply to a refused one depends on.
+
+    Whoever may invoke the function may send it anything.
+    """
+    given = event if isinstance(event, dict) else {}
+    context = context_of(event)
+    http = context.get("http")
+    method = given.get("httpMethod") or (http.get("method") if isinstance(http, dict) else None)
+    sent = given.get("headers")
     headers = {
         name: value
-        for name, value in (event.get("headers") or {}).items()
-        if name.lower() in ("origin", "x-request-id") and value.isascii()
+        for name, value in (sent if isinstance(sent, dict) else {}).items()
+        if name.lower() in ("origin", "x-request-id") and isinstance(value, str) and value.isascii()
     }
-    http = {"method": method, "path": "/", "sourceIp": None}
     return {
         "version": "2.0",
         "rawPath": "/",
         "headers": headers,
-        "requestContext": {**context, "http": http},
+        "requestContext": {
+            **context,
+            "http": {"method": method if isinstance(method, str) else "GET", "path": "/", "sourceIp": None},
+        },
     }
 
 
-def outside_of_the_app(event: dict[str, Any], context: Any, error: Exception) -> dict[str, Any]:
+def outside_of_the_app(event: object, context: Any, error: Exception) -> dict[str, Any]:
     """The reply to a request that did not reach the app, or whose reply did not leave it."""
 
     async def refuse(scope: Scope, receive: Receive, send: Send) -> None:

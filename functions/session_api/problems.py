@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,10 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain import errors
 from quiz_sessions.domain.json_values import dump_record
+from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import from_micros
 
+from .cached_reads import session_content
 from .gateway import PROBLEM_JSON
 
 RETRY_AFTER_SECONDS = 2
@@ -82,9 +85,14 @@ def codes() -> dict[int, tuple[str, ...]]:
     return {status: tuple(sorted(names)) for status, names in sorted(found.items())}
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, services: Callable[[], Services]) -> None:
     """Make `app` reply to every error with a problem."""
-    app.add_exception_handler(errors.QuizSessionsError, _domain)
+
+    async def domain(request: Request, error: Exception) -> Response:
+        assert isinstance(error, errors.QuizSessionsError)
+        return _domain(request, error, services)
+
+    app.add_exception_handler(errors.QuizSessionsError, domain)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _framework)
 
@@ -116,25 +124,28 @@ def internal_error(request_id: str) -> Response:
     return problem(500, "internal_error", "Something went wrong on our side.", request_id)
 
 
-async def _domain(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.QuizSessionsError)
+def _domain(request: Request, error: errors.QuizSessionsError, services: Callable[[], Services]) -> Response:
     if type(error) not in _STATUS_AND_CODE:
         raise error
     status, code = _STATUS_AND_CODE[type(error)]
     extra: dict[str, Any] = {}
+
+    def shown(session: Session) -> dict[str, Any]:
+        return session_content(session, services().cached.backpressure)
+
     if isinstance(error, errors.VersionConflictError):
         extra["current_version"] = error.session.version
         extra["changed_questions"] = error.changed_questions
     match error:
         case errors.AnswerConflictError():
-            extra |= {"conflicts": _conflicts(error), "session": error.session}
+            extra |= {"conflicts": _conflicts(error), "session": shown(error.session)}
         case (
             errors.VersionConflictError()
             | errors.PreconditionFailedError()
             | errors.SessionClosedError()
             | errors.DeadlineMovedError()
         ):
-            extra["session"] = error.session
+            extra["session"] = shown(error.session)
         case errors.ActiveAttemptError() | errors.AttemptsExhaustedError():
             extra |= {} if error.session_id is None else {"session_id": error.session_id}
         case errors.InvalidInputError() | errors.ContentTooLargeError():

@@ -21,6 +21,7 @@ import uvicorn
 
 from development_server import ports, processes
 from development_server.concurrency_limiter import ConcurrencyLimiter
+from development_server.http_protocol import Limits
 from development_server.server import http_config
 from quiz_sessions.bootstrap import Services
 from tests.harness.service import app_of
@@ -173,17 +174,23 @@ class Served:
     host: str
     port: int
     limiter: ConcurrencyLimiter
+    server: uvicorn.Server
 
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self.server.server_state.connections)
+
 
 @contextmanager
-def served(services: Services) -> Iterator[Served]:
+def served(services: Services, limits: Limits | None = None) -> Iterator[Served]:
     """The app as `make run` serves it, but in a thread with its own event loop."""
     limiter = ConcurrencyLimiter(app_of(services))
-    server = uvicorn.Server(http_config(limiter))
+    server = uvicorn.Server(http_config(limiter, limits or Limits.of_this_process()))
 
     async def serve(listening: socket.socket) -> None:
         await server.serve(sockets=[listening])
@@ -196,7 +203,7 @@ def served(services: Services) -> Iterator[Served]:
         thread = threading.Thread(target=lambda: asyncio.run(serve(listening)))
         thread.start()
         host, port = listening.getsockname()[:2]
-        yield Served(host, port, limiter)
+        yield Served(host, port, limiter, server)
         server.should_exit = True
         thread.join(STOP_SECONDS)
     assert not thread.is_alive()

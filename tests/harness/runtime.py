@@ -67,8 +67,8 @@ class Runtime:
         self.url = f"{url}/2015-03-31/functions/function/invocations"
         self._log_file = log_file
 
-    def invoke(self, event: Mapping[str, Any]) -> Any:
-        reply = httpx.post(self.url, json=event, timeout=30)
+    def invoke(self, event: Any) -> Any:
+        reply = httpx.post(self.url, content=json.dumps(event), timeout=30)
         assert reply.status_code == 200, reply.text
         return reply.json()
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -68,7 +69,13 @@ def running(processes: Sequence[ProcessStatus]) -> list[str]:
 class ServerProcess:
     """A development server of this test; what it prints goes to files in its folder."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], options: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        options: Sequence[str],
+        wrapper: Sequence[str] = (),
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         names = ("PATH", "PYTHONPATH")
@@ -76,7 +83,7 @@ class ServerProcess:
         self.output = folder / f"output-{time.monotonic_ns()}"
         with self.output.open("wb") as output, self.errors_file.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "development_server", *options],
+                [*wrapper, sys.executable, "-m", "development_server", *options],
                 cwd=folder,
                 # Port 0: whichever is free, the ready line tells.
                 env={**inherited, "PORT": "0", **environment},
@@ -133,9 +140,12 @@ def launch(folder: Path) -> Iterator[Launch]:
     launched: list[ServerProcess] = []
 
     def start(
-        *options: str, project: str = "project", environment: Mapping[str, str] | None = None
+        *options: str,
+        project: str = "project",
+        environment: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
     ) -> ServerProcess:
-        server = ServerProcess(folder / project, environment or {}, options)
+        server = ServerProcess(folder / project, environment or {}, options, wrapper)
         launched.append(server)
         return server
 
@@ -183,6 +193,25 @@ def test_it_says_what_it_is_doing_while_it_starts(launch: Launch) -> None:
     lines = launch().until_ready().output.read_text().splitlines()
     assert lines[:3] == ["starting PostgreSQL 18 ...", "starting Valkey 9 ...", "applying migrations ..."]
     assert len(lines) == 4
+
+
+WITH_FEW_DESCRIPTORS = ("sh", "-c", 'ulimit -n 200 && exec "$@"', "sh")
+
+
+def test_more_connections_than_it_has_descriptors_for_are_refused_and_it_goes_on(launch: Launch) -> None:
+    server = launch(wrapper=WITH_FEW_DESCRIPTORS).until_ready()
+    address = urlsplit(server.address("ready"))
+    with contextlib.ExitStack() as stack:
+        idle = [
+            stack.enter_context(
+                socket.create_connection((address.hostname, address.port), timeout=PATIENCE_SECONDS)
+            )
+            for _ in range(400)
+        ]
+        assert idle[-1].recv(12) == b"HTTP/1.1 429"
+    eventually(lambda: server.get("/health/ready").status_code == 200)
+    start_session(server)
+    assert "Too many open files" not in server.output.read_text() + server.errors
 
 
 def test_it_listens_on_the_port_in_the_environment(launch: Launch) -> None:

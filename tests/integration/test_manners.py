@@ -119,6 +119,7 @@ async def test_the_open_session_of_a_user_is_found_without_starting_one(client: 
     query = "/sessions/current?quiz_id=quiz1&user_id=user1"
     nothing = await client.get(query)
     assert (nothing.status_code, nothing.json()["code"]) == (404, "session_not_found")
+    assert "POST /sessions/start" in nothing.json()["detail"]
     started = (await client.post("/sessions/start", json={"user_id": "user1", "quiz_id": "quiz1"})).json()
     await client.patch(
         f"/sessions/{started['id']}/progress", json={"question_id": 0, "answer": "A", "autosave": True}

@@ -57,6 +57,11 @@ class RefusedError(Exception):
         self.kind = kind
 
 
+def down_to_second(moment: int) -> int:
+    """`moment`, or the last whole second after the start."""
+    return START + (moment - START) // SECOND * SECOND
+
+
 def up_to_second(moment: int) -> int:
     """`moment`, or the next whole second after the start."""
     return START - (START - moment) // SECOND * SECOND
@@ -253,7 +258,7 @@ class Model:
             raise RefusedError(SessionStateError)
         self.status = "in_progress" if self.version or self.committed.keys() - {CURRENT} else "started"
         self.ended = self.completed = None
-        self.move_deadline(up_to_second(now) + seconds * SECOND)
+        self.move_deadline(down_to_second(now) + seconds * SECOND)
 
     def move_deadline(self, deadline: int) -> None:
         """What was late for the former one is less so now."""

@@ -233,6 +233,18 @@ async def test_a_session_is_opened_again_by_the_rules_that_hold_now(services: Se
     assert await deadline_of(services, session_id, END + SECOND) == END + 601 * SECOND
 
 
+@pytest.mark.parametrize("micros", [0, 1, 499_999, 500_000, 999_999])
+@pytest.mark.parametrize("seconds", [1, 600])
+async def test_a_reopening_shows_the_seconds_that_were_given(api: Api, micros: int, seconds: int) -> None:
+    session = (await api("POST", "/sessions/start", {"user_id": "user1", "quiz_id": "quiz1"})).json()
+    await api("POST", f"/sessions/{session['id']}/abandon")
+    body = {"seconds": seconds, "reason": WHY}
+    # The gateway says when in milliseconds.
+    at = START + 100 * SECOND + micros // 1000 * 1000
+    opened = (await api("POST", f"/sessions/{session['id']}/reopen", body, at=at)).json()
+    assert opened["time_remaining"] == seconds
+
+
 async def test_a_reopening_that_the_close_cuts_says_by_how_much(api: Api) -> None:
     session = (await api("POST", "/sessions/start", {"user_id": "user1", "quiz_id": "quiz1"})).json()
     await api("GET", f"/sessions/{session['id']}", at=END + 1000)

@@ -62,6 +62,40 @@ def test_an_event_of_nobody_is_a_problem(api: Runtime) -> None:
     assert (reply["statusCode"], problem(reply)["code"]) == (500, "internal_error")
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        [],
+        [1],
+        "event",
+        5,
+        {"requestContext": "context"},
+        {"version": "2.0", "requestContext": "context"},
+        {"version": "1.0", "requestContext": [1], "resource": "/", "headers": "headers"},
+        {"version": "2.0", "requestContext": {"http": "GET"}, "headers": {"Origin": 5}},
+        {"httpMethod": 5, "headers": [1]},
+    ],
+    ids=repr,
+)
+def test_what_is_no_event_is_a_problem(api: Runtime, event: Any) -> None:
+    reply = api.invoke(event)
+    assert (reply["statusCode"], problem(reply)["code"]) == (500, "internal_error")
+
+
+@PAYLOADS
+@pytest.mark.parametrize("context", ["context", [1], None, 5])
+def test_a_context_that_is_no_object_is_a_problem(api: Runtime, name: str, context: object) -> None:
+    reply = api.invoke({**request_event(name), "requestContext": context})
+    assert (reply["statusCode"], problem(reply)["code"]) == (500, "internal_error")
+
+
+def test_an_id_of_the_gateway_that_is_no_text_is_not_named(api: Runtime) -> None:
+    event = request_event("read")
+    event["requestContext"]["requestId"] = 5
+    UUID(api.invoke(event)["headers"]["x-request-id"])
+
+
 @PAYLOADS
 def test_it_has_the_headers_of_every_reply(api: Runtime, name: str) -> None:
     event = with_headers(name, UNREADABLE)

@@ -314,6 +314,14 @@ async def test_claims_are_where_the_gateway_puts_them(app: App, client: httpx.As
     assert app.context == {"authorizer": {"jwt": {"claims": strings, "scopes": None}}}
 
 
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "Bearer   "])
+async def test_the_case_of_the_scheme_does_not_matter(
+    app: App, client: httpx.AsyncClient, scheme: str
+) -> None:
+    await client.get("/sessions/1", headers={"Authorization": f"{scheme}{tokens.token()}"})
+    assert app.context["authorizer"]["jwt"]["claims"]["sub"] == "student1"
+
+
 async def test_the_word_bearer_may_be_left_out(app: App, client: httpx.AsyncClient) -> None:
     await client.get("/sessions/1", headers={"Authorization": tokens.token()})
     assert app.context["authorizer"]["jwt"]["claims"]["sub"] == "student1"

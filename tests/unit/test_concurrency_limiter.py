@@ -249,6 +249,39 @@ async def test_a_client_that_does_not_read_its_reply_holds_up_nobody() -> None:
     await crowd.leave()
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("base_path", ["", "/exams"])
+async def test_the_health_of_the_process_is_told_while_all_places_are_taken(
+    method: str, base_path: str
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        told.append(scope["path"])
+        if not scope["path"].endswith("/health"):
+            await asyncio.Event().wait()
+
+    told: list[str] = []
+    limiter = ConcurrencyLimiter(app, 1, base_path=base_path)
+    tasks = []
+    for path in ("/busy", f"{base_path}/health"):
+        scope = {**a_post(path), "method": method}
+        tasks.append(asyncio.create_task(limiter(scope, _no_body, _ignore)))
+        await settle()
+    assert told == ["/busy", f"{base_path}/health"]
+    for task in tasks:
+        task.cancel()
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/health"), ("GET", "/quizzes/health")])
+async def test_nothing_else_is_served_without_a_place(method: str, path: str) -> None:
+    app = App()
+    crowd = Crowd(app, 1)
+    await crowd.send("first")
+    crowd.tasks["other"] = asyncio.create_task(crowd.serve({**a_post(path), "method": method}, _no_body))
+    await settle()
+    assert app.entered == ["first"]
+    await crowd.leave()
+
+
 async def test_it_tells_how_many_are_inside() -> None:
     app = App()
     crowd = Crowd(app, 2)

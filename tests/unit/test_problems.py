@@ -18,11 +18,14 @@ from quiz_sessions.domain.sessions import view
 from quiz_sessions.domain.timestamps import from_micros
 from quiz_sessions.runtime.settings import SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
+from quiz_sessions.services.backpressure import Backpressure
 from session_api.app import create_app
 from session_api.problems import problem
 from tests.harness.builders import START, attempt
 
 SESSION = view(attempt(status=Status.COMPLETED, version=4, answers={"1": "A"}), Drafts(), START)
+SHOWN = {**SESSION.to_dict(), "next_autosave_after_ms": None}
+OPEN = view(attempt(), Drafts(), START)
 PATH = f"/sessions/{SESSION.id}"
 MOMENT = from_micros(START)
 
@@ -64,7 +67,9 @@ def ask(log: Log) -> Ask:
     """Reads a session where that raises the given error."""
 
     async def ask(error: Exception) -> httpx.Response:
-        services = cast(Services, SimpleNamespace(sessions=Failing(error), jwt=False))
+        backpressure = Backpressure(jitter=lambda: 0.5)
+        cached = SimpleNamespace(backpressure=backpressure)
+        services = cast(Services, SimpleNamespace(sessions=Failing(error), cached=cached, jwt=False))
         transport = httpx.ASGITransport(create_app(lambda: services, lambda: cast(Telemetry, log)))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             return await http.get(PATH)
@@ -161,7 +166,7 @@ async def test_a_version_conflict_tells_what_has_changed(ask: Ask) -> None:
     body = (await ask(errors.VersionConflictError(SESSION, ["1", "b"]))).json()
     assert body["current_version"] == 4
     assert body["changed_questions"] == ["1", "b"]
-    assert body["session"] == SESSION.to_dict()
+    assert body["session"] == SHOWN
 
 
 USUAL = {"type", "title", "status", "detail", "code", "request_id"}
@@ -170,8 +175,12 @@ USUAL = {"type", "title", "status", "detail", "code", "request_id"}
 @pytest.mark.parametrize(
     ("error", "members"),
     [
-        (errors.SessionClosedError(SESSION), {"session": SESSION.to_dict()}),
-        (errors.DeadlineMovedError(SESSION), {"session": SESSION.to_dict()}),
+        (errors.SessionClosedError(SESSION), {"session": SHOWN}),
+        (errors.DeadlineMovedError(SESSION), {"session": SHOWN}),
+        (
+            errors.PreconditionFailedError(OPEN),
+            {"session": {**OPEN.to_dict(), "next_autosave_after_ms": 10_000}},
+        ),
         (errors.ActiveAttemptError(SESSION.id), {"session_id": str(SESSION.id)}),
         (errors.ActiveAttemptError(None), {}),
         (errors.AttemptsExhaustedError(SESSION.id), {"session_id": str(SESSION.id)}),

@@ -63,6 +63,15 @@ def test_service_and_namespace_are_the_projects_own(
     assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "QuizSessions"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_what_ends_a_line_somewhere_ends_none_in_the_log(
+    capsys: pytest.CaptureFixture[str], end: str
+) -> None:
+    Telemetry().info("request", path=f"/a{end}b")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["path"] == f"/a{end}b"
+
+
 def test_service_and_namespace_can_be_set(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

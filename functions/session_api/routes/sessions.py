@@ -124,7 +124,9 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
             user_id=user_id, quiz_id=quiz_id, statuses=_statuses(["open"]), limit=1, at=at
         )
         if not page.sessions:
-            raise SessionNotFoundError
+            raise SessionNotFoundError(
+                "The user has no open attempt at this quiz; POST /sessions/start starts one."
+            )
         session = await services().sessions.get_session(page.sessions[0].id, owner=user_id, at=at)
         return session_read(request, services(), session)
 

@@ -84,7 +84,7 @@ _EVENT: Final[dict[str, Any]] = {
 }
 
 REPLIES: Final[dict[str, dict[str, Any]]] = {
-    "SessionState": _SESSION,
+    "SessionState": _REPLY,
     "SessionReply": _REPLY,
     "StartReply": {**_REPLY, "resumed": False},
     "SessionSummary": _SUMMARY,
@@ -165,13 +165,13 @@ PROBLEMS: Final[dict[int, dict[str, Any]]] = {
         "detail": "The session is at version 3. Read it, then send the change again.",
         "current_version": 3,
         "changed_questions": ["0"],
-        "session": _SESSION,
+        "session": _REPLY,
     },
     410: {"code": "session_expired", "detail": "The time for this session is over."},
     412: {
         "code": "precondition_failed",
         "detail": "The session has changed. Read it, then send the change again.",
-        "session": _SESSION,
+        "session": _REPLY,
     },
     413: {
         "code": "content_too_large",

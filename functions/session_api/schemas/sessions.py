@@ -85,17 +85,17 @@ class CompleteRequest(RequestBody):
 
 
 @reply
-class SessionState(Session):
-    """The session as it is now, in the problem that refuses a request."""
-
-
-@reply
 class SessionReply(Session):
     """A session at this moment."""
 
     next_autosave_after_ms: int | None = field(
         metadata={"description": "When to autosave next, at the earliest; null once the session has ended."}
     )
+
+
+@reply
+class SessionState(SessionReply):
+    """The session as it is now, in the problem that refuses a request."""
 
 
 @reply

@@ -18,6 +18,8 @@ from .public_keys import Keys
 # read them.
 _OPEN = re.compile("/health|/docs(/.*)?|/openapi.json")
 _BEACON = re.compile("/sessions/[^/]+/beacon")
+# RFC 9110, 11.1: a scheme is case-insensitive.
+_SCHEME = re.compile("^bearer +", re.IGNORECASE)
 
 _log = logging.getLogger(__name__)
 
@@ -104,4 +106,4 @@ class Authorizer:
 
 def _token(scope: Scope) -> str:
     """What may be a token; without one, the empty string. Several headers are one with commas, as on AWS."""
-    return ",".join(Headers(scope=scope).getlist("authorization")).removeprefix("Bearer ")
+    return _SCHEME.sub("", ",".join(Headers(scope=scope).getlist("authorization")), count=1)

@@ -19,11 +19,15 @@ class ConcurrencyLimiter:
     As the gateway does, it takes a request in whole before anybody is asked to serve it, and the reply before
     it is sent: neither a slow body nor a client that does not read occupies a place. A request was received
     when its last byte was; a body that is held back buys no time.
+
+    GET /health, which says that the process is alive and asks no store, waits for nobody.
     """
 
-    def __init__(self, app: ASGIApp, at_once: int = AT_ONCE) -> None:
+    def __init__(self, app: ASGIApp, at_once: int = AT_ONCE, *, base_path: str = "") -> None:
+        """`base_path` stands in front of the API's paths."""
         self._app = app
         self._places = CapacityLimiter(at_once)
+        self._needs_no_place = f"{base_path}/health"
 
     @property
     def under_way(self) -> int:
@@ -32,6 +36,9 @@ class ConcurrencyLimiter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request when its turn has come."""
+        if scope["path"] == self._needs_no_place and scope["method"] in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
         request = await _receive_whole(receive)
         if request is None:
             return

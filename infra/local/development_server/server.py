@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -22,6 +23,7 @@ from session_api.app import create_service
 from .authorizer import Authorizer, Verifier
 from .concurrency_limiter import ConcurrencyLimiter
 from .embedded import StartError
+from .http_protocol import LimitedProtocol, Limits
 from .stores import Stores
 
 # Seconds. Together they stay below the ten within which the server promises to be gone.
@@ -32,6 +34,9 @@ _STOP_STORES = 1.0
 
 _SAME_SIGNAL = 0.5
 """A signal to the process group comes twice: make passes its own on."""
+
+_MOST_WAITING = 2048
+"""Connections that wait to be accepted, as uvicorn has it."""
 
 _WATCH_EVERY = 1.0
 _RETRY_EVERY = 10.0
@@ -99,8 +104,9 @@ class Server:
 
     async def _serve(self, asked: asyncio.Event, hurried: asyncio.Event) -> None:
         services = build_services(self._settings)
-        limiter = ConcurrencyLimiter(create_service(lambda: services, self._authorized))
-        http = _HttpServer(http_config(limiter), self._announce)
+        service = create_service(lambda: services, self._authorized)
+        limiter = ConcurrencyLimiter(service, base_path=self._settings.base_path)
+        http = _HttpServer(http_config(limiter, Limits.of_this_process()), self._announce)
         drained = asyncio.Event()
         serving = asyncio.create_task(http.serve(sockets=[self._listener]))
         flushing = asyncio.create_task(_flush_until(drained, services.flusher, self._flush_every))
@@ -133,10 +139,12 @@ class Server:
         _say(f"ready: {address}  docs {address}/docs  database {database}  cache {cache}")
 
 
-def http_config(limiter: ConcurrencyLimiter) -> uvicorn.Config:
+def http_config(limiter: ConcurrencyLimiter, limits: Limits) -> uvicorn.Config:
     """How uvicorn serves the app."""
     return uvicorn.Config(
         limiter,
+        http=partial(LimitedProtocol, limits=limits),  # type: ignore[arg-type]  # called as the class is
+        backlog=limits.at_a_time,
         lifespan="off",
         ws="none",
         log_config=None,
@@ -160,6 +168,9 @@ class _HttpServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept, then say so."""
         await super().startup(sockets)
+        for each in sockets or []:
+            # asyncio accepts `backlog` connections at a time. This is how many the kernel keeps until then.
+            each.listen(_MOST_WAITING)
         self._announce()
 
 

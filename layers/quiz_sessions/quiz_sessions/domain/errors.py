@@ -70,8 +70,8 @@ class IdempotencyKeyReusedError(QuizSessionsError):
 class SessionNotFoundError(QuizSessionsError):
     """No attempt has this id, or it belongs to a user whose attempts the caller may not see."""
 
-    def __init__(self) -> None:
-        super().__init__("No session has this id.")
+    def __init__(self, message: str = "No session has this id.") -> None:
+        super().__init__(message)
 
 
 class SessionExpiredError(QuizSessionsError):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -26,7 +28,12 @@ class Telemetry:
         # At INFO, the level of Lambda's root logger, the connection pool logs each connection that it hands
         # out.
         logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
-        self._logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or SERVICE, location=None)
+        self._logger = Logger(
+            service=os.environ.get("POWERTOOLS_SERVICE_NAME") or SERVICE,
+            location=None,
+            # In ASCII: readers of the log end a line at U+0085, U+2028 and U+2029 too, which a path may have.
+            json_serializer=partial(json.dumps, separators=(",", ":"), default=str),
+        )
         self._logger.addFilter(_forget_task)
 
     def info(self, message: str, **fields: Any) -> None:

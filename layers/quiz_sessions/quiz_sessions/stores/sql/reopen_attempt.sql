@@ -11,8 +11,9 @@ WITH current AS (
         coalesce(quizzes.grace_seconds, 0) AS grace_seconds,
         quizzes.closes_at,
         coalesce(when_active, 'new') <> 'new' AS sole,
+        -- Whole seconds after the start, as every deadline: rounded down, or there would be more than was given.
         started_at + make_interval(
-            secs => ceil(extract(epoch FROM %(at)s - started_at))::integer + %(seconds)s
+            secs => floor(extract(epoch FROM %(at)s - started_at))::integer + %(seconds)s
         ) AS until
     FROM current LEFT JOIN quizzes USING (quiz_id)
         LEFT JOIN attempt_counters USING (user_id, quiz_id)
