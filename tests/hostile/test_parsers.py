@@ -250,7 +250,7 @@ CHANGES = GARBAGE | st.dictionaries(
 
 
 def event(revision: int, version: int, kind: str, changes: Any, at: Micros) -> AuditEvent:
-    return AuditEvent(revision, version, kind, changes, from_micros(at), b"", holds=False)
+    return AuditEvent(revision, version, kind, changes, from_micros(at), b"", b"", None, holds=False)
 
 
 EVENTS = st.builds(
@@ -260,12 +260,14 @@ EVENTS = st.builds(
 
 @given(st.lists(EVENTS, max_size=5))
 def test_any_trail_can_be_compared_with_the_row(trail: list[AuditEvent]) -> None:
-    assert set(differences(attempt(), trail)) <= set(COMPARED)
+    with suppress(AuditLogDamagedError, EventsErasedError):
+        assert set(differences(attempt(), replay(attempt(), trail))) <= set(COMPARED)
 
 
-def test_a_trail_that_cannot_be_read_bears_out_nothing() -> None:
+def test_a_trail_that_cannot_be_read_is_damaged() -> None:
     broken = event(0, 0, "started", {"expires_at": "soon"}, START)
-    assert differences(attempt(), [broken]) == list(COMPARED)
+    with pytest.raises(AuditLogDamagedError):
+        replay(attempt(), [broken])
 
 
 # Through the server

@@ -33,7 +33,8 @@ from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
 from quiz_sessions.runtime.telemetry import Telemetry
-from quiz_sessions.services.audit import MAX_PAGE, Verification
+from quiz_sessions.services.audit import Verification
+from quiz_sessions.services.pages import MAX_PAGE
 from quiz_sessions.stores.audit import AuditStore
 from quiz_sessions.stores.postgres import Postgres
 from quiz_sessions.stores.statements import Statement
@@ -331,7 +332,7 @@ async def eventful(services: Services) -> list[UUID]:
     over = deadline + 31 * SECOND
     with pytest.raises(SessionExpiredError):
         await manager.update_answer(late, 0, "A", at=over)
-    (too_late,) = await exams.late_answers(late)
+    (too_late,) = (await exams.late_answers(late)).late_answers
     await exams.accept_late_answer(late, too_late.event, "the network was down", by="teacher1", at=over)
     await exams.put_quiz("keyed", replace(rules, questions={**key, "1": replace(key["1"], points=2.5)}))
     await services.scores.regrade("keyed", "the second is worth more", by="teacher1", at=over)
@@ -351,7 +352,7 @@ async def eventful(services: Services) -> list[UUID]:
     accepted = await start(services, user="user3", quiz="keyed")
     with pytest.raises(SessionExpiredError):
         await manager.update_answer(accepted, 0, "A", at=over)
-    (too_late,) = await exams.late_answers(accepted)
+    (too_late,) = (await exams.late_answers(accepted)).late_answers
     await exams.accept_late_answer(accepted, too_late.event, "the network was down", at=over)
 
     lagging = await start(services)
@@ -385,17 +386,22 @@ async def test_the_hashes_are_as_documented(services: Services, database: Databa
             "SELECT *, changes::text AS written FROM attempt_events WHERE attempt_id = %s ORDER BY revision",
             [session_id],
         ):
+            digest = hashlib.sha256(event["nonce"] + event["written"].encode())
+            assert event["digest"] == digest.digest()
             parts = [session_id, event["revision"], event["version"], event["type"], to_micros(event["at"])]
-            text = "|".join(map(str, [*parts, event["written"]]))
+            text = "|".join(map(str, [*parts, digest.hexdigest()]))
             assert event["hash"] == hashlib.sha256(previous + text.encode()).digest()
             previous = event["hash"]
+        head = database.execute("SELECT chain_head FROM quiz_attempts WHERE id = %s", [session_id]).fetchone()
+        assert head == {"chain_head": previous}
 
 
 async def test_an_event_tells_who_and_why(services: Services) -> None:
     session_id = await start(services)
     await services.administration.extend(session_id, 60, "a fire drill", by="proctor1", at=LATER)
     trail = (await services.audit.events(session_id)).events
-    assert (trail[1].changes["by"], trail[1].changes["reason"]) == ("proctor1", "a fire drill")
+    changes = trail[1].changes or {}
+    assert (changes["by"], changes["reason"]) == ("proctor1", "a fire drill")
 
 
 async def test_the_trail_is_read_in_pages(services: Services, client: httpx.AsyncClient) -> None:
@@ -593,7 +599,7 @@ async def happen(services: Services, session_id: UUID, step: Step, rules: QuizRu
         case "abandon":
             await manager.abandon(session_id, at=at)
         case "accept":
-            for late in await exams.late_answers(session_id):
+            for late in (await exams.late_answers(session_id)).late_answers:
                 await exams.accept_late_answer(session_id, late.event, "why not", at=at)
         case "reopen":
             await exams.reopen(session_id, 900, "why not", at=at)
@@ -652,10 +658,10 @@ async def closed(services: Services) -> UUID:
 
 ROW = "UPDATE quiz_attempts SET {} WHERE id = %(id)s"
 EVENT = "UPDATE attempt_events SET {} WHERE attempt_id = %(id)s AND revision = {}"
-HASHED = """hash = attempt_event_hash(
+HASHED = """digest = attempt_event_digest(nonce, changes), hash = attempt_event_hash(
     (SELECT hash FROM attempt_events AS before WHERE before.attempt_id = %(id)s
         AND before.revision = attempt_events.revision - 1),
-    attempt_id, revision, version, type, changes, at
+    attempt_id, revision, version, type, attempt_event_digest(nonce, changes), at
 )"""
 
 
@@ -708,7 +714,9 @@ async def test_verify_finds_what_was_changed_in_the_row(
         pytest.param(EVENT.format("at = at - interval '1 hour'", 2), [2], [], id="when"),
         pytest.param(EVENT.format("type = 'merged'", 2), [2], [], id="type"),
         pytest.param(EVENT.format("version = 1", 2), [2], [], id="version"),
-        pytest.param(EVENT.format("hash = NULL", 2), [2, 3], [], id="hash"),
+        pytest.param(EVENT.format("hash = ''", 2), [2, 3], [], id="hash"),
+        pytest.param(EVENT.format("digest = ''", 2), [2], [], id="digest"),
+        pytest.param(EVENT.format("nonce = ''", 2), [2], [], id="nonce"),
         pytest.param(
             EVENT.format("changes = changes || '{\"reason\": \"none\"}'", 3)
             + "; " + EVENT.format(HASHED, 3), [4], [], id="with its hash",
