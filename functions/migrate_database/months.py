@@ -1,7 +1,7 @@
 """The months of the audit log: a partition for the events of the attempts that started in each.
 
-docs/decisions/0021 says why. Students write meanwhile: a change of the partitions waits for a lock for at most
-LOCK_MILLISECONDS, because whoever comes behind it waits as well, and tries again.
+docs/decisions/0021 says why. Students write meanwhile: a change of the partitions waits for a lock for at
+most LOCK_MILLISECONDS, because whoever comes behind it waits as well, and tries again.
 """
 
 from __future__ import annotations

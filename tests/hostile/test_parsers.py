@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 from quiz_sessions.domain.attempts import Attempt
 from quiz_sessions.domain.audit_events import AuditEvent
 from quiz_sessions.domain.errors import (
+    AuditLogDamagedError,
     ContentTooLargeError,
+    EventsErasedError,
     InvalidInputError,
     UnauthenticatedError,
 )
 from quiz_sessions.domain.grading import grade, parse_questions, to_json
-from quiz_sessions.domain.replay import COMPARED, differences
+from quiz_sessions.domain.replay import COMPARED, differences, replay
 from quiz_sessions.domain.timestamps import Micros, from_micros
 from quiz_sessions.domain.validation import check_answers, check_id, check_json_value, check_session_size
 from quiz_sessions.runtime.settings import SettingsError

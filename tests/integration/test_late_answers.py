@@ -277,7 +277,8 @@ async def test_late_answers_are_listed_in_the_order_of_their_arrival(services: S
                 "received_at": iso(from_micros(LAST + 2000)),
                 "accepted": True,
             },
-        ]
+        ],
+        "next_after": None,
     }
 
 

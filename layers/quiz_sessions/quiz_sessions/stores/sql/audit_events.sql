@@ -1,6 +1,5 @@
 -- The audit events of an attempt in order of revision, a page at a time.
--- Takes    id, after (revision), limit, max_bytes (of changes, which only the first event may exceed); {changes} is an
---          expression over `event`
+-- Takes    id, after (revision), limit, max_bytes (of changes, which only the first event may exceed)
 -- Returns  revision, version, type, changes, at, digest, hash, erased_by, holds (whether digest and hash are correct;
 --          of an erased event the hash, and whether a staff action says that it was erased)
 -- Locks    nothing
