@@ -1,9 +1,10 @@
-"""Migrates the database: on AWS before traffic shifts, locally at every start."""
+"""Migrates the database, and makes the months of the audit log: before traffic shifts, and every day."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -18,19 +19,24 @@ from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.stores.secrets_manager import DatabaseAddress
 from quiz_sessions.stores.statements import stored_statements
 
+from .months import detach_month, make_months
 from .stored_statements import store
 
 _LOCK = 0x9812_5E55
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
-    """Apply the Alembic revisions and store this release's statements.
+    """Apply the Alembic revisions, store this release's statements and make the months of the audit log.
 
-    As a hook of CodeDeploy it reports the result, and traffic shifts only if it succeeded. However it is
-    invoked, a failure also fails the invocation.
+    With {"detach_month": "2026-11"} it takes that month out of the audit log, and does nothing else. As a
+    hook of CodeDeploy it reports the result, and traffic shifts only if it succeeded. However it is invoked,
+    a failure also fails the invocation.
     """
+    settings = Settings.from_environment(os.environ)
+    if (month := event.get("detach_month")) is not None:
+        return {"status": "detached", "table": _detach(settings, month)}
     try:
-        upgrade(asyncio.run(DatabaseAddress(Settings.from_environment(os.environ))()))
+        upgrade(_address(settings))
     except Exception:
         _report(event, "Failed")
         raise
@@ -38,12 +44,27 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:
     return {"status": "migrated"}
 
 
+def _detach(settings: Settings, month: str) -> str:
+    first = datetime.strptime(f"{month}Z", "%Y-%m%z")
+    return detach_month(_address(settings), first, has_event_bus=settings.event_bus_name is not None)
+
+
+def _address(settings: Settings) -> str:
+    return asyncio.run(DatabaseAddress(settings)())
+
+
 def upgrade(database_url: str) -> None:
-    """Apply the revisions that are missing, and store the statements; one process at a time.
+    """Apply the revisions that are missing, store the statements and make the months; one process at a time.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the database can't be reached or refuses a revision.
+        psycopg.Error: it refuses a month.
     """
+    _upgrade_schema(database_url)
+    make_months(database_url, datetime.now(UTC))
+
+
+def _upgrade_schema(database_url: str) -> None:
     config = Config()
     config.set_main_option("script_location", "migrate_database:migrations")
     config.set_main_option("path_separator", "os")

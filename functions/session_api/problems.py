@@ -50,6 +50,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.PreconditionFailedError: (412, "precondition_failed"),
     errors.SessionClosedError: (409, "session_closed"),
     errors.SessionExpiredError: (410, "session_expired"),
+    errors.EventsErasedError: (410, "events_erased"),
     errors.ContentTooLargeError: (413, "content_too_large"),
     errors.InvalidInputError: (422, "invalid_input"),
     errors.UnknownQuestionError: (422, "unknown_question"),

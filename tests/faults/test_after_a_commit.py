@@ -47,7 +47,7 @@ async def test_a_late_answer_whose_session_could_not_be_graded_is_accepted(
     session_id = await start(services, KEYED)
     with pytest.raises(SessionExpiredError):
         await services.sessions.update_answer(session_id, 0, "A", at=END + 1)
-    (late,) = await services.administration.late_answers(session_id)
+    (late,) = (await services.administration.late_answers(session_id)).late_answers
     proxy.lose(SAVES_GRADES, Loss.STATEMENT, Loss.STATEMENT)
     session = await by_proxy.administration.accept_late_answer(session_id, late.event, "why", at=END + SECOND)
     assert (session.answers, proxy.rules) == ({"0": "A"}, [])

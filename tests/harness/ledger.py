@@ -79,14 +79,15 @@ def wrong(
                 count(*) FILTER (WHERE event.type IN ('answered', 'completed', 'abandoned')) AS versions,
                 bool_and(event.hash = attempt_event_hash(
                     previous.hash, event.attempt_id, event.revision, event.version, event.type,
-                    event.changes, event.at
-                )) AS holds
+                    event.digest, event.at
+                ) AND event.digest = attempt_event_digest(event.nonce, event.changes)) AS holds,
+                max(event.hash) FILTER (WHERE event.revision = attempt.revision) AS head
             FROM attempt_events AS event LEFT JOIN attempt_events AS previous
                 ON previous.attempt_id = event.attempt_id AND previous.revision = event.revision - 1
             WHERE event.attempt_id = attempt.id
         ) AS trail ON true
         WHERE NOT (events = attempt.revision + 1 AND last = attempt.revision
-            AND versions = attempt.version AND holds)"""
+            AND versions = attempt.version AND holds AND head = attempt.chain_head)"""
     )
     yield from (("trails broken", row["id"]) for row in broken)
     rows = stores.query(

@@ -76,7 +76,8 @@ async def sessions(services: Services, count: int) -> list[Event]:
     """So many sessions that were started, extended and completed; their events."""
     happened: list[Event] = []
     for number in range(count):
-        session = await services.sessions.create_session(f"user{number}", "quiz1", at=START)
+        # Ids of one millisecond have no order.
+        session = await services.sessions.create_session(f"user{number}", "quiz1", at=START + number * 1000)
         await services.sessions.update_answer(session.id, 0, "A", at=LATER)
         await services.administration.extend(session.id, 60, "a fire drill", at=LATER)
         await services.sessions.complete(session.id, at=LATER)

@@ -403,6 +403,7 @@ async def test_the_metrics_are_printed_as_one_embedded_metric_line(
             "EventsPublished",
             "EventsPending",
             "OldestEventAgeSeconds",
+            "EventsWithoutMonth",
         }
     )
     assert line["SessionsFlushed"] == [1.0]

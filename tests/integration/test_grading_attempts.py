@@ -92,7 +92,7 @@ async def expire_with_late_answers(services: Services, **answers: Any) -> tuple[
     await services.sessions.update_answers(session_id, {"0": "A", "essay": "It was a"}, at=LATER)
     with pytest.raises(SessionExpiredError):
         await services.sessions.update_answers(session_id, answers, at=END + 1)
-    (late,) = await services.administration.late_answers(session_id)
+    (late,) = (await services.administration.late_answers(session_id)).late_answers
     return session_id, late.event
 
 
@@ -413,7 +413,7 @@ async def test_a_regrade_among_late_answers_and_another_correction_ends_right(
     for session_id in ids:
         with pytest.raises(SessionExpiredError):
             await services.sessions.update_answer(session_id, 0, "B", at=END + 1)
-        late.append((await services.administration.late_answers(session_id))[0].event)
+        late.append(((await services.administration.late_answers(session_id)).late_answers)[0].event)
     await put(services, keyed("C"))
     await asyncio.gather(
         regrade(services),

@@ -58,7 +58,7 @@ async def answer_late(services: Services, session_id: UUID, answers: dict[str, A
     """The number of the event that keeps them."""
     with pytest.raises(SessionExpiredError):
         await services.sessions.update_answers(session_id, answers, at=at)
-    return (await services.administration.late_answers(session_id))[-1].event
+    return (await services.administration.late_answers(session_id)).late_answers[-1].event
 
 
 async def accept(services: Services, session_id: UUID, event: int, at: Micros = LAST + SECOND) -> Session:
@@ -277,12 +277,13 @@ async def test_late_answers_are_listed_in_the_order_of_their_arrival(services: S
                 "received_at": iso(from_micros(LAST + 2000)),
                 "accepted": True,
             },
-        ]
+        ],
+        "next_after": None,
     }
 
 
 async def test_a_session_without_late_answers_lists_none(services: Services) -> None:
-    assert await services.administration.late_answers(await start(services)) == []
+    assert (await services.administration.late_answers(await start(services))).late_answers == []
     with pytest.raises(SessionNotFoundError):
         await services.administration.late_answers(uuid4())
 
@@ -291,7 +292,7 @@ async def test_a_late_answer_sent_again_is_kept_once(services: Services) -> None
     session_id = await start(services)
     await answer_late(services, session_id, {"0": "A"}, LAST + 1)
     await answer_late(services, session_id, {"0": "A"}, LAST + 1)
-    assert len(await services.administration.late_answers(session_id)) == 1
+    assert len((await services.administration.late_answers(session_id)).late_answers) == 1
 
 
 async def test_a_draft_from_behind_the_end_is_a_late_answer(services: Services) -> None:
@@ -299,7 +300,7 @@ async def test_a_draft_from_behind_the_end_is_a_late_answer(services: Services) 
     await services.stores.valkey.put_drafts(session_id, Drafts({"q": Draft("late", LAST + 1)}))
     await flush_at(services, LAST + 1)
     await flush_at(services, LAST + 1)
-    (late,) = await services.administration.late_answers(session_id)
+    (late,) = (await services.administration.late_answers(session_id)).late_answers
     assert late.answers == {"q": {"answer": "late", "at": LAST + 1, "writer": "-"}}
     assert (await accept(services, session_id, late.event)).answers == {"q": "late"}
 
@@ -364,7 +365,9 @@ async def test_of_late_answers_accepted_in_any_order_the_later_one_counts(servic
     second = await answer_late(services, session_id, {"0": "second"}, LAST + 2)
     await accept(services, session_id, second)
     assert (await accept(services, session_id, first)).answers == {"0": "second", "1": "only"}
-    assert [late.accepted for late in await services.administration.late_answers(session_id)] == [True, True]
+    assert [
+        late.accepted for late in (await services.administration.late_answers(session_id)).late_answers
+    ] == [True, True]
 
 
 async def test_simultaneous_acceptances_of_two_late_answers_both_count(services: Services) -> None:
@@ -473,7 +476,7 @@ async def test_a_late_answer_of_an_abandoned_session_earns_nothing(
     await services.sessions.abandon(session_id, at=START)
     await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft("A", START + 1)}))
     await flush_at(services, START + 1)
-    (late,) = await services.administration.late_answers(session_id)
+    (late,) = (await services.administration.late_answers(session_id)).late_answers
     session = await accept(services, session_id, late.event)
     assert (session.status, session.answers, session.score) == (Status.ABANDONED, {"0": "A"}, None)
     assert row(database, session_id)["needs_grading"] is False
@@ -484,7 +487,7 @@ async def test_a_completed_session_takes_no_answer_in_its_grace(services: Servic
     await services.sessions.complete(session_id, at=END)
     with pytest.raises(SessionClosedError):
         await answer(services, session_id, 0, "A", END + 1)
-    assert await services.administration.late_answers(session_id) == []
+    assert (await services.administration.late_answers(session_id)).late_answers == []
 
 
 async def test_a_late_answer_that_waited_for_its_first_sending_is_recorded_once(

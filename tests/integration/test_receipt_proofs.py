@@ -186,10 +186,12 @@ async def test_a_row_changed_in_the_database_does_not_take_the_proof_away(
         "DELETE FROM quiz_attempts",
         # With everything made to fit but for what the receipt remembers.
         """
-        UPDATE attempt_events SET changes = '{"answers": {"0": "B"}}', hash = attempt_event_hash(
+        UPDATE attempt_events
+        SET changes = forged, digest = attempt_event_digest(nonce, forged), hash = attempt_event_hash(
             (SELECT hash FROM attempt_events WHERE revision = 0), attempt_id, revision, version, type,
-            '{"answers": {"0": "B"}}', at
-        ) WHERE revision = 1""",
+            attempt_event_digest(nonce, forged), at
+        )
+        FROM (SELECT '{"answers": {"0": "B"}}'::jsonb AS forged) AS attack WHERE revision = 1""",
     ],
 )
 async def test_a_trail_that_was_changed_does_not_say_the_same(

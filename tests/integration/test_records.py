@@ -33,7 +33,8 @@ from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
 from quiz_sessions.runtime.telemetry import Telemetry
-from quiz_sessions.services.audit import MAX_PAGE, Verification
+from quiz_sessions.services.audit import Verification
+from quiz_sessions.services.pages import MAX_PAGE
 from quiz_sessions.stores.audit import AuditStore
 from quiz_sessions.stores.postgres import Postgres
 from quiz_sessions.stores.statements import Statement
@@ -333,7 +334,7 @@ async def eventful(services: Services) -> list[UUID]:
     over = deadline + 31 * SECOND
     with pytest.raises(SessionExpiredError):
         await manager.update_answer(late, 0, "A", at=over)
-    (too_late,) = await exams.late_answers(late)
+    (too_late,) = (await exams.late_answers(late)).late_answers
     await exams.accept_late_answer(late, too_late.event, "the network was down", by="teacher1", at=over)
     await exams.put_quiz("keyed", replace(rules, questions={**key, "1": replace(key["1"], points=2.5)}))
     await services.scores.regrade("keyed", "the second is worth more", by="teacher1", at=over)
@@ -353,7 +354,7 @@ async def eventful(services: Services) -> list[UUID]:
     accepted = await start(services, user="user3", quiz="keyed")
     with pytest.raises(SessionExpiredError):
         await manager.update_answer(accepted, 0, "A", at=over)
-    (too_late,) = await exams.late_answers(accepted)
+    (too_late,) = (await exams.late_answers(accepted)).late_answers
     await exams.accept_late_answer(accepted, too_late.event, "the network was down", at=over)
 
     lagging = await start(services)
@@ -387,17 +388,22 @@ async def test_the_hashes_are_as_documented(services: Services, database: Databa
             "SELECT *, changes::text AS written FROM attempt_events WHERE attempt_id = %s ORDER BY revision",
             [session_id],
         ):
+            digest = hashlib.sha256(event["nonce"] + event["written"].encode())
+            assert event["digest"] == digest.digest()
             parts = [session_id, event["revision"], event["version"], event["type"], to_micros(event["at"])]
-            text = "|".join(map(str, [*parts, event["written"]]))
+            text = "|".join(map(str, [*parts, digest.hexdigest()]))
             assert event["hash"] == hashlib.sha256(previous + text.encode()).digest()
             previous = event["hash"]
+        head = database.execute("SELECT chain_head FROM quiz_attempts WHERE id = %s", [session_id]).fetchone()
+        assert head == {"chain_head": previous}
 
 
 async def test_an_event_tells_who_and_why(services: Services) -> None:
     session_id = await start(services)
     await services.administration.extend(session_id, 60, "a fire drill", by="proctor1", at=LATER)
     trail = (await services.audit.events(session_id)).events
-    assert (trail[1].changes["by"], trail[1].changes["reason"]) == ("proctor1", "a fire drill")
+    changes = trail[1].changes or {}
+    assert (changes["by"], changes["reason"]) == ("proctor1", "a fire drill")
 
 
 async def test_the_trail_is_read_in_pages(services: Services, client: httpx.AsyncClient) -> None:
@@ -423,11 +429,14 @@ async def test_a_page_of_large_events_fits_into_a_functions_reply(
         answers = {str(question): '"' * 32_000 + str(number) for question in range(15)}
         await services.sessions.update_answers(session_id, answers, at=LATER)
     reply = await client.get(f"/sessions/{session_id}/events")
-    assert [event["revision"] for event in reply.json()["events"]] == [0, 1, 2]
+    assert [event["revision"] for event in reply.json()["events"]] == [0, 1]
     assert len(json.dumps(reply.text, ensure_ascii=False)) < 6_000_000
-    rest = await client.get(f"/sessions/{session_id}/events", params={"after": reply.json()["next_after"]})
-    assert [event["revision"] for event in rest.json()["events"]] == [3, 4]
-    assert rest.json()["next_after"] is None
+    after = reply.json()["next_after"]
+    for revisions in ([2], [3], [4]):
+        rest = await client.get(f"/sessions/{session_id}/events", params={"after": after})
+        assert [event["revision"] for event in rest.json()["events"]] == revisions
+        after = rest.json()["next_after"]
+    assert after is None
 
 
 @pytest.mark.parametrize(("limit", "status"), [(0, 422), (1, 200), (MAX_PAGE, 200), (MAX_PAGE + 1, 422)])
@@ -588,7 +597,7 @@ async def happen(services: Services, session_id: UUID, step: Step, rules: QuizRu
         case "abandon":
             await manager.abandon(session_id, at=at)
         case "accept":
-            for late in await exams.late_answers(session_id):
+            for late in (await exams.late_answers(session_id)).late_answers:
                 await exams.accept_late_answer(session_id, late.event, "why not", at=at)
         case "reopen":
             await exams.reopen(session_id, 900, "why not", at=at)
@@ -653,10 +662,10 @@ async def closed(services: Services) -> UUID:
 
 ROW = "UPDATE quiz_attempts SET {} WHERE id = %(id)s"
 EVENT = "UPDATE attempt_events SET {} WHERE attempt_id = %(id)s AND revision = {}"
-HASHED = """hash = attempt_event_hash(
+HASHED = """digest = attempt_event_digest(nonce, changes), hash = attempt_event_hash(
     (SELECT hash FROM attempt_events AS before WHERE before.attempt_id = %(id)s
         AND before.revision = attempt_events.revision - 1),
-    attempt_id, revision, version, type, changes, at
+    attempt_id, revision, version, type, attempt_event_digest(nonce, changes), at
 )"""
 
 
@@ -709,7 +718,9 @@ async def test_verify_finds_what_was_changed_in_the_row(
         pytest.param(EVENT.format("at = at - interval '1 hour'", 2), [2], [], id="when"),
         pytest.param(EVENT.format("type = 'merged'", 2), [2], [], id="type"),
         pytest.param(EVENT.format("version = 1", 2), [2], [], id="version"),
-        pytest.param(EVENT.format("hash = NULL", 2), [2, 3], [], id="hash"),
+        pytest.param(EVENT.format("hash = ''", 2), [2, 3], [], id="hash"),
+        pytest.param(EVENT.format("digest = ''", 2), [2], [], id="digest"),
+        pytest.param(EVENT.format("nonce = ''", 2), [2], [], id="nonce"),
         pytest.param(
             EVENT.format("changes = changes || '{\"reason\": \"none\"}'", 3)
             + "; " + EVENT.format(HASHED, 3), [4], [], id="with its hash",
@@ -783,7 +794,7 @@ async def test_verify_finds_what_was_changed_in_the_row(
                 VALUES (%(id)s, 4, 2, 'answered', '{"answers": {"3": "B"}}', now())""",
                 ROW.format("revision = 6"),
             ]),
-            [5, 6], ["answers"], id="inserted in the middle",
+            [4, 5, 6], ["answers"], id="inserted in the middle",
         ),
         pytest.param(
             "; ".join([
@@ -791,7 +802,7 @@ async def test_verify_finds_what_was_changed_in_the_row(
                 *(EVENT.format(HASHED, revision) for revision in (3, 4, 5)),
                 ROW.format("extension_seconds = 1, expires_at = expires_at - interval '59 s'"),
             ]),
-            [], ["extension_seconds", "expires_at"], id="rehashed to the end, and the row with it",
+            [], ["extension_seconds", "expires_at", "chain_head"], id="rehashed, and the row with it",
         ),
     ],
 )  # fmt: skip
@@ -856,8 +867,17 @@ async def test_verify_is_not_confused_by_what_happens_meanwhile(services: Servic
 async def test_verify_over_http(services: Services, client: httpx.AsyncClient, database: Database) -> None:
     session_id = await closed(services)
     path = f"/sessions/{session_id}/verify"
-    assert (await client.get(path)).json() == {"intact": True, "events": 6, "broken": [], "differs": []}
+    assert (await client.get(path)).json() == {
+        "intact": True,
+        "events": 6,
+        "broken": [],
+        "differs": [],
+        "erased": 0,
+        "erased_by": [],
+    }
     database.execute(ROW.format("score = 100"), {"id": session_id})
     assert (await client.get(path)).json() == {
         "intact": False, "events": 6, "broken": [], "differs": ["score"],
+        "erased": 0,
+        "erased_by": [],
     }  # fmt: skip

@@ -382,7 +382,7 @@ async def test_a_late_answer_stays_one_until_it_is_accepted(
     await services.stores.valkey.put_drafts(session_id, Drafts({"2": Draft("late", LATER + 1)}))
     await flush_at(services, LATER + 2)
     assert "2" not in (await reopen(services, session_id, at=LATER + SECOND)).answers
-    (late,) = await services.administration.late_answers(session_id)
+    (late,) = (await services.administration.late_answers(session_id)).late_answers
     assert (late.answers["2"]["answer"], late.accepted) == ("late", False)
     accepted = await services.administration.accept_late_answer(
         session_id, late.event, WHY, at=LATER + 2 * SECOND

@@ -75,7 +75,7 @@ async def test_every_row_change_writes_one_event_with_its_revision(
     session_id = await start(services)
     await services.sessions.update_answer(session_id, 0, "A", at=LATER)
     await services.sessions.complete(session_id, at=LATER + SECOND)
-    rows = database.execute("SELECT revision, version, type FROM attempt_events ORDER BY id").fetchall()
+    rows = database.execute("SELECT revision, version, type FROM attempt_events ORDER BY revision").fetchall()
     assert rows == [
         {"revision": 0, "version": 0, "type": "started"},
         {"revision": 1, "version": 1, "type": "answered"},
@@ -532,7 +532,7 @@ async def test_accepted_late_answers_are_late_in_the_trail_too(services: Service
     session_id = await start(services)
     with pytest.raises(SessionExpiredError):
         await services.sessions.update_answer(session_id, 0, "late", at=END + 2 * SECOND)
-    (late,) = await services.administration.late_answers(session_id)
+    (late,) = (await services.administration.late_answers(session_id)).late_answers
     session = await services.administration.accept_late_answer(
         session_id, late.event, "it was us", at=END + 9 * SECOND
     )

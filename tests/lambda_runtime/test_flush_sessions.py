@@ -30,6 +30,7 @@ METRICS = {
     "EventsPublished",
     "EventsPending",
     "OldestEventAgeSeconds",
+    "EventsWithoutMonth",
 }
 
 

@@ -89,6 +89,7 @@ KINDS = [
     (errors.AccommodationNotFoundError(), 404, "accommodation_not_found"),
     (errors.LateAnswerNotFoundError(), 404, "late_answer_not_found"),
     (errors.VersionNotFoundError(), 404, "version_not_found"),
+    (errors.EventsErasedError(), 410, "events_erased"),
     (errors.AuditLogDamagedError(), 409, "trail_damaged"),
     (errors.QuizNotOpenError(MOMENT), 409, "quiz_not_open"),
     (errors.QuizClosedError(MOMENT), 409, "quiz_closed"),

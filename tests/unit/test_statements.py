@@ -16,11 +16,25 @@ SQL = Path(str(files(statements.__package__ or ""))) / "sql"
 FILES = sorted(path for path in SQL.rglob("*.sql") if path.parent.name != "fragments")
 PACKAGE = Path(__file__).parents[2] / "layers/quiz_sessions/quiz_sessions"
 OPERATION = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|WITH)\b[^\"]*\b(FROM|INTO|SET|AS)\b")
+OPEN = {
+    "conditions": "user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND status = ANY(%(statuses)s) "
+    "AND accepts_until < %(now)s AND (started_at, id) < (%(started_at)s, %(id)s)",
+    "changes": "event.changes",
+}
+"""What stores fill in."""
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SQL)))
 
 
 def named(file: Path) -> str:
     return str(file.relative_to(SQL)).removesuffix(".sql")
+
+
+def filled(file: Path) -> dict[str, str]:
+    return {name: text for name, text in OPEN.items() if f"{{{name}}}" in statement_of(file)}
+
+
+def statement_of(file: Path) -> str:
+    return file.read_text().removeprefix(header(file))
 
 
 def header(file: Path) -> str:
@@ -36,11 +50,7 @@ def test_a_header_says_what_is_taken_returned_and_locked(file: Path) -> None:
 
 @each_file
 def test_a_header_names_every_parameter_and_no_other(file: Path) -> None:
-    more = {
-        "conditions": "user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND status = ANY(%(statuses)s) "
-        "AND accepts_until < %(now)s AND (started_at, id) < (%(started_at)s, %(id)s)"
-    }
-    statement = load(named(file), **(more if "{conditions}" in file.read_text() else {}))
+    statement = load(named(file), **filled(file))
     takes = header(file).split("-- Takes")[1].split("-- Returns")[0]
     names = set(numbered(statement.text).names)
     assert {name for name in names if not re.search(rf"\b{name}\b", takes)} == set()
@@ -51,8 +61,7 @@ def test_a_header_names_every_parameter_and_no_other(file: Path) -> None:
 
 @each_file
 def test_a_statement_has_no_fragment_left(file: Path) -> None:
-    fragments = {"conditions": "true"} if "{conditions}" in file.read_text() else {}
-    assert re.search(r"\{\w+\}", load(named(file), **fragments).text) is None
+    assert re.search(r"\{\w+\}", load(named(file), **filled(file)).text) is None
 
 
 def test_an_unknown_fragment_is_refused() -> None:

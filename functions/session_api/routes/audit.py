@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
-from quiz_sessions.domain.validation import MAX_INTEGER
-from quiz_sessions.services.audit import MAX_PAGE, Proof
+from quiz_sessions.services.audit import Proof
+from quiz_sessions.services.pages import MAX_PAGE
 
 from ..identity import GRADE, PROCTOR
 from ..replies import documented, json_reply, pick
 from ..schemas.audit import EventReply, EventsReply, ProofReply, VerificationReply, VerifyReceiptRequest
-from .parameters import authenticated
+from .parameters import After, Limit, authenticated
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -28,15 +27,14 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "In their order", 403, 404, 422, model=EventsReply),
     )
     async def list_events(
-        request: Request,
-        session_id: UUID,
-        after: Annotated[int, Query(ge=-1, le=MAX_INTEGER, description="Events after this revision.")] = -1,
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = MAX_PAGE,
+        request: Request, session_id: UUID, after: After = -1, limit: Limit = MAX_PAGE
     ) -> Response:
         """One event for each change, chained by hashes."""
         authenticated(request, services()).require(PROCTOR, GRADE)
         page = await services().audit.events(session_id, after=after, limit=limit)
-        shown = [pick(EventReply, event, hash=event.hash.hex()) for event in page.events]
+        shown = [
+            pick(EventReply, event, digest=event.digest.hex(), hash=event.hash.hex()) for event in page.events
+        ]
         return json_reply(EventsReply(events=shown, next_after=page.next_after))
 
     @router.get(

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request
 
 from quiz_sessions.bootstrap import Services
-from quiz_sessions.domain.validation import MAX_ID_CHARACTERS
+from quiz_sessions.domain.validation import MAX_ID_CHARACTERS, MAX_INTEGER
+from quiz_sessions.services.pages import MAX_PAGE
 
 from ..identity import Caller, authenticate
 
@@ -39,6 +40,8 @@ ClientId = Annotated[
         "have ids of their own.",
     ),
 ]
+After = Annotated[int, Query(ge=-1, le=MAX_INTEGER, description="What follows this event.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most; large ones are fewer.")]
 
 
 def query(description: str) -> Any:

@@ -12,6 +12,7 @@ from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.outcomes import LateAnswer
 from quiz_sessions.domain.timestamps import from_micros
 from quiz_sessions.services.administration import Rescheduled
+from quiz_sessions.services.pages import MAX_PAGE
 
 from ..identity import GRADE, PROCTOR
 from ..replies import documented, json_reply, pick, session_reply
@@ -29,7 +30,7 @@ from ..schemas.room import (
     RescheduledReply,
     Unchanged,
 )
-from .parameters import IdempotencyKey, authenticated
+from .parameters import After, IdempotencyKey, Limit, authenticated
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -159,11 +160,14 @@ def _add_late_answers(router: APIRouter, services: Callable[[], Services]) -> No
         summary="What came too late",
         responses=documented(200, "The late answers", 403, 404, 422, model=LateAnswersReply),
     )
-    async def list_late_answers(request: Request, session_id: UUID) -> Response:
+    async def list_late_answers(
+        request: Request, session_id: UUID, after: After = -1, limit: Limit = MAX_PAGE
+    ) -> Response:
         """Answers that the gateway received after the end. They do not count unless they are accepted."""
         authenticated(request, services()).require(PROCTOR, GRADE)
-        found = await services().administration.late_answers(session_id)
-        return json_reply(LateAnswersReply(late_answers=[_late_answer(late) for late in found]))
+        page = await services().administration.late_answers(session_id, after=after, limit=limit)
+        shown = [_late_answer(late) for late in page.late_answers]
+        return json_reply(LateAnswersReply(late_answers=shown, next_after=page.next_after))
 
     @router.post(
         "/sessions/{session_id}/late-answers/{event}/accept",

@@ -13,7 +13,7 @@ from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.errors import InvalidInputError, SessionNotFoundError
 from quiz_sessions.domain.validation import MAX_INTEGER
-from quiz_sessions.services.audit import MAX_PAGE
+from quiz_sessions.services.pages import MAX_PAGE
 from quiz_sessions.services.sessions import WriteOptions
 
 from ..entity_tags import parse_entity_tags

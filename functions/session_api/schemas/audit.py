@@ -35,8 +35,12 @@ class EventReply:
     version: int
     type: str
     at: datetime
-    changes: dict[str, Any]
-    hash: str
+    changes: dict[str, Any] | None = field(metadata={"description": "Null where they were erased."})
+    digest: str = field(metadata={"description": "SHA-256 over a secret number and the changes."})
+    hash: str = field(
+        metadata={"description": "SHA-256 over the hash of the event before and this event with its digest."}
+    )
+    erased_by: int | None = field(metadata={"description": "The staff action that erased the changes."})
 
 
 @reply
@@ -57,6 +61,8 @@ class VerificationReply:
     events: int
     broken: list[int] = field(metadata={"description": "Revisions missing from the log, or changed since."})
     differs: list[str] = field(metadata={"description": "What the session says otherwise than its log."})
+    erased: int = field(metadata={"description": "Of how many events staff have erased the changes."})
+    erased_by: list[int] = field(metadata={"description": "The staff actions that did so."})
 
 
 @reply
@@ -64,7 +70,9 @@ class ProofReply:
     """What a receipt proves."""
 
     genuine: bool
-    recorded: bool = field(metadata={"description": "Whether the session's audit log says the same."})
+    recorded: bool | None = field(
+        metadata={"description": "Whether the session's audit log says the same; null where it was erased."}
+    )
     answers_match: bool | None = field(metadata={"description": "Null where no answers were sent."})
     session_id: UUID | None
     version: int | None

@@ -80,7 +80,9 @@ _EVENT: Final[dict[str, Any]] = {
     "type": "answered",
     "at": "2027-01-15T08:01:00Z",
     "changes": {"answers": {"0": "A"}, "current_question": 1},
-    "hash": "6f1ed002ab5595859014ebf0951522d9",
+    "digest": "9b74c9897bac770ffc029102a200c5de5f3f0b4f3b5c2b4e7c5e9a0d3c6e1f2a",
+    "hash": "6f1ed002ab5595859014ebf0951522d9c86f4b1e3d2a5c7b8e9f0a1b2c3d4e5f",
+    "erased_by": None,
 }
 
 REPLIES: Final[dict[str, dict[str, Any]]] = {
@@ -114,7 +116,7 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "Unchanged": _UNCHANGED,
     "CohortExtensionReply": {"extended": 28, "cut": _CUT, "unchanged": [_UNCHANGED]},
     "LateAnswerReply": _LATE,
-    "LateAnswersReply": {"late_answers": [_LATE]},
+    "LateAnswersReply": {"late_answers": [_LATE], "next_after": None},
     "QuestionResult": _KEYED,
     "ResultsReply": {
         "session_id": _ID,
@@ -140,7 +142,14 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     },
     "EventReply": _EVENT,
     "EventsReply": {"events": [_EVENT], "next_after": None},
-    "VerificationReply": {"intact": True, "events": 5, "broken": [], "differs": []},
+    "VerificationReply": {
+        "intact": True,
+        "events": 5,
+        "broken": [],
+        "differs": [],
+        "erased": 0,
+        "erased_by": [],
+    },
     "ProofReply": {
         "genuine": True,
         "recorded": True,

@@ -110,6 +110,9 @@ class LateAnswerReply:
 
 @reply
 class LateAnswersReply:
-    """All late answers of a session."""
+    """Late answers of a session, oldest first."""
 
     late_answers: list[LateAnswerReply]
+    next_after: int | None = field(
+        metadata={"description": "The `after` of the next page; null on the last one."}
+    )

@@ -7,14 +7,17 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
 
+import psycopg
 import uvicorn
 from sqlalchemy.exc import OperationalError
 from starlette.types import ASGIApp
 
 from migrate_database.handler import upgrade
+from migrate_database.months import make_months
 from quiz_sessions.bootstrap import build_services
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.flush import Flusher
@@ -40,6 +43,7 @@ _MOST_WAITING = 2048
 
 _WATCH_EVERY = 1.0
 _RETRY_EVERY = 10.0
+_MONTHS_EVERY = 24 * 3600.0
 
 _log = logging.getLogger(__name__)
 
@@ -111,6 +115,7 @@ class Server:
         serving = asyncio.create_task(http.serve(sockets=[self._listener]))
         flushing = asyncio.create_task(_flush_until(drained, services.flusher, self._flush_every))
         watching = asyncio.create_task(_watch(self._stores))
+        months = asyncio.create_task(_make_months(self._stores.database_url))
         hurrying = asyncio.create_task(hurried.wait())
 
         await _first(serving, asyncio.create_task(asked.wait()))
@@ -125,6 +130,7 @@ class Server:
         # Cancelled, not awaited: a query on a frozen server answers a cancellation only when it thaws.
         flushing.cancel()
         watching.cancel()
+        months.cancel()
         await _first(asyncio.create_task(services.close()), seconds=_CLOSE_CONNECTIONS)
         if serving.done():
             serving.result()
@@ -189,6 +195,17 @@ async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> 
             continue
         if counts := {name: count for name, count in dataclasses.asdict(report).items() if count}:
             _log.info("flush: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
+
+
+async def _make_months(database_url: str) -> None:
+    """Make the months of the audit log every day, for a server that runs for years."""
+    while True:
+        await asyncio.sleep(_MONTHS_EVERY)
+        try:
+            await asyncio.to_thread(make_months, database_url, datetime.now(UTC))
+        except psycopg.Error:
+            # A year of months lies ahead, and tomorrow is another try.
+            _log.exception("the months of the audit log were not made")
 
 
 async def _watch(stores: Stores) -> None:

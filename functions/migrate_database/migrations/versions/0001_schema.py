@@ -1,4 +1,4 @@
-"""Quizzes, attempts, the counters that number attempts, and the audit log, which is also the outbox."""
+"""Quizzes, attempts and their counters, the audit log, which is also the outbox, and staff actions."""
 
 from alembic import op
 
@@ -69,6 +69,7 @@ def upgrade() -> None:
             graded_with integer,
             results jsonb,
             idempotency_key text,
+            chain_head bytea,
             UNIQUE (user_id, quiz_id, attempt_no),
             UNIQUE (user_id, idempotency_key),
             CHECK ((ended_at IS NULL) = (status IN ('started', 'in_progress')))
@@ -136,17 +137,21 @@ def _create_audit_log() -> None:
     op.execute(
         """
         CREATE TABLE attempt_events (
-            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
             attempt_id uuid NOT NULL,
             revision bigint NOT NULL,
             version integer NOT NULL,
             type text NOT NULL,
-            changes jsonb NOT NULL,
+            changes jsonb,
+            nonce bytea,
+            digest bytea NOT NULL,
+            size integer NOT NULL,
+            erased_by bigint,
             at timestamptz NOT NULL,
             published_at timestamptz,
-            hash bytea,
-            UNIQUE (attempt_id, revision)
-        )
+            hash bytea NOT NULL,
+            PRIMARY KEY (attempt_id, revision),
+            CHECK ((changes IS NULL) = (nonce IS NULL) AND (changes IS NULL) = (erased_by IS NOT NULL))
+        ) PARTITION BY RANGE (attempt_id)
         """
     )
     # Makes a write that is sent twice take effect once, whichever sending arrives first.
@@ -155,12 +160,21 @@ def _create_audit_log() -> None:
     )
     op.execute(
         """
-        CREATE INDEX attempt_events_outbox ON attempt_events (id)
+        CREATE INDEX attempt_events_outbox ON attempt_events (attempt_id, revision)
         WHERE published_at IS NULL AND type IN (
             'started', 'completed', 'abandoned', 'expired', 'extended', 'rescheduled', 'reopened', 'graded'
         )
         """
     )
+    # `months` adds a partition for each month (docs/decisions/0021). Ids with a later time have none, and a
+    # month that is missing must not refuse an event.
+    op.execute(
+        """
+        CREATE TABLE attempt_events_above PARTITION OF attempt_events
+        FOR VALUES FROM ('03bb2cc3-d800-0000-0000-000000000000') TO (MAXVALUE)
+        """
+    )
+    op.execute("CREATE TABLE attempt_events_default PARTITION OF attempt_events DEFAULT")
     op.execute(
         """
         CREATE TABLE relay_lease (
@@ -172,27 +186,40 @@ def _create_audit_log() -> None:
     )
     op.execute(
         """
+        CREATE FUNCTION attempt_event_digest(nonce bytea, changes jsonb)
+        RETURNS bytea LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+            SELECT sha256(nonce || convert_to(changes::text, 'UTF8'))
+        $$
+        """
+    )
+    op.execute(
+        """
         CREATE FUNCTION attempt_event_hash(
-            previous bytea, attempt_id uuid, revision bigint, version integer, type text, changes jsonb,
+            previous bytea, attempt_id uuid, revision bigint, version integer, type text, digest bytea,
             at timestamptz
         ) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
             SELECT sha256(coalesce(previous, '') || convert_to(
                 attempt_id::text || '|' || revision || '|' || version || '|' || type || '|'
-                    || (extract(epoch FROM at) * 1000000)::bigint || '|' || changes::text,
+                    || (extract(epoch FROM at) * 1000000)::bigint || '|' || encode(digest, 'hex'),
                 'UTF8'
             ))
         $$
         """
     )
-    # A trigger, so that no statement can leave an event out of the chain. It sees the previous event: this
-    # statement holds the attempt's row, and a volatile function sees what was committed meanwhile.
+    # A trigger, so that no statement can leave an event out of the chain. In `hash` it takes the hash of the
+    # event before, which statements have from the attempt's row. The nonce keeps the digest of a short answer
+    # from being guessed: gen_random_uuid() takes its 122 bits from the operating system.
     op.execute(
         """
-        CREATE FUNCTION chain_attempt_event() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        CREATE FUNCTION chain_attempt_event() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            written bytea := convert_to(NEW.changes::text, 'UTF8');
+        BEGIN
+            NEW.nonce := uuid_send(gen_random_uuid());
+            NEW.digest := sha256(NEW.nonce || written);
+            NEW.size := octet_length(written);
             NEW.hash := attempt_event_hash(
-                (SELECT hash FROM attempt_events
-                    WHERE attempt_id = NEW.attempt_id AND revision = NEW.revision - 1),
-                NEW.attempt_id, NEW.revision, NEW.version, NEW.type, NEW.changes, NEW.at
+                NEW.hash, NEW.attempt_id, NEW.revision, NEW.version, NEW.type, NEW.digest, NEW.at
             );
             RETURN NEW;
         END $$
@@ -202,5 +229,50 @@ def _create_audit_log() -> None:
         """
         CREATE TRIGGER chain_attempt_event BEFORE INSERT ON attempt_events
         FOR EACH ROW EXECUTE FUNCTION chain_attempt_event()
+        """
+    )
+    # A stored statement keeps its plan, and a plan that reads the audit log locks every partition. The
+    # statements that students wait for read it through these functions, which plan with the id at hand: only
+    # its partition is opened, and only when a function is called.
+    function = """
+        CREATE FUNCTION {0} RETURNS SETOF attempt_events LANGUAGE plpgsql STABLE AS $$ BEGIN
+            RETURN QUERY EXECUTE 'SELECT * FROM attempt_events WHERE attempt_id = $1 AND {1}' USING $1, $2;
+        END $$
+        """
+    op.execute(function.format("event_of_write(uuid, text)", "changes ->> ''write_id'' = $2"))
+    op.execute(function.format("event_at(uuid, bigint)", "revision = $2"))
+    op.execute(function.format("events_with(uuid, text)", "changes ? $2"))
+    _create_staff_actions()
+
+
+def _create_staff_actions() -> None:
+    op.execute(
+        """
+        CREATE TABLE staff_actions (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            action text NOT NULL,
+            target text NOT NULL,
+            by text NOT NULL,
+            reason text NOT NULL,
+            at timestamptz NOT NULL DEFAULT clock_timestamp()
+        )
+        """
+    )
+    # Takes what events say away, and leaves the chain whole: it is over the digests. What says so is the
+    # staff action that the events name.
+    op.execute(
+        """
+        CREATE FUNCTION erase_events(attempt uuid, by text, reason text) RETURNS bigint LANGUAGE sql AS $$
+            WITH ended AS (
+                SELECT id FROM quiz_attempts WHERE id = attempt AND ended_at IS NOT NULL FOR UPDATE
+            ), action AS (
+                INSERT INTO staff_actions (action, target, by, reason)
+                SELECT 'events_erased', 'session ' || id, by, reason FROM ended RETURNING id
+            ), erased AS (
+                UPDATE attempt_events SET changes = NULL, nonce = NULL, erased_by = action.id
+                FROM action WHERE attempt_id = attempt AND changes IS NOT NULL RETURNING 1
+            )
+            SELECT count(*) FROM erased
+        $$
         """
     )

@@ -16,16 +16,21 @@ class AuditEvent:
     Attributes:
         revision: the revision of the attempt after the change; it numbers the events of an attempt.
         at: when it happened; for answers, when the gateway received them.
-        hash: SHA-256 over this event and the hash of the event before it.
-        holds: whether the stored hash is correct.
+        changes: what was changed; None if it was erased.
+        digest: SHA-256 over a secret number (the nonce) and `changes`.
+        hash: SHA-256 over the hash of the event before it and this event, with the digest for its changes.
+        erased_by: the number of the staff action that erased the changes.
+        holds: whether the stored digest and hash are correct, or the erasure is on record.
     """
 
     revision: int
     version: int
     type: str
-    changes: dict[str, Json]
+    changes: dict[str, Json] | None
     at: datetime
+    digest: bytes
     hash: bytes
+    erased_by: int | None
     holds: bool
 
 
@@ -33,7 +38,6 @@ class AuditEvent:
 class OutboxMessage:
     """An audit event that the event bus has not accepted yet, with the identity of its attempt."""
 
-    event_id: int
     attempt_id: UUID
     user_id: str
     quiz_id: str

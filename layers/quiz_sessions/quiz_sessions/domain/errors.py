@@ -303,6 +303,13 @@ class AuditLogDamagedError(QuizSessionsError):
         super().__init__("The history of this session was damaged; /sessions/{id}/verify says where.")
 
 
+class EventsErasedError(QuizSessionsError):
+    """The audit log can't be replayed, because staff erased what it says."""
+
+    def __init__(self) -> None:
+        super().__init__("What this session held was erased; /sessions/{id}/verify says by which action.")
+
+
 class GradedByKeyError(QuizSessionsError):
     """A score can't be set by hand because it is the sum of the quiz's questions."""
 

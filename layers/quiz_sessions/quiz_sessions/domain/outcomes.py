@@ -233,6 +233,18 @@ class LateAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class LateAnswerPage:
+    """A page of a session's late answers, oldest first.
+
+    Attributes:
+        next_after: the event after which the next page begins; None on the last one.
+    """
+
+    late_answers: list[LateAnswer]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class GradeUpdate:
     """A score to save.
 

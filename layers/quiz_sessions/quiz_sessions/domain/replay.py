@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from .attempts import FIELDS, MOMENTS, Attempt, Status
 from .audit_events import AuditEvent
-from .errors import AuditLogDamagedError
+from .errors import AuditLogDamagedError, EventsErasedError
 from .json_values import Json
 
 UNRECORDED: Final = frozenset(
@@ -63,9 +63,11 @@ _BEFORE: Final[Mapping[str, Any]] = {
 def replay(attempt: Attempt, events: Iterable[AuditEvent]) -> Attempt:
     """`attempt` as it was after the last of `events`, which must begin with the attempt's first.
 
-    Fields that no event determines keep their value in `attempt`.
+    Fields that no event determines keep their value in `attempt`. Where events have something in place of
+    answers, so has the result.
 
     Raises:
+        EventsErasedError: what an event changed was erased.
         AuditLogDamagedError: an event was changed so that it makes no sense.
     """
     try:
@@ -79,6 +81,8 @@ def replay(attempt: Attempt, events: Iterable[AuditEvent]) -> Attempt:
 
 def _apply(state: Attempt, event: AuditEvent) -> Attempt:
     changes = event.changes
+    if changes is None:
+        raise EventsErasedError
     recorded: dict[str, Any] = {
         name: _value(name, value) for name, value in changes.items() if name in _NAMED
     }
@@ -121,12 +125,8 @@ def _value(name: str, value: Json) -> Any:
     return float(value) if name in _NUMBERS else value
 
 
-def differences(attempt: Attempt, events: Iterable[AuditEvent]) -> list[str]:
-    """The recorded fields in which the row `attempt` differs from its audit log."""
-    try:
-        recorded = replay(attempt, events)
-    except AuditLogDamagedError:
-        return list(COMPARED)
+def differences(attempt: Attempt, recorded: Attempt) -> list[str]:
+    """The recorded fields in which the row `attempt` differs from the outcome of a replay."""
     return [name for name in COMPARED if not _same(getattr(attempt, name), getattr(recorded, name))]
 
 

@@ -26,7 +26,7 @@ from ..domain.outcomes import (
     ActionOutcome,
     ActionResult,
     CohortExtension,
-    LateAnswer,
+    LateAnswerPage,
     QuizDeletion,
     QuizWrite,
 )
@@ -37,6 +37,7 @@ from ..domain.validation import MAX_INTEGER, check_count, check_id, session_key
 from ..stores.administration import AdministrationStore
 from ..stores.attempts import AttemptStore
 from ..stores.best_effort_cache import BestEffortCache
+from .pages import MAX_PAGE, MAX_PAGE_BYTES, check_page
 from .settlement import Settler
 from .staff_actions import StaffActions, check_reason, found
 
@@ -304,16 +305,23 @@ class ExamAdministration:
 
     # Late answers
 
-    async def late_answers(self, session_id: str | UUID) -> list[LateAnswer]:
-        """A session's late answers, and whether staff have accepted them.
+    async def late_answers(
+        self, session_id: str | UUID, *, after: int = -1, limit: int = MAX_PAGE
+    ) -> LateAnswerPage:
+        """A session's late answers after event `after`, and whether staff have accepted them.
+
+        At most `limit` of them, fewer if they are large.
 
         Raises:
             SessionNotFoundError: there is no such session.
         """
+        check_page(after, limit)
         key = session_key(session_id)
         if not await self._attempts.get([key]):
             raise SessionNotFoundError
-        return await self._administration.late_answers(key)
+        return await self._administration.late_answers(
+            key, after=after, limit=limit, max_bytes=MAX_PAGE_BYTES
+        )
 
     async def accept_late_answer(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from uuid import UUID
@@ -13,28 +13,28 @@ from uuid import UUID
 from ..domain.attempts import Attempt, Status
 from ..domain.audit_events import AuditEvent
 from ..domain.drafts import NO_DRAFTS
-from ..domain.errors import InvalidInputError, SessionNotFoundError, VersionNotFoundError
+from ..domain.errors import (
+    AuditLogDamagedError,
+    EventsErasedError,
+    InvalidInputError,
+    SessionNotFoundError,
+    VersionNotFoundError,
+)
 from ..domain.json_values import Json
-from ..domain.replay import differences, replay
+from ..domain.replay import COMPARED, differences, replay
 from ..domain.sessions import Session, drafts_show_in_lists, view
 from ..domain.timestamps import Micros, from_micros, to_micros
-from ..domain.validation import MAX_INTEGER, check_answers, check_count, check_id, session_key
+from ..domain.validation import check_answers, check_count, check_id, session_key
 from ..stores.attempts import AttemptStore
 from ..stores.audit import AuditStore
 from ..stores.best_effort_cache import BestEffortCache
+from .pages import MAX_PAGE, MAX_PAGE_BYTES, check_page
 from .receipts import Receipt, Receipts, answers_sha256
 
-MAX_PAGE = 200
 MAX_ROUNDS = 5
 """How often a list reads rows for one page; a page of a status can't say before how many it needs."""
-MAX_PAGE_BYTES = 3 * 1024 * 1024 // 2
-"""Bytes of events on a page, which the last event may exceed.
-
-A Lambda function's reply is limited to 6 MB, and as many as half of its characters may have to be escaped.
-"""
 MAX_MISSING = 1000
 """How many missing events a verification lists."""
-_BEFORE_ALL = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +69,21 @@ class Verification:
     Attributes:
         events: how many events there are.
         broken: the revisions whose event is missing or was changed, and those of events added by others.
-        differs: the names of the fields in which the row differs from its audit log.
+        differs: the names of the fields in which the row differs from its audit log; of a session with erased
+            events, only as far as can be told.
+        erased: of how many events staff have erased what they changed.
+        erased_by: the numbers of the staff actions that did so.
     """
 
     events: int
     broken: list[int]
     differs: list[str]
+    erased: int = 0
+    erased_by: list[int] = field(default_factory=list)
 
     @property
     def intact(self) -> bool:
-        """Whether neither the audit log nor the row shows damage."""
+        """Whether neither the audit log nor the row shows damage; what staff have erased is none."""
         return not self.broken and not self.differs
 
 
@@ -88,12 +93,13 @@ class Proof:
 
     Attributes:
         receipt: its content; None if it is not genuine.
-        recorded: whether the session's audit log agrees with it.
+        recorded: whether the session's audit log agrees with it; None if that can't be told, because events
+            were erased.
         answers_match: whether the answers sent along are those that it was issued for; None if none were.
     """
 
     receipt: Receipt | None
-    recorded: bool = False
+    recorded: bool | None = False
     answers_match: bool | None = None
 
 
@@ -176,8 +182,7 @@ class Audit:
         Raises:
             SessionNotFoundError: there is no such session.
         """
-        if not 1 <= limit <= MAX_PAGE or not -1 <= after <= MAX_INTEGER:
-            raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}, after a revision.")
+        check_page(after, limit)
         attempt = await self._attempt(session_id)
         events = await self._audit.events(attempt.id, after=after, limit=limit, max_bytes=MAX_PAGE_BYTES)
         more = bool(events) and events[-1].revision < attempt.revision
@@ -191,6 +196,7 @@ class Audit:
         Raises:
             SessionNotFoundError: there is no such session.
             VersionNotFoundError: it has no such version.
+            EventsErasedError: what it held was erased.
             AuditLogDamagedError: its audit log can't be replayed.
         """
         check_count("at_version", version)
@@ -198,10 +204,10 @@ class Audit:
         # rule: a read takes the drafts before the session
         drafts = (await self._cache.drafts([key])).get(key, NO_DRAFTS)
         attempt = await self._attempt(key, owner)
-        events = [event for event in await self._audit.events(attempt.id) if event.version <= version]
+        events = [event async for event in self._audit.steps(attempt.id) if event.version <= version]
         if version > attempt.version or not events:
             raise VersionNotFoundError
-        then = replay(attempt, events)
+        then = await self._filled(replay(attempt, events))
         if version < attempt.version:
             # The audit log does not have the tags of answers; nothing can be based on what is past.
             return view(replace(then, answer_meta={}), NO_DRAFTS, to_micros(events[-1].at))
@@ -213,20 +219,41 @@ class Audit:
         Raises:
             SessionNotFoundError: there is no such session.
         """
+        # Before the attempt, so that the event with this hash is among those that are compared with it.
+        known_head = await self._audit.chain_head(session_key(session_id))
         attempt = await self._attempt(session_id)
-        found = await self._audit.events(attempt.id, after=_BEFORE_ALL)
+        found = [event async for event in self._audit.steps(attempt.id)]
         # An event is committed together with its row, so an event ahead of the row as it is now was not
         # written by this service. Events committed since the row was first read are left out of the
         # comparison.
         ahead = (await self._attempt(attempt.id)).revision
-        events = [event for event in found if event.revision <= attempt.revision]
-        known = {event.revision for event in events}
-        missing = (revision for revision in range(attempt.revision + 1) if revision not in known)
-        broken = {event.revision for event in events if not event.holds or event.revision < 0}
+        events = {event.revision: event for event in found if event.revision <= attempt.revision}
+        missing = (revision for revision in range(attempt.revision + 1) if revision not in events)
+        broken = {event.revision for event in events.values() if not event.holds or event.revision < 0}
         broken.update(event.revision for event in found if event.revision > ahead)
         # Limited, because a forged revision may be any number.
         broken.update(islice(missing, MAX_MISSING))
-        return Verification(len(events), sorted(broken), differences(attempt, events))
+        erased = [event.erased_by for event in events.values() if event.erased_by is not None]
+        differs = await self._differences(attempt, list(events.values()))
+        if known_head is not None:
+            revision, head = known_head
+            if revision in events and events[revision].hash != head:
+                differs.append("chain_head")
+        return Verification(len(events), sorted(broken), differs, len(erased), sorted(set(erased)))
+
+    async def _differences(self, attempt: Attempt, events: Sequence[AuditEvent]) -> list[str]:
+        """The fields in which the row differs from its audit log, as far as that can be told."""
+        try:
+            return differences(attempt, await self._filled(replay(attempt, events)))
+        except AuditLogDamagedError:
+            return list(COMPARED)
+        except EventsErasedError:
+            last = events[-1]
+            return [name for name in ("version", "revision") if getattr(attempt, name) != getattr(last, name)]
+
+    async def _filled(self, then: Attempt) -> Attempt:
+        """The outcome of a replay, with the answers in the place of references to them."""
+        return replace(then, answers=await self._audit.recorded_answers(then.id, then.answers))
 
     async def prove(self, receipt: str, answers: Mapping[str, Json] | None = None) -> Proof:
         """Check whether a receipt is genuine and agrees with the audit log and with the given answers.
@@ -241,29 +268,29 @@ class Audit:
         if genuine is None:
             return Proof(None)
         attempts = await self._attempts.get([genuine.session_id])
-        events = [
-            event
-            for event in await self._audit.events(genuine.session_id)
-            if event.revision <= genuine.revision
-        ]
         return Proof(
             genuine,
-            bool(attempts) and _is_recorded(genuine, attempts[0], events),
+            bool(attempts) and await self._is_recorded(genuine, attempts[0]),
             None if answers is None else answers_sha256(answers) == genuine.answers_sha256,
         )
+
+    async def _is_recorded(self, receipt: Receipt, attempt: Attempt) -> bool | None:
+        events = [
+            event async for event in self._audit.steps(attempt.id) if event.revision <= receipt.revision
+        ]
+        if len(events) != receipt.revision + 1 or not all(event.holds for event in events):
+            return False
+        try:
+            then = await self._filled(replay(attempt, events))
+        except EventsErasedError:
+            return None
+        return then.version == receipt.version and answers_sha256(then.answers) == receipt.answers_sha256
 
     async def _attempt(self, session_id: str | UUID, owner: str | None = None) -> Attempt:
         attempts = await self._attempts.get([session_key(session_id)])
         if not attempts or (owner is not None and attempts[0].user_id != owner):
             raise SessionNotFoundError
         return attempts[0]
-
-
-def _is_recorded(receipt: Receipt, attempt: Attempt, events: Sequence[AuditEvent]) -> bool:
-    if len(events) != receipt.revision + 1 or not all(event.holds for event in events):
-        return False
-    then = replay(attempt, events)
-    return then.version == receipt.version and answers_sha256(then.answers) == receipt.answers_sha256
 
 
 def _write_cursor(last: Attempt | Session) -> str:

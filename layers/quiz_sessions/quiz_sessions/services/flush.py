@@ -78,6 +78,7 @@ class FlushReport:
         events_published: domain events that the event bus accepted.
         events_pending: outbox messages still waiting.
         oldest_event_age_seconds: the age of the oldest of them.
+        events_without_month: audit events whose month has no partition.
     """
 
     sessions_flushed: int = 0
@@ -92,6 +93,7 @@ class FlushReport:
     events_published: int = 0
     events_pending: int = 0
     oldest_event_age_seconds: float = 0.0
+    events_without_month: int = 0
 
     def metrics(self) -> dict[str, float]:
         """The report under the names of the metrics; `caches_reconciled` is not a metric."""
@@ -107,6 +109,7 @@ class FlushReport:
             "EventsPublished": self.events_published,
             "EventsPending": self.events_pending,
             "OldestEventAgeSeconds": round(self.oldest_event_age_seconds, 3),
+            "EventsWithoutMonth": self.events_without_month,
         }
 
 
@@ -168,6 +171,7 @@ class Flusher:
             "grade": self._grade,
             "reconcile": self._reconcile,
             "publish": self._publish,
+            "months": self._measure_months,
             "measure": self._measure,
         }
         if shard is not None:
@@ -369,6 +373,9 @@ class Flusher:
             backlog = await self._outbox.backlog()
             report.events_pending = backlog.messages
             report.oldest_event_age_seconds = backlog.oldest_age_seconds
+
+    async def _measure_months(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        report.events_without_month = await self._outbox.events_without_month()
 
     # The cache
 

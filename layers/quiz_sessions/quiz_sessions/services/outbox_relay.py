@@ -61,7 +61,7 @@ class Relay:
             accepted = await self._call(heads)
             if not accepted:
                 break
-            await self._outbox.mark_published([message.event_id for message in accepted])
+            await self._outbox.mark_published(accepted)
             taken += len(accepted)
             for message in accepted:
                 queues[message.attempt_id].pop(0)

@@ -25,6 +25,7 @@ from ..domain.outcomes import (
     Counted,
     GradeUpdate,
     LateAnswer,
+    LateAnswerPage,
     QuizDeletion,
     QuizWrite,
 )
@@ -208,10 +209,21 @@ class AdministrationStore:
 
     # Late answers
 
-    async def late_answers(self, session_id: UUID) -> list[LateAnswer]:
-        """The late_answer events of a session, oldest first."""
-        rows = await self._postgres.fetch(_LATE_ANSWERS, {"id": session_id})
-        return [LateAnswer(row["revision"], row["answers"], row["accepted"]) for row in rows]
+    async def late_answers(
+        self, session_id: UUID, *, after: int, limit: int, max_bytes: int
+    ) -> LateAnswerPage:
+        """The late_answer events of a session after event `after`, oldest first.
+
+        At most `limit` of them, and `max_bytes` of answers, which only the first may exceed.
+        """
+        rows = await self._postgres.fetch(
+            _LATE_ANSWERS, {"id": session_id, "after": after, "limit": limit, "max_bytes": max_bytes}
+        )
+        more = bool(rows) and rows[-1]["more"]
+        return LateAnswerPage(
+            [LateAnswer(row["event"], row["answers"], row["accepted"]) for row in rows],
+            rows[-1]["event"] if more else None,
+        )
 
     async def accept_late_answer(
         self, session_id: UUID, event: int, action: StaffAction

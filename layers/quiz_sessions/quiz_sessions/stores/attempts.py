@@ -6,6 +6,7 @@ half done, and no transaction spans two round trips.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,7 @@ from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import Settled, Settlement, Start, StartOutcome, WriteOutcome, WriteResult
 from ..domain.tags import ANYBODY, BasedOn
 from ..domain.timestamps import EPOCH, Micros, from_micros
+from ..domain.uuid7 import uuid7
 from .postgres import Postgres
 from .statements import load
 
@@ -86,7 +88,7 @@ class AttemptStore:
         `time_limit` applies to a quiz that sets none.
         """
         parameters = {
-            "id": uuid4(),
+            "id": uuid7(at, os.urandom(10)),
             "user_id": user_id,
             "quiz_id": quiz_id,
             "key": idempotency_key,

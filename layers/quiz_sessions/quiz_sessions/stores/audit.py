@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from ..domain.attempts import Attempt, Status
 from ..domain.audit_events import AuditEvent
+from ..domain.json_values import Json
 from ..domain.timestamps import Micros, from_micros
 from .attempts import attempt_of
 from .postgres import Postgres
 from .statements import load
 
-_EVENTS: Final = load("audit_events")
+_EVENTS: Final = load("audit_events", changes="event.changes")
+_STEPS: Final = load("audit_events", changes="{references}")
+_RECORDED_ANSWERS: Final = load("recorded_answers")
+_CHAIN_HEAD: Final = load("chain_head")
+_STEPS_AT_ONCE: Final = 1000
+_BYTES_AT_ONCE: Final = 16 * 1024 * 1024
+"""Bytes of events that one statement of a replay reads, so that it ends in time."""
+_BEFORE_ALL: Final = -(2**63)
 _IS_OVER: Final = "{open} AND accepts_until < %(now)s"
 
 
@@ -71,14 +79,43 @@ class AuditStore:
         )
         return [attempt_of(row) for row in rows]
 
-    async def events(
-        self, session_id: UUID, *, after: int = -1, limit: int | None = None, max_bytes: int | None = None
-    ) -> list[AuditEvent]:
+    async def events(self, session_id: UUID, *, after: int, limit: int, max_bytes: int) -> list[AuditEvent]:
         """The events of an attempt in order of revision, after revision `after`.
 
-        At most `limit` of them, and none after those whose changes add up to `max_bytes`.
+        At most `limit` of them, and `max_bytes` of changes, which only the first may exceed.
         """
         rows = await self._postgres.fetch(
             _EVENTS, {"id": session_id, "after": after, "limit": limit, "max_bytes": max_bytes}
         )
         return [AuditEvent(**row) for row in rows]
+
+    async def steps(self, session_id: UUID) -> AsyncIterator[AuditEvent]:
+        """All events of an attempt in order of revision, as a replay needs them.
+
+        In place of each answer they have the revision of the event that holds it, so that a replay ends with
+        references for `recorded_answers`. Late and displaced answers, which no replay needs, are left out.
+        """
+        after = _BEFORE_ALL
+        while True:
+            rows = await self._postgres.fetch(
+                _STEPS,
+                {"id": session_id, "after": after, "limit": _STEPS_AT_ONCE, "max_bytes": _BYTES_AT_ONCE},
+            )
+            for row in rows:
+                yield AuditEvent(**row)
+            if not rows:
+                return
+            after = rows[-1]["revision"]
+
+    async def recorded_answers(self, session_id: UUID, references: Mapping[str, int]) -> dict[str, Json]:
+        """The answers that the events with these revisions hold, by question."""
+        rows = await self._postgres.fetch(
+            _RECORDED_ANSWERS,
+            {"id": session_id, "questions": list(references), "revisions": list(references.values())},
+        )
+        return {row["question"]: row["answer"] for row in rows}
+
+    async def chain_head(self, session_id: UUID) -> tuple[int, bytes | None] | None:
+        """The revision of an attempt, and the hash that its chain ends with; None if there is no such one."""
+        rows = await self._postgres.fetch(_CHAIN_HEAD, {"id": session_id})
+        return (rows[0]["revision"], rows[0]["chain_head"]) if rows else None

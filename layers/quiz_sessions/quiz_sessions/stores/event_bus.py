@@ -47,7 +47,7 @@ def detail_of(message: OutboxMessage) -> dict[str, Any]:
     details = _DETAILS.get(_DETAIL_TYPES[message.type], {})
     return {
         "schema_version": SCHEMA_VERSION,
-        "event_id": str(message.event_id),
+        "event_id": f"{message.attempt_id}:{message.revision}",
         "session_id": str(message.attempt_id),
         "user_id": message.user_id,
         "quiz_id": message.quiz_id,

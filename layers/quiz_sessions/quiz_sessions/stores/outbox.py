@@ -14,6 +14,8 @@ from .statements import load
 _TAKE_LEASE: Final = load("take_relay_lease")
 _MESSAGES: Final = load("outbox_messages")
 _BACKLOG: Final = load("outbox_backlog")
+_EVENTS_WITHOUT_MONTH: Final = load("events_without_month")
+_MARK_PUBLISHED: Final = load("mark_published")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,24 @@ class OutboxStore:
         )
 
     async def messages(self, limit: int) -> list[OutboxMessage]:
-        """The oldest outbox messages; those of one attempt are in order."""
+        """Outbox messages, by the start of their attempts; those of one attempt are in order."""
         rows = await self._postgres.fetch(_MESSAGES, {"limit": limit})
         return [OutboxMessage(**row) for row in rows]
 
-    async def mark_published(self, event_ids: Sequence[int]) -> None:
-        """Record that the bus has accepted these events."""
+    async def mark_published(self, messages: Sequence[OutboxMessage]) -> None:
+        """Record that the bus has accepted these messages."""
         await self._postgres.fetch(
-            "UPDATE attempt_events SET published_at = clock_timestamp() WHERE id = ANY(%(ids)s) RETURNING id",
-            {"ids": list(event_ids)},
+            _MARK_PUBLISHED,
+            {
+                "ids": [message.attempt_id for message in messages],
+                "revisions": [message.revision for message in messages],
+            },
         )
+
+    async def events_without_month(self) -> int:
+        """How many audit events have no partition of their month, at most 10,000."""
+        (row,) = await self._postgres.fetch(_EVENTS_WITHOUT_MONTH, {})
+        return int(row["count"])
 
     async def backlog(self) -> OutboxBacklog:
         (row,) = await self._postgres.fetch(_BACKLOG, {})

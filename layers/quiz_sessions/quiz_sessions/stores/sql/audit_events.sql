@@ -1,21 +1,26 @@
 -- The audit events of an attempt in order of revision, a page at a time.
--- Takes    id, after (revision), limit (or null), max_bytes (of changes, after which no event follows; or null)
--- Returns  revision, version, type, changes, at, hash, holds (whether the hash is correct)
+-- Takes    id, after (revision), limit, max_bytes (of changes, which only the first event may exceed)
+-- Returns  revision, version, type, changes, at, digest, hash, erased_by, holds (whether digest and hash are correct;
+--          of an erased event the hash, and whether a staff action says that it was erased)
 -- Locks    nothing
 WITH page AS (
-    SELECT event.revision, event.version, event.type, event.changes, event.at,
-        coalesce(event.hash, '') AS hash,
-        event.hash IS NOT DISTINCT FROM attempt_event_hash(
-            previous.hash, event.attempt_id, event.revision, event.version, event.type,
-            event.changes, event.at
-        ) AS holds,
-        sum(octet_length(event.changes::text)) OVER (
-            ORDER BY event.revision ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS bytes_before
-    FROM attempt_events AS event LEFT JOIN attempt_events AS previous
-        ON previous.attempt_id = event.attempt_id AND previous.revision = event.revision - 1
-    WHERE event.attempt_id = %(id)s AND event.revision > %(after)s
-    ORDER BY event.revision LIMIT %(limit)s
+    SELECT * FROM (
+        SELECT *, sum(size) OVER (ORDER BY revision) AS bytes FROM attempt_events
+        WHERE attempt_id = %(id)s AND revision > %(after)s
+        ORDER BY revision LIMIT %(limit)s
+    ) AS first
+    WHERE bytes <= %(max_bytes)s OR bytes = size
 )
-SELECT revision, version, type, changes, at, hash, holds FROM page
-WHERE coalesce(bytes_before < %(max_bytes)s, true) ORDER BY revision
+SELECT event.revision, event.version, event.type, {changes} AS changes, event.at, event.digest, event.hash,
+    event.erased_by, event.hash = attempt_event_hash(
+        previous.hash, event.attempt_id, event.revision, event.version, event.type, event.digest, event.at
+    ) AND CASE
+        WHEN event.changes IS NULL THEN EXISTS (
+            SELECT FROM staff_actions
+            WHERE id = event.erased_by AND action = 'events_erased' AND target = 'session ' || %(id)s
+        )
+        ELSE event.digest = attempt_event_digest(event.nonce, event.changes) IS TRUE
+    END AS holds
+FROM page AS event LEFT JOIN attempt_events AS previous
+    ON previous.attempt_id = %(id)s AND previous.revision = event.revision - 1
+ORDER BY event.revision

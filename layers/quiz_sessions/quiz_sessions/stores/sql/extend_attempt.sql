@@ -3,7 +3,7 @@
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
-    SELECT {attempt} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
+    SELECT {attempt}, chain_head FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
 ), {planned}, judged AS (
     SELECT CASE
         WHEN {same_request} THEN 'repeated'

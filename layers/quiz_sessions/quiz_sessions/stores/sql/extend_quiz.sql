@@ -5,7 +5,7 @@
 --          cut (how many of them the close of the quiz cuts), cut_ids (the first thousand)
 -- Locks    the rows of the open attempts, in the order of their ids
 WITH current AS (
-    SELECT {attempt} FROM quiz_attempts
+    SELECT {attempt}, chain_head FROM quiz_attempts
     -- Select by id alone. After waiting for a row, FOR UPDATE checks its condition again: an attempt that has
     -- ended meanwhile would drop out here, and the last query below would still see it open.
     WHERE id IN (

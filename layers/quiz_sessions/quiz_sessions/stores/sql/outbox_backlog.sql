@@ -1,4 +1,4 @@
--- How many outbox messages wait, at most 10,000, and the age of the oldest in seconds.
+-- How many outbox messages wait, at most 10,000, and the age of the oldest of them in seconds.
 -- Takes    nothing
 -- Returns  count, age
 -- Locks    nothing
@@ -6,5 +6,5 @@ SELECT count(*) AS count,
     coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 AS age
 FROM (
     SELECT at FROM attempt_events
-    WHERE published_at IS NULL AND type IN {published} ORDER BY id LIMIT 10000
+    WHERE published_at IS NULL AND type IN {published} LIMIT 10000
 ) AS waiting

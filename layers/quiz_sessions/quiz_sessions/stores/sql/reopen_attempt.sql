@@ -4,7 +4,7 @@
 --          one that is in its way
 -- Locks    the attempt's row; runs under lock_quiz_of_attempt
 WITH current AS (
-    SELECT {attempt} FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
+    SELECT {attempt}, chain_head FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
 ), rule AS (
     SELECT coalesce(quizzes.time_limit_seconds, %(time_limit)s) AS time_limit_seconds,
         coalesce(extra_seconds, 0) AS accommodation_seconds,
@@ -31,18 +31,34 @@ WITH current AS (
         WHEN EXISTS (SELECT FROM other) THEN 'active'
         ELSE 'changed' END AS outcome
     FROM current AS attempt, rule
+), opening AS (
+    SELECT deadline, {late_ms} AS lateness,
+        CASE WHEN version = 0 AND answers = '{}' THEN 'started' ELSE 'in_progress' END AS new_status,
+        (extract(epoch FROM until - started_at)
+            - rule.time_limit_seconds - rule.accommodation_seconds)::integer AS extension
+    FROM current AS attempt, rule, LATERAL (SELECT least(until, rule.closes_at) AS deadline) AS deadlines
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
+    SELECT id, revision + 1, version, 'reopened', jsonb_build_object(
+        'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer, 'status', new_status,
+        'time_limit_seconds', rule.time_limit_seconds, 'accommodation_seconds', rule.accommodation_seconds,
+        'extension_seconds', extension, 'grace_seconds', rule.grace_seconds,
+        'closes_at', rule.closes_at, 'expires_at', deadline, 'late_ms', lateness,
+        'by', %(by)s::text, 'reason', %(reason)s::text
+    ), %(at)s, chain_head
+    FROM current, rule, opening, judged WHERE outcome = 'changed'
+    RETURNING hash
 ), changed AS (
     UPDATE quiz_attempts AS attempt
-    SET status = CASE WHEN version = 0 AND answers = '{}' THEN 'started' ELSE 'in_progress' END,
+    SET status = new_status,
         time_limit_seconds = rule.time_limit_seconds,
         accommodation_seconds = rule.accommodation_seconds,
-        extension_seconds = extract(epoch FROM until - started_at)
-            - rule.time_limit_seconds - rule.accommodation_seconds,
+        extension_seconds = extension,
         grace_seconds = rule.grace_seconds,
         closes_at = rule.closes_at,
         sole = rule.sole,
         expires_at = deadline,
-        late_ms = {late_ms},
+        late_ms = lateness,
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
         completed_at = NULL,
         ended_at = NULL,
@@ -54,20 +70,11 @@ WITH current AS (
         graded_with = NULL,
         needs_grading = false,
         revision = attempt.revision + 1,
-        last_updated = clock_timestamp()
-    FROM judged, rule, LATERAL (SELECT least(until, rule.closes_at) AS deadline) AS deadlines
-    WHERE attempt.id = %(id)s AND outcome = 'changed'
+        last_updated = clock_timestamp(),
+        chain_head = event.hash
+    FROM rule, opening, event
+    WHERE attempt.id = %(id)s
     RETURNING attempt.*
-), event AS (
-    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-    SELECT id, revision, version, 'reopened', jsonb_build_object(
-        'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer, 'status', status,
-        'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
-        'extension_seconds', extension_seconds, 'grace_seconds', grace_seconds,
-        'closes_at', closes_at, 'expires_at', expires_at, 'late_ms', late_ms,
-        'by', %(by)s::text, 'reason', %(reason)s::text
-    ), %(at)s
-    FROM changed
 )
 SELECT outcome, row.* FROM judged, LATERAL (
     SELECT {attempt} FROM changed

@@ -10,31 +10,38 @@ WITH batch AS (
         quiz_revision integer, by text, reason text
     )
 ), locked AS (
-    SELECT quiz_attempts.id, score AS former_score, max_score AS former_max_score
+    SELECT quiz_attempts.id, revision, version, score AS former_score, max_score AS former_max_score, chain_head,
+        CASE WHEN new_results IS NULL THEN score ELSE new_score END AS graded_score,
+        CASE WHEN new_results IS NULL THEN max_score ELSE new_max_score END AS graded_max_score,
+        CASE WHEN new_results IS NULL THEN grading ELSE new_grading END AS graded_state,
+        new_results, quiz_revision, by, reason
     FROM quiz_attempts JOIN batch ON batch.id = quiz_attempts.id AND known_revision = revision
     ORDER BY quiz_attempts.id FOR UPDATE OF quiz_attempts SKIP LOCKED
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
+    SELECT id, revision + 1, version, 'graded', jsonb_build_object(
+        'score', graded_score, 'max_score', graded_max_score, 'grading', graded_state,
+        'quiz_revision', quiz_revision
+    ) || jsonb_strip_nulls(jsonb_build_object(
+        'by', by, 'reason', reason,
+        'former_score', former_score, 'former_max_score', former_max_score
+    )), %(at)s, chain_head
+    FROM locked
+    RETURNING attempt_id, hash
 ), changed AS (
     UPDATE quiz_attempts AS attempt
-    SET score = CASE WHEN new_results IS NULL THEN attempt.score ELSE new_score END,
-        max_score = CASE WHEN new_results IS NULL THEN attempt.max_score ELSE new_max_score END,
-        grading = CASE WHEN new_results IS NULL THEN attempt.grading ELSE new_grading END,
+    SET score = graded_score,
+        max_score = graded_max_score,
+        grading = graded_state,
         results = new_results,
         graded_with = quiz_revision,
         needs_grading = false,
         revision = attempt.revision + 1,
-        last_updated = clock_timestamp()
-    FROM locked JOIN batch USING (id)
-    WHERE attempt.id = locked.id AND attempt.revision = known_revision
+        last_updated = clock_timestamp(),
+        chain_head = event.hash
+    FROM locked JOIN event ON event.attempt_id = locked.id
+    WHERE attempt.id = locked.id
     RETURNING attempt.*
-), event AS (
-    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-    SELECT id, revision, version, 'graded', jsonb_build_object(
-        'score', score, 'max_score', max_score, 'grading', grading, 'quiz_revision', quiz_revision
-    ) || jsonb_strip_nulls(jsonb_build_object(
-        'by', batch.by, 'reason', batch.reason,
-        'former_score', former_score, 'former_max_score', former_max_score
-    )), %(at)s
-    FROM changed JOIN batch USING (id) JOIN locked USING (id)
 )
 SELECT {attempt} FROM changed
 UNION ALL SELECT {attempt} FROM quiz_attempts JOIN batch USING (id)

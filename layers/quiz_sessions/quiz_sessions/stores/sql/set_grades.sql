@@ -3,7 +3,7 @@
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
-    SELECT {attempt}, results FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
+    SELECT {attempt}, results, chain_head FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
 ), given AS (
     SELECT jsonb_object_agg(key, CASE WHEN value <> 'null' THEN jsonb_strip_nulls(
             -- As `Attempt.answer_tag` has it.
@@ -23,20 +23,21 @@ WITH current AS (
         WHEN octet_length(merged.marks::text) > {max_session_bytes} THEN 'too_large'
         ELSE 'changed' END AS outcome
     FROM current AS attempt, merged
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
+    SELECT id, revision + 1, version, 'marked', jsonb_build_object(
+        'write_id', %(write_id)s::text, 'marks', given, 'former_points', former_points,
+        'score_by_hand', false, 'by', %(by)s::text, 'reason', %(reason)s::text
+    ), %(at)s, chain_head
+    FROM current, given, judged WHERE outcome = 'changed'
+    RETURNING hash
 ), changed AS (
     UPDATE quiz_attempts AS attempt
     SET marks = merged.marks, score_by_hand = false, needs_grading = true,
-        revision = attempt.revision + 1, last_updated = clock_timestamp()
-    FROM judged, merged
-    WHERE attempt.id = %(id)s AND outcome = 'changed'
+        revision = attempt.revision + 1, last_updated = clock_timestamp(), chain_head = event.hash
+    FROM merged, event
+    WHERE attempt.id = %(id)s
     RETURNING attempt.*
-), event AS (
-    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-    SELECT id, revision, version, 'marked', jsonb_build_object(
-        'write_id', %(write_id)s::text, 'marks', given, 'former_points', former_points,
-        'score_by_hand', score_by_hand, 'by', %(by)s::text, 'reason', %(reason)s::text
-    ), %(at)s
-    FROM changed, given
 )
 SELECT outcome, row.* FROM judged, LATERAL (
     SELECT {attempt} FROM changed

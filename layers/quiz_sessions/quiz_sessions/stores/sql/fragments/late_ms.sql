@@ -2,4 +2,4 @@
 -- Uses attempt (the row before the change) and deadline (the new one).
 greatest(0, attempt.late_ms - floor(
     greatest(0, extract(epoch FROM deadline - attempt.expires_at)) * 1000
-))
+))::integer

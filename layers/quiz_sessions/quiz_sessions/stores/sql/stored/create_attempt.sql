@@ -41,32 +41,33 @@ WITH known AS (
         WHERE counter.last_attempt_no
             < coalesce((SELECT max_attempts FROM rule), counter.last_attempt_no + 1)
     RETURNING last_attempt_no, extra_seconds
+), planned AS (
+    SELECT rule.*, last_attempt_no, extra_seconds, least(
+        %(at)s + make_interval(secs => time_limit_seconds + extra_seconds), closes_at
+    ) AS expires_at
+    FROM number, rule
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
+    SELECT %(id)s, 0, 0, 'started', jsonb_build_object(
+        'user_id', %(user_id)s::text, 'quiz_id', %(quiz_id)s::text,
+        'attempt_no', last_attempt_no, 'expires_at', expires_at,
+        'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', extra_seconds,
+        'grace_seconds', grace_seconds, 'closes_at', closes_at, 'question_ids', question_ids
+    ), %(at)s
+    FROM planned
+    RETURNING hash
 ), created AS (
     INSERT INTO quiz_attempts (
         id, user_id, quiz_id, attempt_no, status, time_remaining, time_limit_seconds,
         accommodation_seconds, closes_at, grace_seconds, started_at, expires_at, question_ids,
-        sole, idempotency_key
+        sole, idempotency_key, chain_head
     )
     SELECT %(id)s, %(user_id)s, %(quiz_id)s, last_attempt_no, 'started',
         greatest(0, ceil(extract(epoch FROM expires_at - %(at)s))), time_limit_seconds,
         extra_seconds, closes_at, grace_seconds, %(at)s, expires_at, question_ids,
-        when_active <> 'new', %(key)s
-    FROM number, rule, LATERAL (
-        SELECT least(
-            %(at)s + make_interval(secs => time_limit_seconds + extra_seconds),
-            closes_at
-        ) AS expires_at
-    ) AS deadline
+        when_active <> 'new', %(key)s, hash
+    FROM planned, event
     RETURNING {attempt}
-), event AS (
-    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-    SELECT id, revision, version, 'started', jsonb_build_object(
-        'user_id', user_id, 'quiz_id', quiz_id,
-        'attempt_no', attempt_no, 'expires_at', expires_at,
-        'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
-        'grace_seconds', grace_seconds, 'closes_at', closes_at, 'question_ids', question_ids
-    ), %(at)s
-    FROM created
 )
 SELECT
     CASE WHEN outcome = 'created' AND NOT EXISTS (SELECT FROM created)

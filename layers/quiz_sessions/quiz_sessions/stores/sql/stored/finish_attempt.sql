@@ -7,7 +7,7 @@
 --          and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
-    SELECT {attempt}, (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at FROM quiz_attempts
+    SELECT {attempt}, chain_head, (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at FROM quiz_attempts
     WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE
 ), sent AS (
     SELECT key, value -> 'answer' AS answer, (value ->> 'at')::bigint AS at, value ->> 'writer' AS writer, 1 AS rank
@@ -18,9 +18,8 @@ WITH current AS (
         array_agg(key) FILTER (WHERE {unseen}) AS unseen,
         -- rule: a second hand-in is a repeat only if all that it brings is held
         bool_and(coalesce(current.answers -> key = value, false) OR EXISTS (
-            SELECT FROM attempt_events AS event
-            WHERE event.attempt_id = current.id AND event.type = current.status
-                AND event.changes -> 'outdated' -> key = value
+            SELECT FROM events_with(%(id)s, 'outdated') AS event
+            WHERE event.type = current.status AND event.changes -> 'outdated' -> key = value
         )) AS held
     FROM current, jsonb_each(%(answers)s::jsonb), LATERAL (
         SELECT (answer_meta -> key ->> 'at')::bigint AS known_at
@@ -55,8 +54,7 @@ WITH current AS (
 ), judged AS (
     SELECT CASE
         WHEN %(payload)s::text IS NOT NULL AND EXISTS (
-            SELECT FROM attempt_events
-            WHERE attempt_id = %(id)s AND changes ->> 'write_id' = %(write_id)s
+            SELECT FROM event_of_write(%(id)s, %(write_id)s)
         ) THEN {same_payload}
         WHEN status = %(status)s AND held IS NOT FALSE THEN 'repeated'
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
@@ -75,40 +73,46 @@ WITH current AS (
             AND octet_length(merged.answers::text) > octet_length(kept::text) THEN 'too_large'
         ELSE 'written' END AS outcome
     FROM current, merged, own
+), ending AS (
+    SELECT CASE
+            WHEN %(current_question_at)s > current_question_at AND %(current_question_at)s <= %(at)s
+            THEN %(current_question)s ELSE current_question END AS question,
+        greatest(late_ms, least(
+            {max_integer}, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000)
+        ))::integer AS lateness
+    FROM current
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
+    SELECT id, revision + 1, version + 1, %(status)s, jsonb_strip_nulls(jsonb_build_object(
+        'write_id', %(write_id)s::text, 'payload', %(payload)s::text, 'writer', nullif(%(writer)s, '-')
+    )) || jsonb_build_object(
+        'answers', counted, 'current_question', ending.question, 'late_ms', lateness
+    -- rule: a completion records what it brought too late to count
+    ) || CASE WHEN outdated IS NULL THEN '{}' ELSE jsonb_build_object('outdated', outdated) END,
+        %(at_time)s, chain_head
+    FROM current, merged, own, ending, judged WHERE outcome = 'written'
+    RETURNING hash
 ), written AS (
     UPDATE quiz_attempts AS attempt
     SET status = %(status)s,
         answers = merged.answers,
         answer_meta = merged.meta,
-        current_question = CASE
-            WHEN %(current_question_at)s > attempt.current_question_at
-                AND %(current_question_at)s <= %(at)s
-            THEN %(current_question)s ELSE attempt.current_question END,
+        current_question = ending.question,
         current_question_at = CASE WHEN %(current_question_at)s <= %(at)s
             THEN greatest(%(current_question_at)s, attempt.current_question_at)
             ELSE attempt.current_question_at END,
         version = attempt.version + 1,
         revision = attempt.revision + 1,
         time_remaining = greatest(0, ceil(extract(epoch FROM expires_at - %(at_time)s))),
-        late_ms = greatest(attempt.late_ms, least(
-            {max_integer}, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000)
-        )),
+        late_ms = lateness,
         last_updated = clock_timestamp(),
         completed_at = CASE WHEN %(status)s = 'completed' THEN least(%(at_time)s, expires_at) END,
         ended_at = %(at_time)s,
-        needs_grading = %(status)s = 'completed' AND {gradable}
-    FROM judged, merged
-    WHERE attempt.id = %(id)s AND outcome = 'written'
+        needs_grading = %(status)s = 'completed' AND {gradable},
+        chain_head = event.hash
+    FROM merged, ending, event
+    WHERE attempt.id = %(id)s
     RETURNING attempt.*
-), event AS (
-    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-    SELECT id, revision, version, status, jsonb_strip_nulls(jsonb_build_object(
-        'write_id', %(write_id)s::text, 'payload', %(payload)s::text, 'writer', nullif(%(writer)s, '-')
-    )) || jsonb_build_object(
-        'answers', counted, 'current_question', current_question, 'late_ms', late_ms
-    -- rule: a completion records what it brought too late to count
-    ) || CASE WHEN outdated IS NULL THEN '{}' ELSE jsonb_build_object('outdated', outdated) END, %(at_time)s
-    FROM written, merged, own
 )
 SELECT outcome, unseen, row.* FROM judged, own, LATERAL (
     SELECT {attempt} FROM written

@@ -12,11 +12,11 @@ WITH batch AS (
 ), seen AS (
     SELECT id, revision FROM quiz_attempts WHERE id IN (SELECT id FROM batch)
 ), free AS (
-    SELECT {attempt} FROM quiz_attempts WHERE NOT %(wait)s AND id IN (SELECT id FROM batch)
+    SELECT {attempt}, chain_head FROM quiz_attempts WHERE NOT %(wait)s AND id IN (SELECT id FROM batch)
     -- rule: a statement changes the row that it judged, under one lock
     ORDER BY id FOR UPDATE SKIP LOCKED
 ), awaited AS (
-    SELECT {attempt} FROM quiz_attempts WHERE %(wait)s AND id IN (SELECT id FROM batch)
+    SELECT {attempt}, chain_head FROM quiz_attempts WHERE %(wait)s AND id IN (SELECT id FROM batch)
     ORDER BY id FOR UPDATE
 ), locked AS (
     SELECT * FROM free UNION ALL SELECT * FROM awaited
@@ -51,9 +51,8 @@ WITH batch AS (
                 ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0)))::integer
                 AS lateness,
             jsonb_object_agg(key, value) FILTER (WHERE is_late AND NOT EXISTS (
-                SELECT FROM attempt_events AS event
-                WHERE event.attempt_id = locked.id AND event.type = 'late_answer'
-                    AND event.changes -> 'late_answers' -> key = value
+                SELECT FROM events_with(locked.id, 'late_answers') AS event
+                WHERE event.changes -> 'late_answers' -> key = value
             )) AS unrecorded
         FROM jsonb_each(drafts)
         LEFT JOIN jsonb_each(answer_meta) AS known (known_key, known) ON known_key = key,
@@ -73,10 +72,24 @@ WITH batch AS (
         SELECT jsonb_agg(item) AS beside
         FROM jsonb_array_elements(displaced || coalesce(overwritten, '[]')) AS item
         WHERE NOT EXISTS (
-            SELECT FROM attempt_events AS event, jsonb_array_elements(event.changes -> 'displaced') AS recorded
-            WHERE event.attempt_id = locked.id AND recorded = item
+            SELECT FROM events_with(locked.id, 'displaced') AS event,
+                jsonb_array_elements(event.changes -> 'displaced') AS recorded
+            WHERE recorded = item
         )
     )
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
+    SELECT id, revision + 1, version, settlement, CASE settlement
+            WHEN 'late_answer' THEN jsonb_build_object('late_answers', unrecorded)
+            WHEN 'displaced' THEN '{}'
+            ELSE jsonb_build_object('answers', counted) END
+        || CASE WHEN lateness > 0 THEN jsonb_build_object('late_ms', lateness) ELSE '{}' END
+        || CASE WHEN beside IS NULL THEN '{}' ELSE jsonb_build_object('displaced', beside) END
+        || CASE WHEN moves THEN jsonb_build_object('current_question', new_current_question)
+            ELSE '{}' END,
+        %(now)s, chain_head
+    FROM judged WHERE settlement <> 'unchanged'
+    RETURNING attempt_id, hash
 ), changed AS (
     UPDATE quiz_attempts AS attempt
     SET status = CASE settlement
@@ -101,25 +114,13 @@ WITH batch AS (
         needs_grading = attempt.needs_grading OR {gradable} AND (
             settlement = 'expired'
             OR settlement = 'late_merge' AND attempt.status IN ('completed', 'expired')
-        )
-    FROM judged
-    WHERE attempt.id = judged.id AND settlement <> 'unchanged'
+        ),
+        chain_head = event.hash
+    FROM judged JOIN event ON event.attempt_id = judged.id
+    WHERE attempt.id = judged.id
     -- Return all columns that are used below: the planner expects one row from each of these
     -- queries, and would join them by comparing every row with every other.
-    RETURNING attempt.*, settlement, late, counted, unrecorded, lateness, moves, beside,
-        new_current_question
-), event AS (
-    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-    SELECT id, revision, version, settlement, CASE settlement
-            WHEN 'late_answer' THEN jsonb_build_object('late_answers', unrecorded)
-            WHEN 'displaced' THEN '{}'
-            ELSE jsonb_build_object('answers', counted) END
-        || CASE WHEN lateness > 0 THEN jsonb_build_object('late_ms', lateness) ELSE '{}' END
-        || CASE WHEN beside IS NULL THEN '{}' ELSE jsonb_build_object('displaced', beside) END
-        || CASE WHEN moves THEN jsonb_build_object('current_question', new_current_question)
-            ELSE '{}' END,
-        %(now)s
-    FROM changed
+    RETURNING attempt.*, settlement, late
 )
 SELECT settlement, late, {attempt} FROM changed
 UNION ALL SELECT settlement, late, {attempt} FROM judged WHERE settlement = 'unchanged'

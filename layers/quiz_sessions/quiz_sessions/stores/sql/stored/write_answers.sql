@@ -9,7 +9,7 @@
 --          and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
-    SELECT {attempt}, least({max_integer}, greatest(
+    SELECT {attempt}, chain_head, least({max_integer}, greatest(
             0, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000)
         ))::integer AS lateness,
         (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at
@@ -42,13 +42,12 @@ WITH current AS (
 ), judged AS (
     SELECT CASE
         WHEN %(resent)s AND EXISTS (
-            SELECT FROM attempt_events
-            WHERE attempt_id = %(id)s AND changes ->> 'write_id' = %(write_id)s
+            SELECT FROM event_of_write(%(id)s, %(write_id)s)
         ) THEN {same_payload}
         WHEN version = %(version)s::bigint + 1 AND repeated THEN 'repeated'
         WHEN %(revision)s::bigint IS NOT NULL AND EXISTS (
-            SELECT FROM attempt_events
-            WHERE attempt_id = %(id)s AND revision = %(revision)s::bigint + 1 AND type = 'answered'
+            SELECT FROM event_at(%(id)s, %(revision)s::bigint + 1)
+            WHERE type = 'answered'
                 AND coalesce(changes ->> 'writer', '-') = %(writer)s
                 AND changes -> 'answers' || coalesce(changes -> 'outdated', '{}') = %(answers)s::jsonb
         ) THEN 'repeated'
@@ -68,6 +67,22 @@ WITH current AS (
             THEN 'too_large'
         ELSE 'written' END AS outcome
     FROM current, sent, merged
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
+    SELECT id, revision + 1, version + 1, 'answered', jsonb_strip_nulls(jsonb_build_object(
+        -- rule: a statement that is sent again looks for its write_id
+        'write_id', %(write_id)s::text, 'payload', %(payload)s::text, 'writer', nullif(%(writer)s, '-'),
+        -- Recorded only if it takes effect, so that a replay of the audit log gives the row.
+        'current_question', CASE WHEN %(version)s::bigint IS NOT NULL OR %(at)s >= current_question_at
+            THEN %(current_question)s::bigint END
+    )) || jsonb_build_object('answers', sent.answers)
+        || CASE WHEN outdated IS NULL THEN '{}'
+            ELSE jsonb_build_object('outdated', outdated) END
+        || CASE WHEN lateness = 0 THEN '{}' ELSE jsonb_build_object('late_ms', lateness) END,
+        %(at_time)s, chain_head
+    -- rule: the event is written by the statement that changes the row
+    FROM current, sent, judged WHERE outcome = 'written'
+    RETURNING hash
 ), written AS (
     UPDATE quiz_attempts AS attempt
     SET status = 'in_progress',
@@ -84,25 +99,11 @@ WITH current AS (
         revision = attempt.revision + 1,
         time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - %(at_time)s))),
         late_ms = greatest(attempt.late_ms, lateness),
-        last_updated = clock_timestamp()
-    FROM judged, merged, current
-    WHERE attempt.id = %(id)s AND outcome = 'written'
+        last_updated = clock_timestamp(),
+        chain_head = event.hash
+    FROM merged, current, event
+    WHERE attempt.id = %(id)s
     RETURNING attempt.*
-), event AS (
-    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
-    SELECT id, revision, version, 'answered', jsonb_strip_nulls(jsonb_build_object(
-        -- rule: a statement that is sent again looks for its write_id
-        'write_id', %(write_id)s::text, 'payload', %(payload)s::text, 'writer', nullif(%(writer)s, '-'),
-        -- Recorded only if it took effect, so that a replay of the audit log gives the row.
-        'current_question', CASE WHEN %(version)s::bigint IS NOT NULL OR %(at)s >= known_at
-            THEN %(current_question)s::bigint END
-    )) || jsonb_build_object('answers', sent.answers)
-        || CASE WHEN outdated IS NULL THEN '{}'
-            ELSE jsonb_build_object('outdated', outdated) END
-        || CASE WHEN lateness = 0 THEN '{}' ELSE jsonb_build_object('late_ms', lateness) END,
-        %(at_time)s
-    -- rule: the event is written by the statement that changes the row
-    FROM written, sent, (SELECT lateness, current_question_at AS known_at FROM current) AS before
 )
 SELECT outcome, unseen, row.* FROM judged, sent, LATERAL (
     SELECT {attempt} FROM written

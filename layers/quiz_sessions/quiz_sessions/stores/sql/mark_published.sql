@@ -1,0 +1,9 @@
+-- Mark audit events that the event bus has accepted.
+-- Takes    ids (of attempts), revisions
+-- Returns  the revisions that were marked
+-- Locks    the events
+UPDATE attempt_events AS event SET published_at = clock_timestamp()
+FROM unnest(%(ids)s::uuid[], %(revisions)s::bigint[]) AS sent (id, revision)
+-- The rest of the condition is that of the outbox's index.
+WHERE attempt_id = sent.id AND event.revision = sent.revision AND published_at IS NULL AND type IN {published}
+RETURNING event.revision
