@@ -12,7 +12,7 @@ from quiz_sessions.bootstrap import Services
 from tests.harness.runtime import request_event
 from tests.harness.stores import Stores
 
-SLOW = {"boto3", "aws_xray_sdk", "sqlalchemy", "alembic", "pydantic_settings", "httpx"}
+SLOW = {"boto3", "aws_xray_sdk", "sqlalchemy", "alembic", "pydantic_settings", "httpx", "cryptography"}
 FOR_WRITES = {"fastapi", "starlette", "pydantic", "psycopg", "psycopg_pool", "aws_lambda_powertools"}
 
 PROGRAM = """
@@ -86,4 +86,4 @@ def test_a_snapshot_holds_everything_and_neither_settings_nor_clients() -> None:
     found = modules(
         imported("session_api.handler", f"{then}; assert not module.settings.cache_info().currsize")
     )
-    assert found > FOR_WRITES | {"boto3"}
+    assert found > FOR_WRITES | {"boto3", "cryptography"}
