@@ -18,6 +18,7 @@ from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.timestamps import to_micros
 from quiz_sessions.services.jws import MAX_CHARACTERS
 from tests.harness.builders import LATER, SECOND, START
+from tests.harness.canonical_cases import CASES, Case
 from tests.harness.service import client_of, services_on, start_over_http
 from tests.harness.signing_keys import RECEIPT_KEYS, ed25519_key, held, hmac_key, public_part
 from tests.harness.stores import Stores
@@ -146,6 +147,25 @@ async def test_the_answers_as_they_are_shown_match(client: httpx.AsyncClient, an
     session = await keep(client, (await start_over_http(client))["id"], {"0": answer, "x": "y"})
     shown = dict(reversed(session["answers"].items()))
     assert await prove(client, session["receipt"], shown) == (True, True, True)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.answers != "{}"], ids=lambda case: case.name)
+async def test_a_receipt_has_the_hash_of_the_table_whatever_jsonb_makes_of_a_number(
+    client: httpx.AsyncClient, case: Case
+) -> None:
+    session_id = (await start_over_http(client))["id"]
+    headers = {"content-type": "application/json"}
+    kept = await client.patch(
+        f"/sessions/{session_id}/progress", content=f'{{"answers": {case.answers}}}', headers=headers
+    )
+    receipt = kept.json()["receipt"]
+    claims = jwt.decode(receipt, options={"verify_signature": False})
+    assert claims["answers_sha256"] == case.sha256
+    body = f'{{"receipt": "{receipt}", "answers": {case.answers}}}'
+    proof = (await client.post("/receipts/verify", content=body, headers=headers)).json()
+    assert (proof["recorded"], proof["answers_match"]) == (True, True)
+    shown = (await client.get(f"/sessions/{session_id}")).json()["answers"]
+    assert await prove(client, receipt, shown) == (True, True, True)
 
 
 async def test_it_still_proves_it_after_everything_that_follows(
