@@ -11,13 +11,13 @@ from typing import Any
 import psycopg
 
 from tests.harness.runtime import request_event
+from tests.harness.signing_keys import BEACON_KEYS, RECEIPT_KEYS
 from tests.harness.stores import Stores
 
 from .measuring import Comparison, in_turn
 
 QUESTIONS = 20
 ANSWER = "The answer of somebody who writes a sentence of some length. " * 2
-RECEIPT_KEYS = json.dumps({"current": "1", "keys": {"1": "a2V5IG9mIHRoaXJ0eS10d28gYnl0ZXMsIGZvciB0ZXN0cw=="}})
 
 
 def prepared(stores: Stores) -> str:
@@ -25,6 +25,7 @@ def prepared(stores: Stores) -> str:
     os.environ.update(
         stores.environment(),
         RECEIPT_KEYS=RECEIPT_KEYS,
+        BEACON_KEYS=BEACON_KEYS,
         POWERTOOLS_SERVICE_NAME="quiz-sessions",
         POWERTOOLS_METRICS_NAMESPACE="QuizSessions",
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import json
 import math
 from collections.abc import Callable
@@ -15,9 +13,10 @@ import pytest
 
 from tests.faults.suite.checker import Event, Evidence, Row, violations
 from tests.faults.suite.history import Span, Try, Weather
+from tests.harness.signing_keys import ed25519_key, public_part, signed
 from tests.harness.students import Kind
 
-KEY = bytes(32)
+SEED = bytes(32)
 S = "session-1"
 
 
@@ -25,10 +24,7 @@ def answer(number: int, by: str = "ann") -> dict[str, Any]:
     return {"by": by, "session": S, "n": number}
 
 
-def receipt(version: int, revision: int, answers: dict[str, Any], key: bytes = KEY) -> str:
-    def encoded(content: bytes) -> str:
-        return base64.urlsafe_b64encode(content).decode().rstrip("=")
-
+def receipt(version: int, revision: int, answers: dict[str, Any], seed: bytes = SEED) -> str:
     text = json.dumps(answers, separators=(",", ":"), sort_keys=True)
     says = {
         "session_id": S,
@@ -36,8 +32,7 @@ def receipt(version: int, revision: int, answers: dict[str, Any], key: bytes = K
         "revision": revision,
         "answers_sha256": hashlib.sha256(text.encode()).hexdigest(),
     }
-    signed = f"{encoded(b'{}')}.{encoded(json.dumps(says).encode())}"
-    return f"{signed}.{encoded(hmac.digest(key, signed.encode(), 'sha256'))}"
+    return signed({"alg": "EdDSA"}, says, seed)
 
 
 def told(
@@ -104,7 +99,7 @@ def evidence() -> Evidence:
         },
         verified={S: {"intact": True}},
         read={S: [{"answers": last, "version": 2, "status": "completed"}]},
-        receipt_key=KEY,
+        receipt_key=public_part(ed25519_key(seed=SEED)),
         cached={S: 3},
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -13,18 +11,16 @@ from development_server.concurrency_limiter import ConcurrencyLimiter
 from quiz_sessions.bootstrap import Services, build_services
 from tests.harness.launch import Served, eventually, served
 from tests.harness.service import app_of, client_of, services_on
+from tests.harness.signing_keys import BEACON_KEYS, RECEIPT_KEYS
 from tests.harness.stores import Stores
 
 PATIENCE_SECONDS = 30
-RECEIPT_KEYS = json.dumps(
-    {"current": "k1", "keys": {"k1": base64.urlsafe_b64encode(bytes(range(1, 33))).decode()}}
-)
 
 
 @pytest.fixture
 async def services(stores: Stores) -> AsyncIterator[Services]:
     """The parts of one process on empty stores; it signs receipts."""
-    async with services_on(stores, receipt_keys=RECEIPT_KEYS) as built:
+    async with services_on(stores, receipt_keys=RECEIPT_KEYS, beacon_keys=BEACON_KEYS) as built:
         yield built
 
 

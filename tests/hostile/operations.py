@@ -162,6 +162,7 @@ OPERATIONS = [
     Operation("GET", "/quizzes/{quiz_id}/accommodations/{user_id}", parameters=_OF_USER),
     Operation("DELETE", "/quizzes/{quiz_id}/accommodations/{user_id}", parameters=_OF_USER),
     Operation("DELETE", "/quizzes/{quiz_id}", parameters=_OF_QUIZ),
+    Operation("GET", "/.well-known/jwks.json"),
     Operation("GET", "/health"),
     Operation("GET", "/health/ready"),
 ]

@@ -6,7 +6,6 @@ through its failures; all that it printed and every error that it answered is se
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import tempfile
@@ -20,7 +19,9 @@ import psycopg
 import pytest
 
 from development_server import Postgres, Valkey
+from quiz_sessions.domain import base64url
 from tests.harness.launch import ROOT, eventually
+from tests.harness.signing_keys import ed25519_key, held, hmac_key
 from tests.harness.stores import running_servers
 from tests.harness.valkey import functions_user
 from tests.hostile.operations import OPERATIONS, Operation, find
@@ -32,7 +33,8 @@ REASON = "mark-of-a-reason-e4b9"
 IDEMPOTENCY = "mark-of-an-idempotency-key-07fa"
 PASSWORD = "mark-of-a-password-93ce"
 USER, _ = functions_user()
-SIGNING = b"mark-of-a-signing-key-62ab, and some more"
+SIGNING = b"mark-of-a-signing-key-62ab, more"
+BEACON_SECRET = b"mark-of-a-beacon-key-91cd, and some more"
 BAD_TOKEN = "eyJhbGciOiJub25lIn0.mark-of-a-token-1f58.x"
 SCOPES = "sessions:proctor sessions:grade quizzes:write"
 
@@ -66,8 +68,10 @@ class Driven:
             "a reason": REASON,
             "an Idempotency-Key": IDEMPOTENCY,
             "a password": PASSWORD,
-            "a key that signs receipts": base64.urlsafe_b64encode(SIGNING).decode().rstrip("="),
+            "a key that signs receipts": base64url.encode(SIGNING),
             "the same, decoded": SIGNING.decode(),
+            "a key of beacons": base64url.encode(BEACON_SECRET),
+            "that one decoded": BEACON_SECRET.decode(),
             "a token that is refused": BAD_TOKEN.split(".")[1],
             **{f"token {number}": token.split(".")[2] for number, token in enumerate(self.tokens)},
             **{f"receipt {number}": each.split(".")[2] for number, each in enumerate(receipts)},
@@ -186,9 +190,8 @@ def driven() -> Iterator[Driven]:
                 "AUTH_MODE": "jwt",
                 "DATABASE_URL": f"postgresql://{user}:{PASSWORD}@{place}",
                 "REDIS_URL": valkey.own_url.replace("redis://", f"redis://{USER}:{PASSWORD}@"),
-                "RECEIPT_KEYS": json.dumps(
-                    {"current": "k1", "keys": {"k1": base64.urlsafe_b64encode(SIGNING).decode()}}
-                ),
+                "RECEIPT_KEYS": held("k1", ed25519_key(seed=SIGNING)),
+                "BEACON_KEYS": held("k1", hmac_key(secret=BEACON_SECRET)),
                 # As on Lambda, where metrics are lines of the log.
                 "POWERTOOLS_METRICS_DISABLED": "false",
                 "POWERTOOLS_LOG_LEVEL": "DEBUG",

@@ -30,12 +30,13 @@ from quiz_sessions.domain.timestamps import Micros, from_micros
 from quiz_sessions.domain.validation import check_answers, check_id, check_json_value, check_session_size
 from quiz_sessions.runtime.settings import SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
-from quiz_sessions.services.receipts import Keys, Receipts
+from quiz_sessions.services.receipts import Receipts
+from quiz_sessions.services.signing_keys import EDDSA, HS256, KeySet
 from quiz_sessions.stores.valkey import _parse
 from session_api.identity import caller_by_claims
 from session_api.strict_json import loads
 from tests.harness.builders import START, attempt
-from tests.hostile.conftest import RECEIPT_KEYS
+from tests.harness.signing_keys import RECEIPT_KEYS, ed25519_key, hmac_key
 
 ANY_TEXT = st.text(st.characters())
 JSON = st.recursive(
@@ -146,10 +147,18 @@ def part(value: bytes) -> str:
 
 PARTS = st.binary().map(part) | GARBAGE.map(dump).map(part) | DEEP.map(part) | ANY_TEXT
 HEADERS = (
-    st.fixed_dictionaries({"alg": st.just("HS256") | GARBAGE, "kid": st.just("k1") | GARBAGE})
+    st.fixed_dictionaries(
+        {"alg": st.just("EdDSA") | GARBAGE, "kid": st.just("k1"), "typ": st.just("receipt+jws") | GARBAGE}
+    )
     .map(dump)
     .map(part)
 )
+
+
+def spoiled_keys(jwk: dict[str, str]) -> st.SearchStrategy[dict[str, Any]]:
+    """A key of which one member is something else."""
+    needed = sorted(jwk.keys() & {"kty", "crv", "alg", "x", "d", "k"})
+    return st.builds(lambda name, value: {**jwk, name: value}, st.sampled_from(needed), GARBAGE)
 
 
 @given(ANY_TEXT | st.lists(HEADERS | PARTS, max_size=5).map(".".join))
@@ -160,14 +169,18 @@ def test_no_text_is_a_receipt_by_chance(text: str) -> None:
 @given(
     ANY_TEXT
     | GARBAGE.map(json.dumps)
-    | st.fixed_dictionaries({"current": GARBAGE, "keys": GARBAGE | st.dictionaries(ANY_TEXT, GARBAGE)}).map(
-        json.dumps
-    )
+    | st.fixed_dictionaries(
+        {
+            "current": st.just("k1") | GARBAGE,
+            "keys": GARBAGE | st.lists(GARBAGE | spoiled_keys(ed25519_key()) | spoiled_keys(hmac_key())),
+        }
+    ).map(json.dumps)
 )
 def test_keys_are_keys_or_a_settings_error(text: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        Keys.from_json(text)
-    assert caught.value.__cause__ is None
+    for algorithm in (EDDSA, HS256):
+        with pytest.raises(SettingsError) as caught:
+            KeySet.from_json(text, algorithm)
+        assert caught.value.__cause__ is None
 
 
 # What Valkey holds

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
 import string
 from typing import Any
@@ -11,21 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
+from quiz_sessions.domain import base64url
 from tests.harness.service import start_over_http
+from tests.harness.signing_keys import ed25519_key, public_part, signed, signed_by_hmac, unsigned
 from tests.harness.stores import Stores
 from tests.harness.tables import Database
-from tests.hostile.conftest import RECEIPT_KEYS
 from tests.hostile.operations import assert_refused, assert_sound
 
 ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
-
-
-def encode(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def spoiled(text: str) -> list[str]:
@@ -47,11 +38,6 @@ async def verified(client: httpx.AsyncClient, receipt: str) -> dict[str, Any]:
     return body
 
 
-def signed(header: object, payload: object, key: bytes, digest: str = "sha256") -> str:
-    text = f"{encode(json.dumps(header).encode())}.{encode(json.dumps(payload).encode())}"
-    return f"{text}.{encode(hmac.digest(key, text.encode(), digest))}"
-
-
 # Receipts
 
 
@@ -70,53 +56,65 @@ async def test_a_part_of_a_receipt_is_not_genuine(client: httpx.AsyncClient) -> 
         assert not (await verified(client, receipt[:length]))["genuine"]
 
 
-KEY = decode(json.loads(RECEIPT_KEYS)["keys"]["k1"])
-HEADER = {"alg": "HS256", "kid": "k1", "typ": "receipt+jws"}
+HEADER = {"alg": "EdDSA", "kid": "k1", "typ": "receipt+jws"}
+OURS, OTHER = b"s" * 32, b"o" * 32
 FORGED = {
-    "alg none": ({**HEADER, "alg": "none"}, KEY, "sha256"),
-    "alg None": ({**HEADER, "alg": None}, KEY, "sha256"),
-    "no alg": ({"kid": "k1"}, KEY, "sha256"),
-    "another digest": ({**HEADER, "alg": "HS512"}, KEY, "sha512"),
-    "another digest under the name of ours": (HEADER, KEY, "sha512"),
-    "an empty key": (HEADER, b"", "sha256"),
-    "another key": (HEADER, bytes([1]) * 32, "sha256"),
-    "the key as it is written": (HEADER, encode(KEY).encode(), "sha256"),
-    "an unknown kid": ({**HEADER, "kid": "k2"}, KEY, "sha256"),
-    "no kid": ({"alg": "HS256"}, KEY, "sha256"),
-    "a kid that is a list": ({**HEADER, "kid": ["k1"]}, KEY, "sha256"),
-    "a kid that is an object": ({**HEADER, "kid": {"k1": 1}}, KEY, "sha256"),
-    "a kid that is a path": ({**HEADER, "kid": "../../dev/null"}, KEY, "sha256"),
-    "a key of its own": ({**HEADER, "jwk": {"kty": "oct", "k": ""}, "kid": None}, b"", "sha256"),
-    "a header that is a list": ([HEADER], KEY, "sha256"),
-    "a header that is a string": ("HS256", KEY, "sha256"),
-    "no header": (None, KEY, "sha256"),
+    "alg none": ({**HEADER, "alg": "none"}, OURS),
+    "alg None": ({**HEADER, "alg": None}, OURS),
+    "no alg": ({"kid": "k1", "typ": "receipt+jws"}, OURS),
+    "another algorithm": ({**HEADER, "alg": "HS256"}, OURS),
+    "the newer name of the same": ({**HEADER, "alg": "Ed25519"}, OURS),
+    "another kind": ({**HEADER, "typ": "beacon+jws"}, OURS),
+    "no kind": ({"alg": "EdDSA", "kid": "k1"}, OURS),
+    "another key": (HEADER, OTHER),
+    "an unknown kid": ({**HEADER, "kid": "k2"}, OURS),
+    "no kid": ({"alg": "EdDSA", "typ": "receipt+jws"}, OURS),
+    "a kid that is a list": ({**HEADER, "kid": ["k1"]}, OURS),
+    "a kid that is an object": ({**HEADER, "kid": {"k1": 1}}, OURS),
+    "a kid that is a path": ({**HEADER, "kid": "../../dev/null"}, OURS),
+    "a key of its own": ({**HEADER, "jwk": public_part(ed25519_key(seed=OTHER))}, OTHER),
+    "something that must be understood": ({**HEADER, "crit": ["b64"], "b64": True}, OURS),
+    "a header that is a list": ([HEADER], OURS),
+    "a header that is a string": ("EdDSA", OURS),
+    "no header": (None, OURS),
 }
 
 
-@pytest.mark.parametrize(("header", "key", "digest"), FORGED.values(), ids=FORGED)
+@pytest.mark.parametrize(("header", "seed"), FORGED.values(), ids=FORGED)
 async def test_a_forged_receipt_is_not_genuine(
-    client: httpx.AsyncClient, header: object, key: bytes, digest: str
+    client: httpx.AsyncClient, header: object, seed: bytes
 ) -> None:
     session = await start_over_http(client)
-    payload = json.loads(decode(session["receipt"].split(".")[1]))
+    payload = json.loads(base64url.decode(session["receipt"].split(".")[1]))
     # As the service signs, it is genuine: the forgery is what fails.
-    assert (await verified(client, signed(HEADER, payload, KEY)))["genuine"]
-    assert not (await verified(client, signed(header, payload, key, digest)))["genuine"]
+    assert (await verified(client, signed(HEADER, payload, OURS)))["genuine"]
+    assert not (await verified(client, signed(header, payload, seed)))["genuine"]
+
+
+@pytest.mark.parametrize("alg", ["HS256", "EdDSA", "none"])
+async def test_what_is_published_of_a_key_signs_nothing(client: httpx.AsyncClient, alg: str) -> None:
+    session = await start_over_http(client)
+    payload = json.loads(base64url.decode(session["receipt"].split(".")[1]))
+    published = (await client.get("/.well-known/jwks.json")).json()["keys"][0]["x"]
+    header = {**HEADER, "alg": alg}
+    for secret in (b"", published.encode(), base64url.decode(published)):
+        assert not (await verified(client, signed_by_hmac(header, payload, secret)))["genuine"]
+    assert not (await verified(client, f"{unsigned(header, payload)}."))["genuine"]
 
 
 @pytest.mark.parametrize("depth", [10, 500, 900, 1000, 1500])
 async def test_a_receipt_of_deep_json_is_not_genuine(client: httpx.AsyncClient, depth: int) -> None:
-    deep = encode(b"[" * depth)
+    deep = base64url.encode(b"[" * depth)
     assert not (await verified(client, f"{deep}.e30.e30"))["genuine"]
 
 
 async def test_a_genuine_receipt_does_not_show_another_session(client: httpx.AsyncClient) -> None:
     mine, other = await start_over_http(client), await start_over_http(client, "user2")
     header, payload, signature = mine["receipt"].split(".")
-    changed = {**json.loads(decode(payload)), "session_id": other["id"]}
-    assert not (await verified(client, f"{header}.{encode(json.dumps(changed).encode())}.{signature}"))[
-        "genuine"
-    ]
+    changed = {**json.loads(base64url.decode(payload)), "session_id": other["id"]}
+    assert not (
+        await verified(client, f"{header}.{base64url.encode(json.dumps(changed).encode())}.{signature}")
+    )["genuine"]
 
 
 @pytest.mark.parametrize(
@@ -206,12 +204,14 @@ CURSORS = {
 
 @pytest.mark.parametrize("text", CURSORS.values(), ids=CURSORS)
 async def test_a_made_up_cursor_is_refused(client: httpx.AsyncClient, text: bytes) -> None:
-    assert_refused(await client.get("/sessions", params={"user_id": "user1", "cursor": encode(text)}))
+    assert_refused(
+        await client.get("/sessions", params={"user_id": "user1", "cursor": base64url.encode(text)})
+    )
 
 
 @pytest.mark.parametrize("micros", [0, 9_999_999_999_999_999])
 async def test_a_cursor_of_any_time_is_a_cursor(client: httpx.AsyncClient, micros: int) -> None:
     await start_over_http(client)
-    made_up = encode(f"{micros}:{'0' * 8}-0000-4000-8000-{'0' * 12}".encode())
+    made_up = base64url.encode(f"{micros}:{'0' * 8}-0000-4000-8000-{'0' * 12}".encode())
     reply = await client.get("/sessions", params={"user_id": "user1", "cursor": made_up})
     assert len(reply.json()["sessions"]) == (micros > 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -17,10 +16,10 @@ from quiz_sessions.domain.tags import writer_of
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.services.beacons import SECONDS
 from tests.harness.service import client_of, services_on
+from tests.harness.signing_keys import BEACON_KEYS, RECEIPT_KEYS
 from tests.harness.stores import Stores
 from tests.integration.contract import Progress, Store, check_problem, started
 
-KEYS = json.dumps({"current": "k", "keys": {"k": base64.urlsafe_b64encode(bytes(32)).decode()}})
 A = {"X-Client-Id": "client-a"}
 TEXT = {"Content-Type": "text/plain;charset=UTF-8"}
 
@@ -28,7 +27,7 @@ TEXT = {"Content-Type": "text/plain;charset=UTF-8"}
 @pytest.fixture
 async def services(stores: Stores) -> AsyncIterator[Services]:
     """The parts of a process that has keys to sign with."""
-    async with services_on(stores, receipt_keys=KEYS) as built:
+    async with services_on(stores, receipt_keys=RECEIPT_KEYS, beacon_keys=BEACON_KEYS) as built:
         yield built
 
 
@@ -137,6 +136,22 @@ async def test_a_body_that_is_no_beacon_is_refused(session: Progress, text: str,
 async def test_there_is_no_token_for_a_session_that_there_is_not(client: httpx.AsyncClient) -> None:
     reply = await client.post("/sessions/00000000-0000-4000-8000-000000000000/beacon-token")
     check_problem(reply, 404, "session_not_found")
+
+
+async def test_the_secret_of_receipts_signs_no_tokens(stores: Stores) -> None:
+    async with services_on(stores, receipt_keys=RECEIPT_KEYS) as services, client_of(services) as http:
+        session = await started(http)
+        check_problem(await http.post(f"{session.path}/beacon-token"), 503, "secret_unavailable")
+
+
+@pytest.mark.parametrize("keys", ["nonsense", "{}", RECEIPT_KEYS])
+async def test_a_token_is_not_judged_while_the_keys_can_not_be_read(
+    session: Progress, stores: Stores, keys: str
+) -> None:
+    token = await token_of(session)
+    async with services_on(stores, beacon_keys=keys) as services, client_of(services) as http:
+        reply = await http.post(f"{session.path}/beacon", json={"token": token, "answers": {"1": "A"}})
+        check_problem(reply, 503, "secret_unavailable")
 
 
 async def test_without_a_key_there_are_no_tokens(stores: Stores) -> None:

@@ -359,6 +359,7 @@ async def test_an_unknown_path_is_a_404_problem(client: httpx.AsyncClient, path:
         ("POST", "/quizzes/quiz1", {"GET", "HEAD", "PUT", "DELETE"}),
         ("GET", "/receipts/verify", {"POST"}),
         ("POST", "/health", {"GET", "HEAD"}),
+        ("POST", "/.well-known/jwks.json", {"GET", "HEAD"}),
         ("POST", "/docs", {"GET", "HEAD"}),
     ],
 )

@@ -27,7 +27,10 @@ async def known(services: Services) -> AsyncIterator[Api]:
 # HEAD
 
 
-@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs", "/sessions?quiz_id=quiz1", "/nowhere"])
+@pytest.mark.parametrize(
+    "path",
+    ["/health", "/.well-known/jwks.json", "/openapi.json", "/docs", "/sessions?quiz_id=quiz1", "/nowhere"],
+)
 async def test_head_is_get_without_its_body(client: httpx.AsyncClient, path: str) -> None:
     head, get = await client.head(path), await client.get(path)
     assert (head.status_code, head.content) == (get.status_code, b"")

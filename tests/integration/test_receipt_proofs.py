@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -17,23 +16,19 @@ from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.timestamps import to_micros
-from quiz_sessions.services.receipts import MAX_CHARACTERS
+from quiz_sessions.services.jws import MAX_CHARACTERS
 from tests.harness.builders import LATER, SECOND, START
+from tests.harness.canonical_cases import CASES, Case
 from tests.harness.service import client_of, services_on, start_over_http
+from tests.harness.signing_keys import RECEIPT_KEYS, ed25519_key, held, hmac_key, public_part
 from tests.harness.stores import Stores
 from tests.harness.tables import Database
-
-KEY = b"k" * 32
-
-
-def keys(key: bytes = KEY) -> str:
-    return json.dumps({"current": "k1", "keys": {"k1": base64.urlsafe_b64encode(key).decode()}})
 
 
 @pytest.fixture
 async def services(stores: Stores) -> AsyncIterator[Services]:
     """A process that signs."""
-    async with services_on(stores, receipt_keys=keys()) as built:
+    async with services_on(stores, receipt_keys=RECEIPT_KEYS) as built:
         yield built
 
 
@@ -64,7 +59,8 @@ async def test_every_committed_write_has_a_receipt_for_all_answers(client: httpx
 async def test_a_receipt_says_what_the_reply_says(client: httpx.AsyncClient, database: Database) -> None:
     session = await keep(client, (await start_over_http(client))["id"], {"0": "A"})
     proof = (await client.post("/receipts/verify", json={"receipt": session["receipt"]})).json()
-    claims = jwt.decode(session["receipt"], KEY, algorithms=["HS256"])
+    (published,) = (await client.get("/.well-known/jwks.json")).json()["keys"]
+    claims = jwt.decode(session["receipt"], jwt.PyJWK(published), algorithms=["EdDSA"])
     assert proof["session_id"] == claims["session_id"] == session["id"]
     assert proof["version"] == claims["version"] == session["version"]
     assert proof["answers_sha256"] == claims["answers_sha256"]
@@ -153,6 +149,25 @@ async def test_the_answers_as_they_are_shown_match(client: httpx.AsyncClient, an
     assert await prove(client, session["receipt"], shown) == (True, True, True)
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.answers != "{}"], ids=lambda case: case.name)
+async def test_a_receipt_has_the_hash_of_the_table_whatever_jsonb_makes_of_a_number(
+    client: httpx.AsyncClient, case: Case
+) -> None:
+    session_id = (await start_over_http(client))["id"]
+    headers = {"content-type": "application/json"}
+    kept = await client.patch(
+        f"/sessions/{session_id}/progress", content=f'{{"answers": {case.answers}}}', headers=headers
+    )
+    receipt = kept.json()["receipt"]
+    claims = jwt.decode(receipt, options={"verify_signature": False})
+    assert claims["answers_sha256"] == case.sha256
+    body = f'{{"receipt": "{receipt}", "answers": {case.answers}}}'
+    proof = (await client.post("/receipts/verify", content=body, headers=headers)).json()
+    assert (proof["recorded"], proof["answers_match"]) == (True, True)
+    shown = (await client.get(f"/sessions/{session_id}")).json()["answers"]
+    assert await prove(client, receipt, shown) == (True, True, True)
+
+
 async def test_it_still_proves_it_after_everything_that_follows(
     services: Services, client: httpx.AsyncClient
 ) -> None:
@@ -235,7 +250,7 @@ async def test_a_row_that_was_changed_shows_in_the_next_receipt(
 
 
 async def test_a_receipt_of_others_proves_nothing(stores: Stores, client: httpx.AsyncClient) -> None:
-    others = build_services(replace(stores.settings, receipt_keys=keys(b"x" * 32)))
+    others = build_services(replace(stores.settings, receipt_keys=held("k1", ed25519_key(seed=b"x" * 32))))
     session = await others.sessions.create_session("user1", "quiz1")
     await others.close()
     assert session.receipt is not None
@@ -268,15 +283,45 @@ async def test_answers_that_no_session_can_hold_are_refused(
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_input")
 
 
+# The public keys
+
+
+async def test_the_public_keys_may_be_cached_and_have_nothing_secret(client: httpx.AsyncClient) -> None:
+    reply = await client.get("/.well-known/jwks.json")
+    assert (reply.status_code, reply.json()) == (200, {"keys": [public_part(ed25519_key())]})
+    assert reply.headers["cache-control"] == "public, max-age=300"
+    assert reply.headers["vary"] == "Origin"
+
+
+async def test_former_and_coming_keys_are_public_too(stores: Stores) -> None:
+    former, current, coming = (ed25519_key(kid, kid.encode() * 16) for kid in ("k1", "k2", "k3"))
+    secret = held("k2", public_part(former), current, coming)
+    async with services_on(stores, receipt_keys=secret) as services, client_of(services) as http:
+        published = (await http.get("/.well-known/jwks.json")).json()["keys"]
+        assert published == [public_part(key) for key in (former, current, coming)]
+
+
+async def test_without_keys_the_set_of_public_ones_is_empty(stores: Stores) -> None:
+    async with services_on(stores) as services, client_of(services) as http:
+        reply = await http.get("/.well-known/jwks.json")
+        assert (reply.status_code, reply.json()) == (200, {"keys": []})
+
+
 # Without keys
 
 
-@pytest.mark.parametrize("unusable", ["", "nonsense", '{"current": "k1", "keys": {}}'])
+@pytest.mark.parametrize("unusable", ["", "nonsense", "{}", held("k1", hmac_key())])
 async def test_a_write_succeeds_where_the_keys_are_unusable(stores: Stores, unusable: str) -> None:
     services = build_services(replace(stores.settings, receipt_keys=unusable))
     async with client_of(services) as client:
         session_id = (await start_over_http(client))["id"]
         kept = await keep(client, session_id, {"0": "A"})
         assert (kept["durability"], kept["receipt"]) == ("committed", None)
-        assert await prove(client, "e30.e30.e30") == (False, False, None)
+        # Nobody can say what is genuine, or with which keys to find out.
+        for reply in (
+            await client.post("/receipts/verify", json={"receipt": "e30.e30.e30"}),
+            await client.get("/.well-known/jwks.json"),
+        ):
+            assert (reply.status_code, reply.json()["code"]) == (503, "secret_unavailable")
+            assert reply.headers["cache-control"] == "no-store"
     await services.close()

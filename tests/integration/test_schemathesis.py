@@ -1,7 +1,5 @@
 """What the app's own OpenAPI document promises, held against real stores: schemathesis makes the requests."""
 
-import base64
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -37,6 +35,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from quiz_sessions.bootstrap import build_services
 from session_api.app import create_app
 from tests.harness.launch import served
+from tests.harness.signing_keys import BEACON_KEYS, RECEIPT_KEYS
 from tests.harness.stores import Stores
 
 CHECKS = [
@@ -50,7 +49,6 @@ CHECKS = [
     allow_header_conformance,
 ]
 PATIENCE_SECONDS = 30
-RECEIPT_KEYS = json.dumps({"current": "k1", "keys": {"k1": base64.urlsafe_b64encode(b"k" * 32).decode()}})
 
 
 def no_services() -> NoReturn:
@@ -83,7 +81,8 @@ allowed = loaded(
 def address(running_stores: Stores) -> Iterator[str]:
     """The app on a port of its own, in a thread with its own event loop."""
     running_stores.clear()
-    with served(build_services(replace(running_stores.settings, receipt_keys=RECEIPT_KEYS))) as server:
+    settings = replace(running_stores.settings, receipt_keys=RECEIPT_KEYS, beacon_keys=BEACON_KEYS)
+    with served(build_services(settings)) as server:
         yield server.url
 
 

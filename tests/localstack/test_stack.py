@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from localstack_client.session import Session
 
+from quiz_sessions.services.signing_keys import EDDSA, HS256, Algorithm, KeySet
 from tests.harness.stores import Stores
 from tests.localstack.conftest import NEEDS_LOCALSTACK, running_localstack
 
@@ -147,20 +148,21 @@ def test_the_password_comes_from_secrets_manager(deployed: Deployed) -> None:
     assert deployed.invoke("FlushFunctionName")["FlushFailures"] == 0
 
 
-def test_a_rotation_makes_a_key_for_receipts(deployed: Deployed) -> None:
+@pytest.mark.parametrize(("secret", "algorithm"), [("ReceiptKeys", EDDSA), ("BeaconKeys", HS256)])
+def test_a_rotation_makes_keys(deployed: Deployed, secret: str, algorithm: Algorithm) -> None:
     # LocalStack takes the schedule and never follows it.
     known = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in deployed.resources}
     functions = deployed.session.client("lambda")
-    function = functions.get_function(FunctionName=known["RotateReceiptKeysFunction"])["Configuration"]
+    function = functions.get_function(FunctionName=known["RotateSigningKeysFunction"])["Configuration"]
     secrets = deployed.session.client("secretsmanager")
     secrets.rotate_secret(
-        SecretId=known["ReceiptKeys"],
+        SecretId=known[secret],
         RotationLambdaARN=function["FunctionArn"],
         RotationRules={"AutomaticallyAfterDays": 90},
     )
-    reply = secrets.get_secret_value(SecretId=known["ReceiptKeys"], VersionStage="AWSCURRENT")
-    keys = json.loads(reply["SecretString"])
-    assert list(keys["keys"]) == [keys["current"]]
+    reply = secrets.get_secret_value(SecretId=known[secret], VersionStage="AWSCURRENT")
+    keys = KeySet.from_json(reply["SecretString"], algorithm)
+    assert next(iter(keys.keys)) == keys.current
 
 
 def test_a_sessions_events_arrive_behind_the_stacks_bus(deployed: Deployed) -> None:

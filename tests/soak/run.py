@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from development_server.receipt_keys import receipt_keys
+from development_server.signing_keys import beacon_keys, receipt_keys
 from tests.harness.http_client import HttpClient
 from tests.harness.launch import QUIET, api_process, development_server, flusher_process
 from tests.harness.ledger import check
@@ -244,6 +244,7 @@ def _service(folder: Path, plan: Plan) -> Iterator[Service]:
     """The development server, a second and a third process of the API, and a second flusher."""
     environment = {
         "RECEIPT_KEYS": receipt_keys(folder),
+        "BEACON_KEYS": beacon_keys(folder),
         "SESSION_CACHE_TTL_SECONDS": str(CACHE_SECONDS),
         **QUIET,
     }

@@ -348,6 +348,8 @@ async def test_the_answer_to_a_bad_token_is_the_gateways(app: App, client: httpx
         ("GET", "/HEALTH"),
         ("GET", "/docsx"),
         ("POST", "/docs"),
+        ("POST", "/.well-known/jwks.json"),
+        ("GET", "/xwell-known/jwks.json"),
         ("GET", "/"),
     ],
 )
@@ -362,6 +364,8 @@ async def test_a_token_is_asked_for(app: App, client: httpx.AsyncClient, method:
         ("GET", "/health"),
         ("GET", "/docs"),
         ("HEAD", "/health"),
+        ("GET", "/.well-known/jwks.json"),
+        ("HEAD", "/.well-known/jwks.json"),
         ("GET", "/docs/swagger-ui.css"),
         ("GET", "/openapi.json"),
         ("OPTIONS", "/sessions/start"),
@@ -375,7 +379,13 @@ async def test_no_token_is_asked_for(app: App, client: httpx.AsyncClient, method
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/exams/health", 204), ("/health", 204), ("/exams/sessions/1", 401), ("/examshealth", 401)],
+    [
+        ("/exams/health", 204),
+        ("/health", 204),
+        ("/exams/.well-known/jwks.json", 204),
+        ("/exams/sessions/1", 401),
+        ("/examshealth", 401),
+    ],
 )
 async def test_a_base_path_in_front_changes_nothing(app: App, tmp_path: Path, path: str, status: int) -> None:
     front = Front(Authorizer(app, verifier(tmp_path)), lambda: (), lambda: "/exams")

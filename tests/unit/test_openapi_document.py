@@ -208,10 +208,11 @@ def test_a_started_session_is_a_session() -> None:
     assert set(session["required"]) < set(started["required"])
 
 
-def test_only_health_and_beacons_ask_for_no_token() -> None:
+def test_only_health_beacons_and_public_keys_ask_for_no_token() -> None:
     assert DOCUMENT["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert DOCUMENT["security"] == [{"token": []}, {}]
     assert [name for name, operation in OPERATIONS.items() if "security" in operation] == [
+        "get /.well-known/jwks.json",
         "get /health",
         "post /sessions/{session_id}/beacon",
     ]

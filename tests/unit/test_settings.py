@@ -19,6 +19,8 @@ def test_a_database_url_is_enough() -> None:
         event_bus_name=None,
         receipt_keys=None,
         receipt_keys_secret_arn=None,
+        beacon_keys=None,
+        beacon_keys_secret_arn=None,
     )
 
 
@@ -97,6 +99,8 @@ def test_an_absurdly_long_number_is_refused_by_name(name: str) -> None:
         ("EVENT_BUS_NAME", "event_bus_name"),
         ("RECEIPT_KEYS", "receipt_keys"),
         ("RECEIPT_KEYS_SECRET_ARN", "receipt_keys_secret_arn"),
+        ("BEACON_KEYS", "beacon_keys"),
+        ("BEACON_KEYS_SECRET_ARN", "beacon_keys_secret_arn"),
     ],
 )
 def test_what_may_be_left_out_is_taken_as_it_is_and_empty_is_none(name: str, field: str) -> None:
@@ -104,5 +108,6 @@ def test_what_may_be_left_out_is_taken_as_it_is_and_empty_is_none(name: str, fie
     assert Settings.from_environment({**DATABASE, name: ""}) == Settings.from_environment(DATABASE)
 
 
-def test_settings_do_not_show_the_receipt_keys() -> None:
-    assert "a-key" not in repr(Settings.from_environment({**DATABASE, "RECEIPT_KEYS": "a-key"}))
+@pytest.mark.parametrize("name", ["RECEIPT_KEYS", "BEACON_KEYS"])
+def test_settings_do_not_show_the_keys(name: str) -> None:
+    assert "a-key" not in repr(Settings.from_environment({**DATABASE, name: "a-key"}))

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from quiz_sessions.services.signing_keys import ALGORITHMS
+from rotate_signing_keys.handler import ALGORITHM_TAG
 from tests.harness.templates import load
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +45,7 @@ def test_there_are_the_four_functions() -> None:
         "SessionApiFunction",
         "FlushFunction",
         "MigrateFunction",
-        "RotateReceiptKeysFunction",
+        "RotateSigningKeysFunction",
     }
 
 
@@ -71,7 +73,7 @@ def test_a_function_has_an_alarm_on_its_errors(name: str) -> None:
         "SessionApiFunction": "-session-api",
         "FlushFunction": "-flush",
         "MigrateFunction": "MigrateFunctionName",
-        "RotateReceiptKeysFunction": "RotateReceiptKeysFunctionName",
+        "RotateSigningKeysFunction": "RotateSigningKeysFunctionName",
     }
     assert any("'Errors'" in alarm and marks[name] in alarm for alarm in alarms)
 
@@ -129,12 +131,13 @@ def test_every_setting_is_in_the_environment_and_nothing_else() -> None:
     assert {name for name in declared if not name.startswith("POWERTOOLS_")} == read
 
 
-def test_only_those_who_need_the_keys_of_receipts_may_touch_them() -> None:
+@pytest.mark.parametrize("secret", ["ReceiptKeys", "BeaconKeys"])
+def test_only_those_who_need_the_keys_may_touch_them(secret: str) -> None:
     allowed = {
         name: sorted(
             action
             for statement in statements(function["Policies"])
-            if "'ReceiptKeys'" in str(statement["Resource"])
+            if f"'{secret}'" in str(statement["Resource"])
             for action in (
                 statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
             )
@@ -145,7 +148,7 @@ def test_only_those_who_need_the_keys_of_receipts_may_touch_them() -> None:
         "SessionApiFunction": ["secretsmanager:GetSecretValue"],
         "FlushFunction": [],
         "MigrateFunction": [],
-        "RotateReceiptKeysFunction": [
+        "RotateSigningKeysFunction": [
             "secretsmanager:DescribeSecret",
             "secretsmanager:GetSecretValue",
             "secretsmanager:PutSecretValue",
@@ -154,10 +157,23 @@ def test_only_those_who_need_the_keys_of_receipts_may_touch_them() -> None:
     }
 
 
-def test_the_keys_of_receipts_are_made_at_once_and_replaced() -> None:
-    rotation = RESOURCES["ReceiptKeysRotation"]["Properties"]
+@pytest.mark.parametrize(("secret", "algorithm"), [("ReceiptKeys", "EdDSA"), ("BeaconKeys", "HS256")])
+def test_keys_are_made_at_once_and_replaced(secret: str, algorithm: str) -> None:
+    rotation = RESOURCES[f"{secret}Rotation"]["Properties"]
+    assert rotation["SecretId"] == {"Ref": secret}
     assert rotation["RotateImmediatelyOnUpdate"]
     assert rotation["RotationRules"] == {"AutomaticallyAfterDays": 90}
+    assert RESOURCES[secret]["Properties"]["Tags"] == [{"Key": ALGORITHM_TAG, "Value": algorithm}]
+    assert algorithm in ALGORITHMS
+    permission = RESOURCES[RESOURCES[f"{secret}Rotation"]["DependsOn"]]["Properties"]
+    assert permission["SourceArn"] == {"Ref": secret}
+
+
+def test_the_endpoint_lets_functions_read_both_secrets_of_keys() -> None:
+    endpoint = load(ROOT / "infra/network.yaml")["Resources"]["SecretsManagerEndpoint"]["Properties"]
+    for secret in ("ReceiptKeys", "BeaconKeys"):
+        assert {"Ref": f"{secret}Arn"} in endpoint["PolicyDocument"]["Statement"][0]["Resource"]
+        assert RESOURCES["Network"]["Properties"]["Parameters"][f"{secret}Arn"] == {"Ref": secret}
 
 
 def test_prod_is_not_deployed_without_tokens() -> None:
@@ -169,13 +185,17 @@ def test_prod_is_not_deployed_without_tokens() -> None:
         assert f"Stage={stage}" in deployments[stage]["deploy"]["parameters"]["parameter_overrides"]
 
 
-def test_with_an_issuer_every_path_but_health_needs_a_token() -> None:
+def test_with_an_issuer_every_path_but_a_few_needs_a_token() -> None:
     definition = RESOURCES["HttpApi"]["Properties"]["DefinitionBody"]
     # A list in either case: SAM CLI does not read a template that has AWS::NoValue there.
     asked = {"Fn::If": ["HasJwt", [{"Tokens": []}], []]}
     for path, operations in definition["paths"].items():
         for method, operation in operations.items():
-            is_open = method == "options" or path in ("/health", "/sessions/{session_id}/beacon")
+            is_open = method == "options" or path in (
+                "/health",
+                "/.well-known/jwks.json",
+                "/sessions/{session_id}/beacon",
+            )
             assert operation.get("security") == (None if is_open else asked), path
     condition, tokens, _ = definition["components"]["securitySchemes"]["Tokens"]["Fn::If"]
     assert (condition, tokens["x-amazon-apigateway-authorizer"]["type"]) == ("HasJwt", "jwt")
@@ -183,11 +203,11 @@ def test_with_an_issuer_every_path_but_health_needs_a_token() -> None:
 
 def test_only_those_who_use_valkey_are_told_its_password() -> None:
     assert FUNCTIONS["MigrateFunction"]["Environment"]["Variables"]["REDIS_URL"] == ""
-    assert FUNCTIONS["RotateReceiptKeysFunction"]["Environment"] == {"Ref": "AWS::NoValue"}
+    assert FUNCTIONS["RotateSigningKeysFunction"]["Environment"] == {"Ref": "AWS::NoValue"}
 
 
 def test_data_outlives_the_stack() -> None:
-    for resource in (*load(ROOT / "infra/data.yaml")["Resources"].values(), RESOURCES["ReceiptKeys"]):
+    for resource in (*load(ROOT / "infra/data.yaml")["Resources"].values(), *RESOURCES.values()):
         if resource["Type"] in (
             "AWS::SecretsManager::Secret",
             "AWS::RDS::DBInstance",

@@ -15,8 +15,22 @@ from quiz_sessions.services.pages import MAX_PAGE
 
 from ..identity import GRADE, PROCTOR
 from ..replies import documented, json_reply, pick
-from ..schemas.audit import EventReply, EventsReply, ProofReply, VerificationReply, VerifyReceiptRequest
+from ..schemas.audit import (
+    EventReply,
+    EventsReply,
+    JwksReply,
+    ProofReply,
+    PublicKeyReply,
+    VerificationReply,
+    VerifyReceiptRequest,
+)
 from .parameters import After, Limit, authenticated
+
+_PUBLIC = {
+    "Cache-Control": "public, max-age=300",
+    # A reply to a page has more headers than one to a program, and a cache must not give one for the other.
+    "Vary": "Origin",
+}
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -56,6 +70,17 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         """Whether we signed it, whether the audit log says the same, and whether these answers are meant."""
         authenticated(request, services())
         return json_reply(_proof(await services().audit.prove(body.receipt, body.answers)))
+
+    @router.get(
+        "/.well-known/jwks.json",
+        summary="The public keys that receipts are verified with",
+        responses=documented(200, "As far as there are any", model=JwksReply, token=False),
+        openapi_extra={"security": []},
+    )
+    async def get_public_keys() -> Response:
+        """Needs no Authorization. Read it again when a receipt names a key that is not among them."""
+        keys = [PublicKeyReply(**jwk) for jwk in await services().receipts.public_keys()]
+        return json_reply(JwksReply(keys=keys), headers=_PUBLIC)
 
 
 def _proof(proof: Proof) -> ProofReply:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictStr
 
-from quiz_sessions.services.receipts import MAX_CHARACTERS as MAX_RECEIPT_CHARACTERS
+from quiz_sessions.services.jws import MAX_CHARACTERS as MAX_RECEIPT_CHARACTERS
 
 from .common import Answers, RequestBody, example, reply
 
@@ -18,7 +18,7 @@ class VerifyReceiptRequest(RequestBody):
     """A receipt, and optionally the answers that it is supposed to be for."""
 
     model_config = example(
-        receipt="eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", answers={"0": "A", "essay": {"text": "It was a"}}
+        receipt="eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl", answers={"0": "A", "essay": {"text": "It was a"}}
     )
 
     receipt: Annotated[StrictStr, Field(max_length=MAX_RECEIPT_CHARACTERS)] = Field(
@@ -78,3 +78,24 @@ class ProofReply:
     version: int | None
     answers_sha256: str | None
     committed_at: datetime | None
+
+
+@reply
+class PublicKeyReply:
+    """A public key, as a JWK (RFC 8037)."""
+
+    kty: str
+    crv: str
+    kid: str = field(metadata={"description": "As the header of a receipt names it."})
+    use: str
+    alg: str
+    x: str = field(metadata={"description": "The key itself, in base64url."})
+
+
+@reply
+class JwksReply:
+    """A JWK Set (RFC 7517)."""
+
+    keys: list[PublicKeyReply] = field(
+        metadata={"description": "Those that have signed, the one that signs, and the next one."}
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StrictStr
 
 from quiz_sessions.services.beacons import BeaconToken
-from quiz_sessions.services.receipts import MAX_CHARACTERS
+from quiz_sessions.services.jws import MAX_CHARACTERS
 
 from .common import Answers, RequestBody, Tags, example, reply
 from .examples import SIGNED

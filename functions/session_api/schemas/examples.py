@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 SIGNED: Final = "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"
-"""Of a receipt or a token."""
+"""Of the token of a beacon."""
 REQUEST_ID: Final = "Kq3xTgbFliAEJ5w="
 _ID: Final = "31bb95d0-5a1c-4b0e-9a39-0d4f1c1f3a55"
 _STARTED: Final = "2027-01-15T08:00:00Z"
@@ -85,6 +85,15 @@ _EVENT: Final[dict[str, Any]] = {
     "erased_by": None,
 }
 
+_PUBLIC_KEY: Final = {
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "kid": "2027-01-01-3f9a1c",
+    "use": "sig",
+    "alg": "EdDSA",
+    # Of RFC 8037, A.2.
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+}
 REPLIES: Final[dict[str, dict[str, Any]]] = {
     "SessionState": _REPLY,
     "SessionReply": _REPLY,
@@ -159,6 +168,8 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
         "answers_sha256": "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
         "committed_at": "2027-01-15T08:10:00Z",
     },
+    "PublicKeyReply": _PUBLIC_KEY,
+    "JwksReply": {"keys": [_PUBLIC_KEY]},
     "Health": {"status": "ok"},
     "Readiness": {"status": "degraded", "database": "up", "cache": "down"},
 }

@@ -16,8 +16,8 @@ from .authorizer import Verifier
 from .embedded import StartError
 from .folder_lock import FolderInUseError, FolderLock
 from .public_keys import Jwks, KeysError, PublicKeyFile
-from .receipt_keys import receipt_keys
 from .server import Server
+from .signing_keys import beacon_keys, receipt_keys
 from .stores import Stores
 from .token_command import AUDIENCE, ISSUER, KeyPair
 
@@ -47,8 +47,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             also_on=options.stores_host,
         )
         given = {**environment, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
-        if not (given.get("RECEIPT_KEYS") or given.get("RECEIPT_KEYS_SECRET_ARN")):
-            given["RECEIPT_KEYS"] = receipt_keys(options.data)
+        for name, keys in (("RECEIPT_KEYS", receipt_keys), ("BEACON_KEYS", beacon_keys)):
+            if not (given.get(name) or given.get(f"{name}_SECRET_ARN")):
+                given[name] = keys(options.data)
         settings = Settings.from_environment(given)
         verifier = _verifier(environment, options.data) if settings.jwt else None
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.

@@ -14,9 +14,9 @@ from session_api.gateway import path_of
 
 from .public_keys import Keys
 
-# As in template.yaml: /health, beacons and OPTIONS. The documents ask for a token on AWS; here a browser can
-# read them.
-_OPEN = re.compile("/health|/docs(/.*)?|/openapi.json")
+# As in template.yaml: /health, the public keys, beacons and OPTIONS. The documents ask for a token on AWS;
+# here a browser can read them.
+_OPEN = re.compile(r"/health|/\.well-known/jwks\.json|/docs(/.*)?|/openapi.json")
 _BEACON = re.compile("/sessions/[^/]+/beacon")
 # RFC 9110, 11.1: a scheme is case-insensitive.
 _SCHEME = re.compile("^bearer +", re.IGNORECASE)

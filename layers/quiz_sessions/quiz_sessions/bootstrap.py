@@ -32,7 +32,7 @@ from .stores.best_effort_cache import BestEffortCache
 from .stores.event_bus import EventBus
 from .stores.outbox import OutboxStore
 from .stores.postgres import Postgres
-from .stores.secrets_manager import DatabaseAddress, receipt_keys
+from .stores.secrets_manager import DatabaseAddress, beacon_keys, receipt_keys
 from .stores.valkey import ValkeyStore
 
 POOL_SIZE = 10
@@ -147,7 +147,7 @@ def build_services(
     )
     return Services(
         sessions=sessions,
-        beacons=Beacons(sessions, receipts),
+        beacons=Beacons(sessions, beacon_keys(settings), telemetry),
         administration=ExamAdministration(
             administration=stores.administration,
             attempts=stores.attempts,

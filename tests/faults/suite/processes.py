@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import shutil
@@ -25,16 +24,13 @@ from tests.harness.launch import QUIET, ROOT, Launched, service_command
 from tests.harness.process import CLOCK_SHIFT, FLUSH_PATH
 from tests.harness.proxy import Proxy, proxy_of
 from tests.harness.runtime import emulator, running_runtime
+from tests.harness.signing_keys import BEACON_KEYS, RECEIPT_KEYS
 from tests.harness.stores import Servers, Stores
 from tests.harness.valkey import RestrictedValkey
 
 from .history import Span, Weather
 
 LAYER = ROOT / "layers/quiz_sessions"
-RECEIPT_KEY = bytes(range(32))
-RECEIPT_KEYS = json.dumps(
-    {"current": "test", "keys": {"test": base64.urlsafe_b64encode(RECEIPT_KEY).decode().rstrip("=")}}
-)
 START_SECONDS = 30
 PATIENCE_SECONDS = 12.0
 
@@ -51,7 +47,13 @@ class _ByLinks(Stores):
     """What a function's environment is made of."""
 
     def environment(self) -> dict[str, str]:
-        return {**super().environment(), "AUTH_MODE": "jwt", "RECEIPT_KEYS": RECEIPT_KEYS, **QUIET}
+        return {
+            **super().environment(),
+            "AUTH_MODE": "jwt",
+            "RECEIPT_KEYS": RECEIPT_KEYS,
+            "BEACON_KEYS": BEACON_KEYS,
+            **QUIET,
+        }
 
 
 @dataclass

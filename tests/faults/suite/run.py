@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.harness.http_client import LostError, Reply
+from tests.harness.signing_keys import ed25519_key, public_part
 
 from .checker import Event, Evidence, Row, violations
 from .history import Try
 from .nemesis import Nemesis
-from .processes import RECEIPT_KEY, Stage
+from .processes import Stage
 from .students import Classroom, Student
 
 SETTLE_SECONDS = 30
@@ -129,7 +130,7 @@ async def _collect(stage: Stage, history: Sequence[Try]) -> Evidence:
         trails=trails,
         verified=verified,
         read=read,
-        receipt_key=RECEIPT_KEY,
+        receipt_key=public_part(ed25519_key()),
         dirty=dirty,
         drafts=drafts,
         cached=cached,

@@ -27,8 +27,9 @@ class Settings:
         allowed_origins: the origins whose pages may call the API; "*" stands for all of them.
         base_path: what stands in front of the API's paths, such as the path of a custom domain's mapping.
         event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
-        receipt_keys: the keys that sign receipts, as JSON; see `services.receipts`.
+        receipt_keys: the keys that sign receipts, as JSON; see `services.signing_keys`.
         receipt_keys_secret_arn: Secrets Manager secret that holds the keys instead.
+        beacon_keys, beacon_keys_secret_arn: the same for the tokens of beacons.
     """
 
     database_url: str | None
@@ -43,6 +44,8 @@ class Settings:
     event_bus_name: str | None = None
     receipt_keys: str | None = field(default=None, repr=False)
     receipt_keys_secret_arn: str | None = None
+    beacon_keys: str | None = field(default=None, repr=False)
+    beacon_keys_secret_arn: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -82,6 +85,8 @@ class Settings:
             event_bus_name=environment.get("EVENT_BUS_NAME") or None,
             receipt_keys=environment.get("RECEIPT_KEYS") or None,
             receipt_keys_secret_arn=environment.get("RECEIPT_KEYS_SECRET_ARN") or None,
+            beacon_keys=environment.get("BEACON_KEYS") or None,
+            beacon_keys_secret_arn=environment.get("BEACON_KEYS_SECRET_ARN") or None,
         )
 
 

@@ -6,7 +6,7 @@ and the client; it is good for one write.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,12 +15,13 @@ from uuid import UUID, uuid4
 from ..domain.errors import ForbiddenError, SecretUnavailableError
 from ..domain.json_values import Json
 from ..domain.timestamps import Micros, from_micros
-from .receipts import Receipts
+from ..runtime.telemetry import Telemetry
+from .jws import Jws
 from .sessions import SessionManager
+from .signing_keys import HS256
 
 SECONDS: Final = 12 * 3600
 """How long a token is good, and how long it is remembered that it was used."""
-_TYPE: Final = "beacon+jws"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +35,14 @@ class BeaconToken:
 class Beacons:
     """Issues tokens, and takes the beacons that carry them."""
 
-    def __init__(self, sessions: SessionManager, receipts: Receipts) -> None:
+    def __init__(
+        self,
+        sessions: SessionManager,
+        read_keys: Callable[[], Awaitable[str]] | None,
+        telemetry: Telemetry,
+    ) -> None:
         self._sessions = sessions
-        self._receipts = receipts
+        self._tokens = Jws("beacon+jws", HS256, read_keys, telemetry)
 
     async def issue(
         self, session_id: UUID, *, client_id: str | None, owner: str | None, at: Micros
@@ -56,7 +62,7 @@ class Beacons:
             "id": uuid4().hex,
             "expires_at": expires_at,
         }
-        token = await self._receipts.sign_payload(_TYPE, payload)
+        token = await self._tokens.sign(payload)
         if token is None:
             raise SecretUnavailableError
         return BeaconToken(token=token, expires_at=from_micros(expires_at))
@@ -75,9 +81,10 @@ class Beacons:
         Raises:
             ForbiddenError: the token is none of this session, or its time is over.
             IdempotencyKeyReusedError: it was used for other answers.
+            SecretUnavailableError: the keys can't be read.
             also the same as `SessionManager.update_answers`.
         """
-        payload = await self._receipts.verified_payload(_TYPE, token)
+        payload = await self._tokens.verified(token)
         if payload is None or payload["session_id"] != str(session_id) or payload["expires_at"] < at:
             raise ForbiddenError("The token is not one of this session, or its time is over.")
         await self._sessions.update_answers(

@@ -1,4 +1,4 @@
-"""Secrets Manager: the database's password and the keys that sign receipts."""
+"""Secrets Manager: the database's password and the keys that sign."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from ..runtime.settings import Settings
 
 def receipt_keys(settings: Settings) -> Callable[[], Awaitable[str]] | None:
     """A function that reads the receipt keys, from the setting or the secret; None if neither is set."""
-    if (keys := settings.receipt_keys) is not None:
-        return partial(_given, keys)
-    if (arn := settings.receipt_keys_secret_arn) is not None:
-        return partial(asyncio.to_thread, _read_secret, arn)
-    return None
+    return _reader(settings.receipt_keys, settings.receipt_keys_secret_arn)
+
+
+def beacon_keys(settings: Settings) -> Callable[[], Awaitable[str]] | None:
+    """The same for the keys of beacons."""
+    return _reader(settings.beacon_keys, settings.beacon_keys_secret_arn)
 
 
 class DatabaseAddress:
@@ -51,6 +52,12 @@ class DatabaseAddress:
     def forget(self) -> None:
         """Forget the secret, so that the next connection reads it again."""
         self._known = None
+
+
+def _reader(text: str | None, arn: str | None) -> Callable[[], Awaitable[str]] | None:
+    if text is not None:
+        return partial(_given, text)
+    return None if arn is None else partial(asyncio.to_thread, _read_secret, arn)
 
 
 async def _given(text: str) -> str:

@@ -1,18 +1,16 @@
-"""Generates the keys that sign receipts, a new one at each rotation of their secret."""
+"""Generates the keys that sign receipts and the tokens of beacons, new ones at each rotation of a secret."""
 
 from __future__ import annotations
 
-import base64
 import json
-import secrets
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 
-FORMER_KEYS = 8
-"""How many former keys are kept, so that receipts signed with them can still be verified."""
-KEY_BYTES = 32
+from quiz_sessions.services.signing_keys import ALGORITHMS, Algorithm, KeySet, rotated
+
+ALGORITHM_TAG = "algorithm"
+"""The tag of a secret that says for which algorithm its keys are."""
 
 
 def handler(event: dict[str, Any], context: object) -> None:
@@ -21,7 +19,8 @@ def handler(event: dict[str, Any], context: object) -> None:
     Secrets Manager may repeat a step; that changes nothing.
 
     Raises:
-        ValueError: the new version is not usable, or the step is unknown; the rotation fails.
+        SettingsError: the new version is not usable; the rotation fails.
+        ValueError, KeyError: the step, or the algorithm of the secret, is unknown.
     """
     client = boto3.client("secretsmanager")
     secret, version = event["SecretId"], event["ClientRequestToken"]
@@ -32,7 +31,7 @@ def handler(event: dict[str, Any], context: object) -> None:
             # Whoever uses the keys reads them from the secret; there is no other system to update.
             pass
         case "testSecret":
-            _test(_read(client, secret, VersionId=version))
+            KeySet.from_json(_read(client, secret, VersionId=version), _algorithm(client, secret))
         case "finishSecret":
             _finish(client, secret, version)
         case step:
@@ -43,24 +42,14 @@ def _create(client: Any, secret: str, version: str) -> None:
     try:
         _read(client, secret, VersionId=version)
     except client.exceptions.ResourceNotFoundException:
-        # Oldest first. The initial value of the secret has no keys.
-        former = list(_read(client, secret, VersionStage="AWSCURRENT").get("keys", {}).items())[-FORMER_KEYS:]
-        now = datetime.now(UTC)
-        # Random, because two rotations may happen on one day.
-        kid = f"{now:%Y-%m-%d}-{secrets.token_hex(3)}"
-        key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+        # The initial value of the secret has no keys.
+        held = json.loads(_read(client, secret, VersionStage="AWSCURRENT"))
         client.put_secret_value(
             SecretId=secret,
             ClientRequestToken=version,
-            SecretString=json.dumps({"current": kid, "keys": {**dict(former), kid: key}}),
+            SecretString=json.dumps(rotated(held, _algorithm(client, secret))),
             VersionStages=["AWSPENDING"],
         )
-
-
-def _test(value: dict[str, Any]) -> None:
-    keys = {kid: base64.urlsafe_b64decode(key) for kid, key in value["keys"].items()}
-    if value["current"] not in keys or any(len(key) != KEY_BYTES for key in keys.values()):
-        raise ValueError("The new version does not hold usable keys.")
 
 
 def _finish(client: Any, secret: str, version: str) -> None:
@@ -75,6 +64,11 @@ def _finish(client: Any, secret: str, version: str) -> None:
         )
 
 
-def _read(client: Any, secret: str, **version: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(client.get_secret_value(SecretId=secret, **version)["SecretString"])
+def _algorithm(client: Any, secret: str) -> Algorithm:
+    tags = {tag["Key"]: tag["Value"] for tag in client.describe_secret(SecretId=secret).get("Tags", [])}
+    return ALGORITHMS[tags[ALGORITHM_TAG]]
+
+
+def _read(client: Any, secret: str, **version: str) -> str:
+    value: str = client.get_secret_value(SecretId=secret, **version)["SecretString"]
     return value

@@ -1,1 +1,0 @@
-"""The Lambda function that generates and rotates the keys that sign receipts."""

@@ -1,0 +1,1 @@
+"""The Lambda function that generates and rotates the keys that sign receipts and the tokens of beacons."""

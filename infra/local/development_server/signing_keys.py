@@ -1,0 +1,37 @@
+"""The keys of this data folder that sign receipts and the tokens of beacons."""
+
+import json
+import logging
+from pathlib import Path
+
+from quiz_sessions.runtime.settings import SettingsError
+from quiz_sessions.services.signing_keys import EDDSA, HS256, Algorithm, KeySet, rotated
+
+from .public_keys import KeysError
+
+_log = logging.getLogger(__name__)
+
+
+def receipt_keys(data: Path) -> str:
+    """The keys as RECEIPT_KEYS takes them, made if there are none. Raises KeysError, OSError."""
+    return _keys(data / "receipt_keys.json", EDDSA)
+
+
+def beacon_keys(data: Path) -> str:
+    """The keys as BEACON_KEYS takes them, made if there are none. Raises KeysError, OSError."""
+    return _keys(data / "beacon_keys.json", HS256)
+
+
+def _keys(file: Path, algorithm: Algorithm) -> str:
+    if not file.exists():
+        _log.info("making keys in %s; what others have signed is not genuine with them", file)
+        # Before it holds anything: the keys must at no moment be open to others.
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(rotated({}, algorithm)))
+    try:
+        text = file.read_text()
+        KeySet.from_json(text, algorithm)
+    except (SettingsError, UnicodeDecodeError):
+        reason = f"none for {algorithm.name}; remove the file for new ones, which verify nothing older"
+        raise KeysError(file, reason) from None
+    return text
