@@ -13,6 +13,7 @@ from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.errors import (
     ContentTooLargeError,
     GradedByKeyError,
+    IdempotencyKeyReusedError,
     InvalidInputError,
     SessionClosedError,
     SessionExpiredError,
@@ -103,6 +104,20 @@ def scored(database: Database, session_id: UUID) -> tuple[Any, ...]:
 
 def told(session: Session) -> tuple[float | None, float | None, str | None]:
     return session.score, session.max_score, session.grading
+
+
+@pytest.mark.parametrize("other", [{"essay": Mark(5)}, {"0": Mark(1)}, {"essay": Mark(1), "0": Mark(1)}])
+async def test_a_key_stands_for_the_same_marks_alone(
+    services: Services, other: dict[str, Mark | None]
+) -> None:
+    await put(services, keyed(**ESSAY))
+    session_id = await write(services)
+    first = await mark(services, session_id, {"essay": Mark(1)}, key="key")
+    again = await mark(services, session_id, {"essay": Mark(1)}, at=LATER + 1, key="key")
+    assert (again.score, again.version) == (first.score, first.version)
+    with pytest.raises(IdempotencyKeyReusedError):
+        await mark(services, session_id, other, key="key")
+    assert (await services.sessions.get_session(session_id)).score == first.score
 
 
 # When an attempt ends

@@ -132,6 +132,7 @@ class Scores:
             SessionClosedError: it was abandoned and can't have a score.
             InvalidInputError: `check_marks` refuses the marks.
             ContentTooLargeError: all marks of the session together would be too large.
+            IdempotencyKeyReusedError: the key came with other marks of the session.
         """
         key = session_key(session_id)
         action = self._staff_actions.action("grades", reason, idempotency_key, by, at)

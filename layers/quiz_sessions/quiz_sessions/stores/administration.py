@@ -5,8 +5,10 @@ One statement judges, changes and records; where that takes two statements, they
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -286,7 +288,11 @@ class AdministrationStore:
     ) -> ActionResult | None:
         """Mark questions of an ended attempt, or take marks back (None); None if there is no attempt."""
         given = {question: None if mark is None else asdict(mark) for question, mark in marks.items()}
-        return await self._act(_SET_GRADES, {"id": session_id, "marks": dump_json(given)}, action)
+        # A hash, because the event has more in each mark than was asked for.
+        content = json.dumps([given, action.reason], sort_keys=True)
+        payload = dump_json({"payload": sha256(content.encode()).hexdigest()})
+        parameters = {"id": session_id, "marks": dump_json(given), "payload": payload}
+        return await self._act(_SET_GRADES, parameters, action)
 
     async def results(self, session_id: UUID) -> dict[str, Json] | None:
         """The result of each question; None if the score is not a sum of questions."""

@@ -1,5 +1,5 @@
 -- Mark questions of an ended attempt, or take marks back. The score is summed by the statement that follows.
--- Takes    id, marks (question -> {points, comment}, or null to take it back), at, write_id, by, reason (or null)
+-- Takes    id, marks (question -> {points, comment}, or null to take it back), at, write_id, payload, by, reason (or null)
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
@@ -17,7 +17,8 @@ WITH current AS (
     SELECT jsonb_strip_nulls(current.marks || given) AS marks FROM current, given
 ), judged AS (
     SELECT CASE
-        WHEN {repeated} THEN 'repeated'
+        WHEN {same_request} THEN 'repeated'
+        WHEN NOT {same_request} THEN 'reused'
         WHEN {open} THEN 'open'
         WHEN status = 'abandoned' THEN 'closed'
         WHEN octet_length(merged.marks::text) > {max_session_bytes} THEN 'too_large'
@@ -26,7 +27,7 @@ WITH current AS (
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version, 'marked', jsonb_build_object(
-        'write_id', %(write_id)s::text, 'marks', given, 'former_points', former_points,
+        'write_id', %(write_id)s::text, 'payload', %(payload)s::jsonb -> 'payload', 'marks', given, 'former_points', former_points,
         'score_by_hand', false, 'by', %(by)s::text, 'reason', %(reason)s::text
     ), %(at)s, chain_head
     FROM current, given, judged WHERE outcome = 'changed'
