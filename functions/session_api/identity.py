@@ -51,7 +51,7 @@ class Caller:
         owner = self.owner(*scopes)
         if user_id is None:
             if self.subject is None:
-                raise InvalidInputError("user_id is missing.")
+                raise InvalidInputError("user_id is missing.", member="user_id")
             return self.subject
         if owner is not None and user_id != owner:
             raise ForbiddenError("user_id is that of someone else; leave it out.")

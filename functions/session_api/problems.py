@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +16,7 @@ from quiz_sessions.domain import errors
 from quiz_sessions.domain.json_values import dump_record
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import from_micros
+from quiz_sessions.domain.validation import MAX_ID_CHARACTERS
 
 from .cached_reads import session_content
 from .gateway import PROBLEM_JSON
@@ -63,6 +64,9 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.SecretUnavailableError: (503, "secret_unavailable"),
 }
 
+
+_BY_QUESTION = frozenset({"answers", "based_on", "questions"})
+"""Members of bodies that have something for each question."""
 
 _PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
 """As RFC 9110 has them; Python before 3.13 has others."""
@@ -149,7 +153,12 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
             extra["session"] = shown(error.session)
         case errors.ActiveAttemptError() | errors.AttemptsExhaustedError():
             extra |= {} if error.session_id is None else {"session_id": error.session_id}
+        case errors.IdempotencyKeyReusedError():
+            extra["errors"] = [_field_error(_place(request, "Idempotency-Key"), str(error))]
         case errors.InvalidInputError() | errors.ContentTooLargeError():
+            if isinstance(error, errors.InvalidInputError) and error.member is not None:
+                inside = f".{error.question}" if error.question and error.member in _BY_QUESTION else ""
+                extra["errors"] = [_field_error(_place(request, error.member) + inside, str(error))]
             extra |= {} if error.question is None else {"question_id": error.question}
         case errors.QuizNotOpenError():
             extra["opens_at"] = error.opens_at
@@ -182,12 +191,65 @@ async def _validation(request: Request, error: Exception) -> Response:
             return problem(400, "invalid_json", detail, request.state.request_id)
     # The problem does not quote the input. It is bounded, because there may be an error for each member of
     # the body, each with a key of megabytes, and a reply of more than 6 MB is lost.
+    listed = error.errors()[:MAX_ERRORS]
+    paths = [_path(each["loc"], error.body, is_missing=each["type"] == "missing") for each in listed]
     found = [
-        {"location": ".".join(map(str, e["loc"]))[:MAX_LOCATION_CHARACTERS], "message": str(e["msg"])}
-        for e in error.errors()[:MAX_ERRORS]
+        _field_error(".".join(map(str, path)), str(each["msg"]).removeprefix("Value error, "))
+        for path, each in zip(paths, listed, strict=True)
     ]
     detail = "; ".join(f"{e['location']}: {e['message']}" for e in found[:3])
-    return problem(422, "invalid_input", detail, request.state.request_id, extra={"errors": found})
+    extra: dict[str, Any] = {"errors": found}
+    questions = {_question(request, path) for path in paths}
+    if len(questions) == 1 and (question := questions.pop()) is not None:
+        extra["question_id"] = question
+    return problem(422, "invalid_input", detail, request.state.request_id, extra=extra)
+
+
+def _field_error(location: str, message: str) -> dict[str, str]:
+    return {"location": location[:MAX_LOCATION_CHARACTERS], "message": message}
+
+
+def _place(request: Request, member: str) -> str:
+    """Where a member of the request stands: in its path, its query, its headers, or else its body."""
+    expected = request.scope["route"].dependant
+    for place, fields in (
+        ("path", expected.path_params),
+        ("query", expected.query_params),
+        ("header", expected.header_params),
+    ):
+        for known in fields:
+            if known.alias.lower() == member.lower():
+                return f"{place}.{known.alias}"
+    return f"body.{member}"
+
+
+def _path(location: Sequence[str | int], body: Any, *, is_missing: bool) -> list[str | int]:
+    """The part of Pydantic's location that leads through the request.
+
+    Pydantic also names the types that it has tried, such as constrained-int.
+    """
+    place, *parts = location
+    if place != "body":
+        return [place, *parts[:1], *(part for part in parts[1:] if isinstance(part, int))]
+    path: list[str | int] = [place]
+    inside = body
+    for position, part in enumerate(parts):
+        if isinstance(inside, dict) and part in inside:
+            inside = inside[part]
+        elif not (is_missing and isinstance(inside, dict) and position == len(parts) - 1):
+            continue
+        path.append(part)
+    return path
+
+
+def _question(request: Request, path: Sequence[str | int]) -> str | None:
+    """The question that a path leads into, if it does."""
+    # The body of marks has the questions themselves as its members.
+    in_questions = 1 if request.scope["route"].name == "set_grades" else 2
+    if path[0] != "body" or len(path) <= in_questions or (in_questions == 2 and path[1] not in _BY_QUESTION):
+        return None
+    question = str(path[in_questions])
+    return question if 0 < len(question) <= MAX_ID_CHARACTERS else None
 
 
 async def _framework(request: Request, error: Exception) -> Response:

@@ -118,7 +118,7 @@ _DESCRIPTIONS = {
     410: "Its time is over",
     412: "Not as If-Match says",
     413: "Over a limit in bytes",
-    415: "Not in this encoding",
+    415: "Not in this encoding, or not JSON",
     422: "To be changed as the problem says",
     429: "Too many requests; later",
     500: "A fault of the service",

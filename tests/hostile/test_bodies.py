@@ -180,6 +180,7 @@ async def test_a_body_that_does_not_say_json_is_refused_everywhere_and_nothing_i
         body = json.dumps(operation.body)
         reply = await send(client, operation.of(session), body, kind)
         assert_refused(reply, str(operation))
+        assert reply.status_code == 415
         assert stores.everything() == before
 
 

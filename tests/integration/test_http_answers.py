@@ -448,8 +448,21 @@ async def test_a_body_that_does_not_say_json_is_refused(
     reply = await session.http.request(
         method, path.format(id=session.id), content=body.encode(), headers=headers
     )
-    check_problem(reply, 422, "invalid_input")
+    problem = check_problem(reply, 415, "unsupported_media_type")
+    assert "Content-Type" in problem["detail"]
+    assert "application/json" in problem["detail"]
+    assert reply.headers["accept"] == "application/json"
     assert store.everything() == before
+
+
+async def test_a_type_that_ends_with_json_is_json(session: Progress) -> None:
+    reply = await session.send(json.dumps(ONE), {"Content-Type": "application/merge-patch+json"})
+    assert check_session(reply)["answers"] == {"1": "A"}
+
+
+async def test_where_no_body_is_sent_its_type_does_not_matter(session: Progress) -> None:
+    reply = await session.http.post(f"{session.path}/complete", headers={"Content-Type": "text/plain"})
+    check_session(reply)
 
 
 async def test_json_may_name_its_charset(session: Progress) -> None:

@@ -115,6 +115,43 @@ async def test_an_unknown_status_is_refused(client: httpx.AsyncClient) -> None:
     assert (await client.get("/sessions?quiz_id=quiz1&status=open&status=soon")).status_code == 422
 
 
+# Queries
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/sessions?quiz_id=quiz1&status[]=open", "status[]"),
+        ("/sessions?quiz_id=quiz1&limit=1&limit=2", "limit"),
+        ("/sessions?quiz_id=quiz1&quiz_id=quiz1", "quiz_id"),
+        ("/sessions?quiz_id=quiz1&Status=open", "Status"),
+        ("/sessions/current?quiz_id=quiz1&user_id=user1&foo", "foo"),
+        ("/sessions/{id}?version=1", "version"),
+        ("/sessions/{id}?foo=1", "foo"),
+        ("/sessions/{id}/deadline?foo=1", "foo"),
+        ("/sessions/{id}/events?limit=1&limit=1", "limit"),
+        ("/quizzes/quiz1?foo=1", "foo"),
+        ("/health?foo=1", "foo"),
+        ("/health/ready?foo=1", "foo"),
+    ],
+)
+async def test_a_query_that_would_be_ignored_is_refused_by_name(
+    services: Services, client: httpx.AsyncClient, path: str, name: str
+) -> None:
+    reply = await client.get(path.format(id=await start(services)))
+    assert (reply.status_code, reply.json()["code"]) == (422, "invalid_input")
+    assert [error["location"] for error in reply.json()["errors"]] == [f"query.{name}"]
+
+
+async def test_a_write_refuses_such_a_query_as_well(services: Services, client: httpx.AsyncClient) -> None:
+    path = f"/sessions/{await start(services)}"
+    for method, address in (("POST", f"{path}/complete?version=0"), ("POST", f"{path}/beacon?token=1")):
+        reply = await client.request(method, address, json={"answers": {"0": "A"}})
+        assert reply.status_code == 422
+        assert "query." in reply.json()["detail"]
+    assert (await client.get(path)).json()["status"] == "started"
+
+
 # The open session
 
 

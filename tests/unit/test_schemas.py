@@ -41,6 +41,8 @@ NOT_MOMENTS = [
     True,
     [],
     {},
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
 ]
 NOT_IDS = ["", "x" * 129, 1, True, 1.0, ["x"], {}]
 
@@ -469,9 +471,9 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/quizzes/{quiz_id}/accommodations/{user_id}", "get"): "200 401 403 404 422 429 500 503",
     ("/quizzes/{quiz_id}/accommodations/{user_id}", "delete"): "204 401 403 404 422 429 500 503",
     ("/receipts/verify", "post"): "200 400 401 413 415 422 429 500 503",
-    ("/.well-known/jwks.json", "get"): "200 429 500 503",
-    ("/health", "get"): "200 429 500 503",
-    ("/health/ready", "get"): "200 401 429 500 503",
+    ("/.well-known/jwks.json", "get"): "200 422 429 500 503",
+    ("/health", "get"): "200 422 429 500 503",
+    ("/health/ready", "get"): "200 401 422 429 500 503",
 }
 
 

@@ -19,7 +19,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.get(
         "/health",
         summary="Is the process alive",
-        responses=documented(200, "It is", model=Health, token=False),
+        responses=documented(200, "It is", 422, model=Health, token=False),
         openapi_extra={"security": []},
     )
     async def get_health() -> Response:
@@ -30,7 +30,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         "/health/ready",
         summary="Do both stores answer",
         responses={
-            **documented(200, "Both answer", model=Readiness),
+            **documented(200, "Both answer", 422, model=Readiness),
             503: documented(503, "One is down", model=Readiness)[503],
         },
     )

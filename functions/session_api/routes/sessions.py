@@ -271,6 +271,8 @@ def _entity_tags(request: Request, if_match: str | None) -> list[str] | None:
         return None
     tags = parse_entity_tags(whole)
     if tags is None:
-        raise InvalidInputError("If-Match is the ETag of the session, with its quotes, or *.")
+        raise InvalidInputError(
+            "If-Match is the ETag of the session, with its quotes, or *.", member="If-Match"
+        )
     # A weak tag is never equal to another one here (RFC 9110, 13.1.1).
     return [tag.value for tag in tags if not tag.weak]

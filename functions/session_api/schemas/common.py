@@ -6,9 +6,11 @@ import inspect
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -58,8 +60,16 @@ def _require_text(value: Any) -> Any:
     return value
 
 
+def _in_utc(value: datetime) -> datetime:
+    # At the ends of the calendar a moment with an offset may have no date in UTC.
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a date and time is in the years 1 to 9999 of UTC") from None
+
+
 _DATE = re.compile("[0-9]{4}-")
-Moment = Annotated[AwareDatetime, BeforeValidator(_require_text)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_require_text), AfterValidator(_in_utc)]
 
 
 class OptionalMembers(BaseModel):

@@ -34,18 +34,20 @@ class InvalidInputError(QuizSessionsError):
 
     Attributes:
         question: the question at fault, if it is one question's.
+        member: the name of what is at fault, as callers of the API know it.
     """
 
-    def __init__(self, message: str, question: str | None = None) -> None:
+    def __init__(self, message: str, question: str | None = None, *, member: str | None = None) -> None:
         super().__init__(message)
         self.question = question
+        self.member = member
 
 
 class UnknownQuestionError(InvalidInputError):
     """The quiz does not have this question."""
 
     def __init__(self, question: str) -> None:
-        super().__init__(f"The quiz has no question {question!r}.", question)
+        super().__init__(f"The quiz has no question {question!r}.", question, member="answers")
 
 
 class ContentTooLargeError(QuizSessionsError):

@@ -127,14 +127,16 @@ def parse_questions(raw: Mapping[str, Any]) -> dict[str, Question]:
             writes them, are larger than a session's answers may be.
     """
     if len(raw) > MAX_QUESTIONS:
-        raise InvalidInputError(f"There are at most {MAX_QUESTIONS} questions.")
+        raise InvalidInputError(f"There are at most {MAX_QUESTIONS} questions.", member="questions")
     questions = {}
     for name, fields in raw.items():
-        check_id("The id of a question", name)
+        check_id("The id of a question", name, member="questions")
         try:
             questions[name] = _parse_question(fields)
-        except (InvalidInputError, ContentTooLargeError) as error:
-            raise type(error)(f"Question {name!r}: {error}", name) from None
+        except InvalidInputError as error:
+            raise InvalidInputError(f"Question {name!r}: {error}", name, member="questions") from None
+        except ContentTooLargeError as error:
+            raise ContentTooLargeError(f"Question {name!r}: {error}", name) from None
     try:
         check_session_size({name: to_json(question) for name, question in questions.items()})
     except ContentTooLargeError:
@@ -254,12 +256,12 @@ def check_marks(questions: Mapping[str, Question], marks: Mapping[str, Mark | No
         raise InvalidInputError("Send at least one mark.")
     for name, mark in marks.items():
         if name not in questions:
-            raise InvalidInputError(f"The quiz has no question {name!r}.", name)
+            raise InvalidInputError(f"The quiz has no question {name!r}.", name, member=name)
         if mark is not None:
             try:
                 _check_mark(mark, questions[name])
             except InvalidInputError as error:
-                raise InvalidInputError(f"Question {name!r}: {error}", name) from None
+                raise InvalidInputError(f"Question {name!r}: {error}", name, member=name) from None
 
 
 def _check_mark(mark: Mark, question: Question) -> None:

@@ -56,7 +56,9 @@ def writer_of(client_id: str | None) -> str:
     if client_id is None:
         return ANYBODY
     if not _CLIENT_ID.fullmatch(client_id):
-        raise InvalidInputError("X-Client-Id is 1 to 64 of the characters A-Z a-z 0-9 _ -.")
+        raise InvalidInputError(
+            "X-Client-Id is 1 to 64 of the characters A-Z a-z 0-9 _ -.", member="X-Client-Id"
+        )
     return hashlib.sha256(client_id.encode()).hexdigest()[:_WRITER_CHARACTERS]
 
 
@@ -69,7 +71,7 @@ def parse_tag(question: str, text: str) -> Tag:
     found = _TAG.fullmatch(text)
     if found is None:
         raise InvalidInputError(
-            f"based_on of question {question!r} is no tag as answer_tags has it.", question
+            f"based_on of question {question!r} is no tag as answer_tags has it.", question, member="based_on"
         )
     return Tag(int(found[1]), found[2])
 

@@ -35,7 +35,7 @@ def session_key(session_id: str | UUID) -> UUID:
     try:
         return UUID(session_id)
     except ValueError:
-        raise InvalidInputError("A session id is a UUID.") from None
+        raise InvalidInputError("A session id is a UUID.", member="session_id") from None
 
 
 def question_key(question_id: int | str) -> str:
@@ -46,20 +46,22 @@ def question_key(question_id: int | str) -> str:
     """
     if isinstance(question_id, int) and not isinstance(question_id, bool):
         if not 0 <= question_id <= MAX_INTEGER:
-            raise InvalidInputError("An integer question_id is from 0 to 2147483647.")
+            raise InvalidInputError("An integer question_id is from 0 to 2147483647.", member="question_id")
         return str(question_id)
     return check_id("question_id", question_id)
 
 
-def check_id(name: str, value: object) -> str:
-    """Return `value` if it can be an id.
+def check_id(name: str, value: object, member: str | None = None) -> str:
+    """Return `value` if it can be an id; `member` is at fault if that is not what `name` says.
 
     Raises:
         InvalidInputError: it is not 1 to 128 characters that PostgreSQL can store.
     """
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_CHARACTERS:
-        raise InvalidInputError(f"{name} is a string of 1 to {MAX_ID_CHARACTERS} characters.")
-    check_text(name, value)
+        raise InvalidInputError(
+            f"{name} is a string of 1 to {MAX_ID_CHARACTERS} characters.", member=member or name
+        )
+    check_text(name, value, member or name)
     return value
 
 
@@ -70,19 +72,19 @@ def check_count(name: str, value: int | None, maximum: int = MAX_INTEGER) -> Non
         InvalidInputError: `value` is not an integer from 0 to `maximum`.
     """
     if value is not None and (isinstance(value, bool) or not 0 <= value <= maximum):
-        raise InvalidInputError(f"{name} is an integer from 0 to {maximum}.")
+        raise InvalidInputError(f"{name} is an integer from 0 to {maximum}.", member=name)
 
 
-def check_text(name: str, value: str) -> None:
-    """Refuse text that jsonb or UTF-8 can't hold.
+def check_text(name: str, value: str, member: str | None = None) -> None:
+    """Refuse text that jsonb or UTF-8 can't hold; `member` is at fault.
 
     Raises:
         InvalidInputError: `value` contains a NUL character or a lone surrogate.
     """
     if "\x00" in value:
-        raise InvalidInputError(f"{name} has a NUL character, which can't be stored.")
+        raise InvalidInputError(f"{name} has a NUL character, which can't be stored.", member=member)
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise InvalidInputError(f"{name} has half a surrogate pair, which is no character.")
+        raise InvalidInputError(f"{name} has half a surrogate pair, which is no character.", member=member)
 
 
 def check_answers(answers: Mapping[str, Json]) -> None:
@@ -93,15 +95,17 @@ def check_answers(answers: Mapping[str, Json]) -> None:
         ContentTooLargeError: an answer has more than 64 KiB as compact UTF-8 JSON.
     """
     if not answers:
-        raise InvalidInputError("Send at least one answer.")
+        raise InvalidInputError("Send at least one answer.", member="answers")
     if len(answers) > MAX_ANSWERS:
-        raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
+        raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
     for question, answer in answers.items():
-        check_id("question_id", question)
+        check_id("question_id", question, member="answers")
         try:
             _check_answer(answer)
-        except (InvalidInputError, ContentTooLargeError) as error:
-            raise type(error)(f"Question {question!r}: {error}", question) from None
+        except InvalidInputError as error:
+            raise InvalidInputError(f"Question {question!r}: {error}", question, member="answers") from None
+        except ContentTooLargeError as error:
+            raise ContentTooLargeError(f"Question {question!r}: {error}", question) from None
 
 
 def _check_answer(answer: Json) -> None:
@@ -169,7 +173,7 @@ def check_session_size(answers: Mapping[str, Json], displaced: Sequence[Json] = 
         ContentTooLargeError: they have more than 1 MiB.
     """
     if len(answers) > MAX_ANSWERS:
-        raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
+        raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
     text = json.dumps([answers, *displaced] if displaced else answers, ensure_ascii=False)
     size = len(text.encode())
     if _EXPONENT.search(text):

@@ -276,7 +276,7 @@ class ExamAdministration:
         key = session_key(session_id)
         check_count("seconds", seconds, MAX_CHANGE_SECONDS)
         if seconds == 0:
-            raise InvalidInputError("seconds is above 0.")
+            raise InvalidInputError("seconds is above 0.", member="seconds")
         action = self._staff_actions.action("reopen", reason, idempotency_key, by, at)
         time_limit = self._time_limit_seconds
         result = found(await self._administration.reopen(key, seconds, action, time_limit))
@@ -365,15 +365,16 @@ def _check_quiz(quiz: QuizRules) -> None:
     ):
         check_count(name, value, maximum)
         if value == 0 and name != "grace_seconds":
-            raise InvalidInputError(f"{name} is above 0; leave it out for none.")
+            raise InvalidInputError(f"{name} is above 0; leave it out for none.", member=name)
     if quiz.opens_at is not None and quiz.closes_at is not None and quiz.closes_at <= quiz.opens_at:
-        raise InvalidInputError("closes_at lies after opens_at.")
+        raise InvalidInputError("closes_at lies after opens_at.", member="closes_at")
     if quiz.show_results is ShowResults.AFTER_CLOSE and quiz.closes_at is None:
-        raise InvalidInputError("show_results after_close needs closes_at.")
+        raise InvalidInputError("show_results after_close needs closes_at.", member="show_results")
 
 
 def _check_seconds(seconds: int) -> None:
     if isinstance(seconds, bool) or not 0 < abs(seconds) <= MAX_CHANGE_SECONDS:
         raise InvalidInputError(
-            f"seconds is a whole number other than 0, from -{MAX_CHANGE_SECONDS} to {MAX_CHANGE_SECONDS}."
+            f"seconds is a whole number other than 0, from -{MAX_CHANGE_SECONDS} to {MAX_CHANGE_SECONDS}.",
+            member="seconds",
         )

@@ -137,12 +137,12 @@ class Audit:
             InvalidInputError: neither is named, or `find` did not issue the cursor.
         """
         if user_id is None and quiz_id is None:
-            raise InvalidInputError("Name a user_id, a quiz_id, or both.")
+            raise InvalidInputError("Name a user_id, a quiz_id, or both.", member="user_id")
         for name, value in (("user_id", user_id), ("quiz_id", quiz_id)):
             if value is not None:
                 check_id(name, value)
         if not 1 <= limit <= MAX_PAGE:
-            raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}.")
+            raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}.", member="limit")
         at = self._clock() if at is None else at
         # What is in progress by its drafts is started by its row.
         of_rows = {*statuses, Status.STARTED} if Status.IN_PROGRESS in statuses else statuses
@@ -306,4 +306,4 @@ def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
             return from_micros(int(found[1])), UUID(found[2])
     except ValueError:
         pass
-    raise InvalidInputError("cursor is the next_cursor of the page before.")
+    raise InvalidInputError("cursor is the next_cursor of the page before.", member="cursor")

@@ -19,5 +19,7 @@ def check_page(after: int, limit: int) -> None:
     Raises:
         InvalidInputError: `after` is no revision, or `limit` is out of range.
     """
-    if not 1 <= limit <= MAX_PAGE or not -1 <= after <= MAX_INTEGER:
-        raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}, after a revision.")
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}.", member="limit")
+    if not -1 <= after <= MAX_INTEGER:
+        raise InvalidInputError("after is a revision.", member="after")

@@ -101,7 +101,7 @@ class Scores:
         """
         key = session_key(session_id)
         if not (math.isfinite(score) and math.isfinite(max_score) and 0 <= score <= max_score):
-            raise InvalidInputError("score is from 0 to max_score.")
+            raise InvalidInputError("score is from 0 to max_score.", member="score")
         action = self._staff_actions.action("score", reason, None, by, at)
         await self._settler.current(key, None, action.at)
         result = found(await self._administration.set_score(key, score, max_score, action))

@@ -258,7 +258,12 @@ class SessionManager:
         question = question_key(question_id)
         if options.get("current_question") is None and isinstance(question_id, int):
             options["current_question"] = question_id + 1
-        return await self.update_answers(session_id, {question: answer}, **options)
+        try:
+            return await self.update_answers(session_id, {question: answer}, **options)
+        except InvalidInputError as error:
+            if error.member == "answers":
+                error.member = "question_id" if isinstance(error, UnknownQuestionError) else "answer"
+            raise
 
     async def update_answers(
         self,
@@ -611,7 +616,7 @@ def _refuse(result: WriteResult, current: Current, write: Write) -> None:
         case WriteOutcome.EXTENDED:
             raise DeadlineMovedError(shown)
         case WriteOutcome.TOO_MANY:
-            raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.")
+            raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
         case WriteOutcome.TOO_LARGE:
             raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
 
@@ -658,11 +663,14 @@ def _based_on(
         return {}
     if client_id is None:
         raise InvalidInputError(
-            "based_on needs X-Client-Id, so that your own answers can be told from others'."
+            "based_on needs X-Client-Id, so that your own answers can be told from others'.",
+            member="X-Client-Id",
         )
     for question in tags:
         if question not in answers:
-            raise InvalidInputError(f"based_on has question {question!r}, which is not sent.", question)
+            raise InvalidInputError(
+                f"based_on has question {question!r}, which is not sent.", question, member="based_on"
+            )
     return {question: None if tag is None else parse_tag(question, tag) for question, tag in tags.items()}
 
 

@@ -85,5 +85,5 @@ def check_reason(reason: str) -> None:
         InvalidInputError: it is empty, too long, or text that PostgreSQL can't hold.
     """
     if not 1 <= len(reason) <= MAX_REASON_CHARACTERS:
-        raise InvalidInputError(f"reason has 1 to {MAX_REASON_CHARACTERS} characters.")
-    check_text("reason", reason)
+        raise InvalidInputError(f"reason has 1 to {MAX_REASON_CHARACTERS} characters.", member="reason")
+    check_text("reason", reason, "reason")
