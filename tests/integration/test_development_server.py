@@ -541,8 +541,9 @@ def test_keys_that_are_not_there_are_told_in_one_line(launch: Launch, name: str)
 
 @pytest.mark.parametrize("name", ["receipt_keys", "beacon_keys"])
 def test_damaged_keys_are_told_in_one_line(launch: Launch, folder: Path, name: str) -> None:
-    (folder / ".local").mkdir()
-    (folder / f".local/{name}.json").write_text('{"current": "k1", "keys": {"k1": "of another form"}}')
+    data = folder / "project/.local"
+    data.mkdir(parents=True)
+    (data / f"{name}.json").write_text('{"current": "k1", "keys": {"k1": "of another form"}}')
     server = launch()
     assert server.ends() == 1
     assert server.errors.startswith(f"cannot start: the keys in .local/{name}.json: none for ")
