@@ -563,3 +563,18 @@ def test_keys_that_are_not_there_are_told_in_one_line(launch: Launch, name: str)
     assert server.ends() == 1
     assert server.errors == "cannot start: the keys in missing: No such file or directory\n"
     assert server.output.read_text() == ""
+
+
+# Keys of receipts and beacons
+
+
+@pytest.mark.parametrize("name", ["receipt_keys", "beacon_keys"])
+def test_damaged_keys_are_told_in_one_line(launch: Launch, folder: Path, name: str) -> None:
+    data = folder / "project/.local"
+    data.mkdir(parents=True)
+    (data / f"{name}.json").write_text('{"current": "k1", "keys": {"k1": "of another form"}}')
+    server = launch()
+    assert server.ends() == 1
+    assert server.errors.startswith(f"cannot start: the keys in .local/{name}.json: none for ")
+    assert server.errors.endswith("; remove the file for new ones, which verify nothing older\n")
+    assert server.errors.count("\n") == 1

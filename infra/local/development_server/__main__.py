@@ -17,7 +17,7 @@ from .embedded import StartError
 from .folder_lock import FolderInUseError, FolderLock
 from .public_keys import Jwks, KeysError, PublicKeyFile
 from .server import Server
-from .signing_keys import beacon_keys, receipt_keys
+from .signing_keys import with_keys
 from .stores import Stores
 from .token_command import AUDIENCE, ISSUER, KeyPair
 
@@ -47,11 +47,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             also_on=options.stores_host,
         )
         given = {**environment, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
-        for name, keys in (("RECEIPT_KEYS", receipt_keys), ("BEACON_KEYS", beacon_keys)):
-            if not (given.get(name) or given.get(f"{name}_SECRET_ARN")):
-                given[name] = keys(options.data)
         settings = Settings.from_environment(given)
         verifier = _verifier(environment, options.data) if settings.jwt else None
+        settings = with_keys(settings, options.data)
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
         loop = asyncio.new_event_loop()
         loop.run_until_complete(Server(stores, settings, listener, options.flush_every, verifier).run())

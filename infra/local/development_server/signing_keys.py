@@ -1,15 +1,22 @@
 """The keys of this data folder that sign receipts and the tokens of beacons."""
 
 import json
-import logging
+from dataclasses import replace
 from pathlib import Path
 
-from quiz_sessions.runtime.settings import SettingsError
+from quiz_sessions.runtime.settings import Settings, SettingsError
 from quiz_sessions.services.signing_keys import EDDSA, HS256, Algorithm, KeySet, rotated
 
 from .public_keys import KeysError
 
-_log = logging.getLogger(__name__)
+
+def with_keys(settings: Settings, data: Path) -> Settings:
+    """The settings, with the keys of a data folder where they name none. Raises KeysError, OSError."""
+    if settings.receipt_keys is None and settings.receipt_keys_secret_arn is None:
+        settings = replace(settings, receipt_keys=receipt_keys(data))
+    if settings.beacon_keys is None and settings.beacon_keys_secret_arn is None:
+        settings = replace(settings, beacon_keys=beacon_keys(data))
+    return settings
 
 
 def receipt_keys(data: Path) -> str:
@@ -24,7 +31,7 @@ def beacon_keys(data: Path) -> str:
 
 def _keys(file: Path, algorithm: Algorithm) -> str:
     if not file.exists():
-        _log.info("making keys in %s; what others have signed is not genuine with them", file)
+        print(f"making keys in {file} ...", flush=True)
         # Before it holds anything: the keys must at no moment be open to others.
         file.touch(mode=0o600)
         file.write_text(json.dumps(rotated({}, algorithm)))

@@ -19,7 +19,7 @@ REFRESH_SECONDS: Final = 3600.0
 RETRY_SECONDS: Final = 30.0
 """How soon the keys are read again after a failed read, or for a signature by an unknown key."""
 MAX_CHARACTERS: Final = 2048
-"""A genuine receipt has about 450, a token about 500."""
+"""A genuine receipt has about 400, a token about 500."""
 
 
 class Jws:
