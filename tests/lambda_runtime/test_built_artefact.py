@@ -21,7 +21,7 @@ BUILD = ROOT / ".aws-sam/build"
 # As make does it: the functions' own Python has only what Lambda's has.
 PYTHON = ROOT / ".venv-lambda/bin/python"
 LAYER = BUILD / ("ServiceLayerArm64" if platform.machine() == "aarch64" else "ServiceLayerX8664")
-LIMIT_BYTES = 90_000_000
+LIMIT_BYTES = 110_000_000
 
 pytestmark = needs(PYTHON.exists(), f"nothing is built: {HOW_TO_INSTALL}")
 
@@ -91,6 +91,6 @@ def size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def test_function_and_layer_are_under_90_mb_unzipped() -> None:
+def test_function_and_layer_are_under_110_mb_unzipped() -> None:
     # `make build` prints the figure.
     assert size(BUILD / "SessionApiFunction") + size(LAYER) < LIMIT_BYTES
