@@ -111,6 +111,22 @@ async def test_what_the_development_servers_gateway_refuses_is_a_reply_like_all_
     assert (reply.headers["x-request-id"], reply.headers["x-content-type-options"]) == ("mine", "nosniff")
 
 
+@pytest.mark.parametrize("origins", [(), (PAGE,), ("*",)], ids=["none", "one", "all"])
+async def test_a_reply_says_once_that_it_depends_on_the_origin(
+    services: Services, tmp_path: Path, origins: tuple[str, ...]
+) -> None:
+    keys = Jwks(tokens.write_jwks(tmp_path / "jwks.json", first=tokens.rsa_key()))
+    verifier = Verifier(keys, tokens.ISSUER, tokens.AUDIENCE)
+    app = served_to(services, *origins, gateway=lambda app: Authorizer(app, verifier))
+    known = {"Authorization": f"Bearer {tokens.token()}"}
+    async with client_of(app) as http:
+        for origin in (PAGE, "https://evil.example.org"):
+            for path in ("/health", "/sessions", "/nowhere", "/sessions/current"):
+                for sent in ({}, known):
+                    reply = await http.get(path, headers={"Origin": origin, **sent})
+                    assert reply.headers.get_list("vary") == ["Origin"]
+
+
 def test_the_gateway_says_the_same_of_its_own_replies() -> None:
     template: dict[str, Any] = load(Path(__file__).parents[2] / "template.yaml")
     body = template["Resources"]["HttpApi"]["Properties"]["DefinitionBody"]
