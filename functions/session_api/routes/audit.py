@@ -74,7 +74,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.get(
         "/.well-known/jwks.json",
         summary="The public keys that receipts are verified with",
-        responses=documented(200, "As far as there are any", model=JwksReply, token=False),
+        responses=documented(200, "As far as there are any", 422, model=JwksReply, token=False),
         openapi_extra={"security": []},
     )
     async def get_public_keys() -> Response:
