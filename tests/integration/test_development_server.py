@@ -191,8 +191,13 @@ def test_it_answers_once_it_says_ready(launch: Launch) -> None:
 
 def test_it_says_what_it_is_doing_while_it_starts(launch: Launch) -> None:
     lines = launch().until_ready().output.read_text().splitlines()
-    assert lines[:3] == ["starting PostgreSQL 18 ...", "starting Valkey 9 ...", "applying migrations ..."]
-    assert len(lines) == 4
+    keys = [line for line in lines if line.startswith("making keys in ")]
+    assert [line for line in lines if line not in keys][:3] == [
+        "starting PostgreSQL 18 ...",
+        "starting Valkey 9 ...",
+        "applying migrations ...",
+    ]
+    assert len(lines) == 4 + len(keys)
 
 
 WITH_FEW_DESCRIPTORS = ("sh", "-c", 'ulimit -n 200 && exec "$@"', "sh")

@@ -378,7 +378,8 @@ BUGS = (
             "stores/valkey.py",
             "a read takes the drafts before the session",
             "text = await self._redis.get(keys[0])\n"
-            "raw = [part for pair in (await self._redis.hgetall(keys[1])).items() for part in pair]",
+            "raw = [part for pair in (await self._redis.hgetall(keys[1])).items() for part in pair]\n"
+            "named = None",
         ),
     ),
     Bug(

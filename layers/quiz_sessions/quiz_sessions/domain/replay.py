@@ -82,7 +82,7 @@ def replay(attempt: Attempt, events: Iterable[AuditEvent]) -> Attempt:
 def _apply(state: Attempt, event: AuditEvent) -> Attempt:
     changes = event.changes
     if changes is None:
-        raise EventsErasedError
+        raise AuditLogDamagedError if event.erased_by is None else EventsErasedError
     recorded: dict[str, Any] = {
         name: _value(name, value) for name, value in changes.items() if name in _NAMED
     }
