@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from psycopg import errors, sql
 
 from quiz_sessions.domain.timestamps import to_micros
 from quiz_sessions.domain.uuid7 import lowest, moment_of
+from quiz_sessions.stores.statements import load
 
 MONTHS_AHEAD = 12
 LOCK_MILLISECONDS = 50
@@ -44,8 +46,7 @@ def make_months(database_url: str, now: datetime) -> list[str]:
         months = [*_following(now.astimezone(UTC), MONTHS_AHEAD + 1), *_stray(connection)]
         for month in months:
             if not _is_attached(connection, month):
-                _insist(connection, lambda month=month: _make(connection, month))  # type: ignore[misc]
-                made.append(_name(month))
+                made.append(_insist(connection, partial(_make, connection, month)))
     return made
 
 
@@ -62,7 +63,7 @@ def detach_month(database_url: str, month: datetime, *, has_event_bus: bool) -> 
     with _connect(database_url) as connection:
         if _is_in_use(connection, month, has_event_bus=has_event_bus):
             raise MonthInUseError(f"Attempts of {month:%Y-%m} are open, or events of it are not published.")
-        return _insist(connection, lambda: _detach(connection, month))
+        return _insist(connection, partial(_detach, connection, month))
 
 
 def _connect(database_url: str) -> psycopg.Connection[Any]:
@@ -115,17 +116,7 @@ def _make(connection: psycopg.Connection[Any], month: datetime) -> str:
 def _is_in_use(connection: psycopg.Connection[Any], month: datetime, *, has_event_bus: bool) -> bool:
     lower, upper = _bounds(month)
     found = connection.execute(
-        """
-        SELECT EXISTS (
-            SELECT FROM quiz_attempts WHERE id >= %(lower)s AND id < %(upper)s AND ended_at IS NULL
-        ) OR %(has_event_bus)s AND EXISTS (
-            SELECT FROM attempt_events WHERE attempt_id >= %(lower)s AND attempt_id < %(upper)s
-                AND published_at IS NULL AND type IN (
-                    'started', 'completed', 'abandoned', 'expired', 'extended', 'rescheduled', 'reopened',
-                    'graded'
-                )
-        )""",
-        {"lower": lower, "upper": upper, "has_event_bus": has_event_bus},
+        load("month_in_use").text.encode(), {"lower": lower, "upper": upper, "has_event_bus": has_event_bus}
     ).fetchone()
     return found == (True,)
 

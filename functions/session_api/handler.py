@@ -58,7 +58,7 @@ def import_everything() -> None:
     # boto3 reads the secret; importing it takes longer than a request may wait for its connection.
     import boto3  # noqa: F401, PLC0415
 
-    # The first receipt is signed with it.
+    # The first receipt is signed with it; like boto3 it is imported for the snapshot alone.
     from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: F401, PLC0415
 
     import quiz_sessions.bootstrap  # noqa: F401, PLC0415

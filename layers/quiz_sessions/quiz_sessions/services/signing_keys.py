@@ -75,6 +75,7 @@ class EdDsa(Algorithm):
     former_keys = 40
 
     def new_key(self, kid: str) -> Jwk:
+        # Here for the reason that `Ed25519` gives.
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
 
         private = Ed25519PrivateKey.generate()
@@ -96,6 +97,7 @@ class EdDsa(Algorithm):
         return {name: jwk[name] for name in ("kty", "crv", "kid", "use", "alg", "x")}
 
     def load(self, jwk: Jwk, *, signs: bool) -> Key:
+        # Here for the reason that `Ed25519` gives.
         from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
             Ed25519PrivateKey,
             Ed25519PublicKey,
@@ -148,6 +150,7 @@ class _Ed25519Key:
         return self.private.sign(content)
 
     def verifies(self, signature: bytes, content: bytes) -> bool:
+        # Here for the reason that `Ed25519` gives.
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
 
         try:

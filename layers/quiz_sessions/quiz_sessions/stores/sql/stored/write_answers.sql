@@ -68,6 +68,7 @@ WITH current AS (
         ELSE 'written' END AS outcome
     FROM current, sent, merged
 ), event AS (
+    -- rule: the event is written by the statement that changes the row
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version + 1, 'answered', jsonb_strip_nulls(jsonb_build_object(
         -- rule: a statement that is sent again looks for its write_id
@@ -80,7 +81,6 @@ WITH current AS (
             ELSE jsonb_build_object('outdated', outdated) END
         || CASE WHEN lateness = 0 THEN '{}' ELSE jsonb_build_object('late_ms', lateness) END,
         %(at_time)s, chain_head
-    -- rule: the event is written by the statement that changes the row
     FROM current, sent, judged WHERE outcome = 'written'
     RETURNING hash
 ), written AS (
