@@ -388,8 +388,10 @@ BUGS = (
         Edit(
             "stores/sql/stored/write_answers.sql",
             "the event is written by the statement that changes the row",
-            "FROM written, sent, (SELECT lateness, current_question_at AS known_at FROM current) AS before\n"
-            "WHERE false",
+            "INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)\n"
+            "SELECT id, -1 - revision, version + 1, 'answered', "
+            "jsonb_strip_nulls(jsonb_build_object(",
+            lines=2,
         ),
     ),
     Bug(
@@ -517,7 +519,8 @@ BUGS = (
         Edit(
             "stores/sql/stored/finish_attempt.sql",
             "a completion records what it brought too late to count",
-            "), %(at_time)s",
+            "), %(at_time)s, chain_head",
+            lines=2,
         ),
     ),
     Bug(
@@ -527,7 +530,7 @@ BUGS = (
             "stores/sql/stored/finish_attempt.sql",
             "a second hand-in is a repeat only if all that it brings is held",
             "true AS held",
-            lines=5,
+            lines=4,
         ),
     ),
 )
