@@ -154,7 +154,7 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
         case errors.ActiveAttemptError() | errors.AttemptsExhaustedError():
             extra |= {} if error.session_id is None else {"session_id": error.session_id}
         case errors.IdempotencyKeyReusedError():
-            extra["errors"] = [_field_error(_place(request, "Idempotency-Key"), str(error))]
+            extra["errors"] = [_field_error(_place(request, error.member), str(error))]
         case errors.InvalidInputError() | errors.ContentTooLargeError():
             if isinstance(error, errors.InvalidInputError) and error.member is not None:
                 inside = f".{error.question}" if error.question and error.member in _BY_QUESTION else ""

@@ -68,7 +68,10 @@ async def test_a_beacon_sent_twice_is_kept_once(session: Progress) -> None:
 async def test_a_token_is_good_for_one_beacon(session: Progress) -> None:
     token = await token_of(session)
     await send(session, token, answers={"essay": "one"})
-    check_problem(await send(session, token, answers={"essay": "two"}), 422, "idempotency_key_reused")
+    problem = check_problem(
+        await send(session, token, answers={"essay": "two"}), 422, "idempotency_key_reused"
+    )
+    assert [each["location"] for each in problem["errors"]] == ["body.token"]
     assert (await session.read())["answers"] == {"essay": "one"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ import pytest
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.canonical_json import canonical_json
 from quiz_sessions.domain.errors import (
     ContentTooLargeError,
     GradedByKeyError,
@@ -95,6 +97,10 @@ async def expire_with_late_answers(services: Services, **answers: Any) -> tuple[
         await services.sessions.update_answers(session_id, answers, at=END + 1)
     (late,) = (await services.administration.late_answers(session_id)).late_answers
     return session_id, late.event
+
+
+def hash_of(answer: Any) -> str:
+    return sha256(canonical_json(answer).encode()).hexdigest()
 
 
 def scored(database: Database, session_id: UUID) -> tuple[Any, ...]:
@@ -645,15 +651,35 @@ async def test_a_score_by_hand_is_not_graded_away_by_what_was_waiting(
     assert events(database, session_id) == ["started", "completed", "graded", "graded"]
 
 
-async def test_a_session_opened_again_loses_its_score_by_hand(services: Services, database: Database) -> None:
+@pytest.mark.parametrize("questions", [None, keyed()], ids=["without questions", "with a key by now"])
+async def test_a_session_opened_again_waits_for_the_person_who_set_its_score(
+    services: Services, questions: dict[str, Any] | None
+) -> None:
     session_id = await start(services)
     await services.sessions.get_session(session_id, at=END + 1)
     await score(services, session_id, 4, 5)
-    await put(services, at=END)
-    await services.administration.reopen(session_id, 600, WHY, at=END + SECOND)
+    if questions is not None:
+        await put(services, questions, at=END)
+    opened = await services.administration.reopen(session_id, 600, WHY, at=END + SECOND)
+    assert told(opened.session) == (None, None, None)
     done = await services.sessions.complete(session_id, {"0": "A"}, at=END + 2 * SECOND)
-    assert told(done) == (2, 2, "done")
+    assert told(done) == (None, None, "pending")
+    waiting = await services.audit.find(quiz_id="quiz1", is_pending=True, at=END + 2 * SECOND)
+    assert [session.id for session in waiting.sessions] == [session_id]
     assert (await services.audit.verify(session_id)).intact
+    assert told(await score(services, session_id, 3, 5)) == (3, 5, "done")
+    assert (await services.audit.find(quiz_id="quiz1", is_pending=True, at=END + 2 * SECOND)).sessions == []
+    assert (await services.audit.verify(session_id)).intact
+
+
+async def test_an_answer_that_is_sent_again_keeps_its_mark(services: Services) -> None:
+    await put(services, keyed(**ESSAY))
+    session_id = await write(services)
+    await mark(services, session_id, {"essay": Mark(3)})
+    await services.administration.reopen(session_id, 600, WHY, at=END)
+    await services.sessions.update_answers(session_id, {"essay": "It was a"}, at=END + SECOND)
+    done = await services.sessions.complete(session_id, at=END + 2 * SECOND)
+    assert told(done) == (5, 7, "done")
 
 
 async def test_a_regrade_without_questions_keeps_scores_by_hand(
@@ -698,13 +724,12 @@ async def test_a_mark_is_recorded_with_who_gave_it_why_and_what_it_was_before(
     await mark(services, session_id, {"0": Mark(1), "essay": Mark(3, "good")}, key="k")
     assert events(database, session_id) == ["started", "completed", "graded", "marked", "graded"]
     (change,) = changes(database, session_id, "marked")
-    tag = f"{LATER}.-"
     assert change == {
         "write_id": "grades:k",
         "payload": change["payload"],
         "marks": {
-            "0": {"points": 1, "answer_tag": tag},
-            "essay": {"points": 3, "comment": "good", "answer_tag": tag},
+            "0": {"points": 1, "answer_sha256": hash_of("A")},
+            "essay": {"points": 3, "comment": "good", "answer_sha256": hash_of("It was a")},
         },
         "former_points": {"0": 2, "essay": 0},
         "score_by_hand": False,

@@ -291,8 +291,18 @@ async def test_a_session_without_late_answers_lists_none(services: Services) -> 
 async def test_a_late_answer_sent_again_is_kept_once(services: Services) -> None:
     session_id = await start(services)
     await answer_late(services, session_id, {"0": "A"}, LAST + 1)
-    await answer_late(services, session_id, {"0": "A"}, LAST + 1)
+    for at in (LAST + 1, LAST + SECOND):
+        with pytest.raises(SessionExpiredError):
+            await services.sessions.update_answers(session_id, {"0": "A"}, at=at)
     assert len((await services.administration.late_answers(session_id)).late_answers) == 1
+
+
+async def test_a_late_answer_that_was_another_one_meanwhile_is_kept(services: Services) -> None:
+    session_id = await start(services)
+    for number, answer in enumerate("ABA"):
+        await answer_late(services, session_id, {"0": answer}, LAST + 1 + number)
+    listed = (await services.administration.late_answers(session_id)).late_answers
+    assert [late.answers["0"]["answer"] for late in listed] == ["A", "B", "A"]
 
 
 async def test_a_draft_from_behind_the_end_is_a_late_answer(services: Services) -> None:

@@ -30,6 +30,7 @@ from quiz_sessions.domain.errors import (
     VersionConflictError,
 )
 from quiz_sessions.domain.grading import Mark, parse_questions
+from quiz_sessions.domain.json_values import same_value
 from quiz_sessions.domain.quizzes import QuizRules, UnknownQuestions
 from quiz_sessions.domain.replay import COMPARED, differences, replay
 from quiz_sessions.domain.sessions import Session
@@ -130,10 +131,14 @@ class Model:
 
     def keep_late(self, drafts: dict[str, Value]) -> None:
         known = [(name, value) for late in self.late_answers for name, value in late.items()]
+        latest = {name: value[0] for name, value in known}
         late = {
             name: value
             for name, value in drafts.items()
-            if name != CURRENT and value[1] > max(self.at(name), self.end()) and (name, value) not in known
+            if name != CURRENT
+            and value[1] > max(self.at(name), self.end())
+            and (name, value) not in known
+            and not (name in latest and same_value(latest[name], value[0]))
         }
         if late:
             self.late_answers.append(late)

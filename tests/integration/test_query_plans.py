@@ -35,6 +35,7 @@ OPERATIONS: dict[str, Operation] = {
     "extra time": lambda s, one, ended: s.administration.put_accommodation("user1", "quiz1", 60, "more time"),
     "list a user's": lambda s, one, ended: s.audit.find(user_id="user7"),
     "list a quiz's": lambda s, one, ended: s.audit.find(quiz_id="quiz7"),
+    "list what waits for a person": lambda s, one, ended: s.audit.find(quiz_id="quiz7", is_pending=True),
     "trail": lambda s, one, ended: s.audit.events(one),
     "at a version": lambda s, one, ended: s.audit.at_version(one, 0),
     "verify": lambda s, one, ended: s.audit.verify(one),

@@ -516,10 +516,18 @@ def test_partial_exact_earns_nothing_with_another_type(key: Any, answer: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("key", "answer"), [({"a": 1, "b": 2}, {"a": 1, "b": 2, "c": 3}), ([1, 2], [1, 2, 3]), ([1], [1, 1])]
+    ("key", "answer", "points"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "b": 2, "c": 3}, 1),
+        ({"a": 1, "b": 2}, {"c": 3, "d": 4}, 0),
+        ([1, 2], [1, 2, 3], 1),
+        ([1, 2], [1, 2, 3, 4, 5], 0),
+        ([1], [1, 1], 0),
+    ],
 )
-def test_what_the_key_lacks_costs_nothing_but_is_not_correct(key: Any, answer: Any) -> None:
-    assert graded(answer, grading="exact", key=key, partial=True) == QuestionResult(1, 1, False, "key")
+def test_what_the_key_lacks_costs_as_much_as_a_part_earns(key: Any, answer: Any, points: float) -> None:
+    result = graded(answer, grading="exact", key=key, partial=True, points=2)
+    assert result == QuestionResult(points if len(key) > 1 else 0, 2, False, "key")
 
 
 def test_partial_exact_knows_canonical_equivalents() -> None:
@@ -1241,7 +1249,6 @@ def test_a_score_has_6_decimals() -> None:
 def test_a_whole_answer_earns_the_points_exactly() -> None:
     # 0.1 * 3 / 3 is more than 0.1.
     assert graded([1, 2, 3], grading="exact", key=[1, 2, 3], points=0.1, partial=True).points == 0.1
-    assert graded([1, 2, 3, 4], grading="exact", key=[1, 2, 3], points=0.1, partial=True).points == 0.1
 
 
 MARKS = st.dictionaries(st.sampled_from("123"), st.none() | st.builds(Mark, st.floats(0, 10)))

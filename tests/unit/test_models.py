@@ -57,7 +57,7 @@ ATTEMPTS = st.builds(
     marks=st.dictionaries(
         TEXT,
         st.fixed_dictionaries(
-            {"points": st.floats(0, 10)}, optional={"comment": TEXT, "answer_tag": st.just("7.-")}
+            {"points": st.floats(0, 10)}, optional={"comment": TEXT, "answer_sha256": st.just("0" * 64)}
         ),
         max_size=2,
     ),

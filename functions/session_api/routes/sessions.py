@@ -87,6 +87,9 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
             list[Status | Literal["open"]] | None,
             Query(description="In one of these; repeatable. `open` is started and in_progress."),
         ] = None,
+        grading: Annotated[
+            Literal["pending"] | None, query("Those that have ended and wait for a person to mark them.")
+        ] = None,
         cursor: Annotated[str | None, query("The `next_cursor` of the page before.")] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = 50,
     ) -> Response:
@@ -99,6 +102,7 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
             user_id=user_id,
             quiz_id=quiz_id,
             statuses=_statuses(status or []),
+            is_pending=grading is not None,
             cursor=cursor,
             limit=limit,
             at=request.state.at,

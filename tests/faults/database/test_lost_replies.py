@@ -180,7 +180,7 @@ async def test_a_question_is_marked_once(
 ) -> None:
     session_id = await prepared(api, services.sessions)
     await services.sessions.complete(session_id, {"1": "A"})
-    proxy.lose(b"'answer_tag'", loss)
+    proxy.lose(b"former_points", loss)
     response = await api("PUT", f"/sessions/{session_id}/grades", {"1": {"points": 0.5}})
     assert proxy.rules == []
     assert (response.status_code, response.json()["score"]) == (200, 0.5)

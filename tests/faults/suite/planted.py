@@ -17,7 +17,7 @@ from tests.harness.proxy import Proxy, Rule, Where
 from tests.harness.students import Kind
 
 from .history import Try
-from .processes import Process, Stage
+from .processes import FlushFailedError, Process, Stage
 from .run import check
 from .students import Classroom
 
@@ -76,7 +76,10 @@ class Scene:
         return await self.room.send("ann", kind, process, session=self.session, answers=answers, **more)
 
     async def flush(self, process: Process) -> None:
-        await self.stage.flush(process)
+        try:
+            await self.stage.flush(process)
+        except FlushFailedError as error:
+            self.found.append(f"a flush failed: {error}")
 
     async def meanwhile(
         self, slow: Awaitable[object], link: Proxy, rule: Rule, *fast: Callable[[], Awaitable[object]]

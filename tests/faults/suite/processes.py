@@ -35,6 +35,10 @@ START_SECONDS = 30
 PATIENCE_SECONDS = 12.0
 
 
+class FlushFailedError(Exception):
+    """A flush met an error that no trouble with a store explains."""
+
+
 class SuiteValkey(RestrictedValkey):
     """Valkey that writes each change to its file before it replies, so that being killed loses nothing."""
 
@@ -119,11 +123,17 @@ class Process:
         await self.client.http.close()
 
     async def flush(self) -> dict[str, Any] | None:
-        """Let it flush; its report, None where it was lost."""
+        """Let it flush; its report, None where it was lost.
+
+        Raises:
+            FlushFailedError: an error came up that is no store's being away.
+        """
         try:
             reply = await self.client.http.request("POST", FLUSH_PATH)
         except LostError:
             return None
+        if reply.status == 500:
+            raise FlushFailedError(f"{self.name}: the log says why")
         report: dict[str, Any] | None = reply.body if reply.status == 200 else None
         return report
 

@@ -96,6 +96,12 @@ def upgrade() -> None:
         """
     )
     op.execute("CREATE INDEX quiz_attempts_needs_grading ON quiz_attempts (id) WHERE needs_grading")
+    op.execute(
+        """
+        CREATE INDEX quiz_attempts_pending ON quiz_attempts (quiz_id, started_at, id)
+        WHERE grading = 'pending' AND status NOT IN ('started', 'in_progress')
+        """
+    )
     op.execute("CREATE INDEX quiz_attempts_by_user ON quiz_attempts (user_id, started_at, id)")
     op.execute("CREATE INDEX quiz_attempts_by_quiz ON quiz_attempts (quiz_id, started_at, id)")
     for column in ("status", "last_updated"):

@@ -82,7 +82,9 @@ class LocalStack:
                     "DNS_ADDRESS": "0",
                     "LAMBDA_RUNTIME_EXECUTOR": "local-process",
                     "LOCAL_PROCESS_PYTHON": str(_FUNCTION_PYTHON),
-                    # It writes everything into the folder.
+                    # It writes everything into the folder, also where this machine is a container itself: in
+                    # one it would take itself for its own image, and write to /usr/lib and /var/lib.
+                    "OVERRIDE_IN_DOCKER": "0",
                     "HOME": str(self._folder),
                     # Not TMPDIR, because LocalStack warns about it.
                     "TEMP": str(temporary),

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
+from .canonical_json import canonical_json
 from .json_values import Json, dump_json, to_json_object
 from .tags import Tag
 from .timestamps import Micros, to_micros
@@ -60,8 +62,8 @@ class Attempt:
         late_ms: by how many milliseconds the latest answer that counts, or the request that ended the
             attempt, came after the deadline.
         grading: pending while a question waits for a person; None if nothing was graded.
-        marks: question -> {"points", "comment", "answer_tag"}: what a person gave, for which answer (see
-            `answer_tag`); without comment or answer where there is none.
+        marks: question -> {"points", "comment", "answer_sha256"}: what a person gave, for which answer (see
+            `answer_sha256`); without comment or answer where there is none.
         score_by_hand: a person set the score as a whole; it stands until a person changes it.
         needs_grading: the attempt has ended and its score is out of date.
     """
@@ -112,6 +114,12 @@ class Attempt:
         """The tag of the committed answer to `question`; None if there is none."""
         meta = self.answer_meta.get(question)
         return None if meta is None else Tag(meta["at"], meta["writer"])
+
+    def answer_sha256(self, question: str) -> str | None:
+        """The hash of the committed answer's value, however often it was sent; None if there is none."""
+        if question not in self.answers:
+            return None
+        return sha256(canonical_json(self.answers[question]).encode()).hexdigest()
 
     def unknown_question(self, questions: Iterable[str]) -> str | None:
         """The first of `questions` that takes no answers; None if all do."""

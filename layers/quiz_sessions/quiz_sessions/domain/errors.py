@@ -63,10 +63,20 @@ class ContentTooLargeError(QuizSessionsError):
 
 
 class IdempotencyKeyReusedError(QuizSessionsError):
-    """Another request was carried out with this Idempotency-Key."""
+    """Another request was carried out with this key.
 
-    def __init__(self) -> None:
-        super().__init__("This Idempotency-Key came with another request before. Use a new one for each.")
+    Attributes:
+        member: what the request has the key in.
+    """
+
+    def __init__(
+        self,
+        message: str = "This Idempotency-Key came with another request before. Use a new one for each.",
+        *,
+        member: str = "Idempotency-Key",
+    ) -> None:
+        super().__init__(message)
+        self.member = member
 
 
 class SessionNotFoundError(QuizSessionsError):

@@ -291,8 +291,8 @@ def grade(
     are ignored. Every JSON value can be graded.
 
     exact: the answer equals the key. Partial: each member of an object, or position of a list, that equals
-        the key's earns 1/len(key) of the points. Members that the key does not have earn and cost nothing,
-        but make the answer incorrect. An answer of another type earns nothing.
+        the key's earns 1/len(key) of the points, and each that the key does not have takes as much away, but
+        no more than was earned. An answer of another type earns nothing.
     set: the answer has the same values as the key, in any order, repetitions ignored; an answer that is not a
         list is treated as a list of one. Partial: max(0, right - wrong) / len(key) of the points, as in
         "Partial credit with penalty" of Canvas's instructor guide to multiple-answer questions; Moodle's
@@ -365,16 +365,16 @@ def _part(question: Question, answer: Any) -> float:
         return max(0, len(chosen & right) - len(chosen - right)) / len(right)
     if isinstance(key, dict) and isinstance(answer, dict):
         given_by_name = {canonical(name): given for name, given in answer.items()}
-        pairs = [
-            (part, given_by_name[spelled])
-            for name, part in key.items()
-            if (spelled := canonical(name)) in given_by_name
-        ]
+        names = {canonical(name): part for name, part in key.items()}
+        pairs = [(part, given_by_name[name]) for name, part in names.items() if name in given_by_name]
+        added = len(given_by_name.keys() - names.keys())
     elif isinstance(key, list) and isinstance(answer, list):
         pairs = list(zip(key, answer, strict=False))
+        added = max(0, len(answer) - len(key))
     else:
         return 0.0
-    return sum(identity(part) == identity(given) for part, given in pairs) / len(key)
+    equal = sum(identity(part) == identity(given) for part, given in pairs)
+    return max(0, equal - added) / len(key)
 
 
 def _as_set(value: Any, spelling: Callable[[str], str] = canonical) -> frozenset[Hashable]:

@@ -50,7 +50,7 @@ _BY_RULE: Final = frozenset(
 )
 """Fields that `_apply` derives from an event; an event carries every other recorded field under its name."""
 _NAMED: Final = frozenset(COMPARED) - _BY_RULE
-_UNTIL_REOPENED: Final = ("completed_at", "ended_at", "score", "max_score", "grading", "score_by_hand")
+_UNTIL_REOPENED: Final = ("completed_at", "ended_at", "score", "max_score")
 _NUMBERS: Final = frozenset(each.name for each in fields(Attempt) if str(each.type).startswith("float"))
 _BEFORE: Final[Mapping[str, Any]] = {
     each.name: each.default

@@ -99,13 +99,19 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
         answers={**attempt.answers, **{question: draft.value for question, draft in buffered.items()}},
         time_remaining=shown_time_remaining(attempt, at),
         late_ms=max(attempt.late_ms, lateness_ms(attempt.expires_at, latest)),
-        # An earlier version of a session that ended since was open.
-        grading="pending" if attempt.needs_grading and not attempt.status.is_open else attempt.grading,
+        grading=_grading(attempt),
         durability="buffered" if buffered else "committed",
         buffered_questions=sorted(buffered),
         answer_tags=tags,
         etag=entity_tag(attempt.revision, status, current and current.at, *held),
     )
+
+
+def _grading(attempt: Attempt) -> GradingState | None:
+    # An earlier version of a session that ended since was open, and one opened again may wait for a person.
+    if attempt.status.is_open:
+        return None
+    return "pending" if attempt.needs_grading else attempt.grading
 
 
 def drafts_show_in_lists(attempt: Attempt, at: Micros) -> bool:

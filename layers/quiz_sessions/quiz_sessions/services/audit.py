@@ -23,6 +23,7 @@ from ..domain.errors import (
 from ..domain.json_values import Json
 from ..domain.replay import COMPARED, differences, replay
 from ..domain.sessions import Session, drafts_show_in_lists, view
+from ..domain.tags import entity_tag
 from ..domain.timestamps import Micros, from_micros, to_micros
 from ..domain.validation import check_answers, check_count, check_id, session_key
 from ..stores.attempts import AttemptStore
@@ -127,11 +128,14 @@ class Audit:
         user_id: str | None = None,
         quiz_id: str | None = None,
         statuses: Collection[Status] = (),
+        is_pending: bool = False,
         cursor: str | None = None,
         limit: int = 50,
         at: Micros | None = None,
     ) -> Page:
         """Find attempts of a user, at a quiz, or both; with `statuses` those that are shown with one of them.
+
+        With `is_pending` those that have ended and wait for a person to mark them.
 
         Raises:
             InvalidInputError: neither is named, or `find` did not issue the cursor.
@@ -150,7 +154,13 @@ class Audit:
         sessions: list[Session] = []
         for _ in range(MAX_ROUNDS):
             rows = await self._audit.attempts(
-                user_id=user_id, quiz_id=quiz_id, statuses=of_rows, now=at, before=before, limit=limit + 1
+                user_id=user_id,
+                quiz_id=quiz_id,
+                statuses=of_rows,
+                is_pending=is_pending,
+                now=at,
+                before=before,
+                limit=limit + 1,
             )
             shown = await self._shown(rows, at)
             sessions += [session for session in shown if not statuses or session.status in statuses]
@@ -204,13 +214,19 @@ class Audit:
         # rule: a read takes the drafts before the session
         drafts = (await self._cache.drafts([key])).get(key, NO_DRAFTS)
         attempt = await self._attempt(key, owner)
-        events = [event async for event in self._audit.steps(attempt.id) if event.version <= version]
+        events = []
+        async for event in self._audit.steps(attempt.id):
+            if event.version > version:
+                break
+            events.append(event)
         if version > attempt.version or not events:
             raise VersionNotFoundError
         then = await self._filled(replay(attempt, events))
         if version < attempt.version:
             # The audit log does not have the tags of answers; nothing can be based on what is past.
-            return view(replace(then, answer_meta={}), NO_DRAFTS, to_micros(events[-1].at))
+            shown = view(replace(then, answer_meta={}), NO_DRAFTS, to_micros(events[-1].at))
+            # Not the entity tag of the session as it was then, which had those tags.
+            return replace(shown, etag=entity_tag(then.revision, "past", shown.version))
         return view(then, drafts, self._clock() if at is None else at)
 
     async def verify(self, session_id: str | UUID) -> Verification:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from ..domain.errors import ForbiddenError, SecretUnavailableError
+from ..domain.errors import ForbiddenError, IdempotencyKeyReusedError, SecretUnavailableError
 from ..domain.json_values import Json
 from ..domain.timestamps import Micros, from_micros
 from ..runtime.telemetry import Telemetry
@@ -87,14 +87,19 @@ class Beacons:
         payload = await self._tokens.verified(token)
         if payload is None or payload["session_id"] != str(session_id) or payload["expires_at"] < at:
             raise ForbiddenError("The token is not one of this session, or its time is over.")
-        await self._sessions.update_answers(
-            session_id,
-            answers,
-            autosave=True,
-            client_id=payload["client_id"],
-            based_on=based_on,
-            idempotency_key=f"beacon:{payload['id']}",
-            key_seconds=SECONDS,
-            owner=payload["owner"],
-            at=at,
-        )
+        try:
+            await self._sessions.update_answers(
+                session_id,
+                answers,
+                autosave=True,
+                client_id=payload["client_id"],
+                based_on=based_on,
+                idempotency_key=f"beacon:{payload['id']}",
+                key_seconds=SECONDS,
+                owner=payload["owner"],
+                at=at,
+            )
+        except IdempotencyKeyReusedError as error:
+            raise IdempotencyKeyReusedError(
+                "This token was used for other answers. Get one for each beacon.", member="token"
+            ) from error

@@ -51,11 +51,10 @@ def grade_update(
     attempt: Attempt, quiz: Quiz | None, *, by: str | None = None, reason: str | None = None
 ) -> GradeUpdate:
     """Compute the score of `attempt`; without one if its quiz is gone or has no questions."""
-    # A mark holds for the answer that it was given for.
-    tags = {question: attempt.answer_tag(question) for question in attempt.marks}
+    # A mark holds for the answer that it was given for, also where that is sent again.
     marks = {
         question: Mark(mark["points"], mark.get("comment"))
-        if mark.get("answer_tag") == (tags[question] and str(tags[question]))
+        if mark.get("answer_sha256") == attempt.answer_sha256(question)
         else None
         for question, mark in attempt.marks.items()
     }

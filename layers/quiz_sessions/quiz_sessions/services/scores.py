@@ -139,7 +139,7 @@ class Scores:
         attempt = (await self._settler.current(key, None, action.at)).attempt
         quiz = (await self._administration.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
         check_marks(quiz.rules.questions if quiz else {}, marks)
-        result = found(await self._administration.set_grades(key, marks, action))
+        result = found(await self._administration.set_grades(attempt, marks, action))
         match result.outcome:
             case ActionOutcome.OPEN:
                 raise SessionOpenError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Literal, TypedDict, Unpack
 from uuid import UUID
 
 from ..domain.attempts import Attempt, Status
+from ..domain.canonical_json import canonical_json
 from ..domain.deadlines import Deadline, deadline_of, is_overdue
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts, merge_drafts, unseen
 from ..domain.errors import (
@@ -128,7 +128,7 @@ class Write:
         """A hash of what `key` stands for."""
         if self.key is None:
             return None
-        content = json.dumps([self.operation, self.answers, self.current_question], sort_keys=True)
+        content = canonical_json([self.operation, dict(self.answers), self.current_question])
         return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -5,7 +5,6 @@ One statement judges, changes and records; where that takes two statements, they
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from hashlib import sha256
@@ -16,6 +15,7 @@ from psycopg import errors
 from psycopg.rows import DictRow
 
 from ..domain.attempts import Attempt
+from ..domain.canonical_json import canonical_json
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Mark, parse_questions, to_json
 from ..domain.json_values import Json, dump_json
@@ -284,14 +284,21 @@ class AdministrationStore:
         return await self._act(_SET_SCORE, {"id": session_id, "score": score, "max_score": max_score}, action)
 
     async def set_grades(
-        self, session_id: UUID, marks: Mapping[str, Mark | None], action: StaffAction
+        self, attempt: Attempt, marks: Mapping[str, Mark | None], action: StaffAction
     ) -> ActionResult | None:
-        """Mark questions of an ended attempt, or take marks back (None); None if there is no attempt."""
+        """Mark questions of an ended attempt for the answers that `attempt` has, or take marks back (None).
+
+        None if there is no attempt.
+        """
         given = {question: None if mark is None else asdict(mark) for question, mark in marks.items()}
         # A hash, because the event has more in each mark than was asked for.
-        content = json.dumps([given, action.reason], sort_keys=True)
+        content = canonical_json([given, action.reason])
         payload = dump_json({"payload": sha256(content.encode()).hexdigest()})
-        parameters = {"id": session_id, "marks": dump_json(given), "payload": payload}
+        kept = {
+            question: mark and {**mark, "answer_sha256": attempt.answer_sha256(question)}
+            for question, mark in given.items()
+        }
+        parameters = {"id": attempt.id, "marks": dump_json(kept), "payload": payload}
         return await self._act(_SET_GRADES, parameters, action)
 
     async def results(self, session_id: UUID) -> dict[str, Json] | None:

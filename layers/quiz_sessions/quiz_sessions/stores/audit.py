@@ -38,13 +38,15 @@ class AuditStore:
         user_id: str | None,
         quiz_id: str | None,
         statuses: Collection[Status],
+        is_pending: bool,
         now: Micros,
         before: tuple[datetime, UUID] | None,
         limit: int,
     ) -> list[Attempt]:
         """Attempts of a user, at a quiz, or both, without answers: newest first, after `before`.
 
-        With `statuses` those that have one of them. An attempt that is overdue at `now` counts as expired,
+        With `is_pending` those that have ended and wait for a person to mark them. With `statuses` those that
+        have one of them. An attempt that is overdue at `now` counts as expired,
         even before its row is.
         """
         conditions = ["true"]
@@ -54,6 +56,8 @@ class AuditStore:
             conditions.append("quiz_id = %(quiz_id)s")
         if before is not None:
             conditions.append("(started_at, id) < (%(started_at)s, %(id)s)")
+        if is_pending:
+            conditions.append("grading = 'pending' AND NOT {open}")
         if statuses:
             as_stored = f"(status = ANY(%(statuses)s) AND NOT ({_IS_OVER}))"
             conditions.append(f"({as_stored} OR {_IS_OVER})" if Status.EXPIRED in statuses else as_stored)

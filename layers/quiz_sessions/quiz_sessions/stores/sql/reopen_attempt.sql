@@ -44,6 +44,7 @@ WITH current AS (
         'time_limit_seconds', rule.time_limit_seconds, 'accommodation_seconds', rule.accommodation_seconds,
         'extension_seconds', extension, 'grace_seconds', rule.grace_seconds,
         'closes_at', rule.closes_at, 'expires_at', deadline, 'late_ms', lateness,
+        'grading', CASE WHEN score_by_hand THEN 'pending' END,
         'by', %(by)s::text, 'reason', %(reason)s::text
     ), %(at)s, chain_head
     FROM current, rule, opening, judged WHERE outcome = 'changed'
@@ -64,8 +65,8 @@ WITH current AS (
         ended_at = NULL,
         score = NULL,
         max_score = NULL,
-        grading = NULL,
-        score_by_hand = false,
+        -- A score that a person has set is a person's to set again.
+        grading = CASE WHEN score_by_hand THEN 'pending' END,
         results = NULL,
         graded_with = NULL,
         needs_grading = false,

@@ -1,15 +1,12 @@
 -- Mark questions of an ended attempt, or take marks back. The score is summed by the statement that follows.
--- Takes    id, marks (question -> {points, comment}, or null to take it back), at, write_id, payload, by, reason (or null)
+-- Takes    id, marks (question -> {points, comment, answer_sha256 of the answer that it is for, or null},
+--          or null to take it back), at, write_id, payload, by, reason (or null)
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
     SELECT {attempt}, results, chain_head FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
 ), given AS (
-    SELECT jsonb_object_agg(key, CASE WHEN value <> 'null' THEN jsonb_strip_nulls(
-            -- As `Attempt.answer_tag` has it.
-            value || jsonb_build_object('answer_tag', (answer_meta -> key ->> 'at') || '.'
-                || coalesce(answer_meta -> key ->> 'writer', '-'))
-        ) END) AS given,
+    SELECT jsonb_object_agg(key, CASE WHEN value <> 'null' THEN jsonb_strip_nulls(value) END) AS given,
         coalesce(jsonb_object_agg(key, results -> key -> 'points') FILTER (WHERE results ? key), '{}')
             AS former_points
     FROM current, jsonb_each(%(marks)s::jsonb)

@@ -51,8 +51,12 @@ WITH batch AS (
                 ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0)))::integer
                 AS lateness,
             jsonb_object_agg(key, value) FILTER (WHERE is_late AND NOT EXISTS (
-                SELECT FROM events_with(locked.id, 'late_answers') AS event
-                WHERE event.changes -> 'late_answers' -> key = value
+                -- The same once more, or what the latest one says already.
+                SELECT FROM (
+                    SELECT event.changes -> 'late_answers' -> key AS known, lead(1) OVER (ORDER BY revision) IS NULL AS last
+                    FROM events_with(locked.id, 'late_answers') AS event WHERE event.changes -> 'late_answers' ? key
+                ) AS recorded
+                WHERE known = value OR last AND known - 'at' = value - 'at'
             )) AS unrecorded
         FROM jsonb_each(drafts)
         LEFT JOIN jsonb_each(answer_meta) AS known (known_key, known) ON known_key = key,
