@@ -57,7 +57,7 @@ async def services_on(stores: Stores, **settings: Any) -> AsyncIterator[Services
 
 def rebuilt(services: Services, **options: Any) -> Services:
     """The same service, with other options of `build_services`; it shares the connections of `services`."""
-    return build_services(services.settings, stores=services.stores, **options)
+    return build_services(services.settings, **{"stores": services.stores, **options})
 
 
 def with_tokens(services: Services, jwt: bool = True) -> Services:

@@ -75,7 +75,7 @@ async def completed(services: Services) -> Session:
     return await services.sessions.complete(session.id, at=START + 3 * SECOND)
 
 
-@pytest.mark.parametrize("prepare", [started, answered, with_drafts, completed])
+@pytest.mark.parametrize("prepare", [started, answered, with_drafts])
 async def test_it_replies_what_the_app_does(
     steady: Services, short: httpx.AsyncClient, prepare: Prepare
 ) -> None:
@@ -115,6 +115,13 @@ async def test_a_session_whose_time_is_over_is_left_to_the_app(
     steady: Services, short: httpx.AsyncClient
 ) -> None:
     session = await steady.sessions.create_session("user1", "quiz1", at=START - 3600 * SECOND)
+    assert (await short.get(f"/sessions/{session.id}")).status_code == 299
+
+
+async def test_a_session_that_has_ended_is_left_to_the_app_which_knows_its_score(
+    steady: Services, short: httpx.AsyncClient
+) -> None:
+    session = await completed(steady)
     assert (await short.get(f"/sessions/{session.id}")).status_code == 299
 
 

@@ -290,7 +290,7 @@ async def test_a_session_opened_again_loses_its_score_until_it_ends(
         None,
         (None, None, False),
     )
-    assert await services.stores.administration.results(session_id) is None
+    assert row(database, session_id)["results"] is None
     done = await services.sessions.complete(session_id, {"0": "A"}, at=END + 2 * SECOND)
     assert done.score == 2
     assert (await services.audit.verify(session_id)).intact
@@ -487,6 +487,7 @@ async def test_a_regrade_over_http(api: Api) -> None:
 async def test_an_ended_attempt_without_key_is_scored_by_hand(
     services: Services, database: Database, points: float, max_score: float
 ) -> None:
+    await put(services, {})
     session_id = await complete(services)
     session = await score(services, session_id, points, max_score)
     assert (session.score, session.max_score) == (points, max_score)

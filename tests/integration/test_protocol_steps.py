@@ -65,7 +65,9 @@ def row_of(attempt: Attempt) -> model.Row:
         _answer(attempt, q) if q in attempt.answers else None for q in map(str, range(model.QUESTIONS))
     )
     status = "open" if attempt.status.is_open else attempt.status.value
-    return model.Row(status, answers, attempt.version, attempt.revision, (attempt.end - START) // UNIT)
+    end = (attempt.end - START) // UNIT
+    is_read = attempt.results_read_at is not None
+    return model.Row(status, answers, attempt.version, attempt.revision, end, is_read)
 
 
 def _answer(attempt: Attempt, question: str) -> model.Answer:

@@ -727,7 +727,9 @@ AFTER_END, AFTER_CLOSE, NEVER = ShowResults
         (AFTER_END, CLOSES, LATER, True),
         (AFTER_CLOSE, CLOSES, LATER, False),
         (AFTER_CLOSE, CLOSES, END - 1, False),
-        (AFTER_CLOSE, CLOSES, END, True),
+        (AFTER_CLOSE, CLOSES, END, False),
+        (AFTER_CLOSE, CLOSES, END + 60 * SECOND - 1, False),
+        (AFTER_CLOSE, CLOSES, END + 60 * SECOND, True),
         (NEVER, None, END + SECOND, False),
         (NEVER, CLOSES, END + SECOND, False),
     ],
@@ -749,6 +751,7 @@ async def test_a_student_sees_results_when_the_quiz_shows_them(
 
 @pytest.mark.parametrize("owner", [None, "user1"])
 async def test_an_open_session_has_no_results_yet(services: Services, owner: str | None) -> None:
+    await put_quiz(services)
     session = await start(services)
     with pytest.raises(SessionOpenError):
         await services.scores.results(session.id, owner=owner, at=END)

@@ -297,7 +297,9 @@ async def test_no_list_reads_the_whole_table(
     wanted = [status] if status else []
     names: dict[str, Any] = {"user_id": None, "quiz_id": None, **filters, "statuses": wanted}
     before = None if first_page else (from_micros(START - 18_000 * SECOND), UUID(int=0))
-    await AuditStore(postgres).attempts(**names, is_pending=False, now=START, before=before, limit=51)
+    await AuditStore(postgres).attempts(
+        **names, is_pending=False, owner=None, at=START, before=before, limit=51
+    )
     await postgres.close()
     (plan,) = postgres.plans
     assert "Index Scan" in plan

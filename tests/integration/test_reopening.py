@@ -324,14 +324,16 @@ async def test_what_ended_by_mistake_goes_on_with_its_answers(
 
 
 @by_mistake
-async def test_what_ended_by_mistake_ends_again(services: Services, end: HandIn, status: Status) -> None:
+async def test_what_ended_by_mistake_ends_again(
+    services: Services, database: Database, end: HandIn, status: Status
+) -> None:
     questions = parse_questions({"0": {"grading": "exact", "key": "A"}, "1": {"points": 5}})
     await put_quiz(services, questions=questions)
     session_id = await start(services)
     await end(services, session_id)
     session = await reopen(services, session_id, at=LATER + SECOND)
     assert (session.score, session.max_score) == (None, None)
-    assert await services.stores.administration.results(session_id) is None
+    assert row(database, session_id)["results"] is None
     done = await services.sessions.complete(session_id, {"0": "A"}, at=LATER + 2 * SECOND)
     assert (done.status, done.score) == (Status.COMPLETED, 1)
     assert done.completed_at == from_micros(LATER + 2 * SECOND)

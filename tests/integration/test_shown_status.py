@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +11,14 @@ import pytest
 import redis
 
 from quiz_sessions.bootstrap import Services
-from quiz_sessions.domain.attempts import Attempt, Status
+from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.timestamps import Micros
-from quiz_sessions.services.audit import MAX_ROUNDS, Audit
-from quiz_sessions.stores.audit import AuditStore
-from quiz_sessions.stores.best_effort_cache import BestEffortCache
+from quiz_sessions.services.audit import MAX_ROUNDS
+from quiz_sessions.stores.audit import AuditStore, Listed
 from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import Api
-from tests.harness.service import autosave, flush_at, put_quiz, services_on, start
+from tests.harness.service import autosave, flush_at, put_quiz, rebuilt, services_on, start
 from tests.harness.stores import Stores
 
 Look = Callable[[Api, str], Awaitable[dict[str, Any]]]
@@ -170,7 +170,7 @@ class FlushedMeanwhile(AuditStore):
 
     services: Services
 
-    async def attempts(self, **filters: Any) -> list[Attempt]:
+    async def attempts(self, **filters: Any) -> list[Listed]:
         rows = await super().attempts(**filters)
         await flush_at(self.services)
         return rows
@@ -184,14 +184,8 @@ async def test_a_flush_between_row_and_drafts_hides_neither(
     await autosave(services, session_id, "A")
     store = FlushedMeanwhile(services.stores.postgres)
     store.services = services
-    audit = Audit(
-        attempts=services.stores.attempts,
-        audit=store,
-        cache=BestEffortCache(services.stores.valkey, services.telemetry),
-        receipts=services.receipts,
-        clock=lambda: LATER,
-    )
-    page = await audit.find(user_id="user1", statuses=[status] if status else [])
+    slow = rebuilt(services, stores=replace(services.stores, audit=store), clock=lambda: LATER)
+    page = await slow.audit.find(user_id="user1", statuses=[status] if status else [])
     assert [session.status for session in page.sessions] == (
         [] if status is Status.STARTED else [Status.IN_PROGRESS]
     )

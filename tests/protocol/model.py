@@ -78,6 +78,9 @@ class Rule(StrEnum):
     OUTDATED_IS_RECORDED = "a completion records what it brought too late to count"
     HAND_IN_IS_HELD = "a second hand-in is a repeat only if all that it brings is held"
     SECOND_HAND_IN_RECORDED = "what a refused hand-in brought in time, and does not count, becomes an event"
+    PUT_BESIDE_OPEN = "drafts are put only beside a session that is cached as open"
+    RESULTS_WAIT = "an owner is shown results once every draft from before the end is settled"
+    RESULTS_END_IT = "nothing counts once results were read, or long after the end"
     MATCH_IN_STATEMENT = "the revision of If-Match is compared with the row's"
     MATCH_SEES_DRAFTS = "the drafts of If-Match are compared with those that count"
     MATCH_REPEATED = "a repeat under If-Match is the event of the next revision"
@@ -108,8 +111,8 @@ class Draft(NamedTuple):
 Drafts: TypeAlias = tuple[Draft | None, ...]
 Placed: TypeAlias = tuple[int, Draft]
 """A question and an answer to it."""
-Judged: TypeAlias = tuple[int, tuple[tuple[int, Draft | None], ...]]
-"""The revision of the cached session and the drafts that a write was judged by."""
+Judged: TypeAlias = tuple[int | None, tuple[tuple[int, Draft | None], ...]]
+"""The revision of the cached session (None: any that is open) and the drafts that a write was judged by."""
 Held: TypeAlias = tuple[Drafts, frozenset[Placed]]
 """The drafts, and those that lost their place to another writer's."""
 Trail: TypeAlias = tuple[int, frozenset[Placed], frozenset[Placed]]
@@ -119,13 +122,17 @@ NO_DRAFTS: Drafts = (None,) * QUESTIONS
 
 
 class Row(NamedTuple):
-    """The row. `end` is the last moment whose answers count: the deadline, until the session has ended."""
+    """The row. `end` is the last moment whose answers count: the deadline, until the session has ended.
+
+    `read`: its owner has been shown results.
+    """
 
     status: str
     answers: tuple[Answer | None, ...]
     version: int
     revision: int
     end: int
+    read: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -293,7 +300,7 @@ def words(step: tuple[Any, ...], reply: Any) -> str:
             said = f"commits {write}"
         case "finish", write, drafts:
             said = f"completes {write} with {text(drafts)}"
-        case "put_drafts", drafts, _ if reply is False:
+        case "put_drafts", _, _ if reply is False:
             return "finds other than was judged"
         case "settle", drafts, *_:
             said = f"settles {text(drafts)}"
@@ -321,6 +328,7 @@ TRIES = 3
 WORDS = {
     "get": "reads the row",
     "get_head": "looks for the last event",
+    "show_results": "is shown the results",
     "find_event": "looks for its write_id",
     "insert_event": "writes the event",
     "read_trail": "looks at the trail",
@@ -544,6 +552,7 @@ class Protocol:
         None where the row is not the one that `trail` goes with. `wait` is what the explorer asks for.
         """
         row, (revision, known, known_beside) = stores.row, trail
+        is_final = row.read and self.has(Rule.RESULTS_END_IT)
         if (any(drafts) or displaced) and row.revision != revision and self.has(Rule.TRAIL_OF_THE_ROW):
             return stores, None
         counted = [
@@ -551,11 +560,12 @@ class Protocol:
             for q, draft in enumerate(drafts)
             if draft is not None and self._counts(draft, row.at(q), row.end, Rule.SETTLE_COMPARES_AT)
             if row.is_open or self.has(Rule.LATE_MERGE)
+            if not is_final
         ]
         late = [
             (q, draft)
             for q, draft in enumerate(drafts)
-            if draft is not None and draft.at > row.at(q) and draft.at > row.end
+            if draft is not None and draft.at > row.at(q) and (draft.at > row.end or is_final)
         ]
         unrecorded = [each for each in late if each not in known or not self.has(Rule.LATE_RECORDED_ONCE)]
         beside = sorted(
@@ -600,6 +610,14 @@ class Protocol:
         """A statement that judged the row as it was `read` before."""
         done, reply = getattr(self, step)(stores._replace(row=read), *args)
         return (stores if done.row == read else done), reply
+
+    def show_results(self, stores: Stores) -> Done:
+        """Administration.show_results, to the owner."""
+        row = stores.row
+        if row.is_open or row.read:
+            return stores, row
+        stores = self._change(stores, row._replace(read=True), "results_read", "", ())
+        return stores, stores.row
 
     def get_head(self, stores: Stores) -> Done:
         """The last event, by the audit log."""
@@ -676,7 +694,10 @@ class Protocol:
         held, cached = stores.valkey.drafts, stores.valkey.cached
         if judged is not None:
             revision, drafts = judged
-            if cached is None or cached.revision != revision or any(held[q] != draft for q, draft in drafts):
+            if (cached is None or not cached.is_open) and self.has(Rule.PUT_BESIDE_OPEN):
+                return stores, False
+            is_other = revision is not None and (cached is None or cached.revision != revision)
+            if is_other or any(held[q] != draft for q, draft in drafts):
                 if self.has(Rule.PUT_AS_JUDGED):
                     return stores, False
                 others = ((q, draft) for q, draft in _numbered(held) if (q, draft) not in drafts)
@@ -919,7 +940,10 @@ class Protocol:
         if self._unseen(row, drafts, write):
             raise RefusedError("unseen")
         new = write.drafts
-        judged = (row.revision, tuple((q, drafts[q]) for q, _ in write.based_on)) if write.based_on else None
+        judged: Judged = (
+            row.revision if write.based_on else None,
+            tuple((q, drafts[q]) for q, _ in write.based_on),
+        )
         steps = ("put_drafts", new, judged), ("set_mark", new)
         replies = yield from self._pipeline(env, *(steps if self.has(Rule.MARK_AFTER_DRAFT) else steps[::-1]))
         if False in replies:
@@ -989,6 +1013,42 @@ class Protocol:
             with suppress(DatabaseAwayError):
                 row = (yield from self._settle(env, drafts, at)) or (yield from self._load(env))
         return self._told("read", row, drafts)
+
+    def results(self, env: Environment, at: int) -> Program:
+        """Scores.results, by the owner: `Disclosure.results`."""
+        drafts, row = yield from self._try_read(env)
+        try:
+            if row is None:
+                row = yield from self._load(env)
+            if row.is_open or not (yield from self._is_settled(env, row, at)):
+                return self._told("read", row, drafts)
+            row = yield from self._fetch("show_results")
+            with suppress(ValkeyAwayError):
+                yield from self._pipeline(env, ("put_session", row), writes=True)
+        except (DatabaseAwayError, ValkeyAwayError):
+            return Reply("failed")
+        return self._told("read", row, drafts)
+
+    def _is_settled(self, env: Environment, row: Row, at: int) -> Steps:
+        if not self.has(Rule.RESULTS_WAIT):
+            return True
+        for _ in range(2):
+            drafts, cached = yield from self._read(env)
+            if cached is None or cached.is_open:
+                yield from self._pipeline(env, ("put_session", row), writes=True)
+                continue
+            if not any(self._counted(cached, drafts)):
+                return True
+            return (yield from self._settle(env, drafts, at)) is not None
+        return False
+
+    def forge(self, env: Environment, write: Write) -> Program:
+        """Somebody who has Valkey, and nothing else."""
+        try:
+            yield from self._pipeline(env, ("put_drafts", write.drafts), ("set_mark", write.drafts))
+        except ValkeyAwayError:
+            return Reply("failed")
+        return Reply("done")
 
     # What Flusher does
 

@@ -22,6 +22,7 @@ class Promise(StrEnum):
     REST = "it comes to rest"
     UNSEEN = "nothing unseen is replaced"
     RECORDED = "nothing is dropped unrecorded"
+    SHOWN = "results that were shown stay"
 
 
 class Gap(StrEnum):
@@ -77,6 +78,8 @@ def of_step(before: Stores, after: Stores) -> Iterator[Broken]:
     """Promises about one step of a process."""
     if not before.row.is_open and (after.row.status, after.row.end) != (before.row.status, before.row.end):
         yield Broken(Promise.ENDED, f"a session that is {before.row.status} becomes {after.row.status}")
+    if before.row.read and before.row.answers != after.row.answers:
+        yield Broken(Promise.SHOWN, f"after results were shown, {before.row} becomes {after.row}")
     if len(after.events) > len(before.events) and (event := after.events[-1]).kind != "late_answer":
         end = after.row.end if event.kind == "completed" else before.row.end
         if any(draft.at > end for _, draft in event.changes):

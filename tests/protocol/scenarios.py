@@ -45,6 +45,14 @@ def expire(now: int) -> Request:
     return ("expire", now)
 
 
+def results(at: int) -> Request:
+    return ("results", at)
+
+
+def forge(value: str, at: int) -> Request:
+    return ("forge", Write(value, at, ((0, value),)))
+
+
 HEAL: Request = ("heal",)
 
 
@@ -293,6 +301,20 @@ SHORT = [
         "crash lose",
     ),
     *play(
+        "results beside an autosave",
+        {"tab 1": [autosave("a", 1)], "tab 2": [complete(2), results(3)], "flusher": [flush()]},
+        "crash lose",
+    ),
+    *play(
+        "results of a completion without the drafts",
+        {"tab 1": [autosave("a", 1)], "tab 2": [complete(2), results(3)]},
+        "valkey evict",
+    ),
+    *play(
+        "results, and a draft that somebody puts into Valkey",
+        {"tab": [complete(2), results(3)], "intruder": [forge("x", 1)], "flusher": [flush()]},
+    ),
+    *play(
         "a commit, readers and a comparison",
         {"tab": [commit("a", 1)], "reader": [read(), read()], "flusher": [HEAL]},
         "crash evict lose valkey age",
@@ -386,6 +408,13 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.OUTDATED_IS_RECORDED: ("a hand-in that comes behind a commit, lose", Promise.RECORDED, 5),
     Rule.HAND_IN_IS_HELD: ("two completions, valkey", Promise.RECORDED, 6),
     Rule.SECOND_HAND_IN_RECORDED: ("two completions", Promise.RECORDED, 12),
+    Rule.PUT_BESIDE_OPEN: ("results beside an autosave", Promise.BUFFERED, 16),
+    Rule.RESULTS_WAIT: ("results of a completion without the drafts, valkey", Promise.BUFFERED, 12),
+    Rule.RESULTS_END_IT: (
+        "results, and a draft that somebody puts into Valkey",
+        Promise.SHOWN,
+        18,
+    ),
     Rule.MATCH_IN_STATEMENT: ("a commit if nothing has changed", Promise.UNSEEN, 8),
     Rule.MATCH_SEES_DRAFTS: ("a commit if nothing has changed, not even a draft", Promise.UNSEEN, 11),
     Rule.MATCH_REPEATED: ("a commit if nothing has changed, lose", Promise.REFUSALS, 10),

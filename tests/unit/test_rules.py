@@ -738,7 +738,7 @@ def test_a_view_shows_the_counting_drafts_over_the_answers(held: Drafts, at: int
 
 def test_what_the_row_says_is_shown_unchanged() -> None:
     row = attempt(version=5, attempt_no=3, user_id="ü", quiz_id="q", score=1.5, max_score=2.0)
-    shown = view(row, Drafts(), START)
+    shown = view(row, Drafts(), START, scored=True)
     for name in (
         "id",
         "user_id",
@@ -757,8 +757,15 @@ def test_what_the_row_says_is_shown_unchanged() -> None:
 @pytest.mark.parametrize("grading", [None, "pending", "done"])
 def test_a_score_that_is_out_of_date_is_pending(status: Status, grading: str | None) -> None:
     ended = {"status": status, "ended_at": from_micros(START), "grading": grading}
-    assert view(attempt(**ended), Drafts(), START).grading == grading
-    assert view(attempt(**ended, needs_grading=True), Drafts(), START).grading == "pending"
+    assert view(attempt(**ended), Drafts(), START, scored=True).grading == grading
+    assert view(attempt(**ended, needs_grading=True), Drafts(), START, scored=True).grading == "pending"
+
+
+def test_a_session_is_without_a_score_unless_it_is_to_be_shown() -> None:
+    ended = attempt(status=Status.COMPLETED, ended_at=from_micros(START), score=1.0, max_score=2.0)
+    hidden = view(ended, Drafts(), START)
+    assert (hidden.score, hidden.max_score, hidden.grading) == (None, None, "pending")
+    assert hidden.etag != view(ended, Drafts(), START, scored=True).etag
 
 
 def test_a_draft_within_the_grace_counts_and_is_late() -> None:

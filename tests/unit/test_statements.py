@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[2] / "layers/quiz_sessions/quiz_sessions"
 OPERATION = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|WITH)\b[^\"]*\b(FROM|INTO|SET|AS)\b")
 OPEN = {
     "conditions": "user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND status = ANY(%(statuses)s) "
-    "AND accepts_until < %(now)s AND (started_at, id) < (%(started_at)s, %(id)s)",
+    "AND accepts_until < %(at)s AND (started_at, id) < (%(started_at)s, %(id)s)",
     "changes": "event.changes",
 }
 """What stores fill in."""

@@ -18,6 +18,7 @@ from ..identity import GRADE, PROCTOR
 from ..replies import documented, json_reply, pick, session_reply
 from ..schemas.common import ReasonRequest
 from ..schemas.room import (
+    AcceptedReply,
     AccommodationReply,
     AccommodationRequest,
     AccommodationWritten,
@@ -172,7 +173,7 @@ def _add_late_answers(router: APIRouter, services: Callable[[], Services]) -> No
     @router.post(
         "/sessions/{session_id}/late-answers/{event}/accept",
         summary="Let late answers count",
-        responses=documented(200, "They count", 403, 404, 413, 422),
+        responses=documented(200, "They count", 403, 404, 413, 422, model=AcceptedReply),
     )
     async def accept_late_answer(
         request: Request, session_id: UUID, event: int, body: ReasonRequest
@@ -183,7 +184,7 @@ def _add_late_answers(router: APIRouter, services: Callable[[], Services]) -> No
         session = await services().administration.accept_late_answer(
             session_id, event, body.reason, by=caller.subject, at=request.state.at
         )
-        return session_reply(services(), session)
+        return session_reply(services(), session, results_read_at=session.results_read_at)
 
 
 def _rescheduled_reply(services: Services, rescheduled: Rescheduled) -> Response:
@@ -194,6 +195,7 @@ def _rescheduled_reply(services: Services, rescheduled: Rescheduled) -> Response
         binding=deadline.binding,
         closes_at=deadline.closes_at,
         cut_seconds=deadline.cut_seconds,
+        results_read_at=rescheduled.session.results_read_at,
     )
 
 

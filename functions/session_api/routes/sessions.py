@@ -57,10 +57,12 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
         request: Request, body: StartRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
         """Under the rules of the quiz. Sent again with its Idempotency-Key, it finds what it started."""
+        caller = authenticated(request, services())
         session = await services().sessions.create_session(
-            authenticated(request, services()).user(body.user_id, PROCTOR),
+            caller.user(body.user_id, PROCTOR),
             body.quiz_id,
             idempotency_key=idempotency_key,
+            owner=caller.owner(PROCTOR, GRADE),
             at=request.state.at,
         )
         return session_reply(
@@ -96,13 +98,15 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         """Students find their own; staff those of a user, at a quiz, or both. Each has the status that
         reading it shows. A page may have fewer than `limit`, even none, before the last one."""
         caller = authenticated(request, services())
-        if caller.owner(PROCTOR, GRADE) is not None:
+        owner = caller.owner(PROCTOR, GRADE)
+        if owner is not None:
             user_id = caller.user(user_id)
         page = await services().audit.find(
             user_id=user_id,
             quiz_id=quiz_id,
             statuses=_statuses(status or []),
             is_pending=grading is not None,
+            owner=owner,
             cursor=cursor,
             limit=limit,
             at=request.state.at,
@@ -122,16 +126,24 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         """Starts none. Without `user_id` that of the caller; another user's is for staff."""
-        user_id = authenticated(request, services()).user(user_id, PROCTOR, GRADE)
+        caller = authenticated(request, services())
+        user_id = caller.user(user_id, PROCTOR, GRADE)
         at = request.state.at
         page = await services().audit.find(
-            user_id=user_id, quiz_id=quiz_id, statuses=_statuses(["open"]), limit=1, at=at
+            user_id=user_id,
+            quiz_id=quiz_id,
+            statuses=_statuses(["open"]),
+            owner=caller.owner(PROCTOR, GRADE),
+            limit=1,
+            at=at,
         )
         if not page.sessions:
             raise SessionNotFoundError(
                 "The user has no open attempt at this quiz; POST /sessions/start starts one."
             )
-        session = await services().sessions.get_session(page.sessions[0].id, owner=user_id, at=at)
+        session = await services().sessions.get_session(
+            page.sessions[0].id, owner=caller.owner(PROCTOR, GRADE), at=at
+        )
         return session_read(request, services(), session)
 
     @router.get(

@@ -47,6 +47,11 @@ class AccommodationRequest(RequestBody):
     reason: Reason = REASON
 
 
+_RESULTS_READ_AT: Any = field(
+    metadata={"description": "When its owner was first shown a score, if that has happened before."}
+)
+
+
 @reply
 class RescheduledReply(SessionReply):
     """The session with its new deadline, and what makes that."""
@@ -56,6 +61,14 @@ class RescheduledReply(SessionReply):
     cut_seconds: int = field(
         metadata={"description": "What it has less than it was given, because the quiz closes first."}
     )
+    results_read_at: datetime | None = _RESULTS_READ_AT
+
+
+@reply
+class AcceptedReply(SessionReply):
+    """The session with the late answers that count now."""
+
+    results_read_at: datetime | None = _RESULTS_READ_AT
 
 
 @reply

@@ -16,6 +16,7 @@ from .services.administration import ExamAdministration
 from .services.audit import Audit
 from .services.beacons import Beacons
 from .services.cached_reads import CachedSessions
+from .services.disclosure import Disclosure
 from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
 from .services.health import Health
@@ -132,7 +133,10 @@ def build_services(
     cache = BestEffortCache(stores.valkey, telemetry)
     grader = Grader(stores.administration)
     settler = Settler(attempts=stores.attempts, cache=cache, grader=grader, telemetry=telemetry)
-    staff_actions = StaffActions(settler=settler, clock=clock)
+    disclosure = Disclosure(
+        administration=stores.administration, cache=cache, settler=settler, telemetry=telemetry
+    )
+    staff_actions = StaffActions(settler=settler, disclosure=disclosure, clock=clock)
     receipts = Receipts(receipt_keys(settings), telemetry)
     sessions = SessionManager(
         attempts=stores.attempts,
@@ -141,6 +145,7 @@ def build_services(
         settler=settler,
         receipts=receipts,
         backpressure=cached.backpressure,
+        disclosure=disclosure,
         telemetry=telemetry,
         clock=clock,
         time_limit_seconds=time_limit_seconds,
@@ -161,11 +166,17 @@ def build_services(
             administration=stores.administration,
             cache=cache,
             settler=settler,
+            disclosure=disclosure,
             staff_actions=staff_actions,
             clock=clock,
         ),
         audit=Audit(
-            attempts=stores.attempts, audit=stores.audit, cache=cache, receipts=receipts, clock=clock
+            attempts=stores.attempts,
+            audit=stores.audit,
+            cache=cache,
+            receipts=receipts,
+            disclosure=disclosure,
+            clock=clock,
         ),
         receipts=receipts,
         flusher=Flusher(

@@ -57,6 +57,8 @@ def upgrade() -> None:
             last_updated timestamptz NOT NULL DEFAULT clock_timestamp(),
             completed_at timestamptz,
             ended_at timestamptz,
+            -- When the row was ended; after ended_at, where nobody was there at the end.
+            end_recorded_at timestamptz,
             late_ms integer NOT NULL DEFAULT 0,
             question_ids jsonb,
             sole boolean NOT NULL DEFAULT false,
@@ -68,6 +70,7 @@ def upgrade() -> None:
             needs_grading boolean NOT NULL DEFAULT false,
             graded_with integer,
             results jsonb,
+            results_read_at timestamptz,
             idempotency_key text,
             chain_head bytea,
             UNIQUE (user_id, quiz_id, attempt_no),
@@ -91,8 +94,14 @@ def upgrade() -> None:
     )
     op.execute(
         """
-        CREATE INDEX quiz_attempts_open_of_quiz ON quiz_attempts (quiz_id)
+        CREATE INDEX quiz_attempts_open_of_quiz ON quiz_attempts (quiz_id, accepts_until)
         WHERE status IN ('started', 'in_progress')
+        """
+    )
+    op.execute(
+        """
+        CREATE INDEX quiz_attempts_ended_of_quiz ON quiz_attempts (quiz_id, ended_at)
+        WHERE ended_at IS NOT NULL
         """
     )
     op.execute("CREATE INDEX quiz_attempts_needs_grading ON quiz_attempts (id) WHERE needs_grading")

@@ -24,6 +24,10 @@ GradingState: TypeAlias = Literal["pending", "done"]
 """Whether a score is complete, or a question still waits for a person."""
 
 
+_NOT_CACHED: Final = {"cached": False}
+"""Of a field that is read from PostgreSQL alone: it is not for everybody who may see the rest."""
+
+
 class Status(StrEnum):
     """The state of an attempt. The last three have ended; staff can reopen such an attempt."""
 
@@ -65,6 +69,8 @@ class Attempt:
         marks: question -> {"points", "comment", "answer_sha256"}: what a person gave, for which answer (see
             `answer_sha256`); without comment or answer where there is none.
         score_by_hand: a person set the score as a whole; it stands until a person changes it.
+        results_read_at: when the owner was first shown a score since the attempt has ended; of one that was
+            reopened, before that.
         needs_grading: the attempt has ended and its score is out of date.
     """
 
@@ -93,11 +99,12 @@ class Attempt:
     ended_at: datetime | None = None
     question_ids: list[str] | None = None
     late_ms: int = 0
-    score: float | None = None
-    max_score: float | None = None
-    grading: GradingState | None = None
-    marks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    score_by_hand: bool = False
+    score: float | None = field(default=None, metadata=_NOT_CACHED)
+    max_score: float | None = field(default=None, metadata=_NOT_CACHED)
+    grading: GradingState | None = field(default=None, metadata=_NOT_CACHED)
+    marks: dict[str, dict[str, Any]] = field(default_factory=dict, metadata=_NOT_CACHED)
+    score_by_hand: bool = field(default=False, metadata=_NOT_CACHED)
+    results_read_at: datetime | None = None
     needs_grading: bool = False
 
     @property
@@ -138,19 +145,24 @@ class Attempt:
         return sorted(question for question, meta in self.answer_meta.items() if meta["version"] > version)
 
     def to_json(self) -> str:
-        """The cached form. `revision` comes first, so that Lua scripts can read it without parsing JSON."""
-        return dump_json({"revision": self.revision, **to_json_object(self, FIELDS)})
+        """The cached form, without scores and marks.
+
+        `revision` and `status` come first, so that Lua scripts can read them without parsing JSON.
+        """
+        return dump_json(
+            {"revision": self.revision, "status": self.status.value, **to_json_object(self, CACHED)}
+        )
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Attempt:
-        """Parse what `to_json` wrote.
+        """Parse what `to_json` wrote; what is not cached has its default.
 
         Raises:
             ValueError, TypeError, AttributeError: another release wrote it, with other fields.
         """
         data = json.loads(text)
         if data.keys() != _NAMES:
-            raise ValueError("not the fields of an attempt")
+            raise ValueError("not the cached fields of an attempt")
         for name in MOMENTS:
             if data[name] is not None:
                 data[name] = datetime.fromisoformat(data[name])
@@ -160,6 +172,7 @@ class Attempt:
 
 
 FIELDS: Final = tuple(each.name for each in fields(Attempt))
-_NAMES: Final = frozenset(FIELDS)
+CACHED: Final = tuple(each.name for each in fields(Attempt) if each.metadata.get("cached", True))
+_NAMES: Final = frozenset(CACHED)
 MOMENTS: Final = tuple(each.name for each in fields(Attempt) if str(each.type).startswith("datetime"))
 """The fields that hold a datetime or None."""

@@ -111,7 +111,8 @@ class Settled:
     """A session that was settled.
 
     Attributes:
-        late: the questions whose draft came after the end and has been recorded in a late_answer event.
+        late: the questions whose draft came too late and has been recorded in a late_answer event.
+        is_final: the row had ended, and no draft counts any more.
         displaced: whether the drafts that lost their place to another writer's answer have been recorded.
     """
 
@@ -119,6 +120,7 @@ class Settled:
     settlement: Settlement
     late: frozenset[str]
     displaced: bool = True
+    is_final: bool = False
 
 
 class ActionOutcome(StrEnum):
@@ -152,6 +154,23 @@ class ActionResult:
 
     outcome: ActionOutcome
     attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class ShownResults:
+    """What an ended attempt scored, and whether it may be shown.
+
+    Attributes:
+        attempt: as it is now; its revision has moved if this was the first time.
+        may_see: whether the quiz shows its results to the one who asks.
+        is_shown: whether they can be shown now; not while an answer from before the end may still come.
+        questions: the result of each question; None if the score is not a sum of questions.
+    """
+
+    attempt: Attempt
+    may_see: bool
+    is_shown: bool
+    questions: dict[str, Json] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from .grading import Question
-from .timestamps import Micros, to_micros
+from .timestamps import Micros
 
 
 class WhenActive(StrEnum):
@@ -57,16 +57,6 @@ class QuizRules:
     show_results: ShowResults = ShowResults.AFTER_END
     unknown_questions: UnknownQuestions = UnknownQuestions.REFUSE
     questions: Mapping[str, Question] = field(default_factory=dict)
-
-    def shows_results(self, at: Micros) -> bool:
-        """Whether a student whose attempt has ended may see its results at `at`."""
-        match self.show_results:
-            case ShowResults.AFTER_END:
-                return True
-            case ShowResults.AFTER_CLOSE:
-                return self.closes_at is not None and at >= to_micros(self.closes_at)
-            case ShowResults.NEVER:
-                return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,17 @@ from .tags import EntityTag, entity_tag
 from .timestamps import Micros, to_micros
 
 GRADING: Final = (
-    "pending while the score is a part only, because an answer waits for a person, or for a moment the whole "
-    "session for the server; null before the end, and where there is nothing to grade."
+    "pending while the score is a part only, because an answer waits for a person, or is not shown (yet); "
+    "null before the end, and where there is nothing to grade."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session. Its fields, except for the last three, are what the API replies, in this order.
+    """A session. Its fields, except for the last four, are what the API replies, in this order.
 
     Attributes:
+        results_read_at: when its owner was shown results, for staff.
         etag: the entity tag of what is shown.
         replayed: an earlier start with the same Idempotency-Key created it.
         resumed: the start returned the user's open attempt.
@@ -63,6 +64,7 @@ class Session:
         compare=False,
         metadata={"description": "Signed proof of a committed write; null on everything else."},
     )
+    results_read_at: datetime | None = field(default=None, compare=False, metadata={"exclude": True})
     etag: EntityTag = field(default=EntityTag(0, ""), compare=False, metadata={"exclude": True})
     replayed: bool = field(default=False, compare=False, metadata={"exclude": True})
     resumed: bool = field(default=False, compare=False, metadata={"exclude": True})
@@ -74,13 +76,25 @@ class Session:
 
 SHOWN: Final = shown_fields(Session)
 _COMPUTED: Final = frozenset(
-    {"status", "current_question", "answers", "time_remaining", "late_ms", "grading"}
+    {
+        "status",
+        "current_question",
+        "answers",
+        "time_remaining",
+        "late_ms",
+        "score",
+        "max_score",
+        "grading",
+    }
 )
 _AS_STORED: Final = tuple(name for name in SHOWN if name in FIELDS and name not in _COMPUTED)
 
 
-def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
-    """What a caller sees of `attempt` at `at`."""
+def view(attempt: Attempt, drafts: Drafts, at: Micros, *, scored: bool = False) -> Session:
+    """What a caller sees of `attempt` at `at`; only if it is to be `scored`, with the score of its row.
+
+    Without, the grading of an attempt that has ended is pending. `services.disclosure` says who sees scores.
+    """
     buffered = counting(attempt, drafts)
     latest = max((draft.at for draft in buffered.values()), default=0)
     status = shown_status(attempt, drafts, at)
@@ -99,19 +113,22 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros) -> Session:
         answers={**attempt.answers, **{question: draft.value for question, draft in buffered.items()}},
         time_remaining=shown_time_remaining(attempt, at),
         late_ms=max(attempt.late_ms, lateness_ms(attempt.expires_at, latest)),
-        grading=_grading(attempt),
+        score=attempt.score if scored else None,
+        max_score=attempt.max_score if scored else None,
+        grading=_grading(attempt, scored=scored),
         durability="buffered" if buffered else "committed",
         buffered_questions=sorted(buffered),
         answer_tags=tags,
-        etag=entity_tag(attempt.revision, status, current and current.at, *held),
+        results_read_at=attempt.results_read_at,
+        etag=entity_tag(attempt.revision, status, scored, current and current.at, *held),
     )
 
 
-def _grading(attempt: Attempt) -> GradingState | None:
+def _grading(attempt: Attempt, *, scored: bool) -> GradingState | None:
     # An earlier version of a session that ended since was open, and one opened again may wait for a person.
     if attempt.status.is_open:
         return None
-    return "pending" if attempt.needs_grading else attempt.grading
+    return "pending" if attempt.needs_grading or not scored else attempt.grading
 
 
 def drafts_show_in_lists(attempt: Attempt, at: Micros) -> bool:

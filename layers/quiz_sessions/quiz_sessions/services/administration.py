@@ -31,7 +31,7 @@ from ..domain.outcomes import (
     QuizWrite,
 )
 from ..domain.quizzes import Accommodation, Quiz, QuizRules, ShowResults
-from ..domain.sessions import Session, view
+from ..domain.sessions import Session
 from ..domain.timestamps import Micros, from_micros
 from ..domain.validation import MAX_INTEGER, check_count, check_id, session_key
 from ..stores.administration import AdministrationStore
@@ -351,7 +351,8 @@ class ExamAdministration:
     async def _rescheduled(self, result: ActionResult, at: Micros) -> Rescheduled:
         current = await self._staff_actions.after(result, at)
         deadline = deadline_of(current.attempt, current.drafts, at)
-        return Rescheduled(view(current.attempt, current.drafts, at), deadline)
+        session = await self._staff_actions.shown(current, at)
+        return Rescheduled(session, deadline)
 
     def _at(self, at: Micros | None) -> Micros:
         return self._clock() if at is None else at

@@ -27,10 +27,12 @@ from ..domain.tags import entity_tag
 from ..domain.timestamps import Micros, from_micros, to_micros
 from ..domain.validation import check_answers, check_count, check_id, session_key
 from ..stores.attempts import AttemptStore
-from ..stores.audit import AuditStore
+from ..stores.audit import AuditStore, Listed
 from ..stores.best_effort_cache import BestEffortCache
+from .disclosure import Disclosure
 from .pages import MAX_PAGE, MAX_PAGE_BYTES, check_page
 from .receipts import Receipt, Receipts, answers_sha256
+from .settlement import Current
 
 MAX_ROUNDS = 5
 """How often a list reads rows for one page; a page of a status can't say before how many it needs."""
@@ -114,8 +116,10 @@ class Audit:
         audit: AuditStore,
         cache: BestEffortCache,
         receipts: Receipts,
+        disclosure: Disclosure,
         clock: Callable[[], Micros],
     ) -> None:
+        self._disclosure = disclosure
         self._attempts = attempts
         self._audit = audit
         self._cache = cache
@@ -129,13 +133,15 @@ class Audit:
         quiz_id: str | None = None,
         statuses: Collection[Status] = (),
         is_pending: bool = False,
+        owner: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
         at: Micros | None = None,
     ) -> Page:
         """Find attempts of a user, at a quiz, or both; with `statuses` those that are shown with one of them.
 
-        With `is_pending` those that have ended and wait for a person to mark them.
+        With `is_pending` those that have ended and wait for a person to mark them. An `owner` sees those
+        scores that were shown before; None sees all.
 
         Raises:
             InvalidInputError: neither is named, or `find` did not issue the cursor.
@@ -158,32 +164,37 @@ class Audit:
                 quiz_id=quiz_id,
                 statuses=of_rows,
                 is_pending=is_pending,
-                now=at,
+                owner=owner,
+                at=at,
                 before=before,
                 limit=limit + 1,
             )
-            shown = await self._shown(rows, at)
+            shown = await self._shown(rows, owner, at)
             sessions += [session for session in shown if not statuses or session.status in statuses]
             if len(sessions) > limit:
                 return Page(sessions[:limit], _write_cursor(sessions[limit - 1]))
             if len(rows) <= limit:
                 return Page(sessions, None)
-            before = rows[-1].started_at, rows[-1].id
-        return Page(sessions, _write_cursor(rows[-1]))
+            before = rows[-1].attempt.started_at, rows[-1].attempt.id
+        return Page(sessions, _write_cursor(rows[-1].attempt))
 
-    async def _shown(self, rows: Sequence[Attempt], at: Micros) -> list[Session]:
+    async def _shown(self, rows: Sequence[Listed], owner: str | None, at: Micros) -> list[Session]:
         """The sessions of `rows` as a read of each would show them, but without answers."""
-        ids = [attempt.id for attempt in rows if drafts_show_in_lists(attempt, at)]
+        ids = [row.attempt.id for row in rows if drafts_show_in_lists(row.attempt, at)]
         if not ids:
-            return [view(attempt, NO_DRAFTS, at) for attempt in rows]
+            return [view(row.attempt, NO_DRAFTS, at, scored=row.scored) for row in rows]
         drafts = await self._cache.drafts(ids)
         # A flush may have taken drafts over since the rows were read; the rows as they are now have them.
         # rule: a read takes the drafts before the session
-        now = {attempt.id: attempt for attempt in await self._audit.without_answers(ids)}
+        now = {row.attempt.id: row for row in await self._audit.without_answers(ids, owner, at)}
         # Without its answers a row does not say which drafts it supersedes. That does no harm: they are not
         # later than an answer that has moved its status and its `late_ms` already.
+        found = [now.get(row.attempt.id, row) for row in rows]
         return [
-            replace(view(now.get(row.id, row), drafts.get(row.id, NO_DRAFTS), at), answers={}) for row in rows
+            replace(
+                view(row.attempt, drafts.get(row.attempt.id, NO_DRAFTS), at, scored=row.scored), answers={}
+            )
+            for row in found
         ]
 
     async def events(self, session_id: str | UUID, *, after: int = -1, limit: int = MAX_PAGE) -> EventPage:
@@ -227,7 +238,8 @@ class Audit:
             shown = view(replace(then, answer_meta={}), NO_DRAFTS, to_micros(events[-1].at))
             # Not the entity tag of the session as it was then, which had those tags.
             return replace(shown, etag=entity_tag(then.revision, "past", shown.version))
-        return view(then, drafts, self._clock() if at is None else at)
+        at = self._clock() if at is None else at
+        return await self._disclosure.show(Current(then, drafts, then), owner, at)
 
     async def verify(self, session_id: str | UUID) -> Verification:
         """Check a session's audit log against its hashes, and its row against the audit log.

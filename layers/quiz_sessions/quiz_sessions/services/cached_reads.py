@@ -42,6 +42,9 @@ class CachedSessions:
             # The session manager will notice as well, continue without the cache, and log it.
             return None
         attempt = cached.attempt
-        if attempt is None or not attempt.is_owned_by(owner) or is_overdue(attempt, at):
+        if attempt is None or not attempt.is_owned_by(owner):
+            return None
+        if not attempt.status.is_open or is_overdue(attempt, at):
+            # What it scored, and whether that is shown, is not in the cache.
             return None
         return view(attempt, cached.drafts, at)

@@ -459,6 +459,7 @@ def _dealt_with(result: Settled, held: StoredDrafts) -> dict[bytes, bytes]:
         if is_past or question in result.late:
             done.append(draft_field(question))
     current = held.drafts.current_question
-    if current is not None and (current.at <= attempt.current_question_at or current.at > attempt.end):
+    is_late = current is not None and (result.is_final or current.at > attempt.end)
+    if current is not None and (is_late or current.at <= attempt.current_question_at):
         done.append(draft_field(None))
     return {name: held.raw[name] for name in done}

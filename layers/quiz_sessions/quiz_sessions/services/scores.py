@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
+from ..domain.deadlines import shown_status
+from ..domain.drafts import NO_DRAFTS
 from ..domain.errors import (
     ContentTooLargeError,
     GradedByKeyError,
@@ -22,6 +24,7 @@ from ..domain.timestamps import Micros
 from ..domain.validation import MAX_SESSION_BYTES, check_id, session_key
 from ..stores.administration import AdministrationStore
 from ..stores.best_effort_cache import BestEffortCache
+from .disclosure import Disclosure
 from .grading import BATCH, grade_update
 from .settlement import Settler
 from .staff_actions import StaffActions, check_reason, found
@@ -39,12 +42,14 @@ class Scores:
         administration: AdministrationStore,
         cache: BestEffortCache,
         settler: Settler,
+        disclosure: Disclosure,
         staff_actions: StaffActions,
         clock: Callable[[], Micros],
     ) -> None:
         self._administration = administration
         self._cache = cache
         self._settler = settler
+        self._disclosure = disclosure
         self._staff_actions = staff_actions
         self._clock = clock
 
@@ -61,21 +66,20 @@ class Scores:
             ResultsHiddenError: the quiz does not show its results, or not yet.
         """
         at = self._clock() if at is None else at
-        current = await self._settler.current(session_key(session_id), owner, at)
-        attempt, session = current.attempt, view(current.attempt, current.drafts, at)
-        if session.status.is_open:
+        attempt = (await self._settler.current(session_key(session_id), owner, at)).attempt
+        if shown_status(attempt, NO_DRAFTS, at).is_open:
             raise SessionOpenError
-        if owner is not None:
-            quiz = (await self._administration.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
-            if quiz is not None and not quiz.rules.shows_results(at):
-                raise ResultsHiddenError
+        shown = await self._disclosure.results(attempt, owner, at)
+        if not shown.may_see:
+            raise ResultsHiddenError
+        session = view(shown.attempt, NO_DRAFTS, at, scored=shown.is_shown)
         return Results(
-            session_id=attempt.id,
-            score=attempt.score,
-            max_score=attempt.max_score,
+            session_id=session.id,
+            score=session.score,
+            max_score=session.max_score,
             grading=session.grading,
-            late_ms=attempt.late_ms,
-            questions=await self._administration.results(attempt.id),
+            late_ms=session.late_ms,
+            questions=shown.questions,
         )
 
     async def set_score(

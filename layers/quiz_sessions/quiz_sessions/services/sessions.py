@@ -54,6 +54,7 @@ from ..stores.attempts import AttemptStore, Conditions
 from ..stores.best_effort_cache import BestEffortCache
 from ..stores.valkey import CachedSession, Judged, ValkeyStore, WriteKey
 from .backpressure import Backpressure
+from .disclosure import Disclosure
 from .receipts import Receipts
 from .settlement import Current, Settler
 
@@ -153,6 +154,7 @@ class SessionManager:
         settler: Settler,
         receipts: Receipts,
         backpressure: Backpressure,
+        disclosure: Disclosure,
         telemetry: Telemetry,
         clock: Callable[[], Micros],
         time_limit_seconds: int,
@@ -164,6 +166,7 @@ class SessionManager:
         self._settler = settler
         self._receipts = receipts
         self._backpressure = backpressure
+        self._disclosure = disclosure
         self._telemetry = telemetry
         self._clock = clock
         self._time_limit_seconds = time_limit_seconds
@@ -174,6 +177,7 @@ class SessionManager:
         quiz_id: str,
         *,
         idempotency_key: str | None = None,
+        owner: str | None = None,
         at: Micros | None = None,
     ) -> Session:
         """Start an attempt under the rules of its quiz.
@@ -215,7 +219,7 @@ class SessionManager:
             await self._cache.put_session(attempt)
             return await self._receipted(view(attempt, NO_DRAFTS, at), attempt, at)
         return replace(
-            await self.get_session(attempt.id, at=at),
+            await self.get_session(attempt.id, owner=owner, at=at),
             replayed=start.outcome is StartOutcome.REPLAYED,
             resumed=start.outcome is StartOutcome.RESUMED,
         )
@@ -233,7 +237,7 @@ class SessionManager:
         """
         at = self._clock() if at is None else at
         current = await self._settler.current(session_key(session_id), owner, at)
-        return view(current.attempt, current.drafts, at)
+        return await self._disclosure.show(current, owner, at)
 
     async def get_deadline(
         self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
@@ -416,8 +420,8 @@ class SessionManager:
             return await self._write_late(key, write)
         shown, drafts = await self._cache.put_committed(result.attempt, write.answers)
         current = Current(shown, drafts, result.attempt)
-        _refuse(result, current, write)
-        return await self._committed(current, write.at)
+        await self._refuse(result, current, write)
+        return await self._committed(current, write)
 
     async def _conditions(self, key: UUID, write: Write, cached: CachedSession) -> Conditions:
         """What a statement is to judge the write by."""
@@ -492,7 +496,7 @@ class SessionManager:
             raise SessionExpiredError
         shown = view(attempt, drafts, write.at)
         if not attempt.status.is_open:
-            raise SessionClosedError(shown)
+            raise await self._closed(Current(attempt, drafts, attempt), write)
         if write.version is not None and write.version != attempt.version:
             raise VersionConflictError(shown, attempt.changed_since(write.version))
         if write.if_match is not None and shown.etag not in write.if_match:
@@ -531,15 +535,16 @@ class SessionManager:
         try:
             _check_questions(cached.attempt or await self._settler.load(key), write)
             await self._settler.expire(key, cached.drafts, write.at)
-            attempt = await self._settler.settle(key, write.as_drafts(), write.at, wait=True)
+            settled = await self._settler.settle(key, write.as_drafts(), write.at, wait=True)
         except DatabaseUnavailableError as error:
             self._telemetry.degraded("late answers not recorded", error, session_id=str(key))
             raise SessionExpiredError from error
-        if attempt is None:
+        if settled is None:
             raise BusyError
-        if write.at > attempt.end:
+        attempt = settled.attempt
+        if write.at > attempt.end or settled.is_final:
             raise SessionExpiredError
-        return await self._committed(Current(attempt, cached.drafts, attempt), write.at)
+        return await self._committed(Current(attempt, cached.drafts, attempt), write)
 
     async def _finish(self, key: UUID, status: Status, write: Write, deadline: datetime | None) -> Session:
         # rule: a completion merges the drafts
@@ -564,8 +569,8 @@ class SessionManager:
             return await self._hand_in_again(result.attempt, status, write, cached.drafts)
         questions = {*write.answers, *cached.drafts.answers}
         current = await self._settler.write_back(result.attempt, questions, write.at)
-        _refuse(result, current, write)
-        return await self._committed(current, write.at)
+        await self._refuse(result, current, write)
+        return await self._committed(current, write)
 
     async def _hand_in_again(self, ended: Attempt, status: Status, write: Write, held: Drafts) -> Session:
         """Handle a hand-in of an ended attempt with answers that it did not end with.
@@ -575,22 +580,31 @@ class SessionManager:
         _check_questions(ended, write)
         others = replace(write, answers=_not_held(ended, write.answers))
         drafts = others.as_drafts()
-        attempt = await self._settler.settle(ended.id, drafts, write.at, wait=True)
-        if attempt is None:
+        settled = await self._settler.settle(ended.id, drafts, write.at, wait=True)
+        if settled is None:
             raise BusyError
-        left = _not_held(attempt, write.answers)
-        if left and write.at <= attempt.end:
+        left = _not_held(settled.attempt, write.answers)
+        if left and write.at <= settled.attempt.end and not settled.is_final:
             # In time, and outdated by a later answer of the same writer, which alone would not record it.
             lost = Drafts(displaced=tuple((question, drafts.answers[question]) for question in left))
-            attempt = await self._settler.settle(ended.id, lost, write.at, wait=True) or attempt
-        if left or attempt.status is not status:
-            raise SessionClosedError(view(attempt, held, write.at))
-        return await self._committed(Current(attempt, held, attempt), write.at)
+            settled = await self._settler.settle(ended.id, lost, write.at, wait=True) or settled
+        current = Current(settled.attempt, held, settled.attempt)
+        if left or settled.attempt.status is not status:
+            raise await self._closed(current, write)
+        return await self._committed(current, write)
 
-    async def _committed(self, current: Current, at: Micros) -> Session:
+    async def _committed(self, current: Current, write: Write) -> Session:
+        shown = await self._disclosure.show(current, write.owner, write.at)
         # `durability` is about this write; `buffered_questions` still lists the drafts of other requests.
-        shown = replace(view(current.attempt, current.drafts, at), durability="committed")
-        return await self._receipted(shown, current.committed, at)
+        return await self._receipted(replace(shown, durability="committed"), current.committed, write.at)
+
+    async def _closed(self, current: Current, write: Write) -> SessionClosedError:
+        return SessionClosedError(await self._disclosure.show(current, write.owner, write.at))
+
+    async def _refuse(self, result: WriteResult, current: Current, write: Write) -> None:
+        if result.outcome is WriteOutcome.CLOSED:
+            raise await self._closed(current, write)
+        _refuse(result, current, write)
 
     async def _receipted(self, session: Session, attempt: Attempt, at: Micros) -> Session:
         return replace(session, receipt=await self._receipts.sign(attempt, at))
@@ -601,8 +615,6 @@ def _refuse(result: WriteResult, current: Current, write: Write) -> None:
         return
     shown = view(current.attempt, current.drafts, write.at)
     match result.outcome:
-        case WriteOutcome.CLOSED:
-            raise SessionClosedError(shown)
         case WriteOutcome.CONFLICT:
             raise VersionConflictError(shown, current.attempt.changed_since(write.version or 0))
         case WriteOutcome.MOVED:
@@ -633,7 +645,7 @@ def _not_held(attempt: Attempt, answers: Mapping[str, Json]) -> dict[str, Json]:
     return {q: answer for q, answer in answers.items() if q not in held or not same_value(held[q], answer)}
 
 
-def _judged(attempt: Attempt, cached: CachedSession, write: Write) -> Judged | None:
+def _judged(attempt: Attempt, cached: CachedSession, write: Write) -> Judged:
     """What may not change between the judgement of drafts and their being kept."""
     held = cached.drafts
     if write.if_match is not None:
@@ -641,10 +653,9 @@ def _judged(attempt: Attempt, cached: CachedSession, write: Write) -> Judged | N
         if held.current_question is not None:
             tags[None] = held.current_question.tag
         return Judged(attempt.revision, tags, cached.fields)
-    if not write.based_on:
-        return None
     drafts = ((question, held.answers.get(question)) for question in write.based_on)
-    return Judged(attempt.revision, {q: None if draft is None else draft.tag for q, draft in drafts})
+    seen: dict[str | None, Tag | None] = {q: None if draft is None else draft.tag for q, draft in drafts}
+    return Judged(attempt.revision if write.based_on else None, seen)
 
 
 def _write_key(write: Write) -> WriteKey | None:

@@ -7,13 +7,14 @@ best effort: if they fail, the change stands, and a later flush makes up for it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from ..domain.attempts import Attempt
 from ..domain.deadlines import is_overdue
 from ..domain.drafts import NO_DRAFTS, Drafts
 from ..domain.errors import BusyError, DatabaseUnavailableError, PoisonedError, SessionNotFoundError
+from ..domain.outcomes import Settled
 from ..domain.timestamps import Micros
 from ..runtime.telemetry import Telemetry
 from ..stores.attempts import AttemptStore
@@ -53,14 +54,15 @@ class Settler:
 
     async def settle(
         self, session_id: UUID, drafts: Drafts, at: Micros, *, wait: bool = False
-    ) -> Attempt | None:
+    ) -> Settled | None:
         """Settle a session with these drafts; None if others hold its row, unless told to `wait` for them."""
         settled = await self._attempts.settle({session_id: drafts}, at, wait=wait)
         if not settled:
             return None
         # Also if it is unchanged: this statement may have been sent twice, and the first time have settled
         # it.
-        return (await self.write_back(settled[0].attempt, drafts.answers, at)).attempt
+        current = await self.write_back(settled[0].attempt, drafts.answers, at)
+        return replace(settled[0], attempt=current.attempt)
 
     async def expire(self, session_id: UUID, drafts: Drafts, at: Micros) -> None:
         """Expire an overdue row, waiting for whoever holds it."""
@@ -81,7 +83,8 @@ class Settler:
         if is_overdue(attempt, at):
             try:
                 # If others hold the row, read it: its deadline may have moved since it was cached.
-                attempt = await self.settle(session_id, cached.drafts, at) or await self.load(session_id)
+                settled = await self.settle(session_id, cached.drafts, at)
+                attempt = settled.attempt if settled else await self.load(session_id)
             except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
                 self._telemetry.degraded("expiry put off", error, session_id=str(session_id))
         return Current(attempt, cached.drafts, attempt)

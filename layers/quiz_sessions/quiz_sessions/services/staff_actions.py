@@ -14,9 +14,10 @@ from ..domain.errors import (
 )
 from ..domain.outcomes import ActionOutcome, ActionResult
 from ..domain.quizzes import StaffAction
-from ..domain.sessions import Session, view
+from ..domain.sessions import Session
 from ..domain.timestamps import Micros
 from ..domain.validation import check_id, check_text
+from .disclosure import Disclosure
 from .settlement import Current, Settler
 
 MAX_REASON_CHARACTERS = 1000
@@ -25,8 +26,9 @@ MAX_REASON_CHARACTERS = 1000
 class StaffActions:
     """Turns requests by staff into actions, and the results of actions into sessions."""
 
-    def __init__(self, *, settler: Settler, clock: Callable[[], Micros]) -> None:
+    def __init__(self, *, settler: Settler, disclosure: Disclosure, clock: Callable[[], Micros]) -> None:
         self._settler = settler
+        self._disclosure = disclosure
         self._clock = clock
 
     def action(
@@ -50,8 +52,11 @@ class StaffActions:
         Raises:
             the same as `after`.
         """
-        current = await self.after(result, at)
-        return view(current.attempt, current.drafts, at)
+        return await self.shown(await self.after(result, at), at)
+
+    async def shown(self, current: Current, at: Micros) -> Session:
+        """The session as staff see it."""
+        return await self._disclosure.show(current, None, at)
 
     async def after(self, result: ActionResult, at: Micros) -> Current:
         """The attempt after an action, and its drafts; its row is graded and cached first.
@@ -63,7 +68,8 @@ class StaffActions:
         if result.outcome is ActionOutcome.REUSED:
             raise IdempotencyKeyReusedError
         if result.outcome is ActionOutcome.CLOSED:
-            raise SessionClosedError(view(result.attempt, NO_DRAFTS, at))
+            current = Current(result.attempt, NO_DRAFTS, result.attempt)
+            raise SessionClosedError(await self.shown(current, at))
         return await self._settler.write_back(result.attempt, [], at)
 
 

@@ -18,7 +18,7 @@ from ..domain.attempts import Attempt
 from ..domain.canonical_json import canonical_json
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Mark, parse_questions, to_json
-from ..domain.json_values import Json, dump_json
+from ..domain.json_values import dump_json
 from ..domain.outcomes import (
     AccommodationWrite,
     ActionOutcome,
@@ -30,6 +30,7 @@ from ..domain.outcomes import (
     LateAnswerPage,
     QuizDeletion,
     QuizWrite,
+    ShownResults,
 )
 from ..domain.quizzes import (
     Accommodation,
@@ -65,6 +66,7 @@ _GRADED_OTHERWISE: Final = load("attempts_graded_otherwise")
 _SAVE_GRADES: Final = load("save_grades")
 _SET_SCORE: Final = load("set_score")
 _SET_GRADES: Final = load("set_grades")
+_SHOW_RESULTS: Final = load("show_results")
 
 
 class AdministrationStore:
@@ -301,13 +303,20 @@ class AdministrationStore:
         parameters = {"id": attempt.id, "marks": dump_json(kept), "payload": payload}
         return await self._act(_SET_GRADES, parameters, action)
 
-    async def results(self, session_id: UUID) -> dict[str, Json] | None:
-        """The result of each question; None if the score is not a sum of questions."""
-        rows = await self._postgres.fetch(
-            "SELECT results FROM quiz_attempts WHERE id = %(id)s", {"id": session_id}
-        )
-        results: dict[str, Json] | None = rows[0]["results"] if rows else None
-        return results
+    async def show_results(
+        self, session_id: UUID, owner: str | None, at: Micros, *, settled: bool
+    ) -> ShownResults | None:
+        """What an ended attempt scored, as far as `owner` (None: anybody) may see it; None if there is none.
+
+        An owner to whom it is shown for the first time since the end is recorded. That needs it `settled`: no
+        answer from before the end can change it any more.
+        """
+        parameters = {"id": session_id, "owner": owner, "at": from_micros(at), "settled": settled}
+        rows = await self._postgres.fetch(_SHOW_RESULTS, parameters)
+        if not rows:
+            return None
+        may_see, is_shown, questions = (rows[0].pop(name) for name in ("may_see", "is_shown", "results"))
+        return ShownResults(attempt_of(rows[0]), may_see, is_shown, questions if is_shown else None)
 
     # Helpers
 

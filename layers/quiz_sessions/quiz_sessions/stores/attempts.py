@@ -213,7 +213,8 @@ class AttemptStore:
         """Merge drafts into their rows, and expire the rows that are overdue at `now`.
 
         A draft counts if it is later than the committed answer and not after the end. If the row has ended
-        already, drafts up to its end make a late_merge event and drafts after it a late_answer event. A call
+        already, drafts up to its end make a late_merge event and drafts after it a late_answer event; all of
+        them do that once the owner has read results, or the row has been ended for 15 minutes. A call
         writes one event a row, so it does the first of these that applies. Drafts that lost their place to
         another writer's answer are recorded in that event, or in one of their own. It skips rows that others
         hold, unless it is to `wait`; rows that change while it runs; and ids without a row.
@@ -269,11 +270,12 @@ def _write(rows: list[DictRow]) -> WriteResult | None:
 def _settled(row: DictRow) -> Settled:
     settlement = Settlement(row.pop("settlement"))
     late = frozenset(row.pop("late") or ())
+    is_final = row.pop("is_final")
     attempt = attempt_of(row)
     # If the row took another event first, its late drafts are left to the next call.
     writes_them = settlement in (Settlement.LATE_ANSWER, Settlement.DISPLACED, Settlement.UNCHANGED)
     recorded = writes_them and not attempt.status.is_open
-    return Settled(attempt, settlement, late if recorded else frozenset())
+    return Settled(attempt, settlement, late if recorded else frozenset(), is_final=is_final)
 
 
 def _drafts_in(questions: Iterable[str], drafts: Drafts) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
+
+from psycopg.rows import DictRow
 
 from ..domain.attempts import Attempt, Status
 from ..domain.audit_events import AuditEvent
@@ -23,7 +25,18 @@ _STEPS_AT_ONCE: Final = 1000
 _BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 """Bytes of events that one statement of a replay reads, so that it ends in time."""
 _BEFORE_ALL: Final = -(2**63)
-_IS_OVER: Final = "{open} AND accepts_until < %(now)s"
+_IS_OVER: Final = "{open} AND accepts_until < %(at)s"
+
+
+class Listed(NamedTuple):
+    """An attempt in a list.
+
+    Attributes:
+        scored: whether its score may be shown.
+    """
+
+    attempt: Attempt
+    scored: bool
 
 
 class AuditStore:
@@ -39,14 +52,17 @@ class AuditStore:
         quiz_id: str | None,
         statuses: Collection[Status],
         is_pending: bool,
-        now: Micros,
+        owner: str | None,
+        at: Micros,
         before: tuple[datetime, UUID] | None,
         limit: int,
-    ) -> list[Attempt]:
+    ) -> list[Listed]:
         """Attempts of a user, at a quiz, or both, without answers: newest first, after `before`.
 
+        Each with whether `owner` (None: somebody who sees all) may be shown its score.
+
         With `is_pending` those that have ended and wait for a person to mark them. With `statuses` those that
-        have one of them. An attempt that is overdue at `now` counts as expired,
+        have one of them. An attempt that is overdue at `at` counts as expired,
         even before its row is.
         """
         conditions = ["true"]
@@ -67,21 +83,24 @@ class AuditStore:
                 "user_id": user_id,
                 "quiz_id": quiz_id,
                 "statuses": [status.value for status in statuses],
-                "now": from_micros(now),
+                "at": from_micros(at),
+                "owner": owner,
                 "started_at": before and before[0],
                 "id": before and before[1],
                 "limit": limit,
             },
         )
-        return [attempt_of(row) for row in rows]
+        return [_listed(row) for row in rows]
 
-    async def without_answers(self, session_ids: Sequence[UUID]) -> list[Attempt]:
+    async def without_answers(
+        self, session_ids: Sequence[UUID], owner: str | None, at: Micros
+    ) -> list[Listed]:
         """The attempts that exist, without answers, in the order of `attempts`."""
         rows = await self._postgres.fetch(
             load("find_attempts", conditions="id = ANY(%(ids)s)"),
-            {"ids": list(session_ids), "limit": len(session_ids)},
+            {"ids": list(session_ids), "limit": len(session_ids), "owner": owner, "at": from_micros(at)},
         )
-        return [attempt_of(row) for row in rows]
+        return [_listed(row) for row in rows]
 
     async def events(self, session_id: UUID, *, after: int, limit: int, max_bytes: int) -> list[AuditEvent]:
         """The events of an attempt in order of revision, after revision `after`.
@@ -123,3 +142,8 @@ class AuditStore:
         """The revision of an attempt, and the hash that its chain ends with; None if there is no such one."""
         rows = await self._postgres.fetch(_CHAIN_HEAD, {"id": session_id})
         return (rows[0]["revision"], rows[0]["chain_head"]) if rows else None
+
+
+def _listed(row: DictRow) -> Listed:
+    scored = bool(row.pop("is_shown"))
+    return Listed(attempt_of(row), scored)

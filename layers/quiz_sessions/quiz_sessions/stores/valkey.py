@@ -101,13 +101,13 @@ class Judged:
     """What a write was judged by; if it is otherwise now, its drafts are not kept.
 
     Attributes:
-        revision: that of the cached session.
+        revision: that of the cached session; None if it matters only that it is cached as open.
         tags: question -> tag of its draft, None for none; question None is the current question.
         fields: how many drafts there were; None if others than those in `tags` do not matter.
     """
 
-    revision: int
-    tags: Mapping[str | None, Tag | None]
+    revision: int | None = None
+    tags: Mapping[str | None, Tag | None] = field(default_factory=dict)
     fields: int | None = None
 
 
@@ -240,12 +240,16 @@ class ValkeyStore:
     async def put_drafts(
         self, session_id: UUID, drafts: Drafts, judged: Judged | None = None, key: WriteKey | None = None
     ) -> DraftsPut:
-        """Keep drafts, then mark the session dirty; once this returns, a flush will find them."""
+        """Keep drafts, then mark the session dirty; once this returns, a flush will find them.
+
+        With `judged` they are kept only where that still holds, and the session is not cached as ended.
+        """
         keys = [_drafts_key(session_id), _session_key(session_id)]
         arguments: list[str | int] = ["", "", 0]
         if judged is not None:
             count = "" if judged.fields is None else judged.fields
-            arguments = [judged.revision, count, len(judged.tags)]
+            revision = "open" if judged.revision is None else judged.revision
+            arguments = [revision, count, len(judged.tags)]
         if key is not None:
             keys.append(_write_key(session_id, key.key))
             arguments += (key.payload, key.seconds)

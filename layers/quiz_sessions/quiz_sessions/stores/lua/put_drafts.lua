@@ -4,7 +4,8 @@
 -- KEYS[1]  {session:<id>}:drafts
 -- KEYS[2]  session:<id>
 -- KEYS[3]  {session:<id>}:write:<key>, if the caller named the write; used up by it
--- ARGV[1]  revision of the session that the write was judged by; empty if it does not matter
+-- ARGV[1]  revision of the session that the write was judged by; `open` if it only has to be cached as open; empty if not
+--          even that matters
 -- ARGV[2]  how many fields the drafts had then; empty if it does not matter
 -- ARGV[3]  how many pairs follow: field, tag (<at>.<writer>) of its draft then; empty for none
 -- ARGV     then KEYS[3]'s value and its time to live in seconds, if there is one
@@ -25,10 +26,15 @@ if KEYS[3] then
   end
   first = 6
 end
--- rule: drafts with based_on are put only where session and drafts are as they were judged
 if ARGV[1] ~= '' then
-  local revision = string.match(redis.call('GETRANGE', KEYS[2], 0, 40), '^{"revision":(%d+)')
-  if revision ~= ARGV[1] then
+  local cached = redis.call('GETRANGE', KEYS[2], 0, 80)
+  local revision, status = string.match(cached, '^{"revision":(%d+),"status":"([%a_]+)"')
+  -- rule: drafts are put only beside a session that is cached as open
+  if status ~= 'started' and status ~= 'in_progress' then
+    return 'moved'
+  end
+  -- rule: drafts with based_on are put only where session and drafts are as they were judged
+  if ARGV[1] ~= 'open' and ARGV[1] ~= revision then
     return 'moved'
   end
 end

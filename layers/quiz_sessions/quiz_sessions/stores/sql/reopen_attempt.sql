@@ -63,6 +63,7 @@ WITH current AS (
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
         completed_at = NULL,
         ended_at = NULL,
+        end_recorded_at = NULL,
         score = NULL,
         max_score = NULL,
         -- A score that a person has set is a person's to set again.

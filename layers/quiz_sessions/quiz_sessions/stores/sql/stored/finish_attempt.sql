@@ -108,6 +108,7 @@ WITH current AS (
         last_updated = clock_timestamp(),
         completed_at = CASE WHEN %(status)s = 'completed' THEN least(%(at_time)s, expires_at) END,
         ended_at = %(at_time)s,
+        end_recorded_at = %(at_time)s,
         needs_grading = %(status)s = 'completed' AND {gradable},
         chain_head = event.hash
     FROM merged, ending, event

@@ -1,7 +1,8 @@
 -- Settle sessions: merge drafts that count, expire overdue rows, record late and displaced answers; one event a row.
 -- Takes    batch (list of {id, drafts: {question: {answer, at, writer}}, displaced: [{question, answer, at, writer}],
 --          current_question, current_question_at}), now, wait (for rows that others hold, which are skipped otherwise)
--- Returns  settlement, late (questions whose draft came after the end), and the attempt as it is now
+-- Returns  settlement, late (questions whose draft came too late), is_final (whether no draft counts any more), and the
+--          attempt as it is now
 -- Locks    the rows, in the order of their ids
 -- A lock takes a row in its latest state, but the audit log is read as of the beginning of the statement.
 -- If a row was changed in between, the late answers of that change would be missed; `seen` leaves such a
@@ -12,24 +13,21 @@ WITH batch AS (
 ), seen AS (
     SELECT id, revision FROM quiz_attempts WHERE id IN (SELECT id FROM batch)
 ), free AS (
-    SELECT {attempt}, chain_head FROM quiz_attempts WHERE NOT %(wait)s AND id IN (SELECT id FROM batch)
+    SELECT {attempt}, end_recorded_at, chain_head FROM quiz_attempts WHERE NOT %(wait)s AND id IN (SELECT id FROM batch)
     -- rule: a statement changes the row that it judged, under one lock
     ORDER BY id FOR UPDATE SKIP LOCKED
 ), awaited AS (
-    SELECT {attempt}, chain_head FROM quiz_attempts WHERE %(wait)s AND id IN (SELECT id FROM batch)
+    SELECT {attempt}, end_recorded_at, chain_head FROM quiz_attempts WHERE %(wait)s AND id IN (SELECT id FROM batch)
     ORDER BY id FOR UPDATE
 ), locked AS (
     SELECT * FROM free UNION ALL SELECT * FROM awaited
 ), judged AS (
     SELECT locked.*, batch.current_question AS new_current_question,
         batch.current_question_at AS new_current_question_at,
-        counted, meta, late, unrecorded, lateness, beside,
-        batch.current_question_at > locked.current_question_at
-            AND batch.current_question_at <= end_at AS moves,
+        counted, meta, late, unrecorded, lateness, beside, is_final, moves,
         CASE
             WHEN is_open AND accepts_until < %(now)s THEN 'expired'
-            WHEN counted <> '{}' OR batch.current_question_at > locked.current_question_at
-                AND batch.current_question_at <= end_at
+            WHEN counted <> '{}' OR moves
                 THEN CASE WHEN is_open THEN 'merged' ELSE 'late_merge' END
             WHEN unrecorded IS NOT NULL AND NOT is_open THEN 'late_answer'
             WHEN beside IS NOT NULL THEN 'displaced'
@@ -37,8 +35,14 @@ WITH batch AS (
     FROM locked JOIN batch USING (id) JOIN seen USING (id, revision), LATERAL (
         SELECT {open} AS is_open,
             (extract(epoch FROM coalesce(ended_at, accepts_until)) * 1000000)::bigint AS end_at,
-            (extract(epoch FROM expires_at) * 1000000)::bigint AS deadline
-    ), LATERAL (
+            (extract(epoch FROM expires_at) * 1000000)::bigint AS deadline,
+            -- rule: nothing counts once results were read, or long after the end
+            ended_at IS NOT NULL AND (results_read_at >= ended_at IS TRUE
+                OR end_recorded_at < %(now)s::timestamptz - interval '15 minutes') AS is_final
+    ) AS moments, LATERAL (
+        SELECT batch.current_question_at > locked.current_question_at
+            AND batch.current_question_at <= end_at AND NOT is_final AS moves
+    ) AS moving, LATERAL (
         SELECT coalesce(jsonb_object_agg(key, value -> 'answer') FILTER (WHERE counts), '{}')
                 AS counted,
             coalesce(jsonb_object_agg(key, jsonb_build_object(
@@ -69,8 +73,8 @@ WITH batch AS (
                 AND value -> 'answer' <> answers -> key AS is_overwritten
         ), LATERAL (
             -- rule: the flush merges only drafts that are later than the answer
-            SELECT draft_at > known_at AND draft_at <= end_at AS counts,
-                draft_at > known_at AND draft_at > end_at AS is_late
+            SELECT draft_at > known_at AND draft_at <= end_at AND NOT is_final AS counts,
+                draft_at > known_at AND (draft_at > end_at OR is_final) AS is_late
         )
     ), LATERAL (
         SELECT jsonb_agg(item) AS beside
@@ -116,6 +120,7 @@ WITH batch AS (
         last_updated = clock_timestamp(),
         ended_at = CASE settlement
             WHEN 'expired' THEN attempt.accepts_until ELSE attempt.ended_at END,
+        end_recorded_at = CASE settlement WHEN 'expired' THEN %(now)s ELSE attempt.end_recorded_at END,
         needs_grading = attempt.needs_grading OR {gradable} AND (
             settlement = 'expired'
             OR settlement = 'late_merge' AND attempt.status IN ('completed', 'expired')
@@ -125,7 +130,7 @@ WITH batch AS (
     WHERE attempt.id = judged.id
     -- Return all columns that are used below: the planner expects one row from each of these
     -- queries, and would join them by comparing every row with every other.
-    RETURNING attempt.*, settlement, late
+    RETURNING attempt.*, settlement, late, is_final
 )
-SELECT settlement, late, {attempt} FROM changed
-UNION ALL SELECT settlement, late, {attempt} FROM judged WHERE settlement = 'unchanged'
+SELECT settlement, late, is_final, {attempt} FROM changed
+UNION ALL SELECT settlement, late, is_final, {attempt} FROM judged WHERE settlement = 'unchanged'
