@@ -89,16 +89,7 @@ def _insist(connection: psycopg.Connection[Any], change: Callable[[], str]) -> s
 
 def _make(connection: psycopg.Connection[Any], month: datetime) -> str:
     name = _name(month)
-    make_partition(connection, name, *_bounds(month))
-    return name
-
-
-def make_partition(connection: psycopg.Connection[Any], name: str, lower: UUID, upper: UUID) -> None:
-    """Make a partition of the audit log for the attempts with these ids, in the caller's transaction.
-
-    Raises:
-        psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected: students write; try again.
-    """
+    lower, upper = _bounds(month)
     names = {"name": sql.Identifier(name), "lower": sql.Literal(lower), "upper": sql.Literal(upper)}
     # Made as a table and attached: CREATE TABLE … PARTITION OF would wait for every open transaction.
     connection.execute(sql.SQL("CREATE TABLE {name} (LIKE attempt_events INCLUDING ALL)").format(**names))
@@ -119,6 +110,7 @@ def make_partition(connection: psycopg.Connection[Any], name: str, lower: UUID, 
             "ALTER TABLE attempt_events ATTACH PARTITION {name} FOR VALUES FROM ({lower}) TO ({upper})"
         ).format(**names)
     )
+    return name
 
 
 def _is_in_use(connection: psycopg.Connection[Any], month: datetime, *, has_event_bus: bool) -> bool:

@@ -25,7 +25,6 @@ LENGTHS = (10, 100, 1_000, 10_000)
 LARGE = 400
 MEGABYTE = {str(question): "x" * 65_000 for question in range(15)}
 MONTHS = (1, 12, 36)
-RELAYED = 1_000
 LONGEST_WAIT_MS = 100
 
 
@@ -87,25 +86,9 @@ async def _many_months(stores: Stores, rounds: int) -> list[Figure]:
         for year in range(count // 12):
             make_months(stores.database_url, now + timedelta(days=365 * year))
         writes, checks = await _write_and_verify(stores, rounds)
-        relayed = await _relay(stores)
-        figures.append(Figure(f"reading and marking 100 messages, {count} months", f"{relayed:.1f} ms"))
         figures.append(Figure(f"a committed write, {count} months", f"{writes:.2f} ms"))
         figures.append(Figure(f"verify, {count} months", f"{checks:.1f} ms"))
     return figures
-
-
-async def _relay(stores: Stores) -> float:
-    services = build_services(stores.settings)
-    for number in range(RELAYED):
-        await _session(services, f"relayed{number}")
-    times = []
-    for _ in range(RELAYED // 100):
-        began = time.perf_counter()
-        messages = await services.stores.outbox.messages(100)
-        await services.stores.outbox.mark_published(messages)
-        times.append((time.perf_counter() - began) * 1000)
-    await services.close()
-    return statistics.median(times)
 
 
 async def _write_and_verify(stores: Stores, rounds: int) -> tuple[float, float]:

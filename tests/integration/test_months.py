@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,9 +16,8 @@ from migrate_database.handler import handler, upgrade
 from migrate_database.months import MonthInUseError, detach_month, make_months
 from quiz_sessions.bootstrap import build_services
 from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
-from quiz_sessions.domain.uuid7 import uuid7
 from quiz_sessions.stores.attempts import Conditions
-from quiz_sessions.stores.statements import Statement, load, numbered
+from quiz_sessions.stores.statements import load, numbered
 from tests.harness.service import start
 from tests.harness.stores import Stores
 
@@ -244,52 +242,3 @@ async def test_a_write_opens_no_month_but_its_own(months: Stores) -> None:
             )"""
         ).fetchall()
     assert locked == [(f"attempt_events_{NOW:%Y_%m}",)]
-
-
-STATEMENTS: dict[str, tuple[Statement, dict[str, object]]] = {
-    "read the outbox": (load("outbox_messages"), {"limit": 100}),
-    "mark what was published": (load("mark_published"), {}),
-    "a page of events": (
-        load("audit_events", changes="event.changes"),
-        {"after": -1, "limit": 100, "max_bytes": 1_000_000},
-    ),
-    "late answers": (load("late_answers"), {"after": -1, "limit": 100, "max_bytes": 1_000_000}),
-    "answers of events": (load("recorded_answers"), {"questions": ["0"], "revisions": [0]}),
-}
-
-
-@pytest.fixture
-def three_years(months: Stores) -> Stores:
-    """Thirty-six months with a thousand attempts in each."""
-    for year in range(3):
-        make_months(months.database_url, NOW + timedelta(days=365 * year))
-    with psycopg.connect(months.database_url, autocommit=True) as connection:
-        with connection.cursor().copy(
-            "COPY attempt_events (attempt_id, revision, version, type, changes, at, published_at) FROM STDIN"
-        ) as copy:
-            for month in range(36):
-                for number in range(1000):
-                    at = NOW + timedelta(days=30 * month, seconds=number)
-                    published = None if number < 3 else at
-                    session_id = uuid7(to_micros(at), os.urandom(10))
-                    copy.write_row((session_id, 0, 0, "started", "{}", at, published))
-        connection.execute("ANALYZE attempt_events")
-    return months
-
-
-def explained(stores: Stores, statement: Statement, parameters: dict[str, object]) -> list[str]:
-    with psycopg.connect(stores.database_url) as connection:
-        plan = connection.execute(f"EXPLAIN {statement.text}".encode(), parameters)
-        return [line for (line,) in plan]
-
-
-def test_no_statement_reads_a_month_as_a_whole(three_years: Stores) -> None:
-    (some,) = three_years.query("SELECT attempt_id FROM attempt_events LIMIT 1")
-    ids = {"id": some["attempt_id"], "ids": [some["attempt_id"]] * 100, "revisions": list(range(100))}
-    empty = {"default", "above", f"{NOW + timedelta(days=365 * 3):%Y_%m}"}
-    for name, (statement, parameters) in STATEMENTS.items():
-        plan = explained(three_years, statement, ids | parameters)
-        text = "\n".join(plan)
-        assert "Index" in text, name
-        whole = set(re.findall(r"Seq Scan on attempt_events_(\w*)", text))
-        assert whole <= empty, (name, text)

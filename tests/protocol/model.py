@@ -45,7 +45,6 @@ class Rule(StrEnum):
     EVICTION_SPARES_DRAFTS = "memory that runs short takes cached sessions, never drafts or marks"
     ROW_LOCKED = "a statement changes the row that it judged, under one lock"
     EVENT_IN_STATEMENT = "the event is written by the statement that changes the row"
-    CHAINED = "an event is chained behind the last one that the row names"
     WRITE_ID = "a statement that is sent again looks for its write_id"
     WRITE_ID_UNIQUE = "a write_id is unique among the events"
     VERSION_IN_STATEMENT = "a version is compared with the row's"
@@ -151,10 +150,7 @@ class Row(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One change of the row; `request` is the write_id, `beside` what was not in time or lost its place.
-
-    `behind`: the revision of the event whose hash it contains.
-    """
+    """One change of the row; `request` is the write_id, `beside` what was not in time or lost its place."""
 
     revision: int
     version: int
@@ -162,7 +158,6 @@ class Event(NamedTuple):
     request: str
     changes: tuple[Placed, ...]
     beside: tuple[Placed, ...] = ()
-    behind: int = -1
 
 
 class Valkey(NamedTuple):
@@ -294,8 +289,6 @@ def words(step: tuple[Any, ...], reply: Any) -> str:
     match step:
         case "overwrite", read, *inner:
             return f"{words(tuple(inner), reply)} by r{read.revision}"
-        case "chain", head, *inner:
-            return f"{words(tuple(inner), reply)} behind r{head}"
         case "write", write, *_:
             said = f"commits {write}"
         case "finish", write, drafts:
@@ -327,7 +320,6 @@ TRIES = 3
 
 WORDS = {
     "get": "reads the row",
-    "get_head": "looks for the last event",
     "show_results": "is shown the results",
     "find_event": "looks for its write_id",
     "insert_event": "writes the event",
@@ -619,18 +611,6 @@ class Protocol:
         stores = self._change(stores, row._replace(read=True), "results_read", "", ())
         return stores, stores.row
 
-    def get_head(self, stores: Stores) -> Done:
-        """The last event, by the audit log."""
-        return stores, stores.events[-1].revision
-
-    def chain(self, stores: Stores, head: int, step: str, *args: Any) -> Done:
-        """A statement that was told the last event before it locked the row."""
-        done, reply = getattr(self, step)(stores, *args)
-        if len(done.events) > len(stores.events):
-            last = done.events[-1]._replace(behind=head)
-            done = done._replace(events=(*done.events[:-1], last))
-        return done, reply
-
     def recent_revisions(self, stores: Stores) -> Done:
         return stores, stores.row.revision if stores.recent else None
 
@@ -649,12 +629,10 @@ class Protocol:
         beside: tuple[Placed, ...] = (),
         event: bool = True,
     ) -> Stores:
-        # The row names its last event, and it is locked.
-        behind = stores.row.revision
         row = row._replace(revision=row.revision + 1)
         trail = stores.events
         if event:
-            trail = (*trail, Event(row.revision, row.version, kind, name, changes, beside, behind))
+            trail = (*trail, Event(row.revision, row.version, kind, name, changes, beside))
         return stores._replace(row=row, events=trail, recent=True)
 
     # Valkey: each is one command or script
@@ -753,9 +731,6 @@ class Protocol:
         if step[0] in ("write", "finish", "settle") and not self.has(Rule.ROW_LOCKED):
             (row,) = yield Call(POSTGRES, (("get",),))
             step = ("overwrite", row, *step)
-        if step[0] in ("write", "finish", "settle") and not self.has(Rule.CHAINED):
-            (head,) = yield Call(POSTGRES, (("get_head",),))
-            step = ("chain", head, *step)
         (reply,) = yield Call(POSTGRES, (step,))
         return reply
 

@@ -94,8 +94,6 @@ def of_state(stores: Stores, told: Told) -> Iterator[Broken]:
             yield Broken(Promise.COMMITTED, f"{name} was told committed, and {value}@{at} is gone")
     if [event.revision for event in events] != list(range(row.revision + 1)):
         yield Broken(Promise.VERSIONS, "the trail has not one event for each revision")
-    if any(b.behind != a.revision for a, b in pairwise(events)):
-        yield Broken(Promise.VERSIONS, "an event is chained behind another than the one before it")
     versions = [event.version for event in events]
     if any(b.version - a.version != _makes_version(b) for a, b in pairwise(events)):
         yield Broken(Promise.VERSIONS, f"the versions of the trail are {versions}")

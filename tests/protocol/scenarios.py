@@ -371,7 +371,6 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.EVICTION_SPARES_DRAFTS: ("an autosave, read and flushed, evict", Promise.BUFFERED, 5),
     Rule.ROW_LOCKED: ("two tabs commit", Promise.VERSIONS, 4),
     Rule.EVENT_IN_STATEMENT: ("two tabs commit, crash", Promise.VERSIONS, 1),
-    Rule.CHAINED: ("two tabs commit", Promise.VERSIONS, 4),
     Rule.WRITE_ID: ("two tabs commit, lose", Promise.VERSIONS, 3),
     Rule.WRITE_ID_UNIQUE: ("two tabs commit, lose", Promise.VERSIONS, 4),
     Rule.VERSION_IN_STATEMENT: ("two tabs that insist on a version", Promise.VERSIONS, 6),

@@ -398,21 +398,12 @@ BUGS = (
         ),
     ),
     Bug(
-        "a commit leaves the row with the former head of the chain",
-        two_commits,
-        Edit(
-            "stores/sql/stored/write_answers.sql",
-            "an event is chained behind the last one that the row names",
-            "chain_head = attempt.chain_head",
-        ),
-    ),
-    Bug(
-        "a flush begins a chain of its own",
-        a_mark_moves_before_it_is_taken_away,
+        "the flush does not lock the rows that it judges",
+        a_commit_and_a_flush_wait_for_one_row,
         Edit(
             "stores/sql/stored/settle_attempts.sql",
-            "an event is chained behind the last one that the row names",
-            "%(now)s, NULL::bytea",
+            "a statement changes the row that it judged, under one lock",
+            "ORDER BY id",
         ),
     ),
     Bug(
@@ -547,10 +538,7 @@ BUGS = (
     ),
 )
 OTHERS = (
-    # Without its lock the flush changes nothing wrongly: events have the key (attempt, revision), so that of
-    # two statements that judged one revision the second is refused.
-    a_commit_and_a_flush_wait_for_one_row,
     a_commit_without_a_reply_is_buffered_and_flushed,
     a_flush_merges_between_a_commit_and_its_reply,
 )
-"""Scenarios without a bug that can be planted into one line, or of bugs that there were."""
+"""Scenarios of bugs that there were."""

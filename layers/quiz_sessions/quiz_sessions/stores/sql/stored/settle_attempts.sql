@@ -95,7 +95,6 @@ WITH batch AS (
         || CASE WHEN beside IS NULL THEN '{}' ELSE jsonb_build_object('displaced', beside) END
         || CASE WHEN moves THEN jsonb_build_object('current_question', new_current_question)
             ELSE '{}' END,
-        -- rule: an event is chained behind the last one that the row names
         %(now)s, chain_head
     FROM judged WHERE settlement <> 'unchanged'
     RETURNING attempt_id, hash

@@ -100,7 +100,6 @@ WITH current AS (
         time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - %(at_time)s))),
         late_ms = greatest(attempt.late_ms, lateness),
         last_updated = clock_timestamp(),
-        -- rule: an event is chained behind the last one that the row names
         chain_head = event.hash
     FROM merged, current, event
     WHERE attempt.id = %(id)s
