@@ -259,7 +259,7 @@ def _create_staff_actions() -> None:
         """
     )
     # Takes what events say away, and leaves the chain whole: it is over the digests. What says so is the
-    # staff action that the events name.
+    # staff action that the events name. An event that waits for the event bus has nothing to tell any more.
     op.execute(
         """
         CREATE FUNCTION erase_events(attempt uuid, by text, reason text) RETURNS bigint LANGUAGE sql AS $$
@@ -269,7 +269,8 @@ def _create_staff_actions() -> None:
                 INSERT INTO staff_actions (action, target, by, reason)
                 SELECT 'events_erased', 'session ' || id, by, reason FROM ended RETURNING id
             ), erased AS (
-                UPDATE attempt_events SET changes = NULL, nonce = NULL, erased_by = action.id
+                UPDATE attempt_events SET changes = NULL, nonce = NULL, erased_by = action.id,
+                    published_at = coalesce(published_at, clock_timestamp())
                 FROM action WHERE attempt_id = attempt AND changes IS NOT NULL RETURNING 1
             )
             SELECT count(*) FROM erased
