@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.audit_events import AuditEvent
 from quiz_sessions.domain.drafts import NO_DRAFTS
 from quiz_sessions.domain.errors import (
     InvalidInputError,
@@ -33,9 +34,10 @@ from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
 from quiz_sessions.runtime.telemetry import Telemetry
-from quiz_sessions.services.audit import Verification
+from quiz_sessions.services.audit import Audit, Verification
 from quiz_sessions.services.pages import MAX_PAGE
 from quiz_sessions.stores.audit import AuditStore
+from quiz_sessions.stores.best_effort_cache import BestEffortCache
 from quiz_sessions.stores.postgres import Postgres
 from quiz_sessions.stores.statements import Statement
 from tests.harness.builders import END, LATER, SECOND, START
@@ -505,6 +507,37 @@ async def test_a_version_that_was_not_reached_is_not_found(
     reply = await client.get(f"/sessions/{session_id}", params={"at_version": 1})
     assert (reply.status_code, reply.json()["code"]) == (404, "version_not_found")
     assert (await client.get(f"/sessions/{session_id}", params={"at_version": -1})).status_code == 422
+
+
+class Noting(AuditStore):
+    """Notes the revisions of the events that are read."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        super().__init__(postgres)
+        self.read: list[int] = []
+
+    async def steps(self, session_id: UUID, **range_: int) -> AsyncIterator[AuditEvent]:
+        async for event in super().steps(session_id, **range_):
+            self.read.append(event.revision)
+            yield event
+
+
+@pytest.mark.parametrize(("version", "read"), [(0, [0, 1]), (1, [0, 1, 2]), (3, [0, 1, 2, 3, 4])])
+async def test_a_version_reads_no_event_behind_it(services: Services, version: int, read: list[int]) -> None:
+    session_id = await start(services)
+    await services.administration.extend(session_id, 60, "a fire drill", at=LATER)
+    for number in range(3):
+        await services.sessions.update_answer(session_id, 0, number, at=LATER + number)
+    store = Noting(services.stores.postgres)
+    audit = Audit(
+        attempts=services.stores.attempts,
+        audit=store,
+        cache=BestEffortCache(services.stores.valkey, services.telemetry),
+        receipts=services.receipts,
+        clock=lambda: LATER,
+    )
+    assert (await audit.at_version(session_id, version)).version == version
+    assert store.read == read
 
 
 async def test_a_version_of_someone_elses_session_does_not_exist(services: Services) -> None:

@@ -1,12 +1,12 @@
 -- The audit events of an attempt in order of revision, a page at a time.
--- Takes    id, after (revision), limit, max_bytes (of changes, which only the first event may exceed)
+-- Takes    id, after and until (revisions), limit, max_bytes (of changes, which only the first event may exceed)
 -- Returns  revision, version, type, changes, at, digest, hash, erased_by, holds (whether digest and hash are correct;
 --          of an erased event the hash, and whether a staff action says that it was erased)
 -- Locks    nothing
 WITH page AS (
     SELECT * FROM (
         SELECT *, sum(size) OVER (ORDER BY revision) AS bytes FROM attempt_events
-        WHERE attempt_id = %(id)s AND revision > %(after)s
+        WHERE attempt_id = %(id)s AND revision > %(after)s AND revision <= %(until)s
         ORDER BY revision LIMIT %(limit)s
     ) AS first
     WHERE bytes <= %(max_bytes)s OR bytes = size
