@@ -23,7 +23,7 @@ def parse(reply: str) -> list[dict[str, Any]]:
 
 def findings(session_id: str, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What is wrong with all events of a session, in their order."""
-    previous = b""
+    previous, nonces = b"", set()
     for number, event in enumerate(events):
         if event["revision"] != number:
             yield f"revision {event['revision']} stands where {number} was to come"
@@ -34,6 +34,9 @@ def findings(session_id: str, events: Sequence[Mapping[str, Any]]) -> Iterator[s
             digest = sha256(bytes.fromhex(event["nonce"]) + text_of(event["changes"]).encode())
             if digest.hexdigest() != event["digest"]:
                 yield f"revision {number} has another digest"
+            if event["nonce"] in nonces:
+                yield f"revision {number} has a nonce that another event has"
+            nonces.add(event["nonce"])
         at = (datetime.fromisoformat(event["at"]) - _EPOCH) // timedelta(microseconds=1)
         linked = "|".join(
             map(str, (session_id, event["revision"], event["version"], event["type"], at, event["digest"]))

@@ -21,7 +21,7 @@ from development_server import ports, processes
 from tests.harness.gateway import STAFF, Clock, Request, ToFunction, ToProcess
 from tests.harness.http_client import HttpClient, LostError, Reply
 from tests.harness.launch import QUIET, ROOT, Launched, service_command
-from tests.harness.process import CLOCK_SHIFT, FLUSH_PATH
+from tests.harness.process import CLOCK_SHIFT, FLUSH_PATH, PUBLISH_PATH
 from tests.harness.proxy import Proxy, proxy_of
 from tests.harness.runtime import emulator, running_runtime
 from tests.harness.signing_keys import BEACON_KEYS, RECEIPT_KEYS
@@ -126,6 +126,11 @@ class Process:
             return None
         report: dict[str, Any] | None = reply.body if reply.status == 200 else None
         return report
+
+    async def publish(self, refuse: str = "") -> list[tuple[str, int]]:
+        """Let it relay; session and revision of what a bus took that refuses the events of one session."""
+        reply = await self.client.http.request("POST", f"{PUBLISH_PATH}?refuse={refuse}")
+        return [(session, revision) for session, revision in reply.body]
 
     def _spawn(self) -> None:
         self._running = Launched(

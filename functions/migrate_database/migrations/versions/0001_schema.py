@@ -188,6 +188,7 @@ def _create_audit_log() -> None:
         """
         CREATE FUNCTION attempt_event_digest(nonce bytea, changes jsonb)
         RETURNS bytea LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+            -- rule: a digest covers the nonce too
             SELECT sha256(nonce || convert_to(changes::text, 'UTF8'))
         $$
         """
@@ -215,7 +216,9 @@ def _create_audit_log() -> None:
         DECLARE
             written bytea := convert_to(NEW.changes::text, 'UTF8');
         BEGIN
+            -- rule: each event has a nonce of its own
             NEW.nonce := uuid_send(gen_random_uuid());
+            -- rule: a digest covers the nonce too
             NEW.digest := sha256(NEW.nonce || written);
             NEW.size := octet_length(written);
             NEW.hash := attempt_event_hash(

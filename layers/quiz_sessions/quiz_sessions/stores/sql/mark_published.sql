@@ -5,5 +5,6 @@
 UPDATE attempt_events AS event SET published_at = clock_timestamp()
 FROM unnest(%(ids)s::uuid[], %(revisions)s::bigint[]) AS sent (id, revision)
 -- The rest of the condition is that of the outbox's index.
+-- rule: an event is marked by its attempt and its revision
 WHERE attempt_id = sent.id AND event.revision = sent.revision AND published_at IS NULL AND type IN {published}
 RETURNING event.revision

@@ -109,6 +109,7 @@ WITH current AS (
         completed_at = CASE WHEN %(status)s = 'completed' THEN least(%(at_time)s, expires_at) END,
         ended_at = %(at_time)s,
         needs_grading = %(status)s = 'completed' AND {gradable},
+        -- rule: the head of the chain moves with the row
         chain_head = event.hash
     FROM merged, ending, event
     WHERE attempt.id = %(id)s
