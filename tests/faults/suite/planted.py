@@ -682,6 +682,7 @@ BUGS = (
             "stores/sql/mark_published.sql",
             "an event is marked by its attempt and its revision",
             "WHERE event.revision = sent.revision AND published_at IS NULL AND type IN {published}",
+            lines=2,
         ),
     ),
 )
