@@ -26,6 +26,7 @@ from quiz_sessions.stores.audit import AuditStore
 from quiz_sessions.stores.outbox import OutboxStore
 from quiz_sessions.stores.postgres import Postgres
 from quiz_sessions.stores.statements import Statement, load, numbered
+from tests.harness.locks import Held
 from tests.harness.months import fill_months, months_from
 from tests.harness.service import start
 from tests.harness.stores import Stores
@@ -189,6 +190,27 @@ async def test_a_month_whose_events_wait_for_the_bus_stays(months: Stores) -> No
         detach_month(months.database_url, LONG_AGO, has_event_bus=True)
     months.query("UPDATE attempt_events SET published_at = now() RETURNING 1")
     detach_month(months.database_url, LONG_AGO, has_event_bus=True)
+
+
+async def test_a_write_that_waits_while_its_month_is_attached_is_made(months: Stores) -> None:
+    at = to_micros(LONG_AGO)
+    services = build_services(months.settings)
+    session_id = await start(services, at=at)
+    lower, upper = (lowest(to_micros(month)) for month in months_from(LONG_AGO, 2))
+    with psycopg.connect(months.database_url) as connection:
+        connection.execute("CREATE TABLE made (LIKE attempt_events INCLUDING ALL)")
+        connection.execute("LOCK TABLE attempt_events_default IN ACCESS EXCLUSIVE MODE")
+        write = services.sessions.update_answer(session_id, 0, "A", at=at)
+        writing = await Held(connection).behind(write)
+        connection.execute("INSERT INTO made SELECT * FROM attempt_events_default")
+        connection.execute("TRUNCATE attempt_events_default")
+        bounds = f"FROM ('{lower}') TO ('{upper}')"
+        connection.execute(f"ALTER TABLE attempt_events ATTACH PARTITION made FOR VALUES {bounds}".encode())
+    kept = await writing
+    await services.close()
+    assert (kept.version, kept.durability) == (1, "committed")
+    assert partition_of(months, session_id) == ["made"]
+    assert await is_intact(months, session_id)
 
 
 async def test_nobody_is_refused_while_months_come_and_go(months: Stores) -> None:

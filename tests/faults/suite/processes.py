@@ -258,6 +258,7 @@ async def stage(
     function: bool = False,
     skewed: Sequence[str] = (),
     skew_seconds: int = 10,
+    ahead_seconds: int = 0,
     patient: bool = False,
 ) -> AsyncIterator[Stage]:
     """Start the processes; they are called api1, api2 …, flusher1 …, function.
@@ -265,6 +266,7 @@ async def stage(
     Args:
         layer: where the service's package is taken from.
         skewed: the names of those whose clocks are wrong.
+        ahead_seconds: how far the gateway's clock and all of theirs are ahead of this machine's.
         patient: whether a command to Valkey has seconds, so that a message can be held up for as long as the
             machine takes.
     """
@@ -274,7 +276,7 @@ async def stage(
     async with AsyncExitStack() as stack:
 
         async def started(kind: type[Process], name: str) -> Process:
-            shift = skew_seconds if name in skewed else 0
+            shift = ahead_seconds + (skew_seconds if name in skewed else 0)
             options = "?socket_timeout=8" if patient else ""
             postgres = await stack.enter_async_context(proxy_of(servers.postgres.url))
             valkey = await stack.enter_async_context(proxy_of(servers.valkey.url))
@@ -291,7 +293,7 @@ async def stage(
         serving = list(running[:apis])
         if function:
             serving.append(await started(Function, "function"))
-        yield Stage(servers, Clock(), Weather(), serving, list(running[apis:]) or serving)
+        yield Stage(servers, Clock(ahead_seconds), Weather(), serving, list(running[apis:]) or serving)
 
 
 def _migrate(servers: Servers, layer: Path) -> None:

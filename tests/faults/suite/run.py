@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +47,13 @@ class Outcome:
         )
 
 
-async def play(stage: Stage, seed: str, seconds: float, students: int = 8) -> Outcome:
+async def play(
+    stage: Stage,
+    seed: str,
+    seconds: float,
+    students: int = 8,
+    meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> Outcome:
     """Let students work under faults, and check what has become of what they were told."""
     room = Classroom(stage)
     await room.register_quizzes()
@@ -61,6 +67,8 @@ async def play(stage: Stage, seed: str, seconds: float, students: int = 8) -> Ou
     try:
         async with asyncio.TaskGroup() as everybody:
             everybody.create_task(nemesis.rage(until))
+            if meanwhile is not None:
+                everybody.create_task(meanwhile())
             for number in range(students):
                 everybody.create_task(Student(f"student{number}", room, seed).attend(until))
     finally:
