@@ -17,6 +17,9 @@ from migrate_database.months import detach_month, make_months
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.timestamps import Micros, to_micros
 from quiz_sessions.runtime.clock import current_micros
+from quiz_sessions.services.outbox_relay import PAGE
+from quiz_sessions.stores.event_bus import CALLS_AT_ONCE, ENTRIES_A_CALL
+from tests.harness.months import fill_months, months_from
 from tests.harness.stores import Stores
 
 from .measuring import Figure
@@ -25,6 +28,8 @@ LENGTHS = (10, 100, 1_000, 10_000)
 LARGE = 400
 MEGABYTE = {str(question): "x" * 65_000 for question in range(15)}
 MONTHS = (1, 12, 36)
+EVENTS = 72_000
+BATCH = ENTRIES_A_CALL * CALLS_AT_ONCE
 LONGEST_WAIT_MS = 100
 
 
@@ -56,6 +61,7 @@ async def _audited(services: Services, session_id: UUID, what: str, rounds: int)
     version = (await services.sessions.get_session(session_id)).version
     operations: dict[str, Callable[[], Awaitable[object]]] = {
         "verify": lambda: services.audit.verify(session_id),
+        "?at_version=9": lambda: services.audit.at_version(session_id, 9),
         "?at_version= of the last but one": lambda: services.audit.at_version(session_id, version - 1),
         "a page of events": lambda: services.audit.events(session_id),
     }
@@ -88,6 +94,9 @@ async def _many_months(stores: Stores, rounds: int) -> list[Figure]:
         writes, checks = await _write_and_verify(stores, rounds)
         figures.append(Figure(f"a committed write, {count} months", f"{writes:.2f} ms"))
         figures.append(Figure(f"verify, {count} months", f"{checks:.1f} ms"))
+        reads, marks = await _relayed(stores, count, now)
+        figures.append(Figure(f"the relay reads {PAGE:,} messages, {count} months", f"{reads:.1f} ms"))
+        figures.append(Figure(f"the relay marks {BATCH} messages, {count} months", f"{marks:.2f} ms"))
     return figures
 
 
@@ -104,6 +113,22 @@ async def _write_and_verify(stores: Stores, rounds: int) -> tuple[float, float]:
     checks = [await _timed(partial(services.audit.verify, session_id)) for _ in range(rounds)]
     await services.close()
     return statistics.median(writes), statistics.median(checks)
+
+
+async def _relayed(stores: Stores, count: int, now: datetime) -> tuple[float, float]:
+    """With as many events that were published in all months together, and a page of waiting ones."""
+    stores.clear()
+    fill_months(stores, months_from(now, count), EVENTS // count, waiting=PAGE)
+    services = build_services(stores.settings)
+    outbox = services.stores.outbox
+    messages = await outbox.messages(PAGE)
+    reads = [await _timed(partial(outbox.messages, PAGE)) for _ in range(5)]
+    marks = [
+        await _timed(partial(outbox.mark_published, messages[start : start + BATCH]))
+        for start in range(0, PAGE - BATCH, BATCH)
+    ]
+    await services.close()
+    return statistics.median(reads), statistics.median(marks)
 
 
 async def _detaching(stores: Stores) -> list[Figure]:

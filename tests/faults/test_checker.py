@@ -183,6 +183,10 @@ WRONG: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
         "insisted on version 5",
     ),
     "a trail that is not intact": (lambda e: replace(e, verified={S: {"intact": False}}), "verify"),
+    "a trail that is other when recomputed": (
+        lambda e: replace(e, audited={S: ["revision 1 has another digest"]}),
+        "revision 1 has another digest",
+    ),
     "a trail that ends before the row": (lambda e: with_row(e, revision=4), "its trail has 4 events"),
     "a forged receipt": (
         lambda e: with_body(e, 1, receipt=receipt(1, 1, {"0": ONE}, b"x" * 32)),

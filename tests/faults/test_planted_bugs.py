@@ -44,4 +44,5 @@ async def test_the_checker_finds(bug: Bug, both_servers: Servers, folder: Path) 
     layer = copy_of_layer(folder, bug.plant)
     async with stage(both_servers, folder, layer=layer, flushers=0, skewed=["api2"], patient=True) as on:
         # A scenario can fail to come about where the machine is so busy that statements run out of time.
-        assert any([await planted.perform(on, bug.scenario) for _ in range(TRIES)])
+        with bug.in_database(both_servers):
+            assert any([await planted.perform(on, bug.scenario) for _ in range(TRIES)])

@@ -9,21 +9,27 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 
 import uvicorn
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.audit_events import OutboxMessage
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.services.outbox_relay import Relay
+from quiz_sessions.stores.event_bus import EventBus
 from session_api.app import create_service
 
 CLOCK_SHIFT = "CLOCK_SHIFT_SECONDS"
 CONTEXT_HEADER = "x-request-context"
 FLUSH_PATH = "/_flush"
+PUBLISH_PATH = "/_publish"
 
 
 @cache
@@ -33,8 +39,26 @@ def services() -> Services:
     return build_services(Settings.from_environment(os.environ), clock=lambda: current_micros() + shift)
 
 
+class Bus(EventBus):
+    """A bus in this process that refuses the events of one session."""
+
+    def __init__(self, refused: str | None) -> None:
+        super().__init__("a bus without a network")
+        self.taken: list[tuple[str, int]] = []
+        self._refused = refused
+
+    async def put(self, events: Sequence[OutboxMessage]) -> list[str | None]:
+        codes = ["Refused" if str(event.attempt_id) == self._refused else None for event in events]
+        self.taken += [
+            (str(event.attempt_id), event.revision)
+            for event, code in zip(events, codes, strict=True)
+            if code is None
+        ]
+        return codes
+
+
 def app() -> ASGIApp:
-    """Flushes when it is asked to; hands everything else to the app with the gateway's context."""
+    """Flushes and publishes when asked to; hands everything else to the app with the gateway's context."""
     inner = create_service(services)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,6 +66,11 @@ def app() -> ASGIApp:
             if scope["path"] == FLUSH_PATH:
                 report = await services().flusher.run()
                 await JSONResponse(asdict(report))(scope, receive, send)
+                return
+            if scope["path"] == PUBLISH_PATH:
+                bus = Bus(Request(scope).query_params.get("refuse"))
+                await Relay(services().stores.outbox, bus, services().telemetry).run(lambda: True)
+                await JSONResponse(bus.taken)(scope, receive, send)
                 return
             context = dict(scope["headers"]).get(CONTEXT_HEADER.encode())
             if context is not None:

@@ -110,6 +110,11 @@ class Servers:
         """Where Valkey keeps its data."""
         return self.valkey.data_dir / "appendonlydir"
 
+    def execute(self, statement: str) -> None:
+        """Change something, past the service."""
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
     def row(self, session_id: object) -> dict[str, Any]:
         (row,) = self.query("SELECT * FROM quiz_attempts WHERE id = %s", session_id)
         return row

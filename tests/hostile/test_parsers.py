@@ -265,7 +265,7 @@ CHANGES = GARBAGE | st.dictionaries(
 
 
 def event(revision: int, version: int, kind: str, changes: Any, at: Micros) -> AuditEvent:
-    return AuditEvent(revision, version, kind, changes, from_micros(at), b"", b"", None, holds=False)
+    return AuditEvent(revision, version, kind, changes, from_micros(at), b"", b"", b"", None, holds=False)
 
 
 EVENTS = st.builds(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from quiz_sessions.domain.quizzes import ShowResults
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros, from_micros
 from tests.harness.builders import END, LATER, SECOND, START
-from tests.harness.gateway import STAFF, Api
+from tests.harness.gateway import STAFF, Api, api_of
 from tests.harness.locks import row_held
 from tests.harness.service import flush_at, put_quiz, services_on, start
 from tests.harness.stores import Stores
@@ -52,6 +52,13 @@ async def read(services: Services, session_id: UUID, at: Micros = LATER, owner: 
 
 def told(session: Session) -> tuple[float | None, float | None, str | None]:
     return session.score, session.max_score, session.grading
+
+
+@pytest.fixture
+async def jwt_api(services: Services) -> AsyncIterator[Api]:
+    """HTTP, whose callers are known by their tokens."""
+    async with api_of(services, jwt=True) as found:
+        yield found
 
 
 # Every way to see a session
@@ -152,8 +159,9 @@ async def test_without_tokens_nobody_is_an_owner_and_nothing_is_hidden(
     assert row(database, session_id)["results_read_at"] is None
 
 
-async def test_a_key_is_not_found_out_by_trying(services: Services, api: Api) -> None:
+async def test_a_key_is_not_found_out_by_trying(services: Services, jwt_api: Api) -> None:
     await put(services, "after_close", closes_at=from_micros(CLOSES))
+    api = jwt_api
     api.be("user1")
     for answer in "ABCD":
         session = (await api("POST", "/sessions/start", {"quiz_id": "quiz1"}, at=START)).json()

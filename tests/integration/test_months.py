@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -16,8 +19,15 @@ from migrate_database.handler import handler, upgrade
 from migrate_database.months import MonthInUseError, detach_month, make_months
 from quiz_sessions.bootstrap import build_services
 from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
+from quiz_sessions.domain.uuid7 import lowest
+from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.stores.attempts import Conditions
-from quiz_sessions.stores.statements import load, numbered
+from quiz_sessions.stores.audit import AuditStore
+from quiz_sessions.stores.outbox import OutboxStore
+from quiz_sessions.stores.postgres import Postgres
+from quiz_sessions.stores.statements import Statement, load, numbered
+from tests.harness.locks import Held
+from tests.harness.months import fill_months, months_from
 from tests.harness.service import start
 from tests.harness.stores import Stores
 
@@ -26,9 +36,9 @@ MONTH = NOW.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 LONG_AGO = datetime(2019, 5, 31, 23, 59, tzinfo=UTC)
 
 
-@pytest.fixture
-def months(running_stores: Stores) -> Iterator[Stores]:
-    """A database of the test's own, whose partitions it may change."""
+@contextmanager
+def database_of_its_own(running_stores: Stores) -> Iterator[Stores]:
+    """One whose partitions may be changed."""
     name = f"months_{uuid4().hex}"
     running_stores.clear()
     with psycopg.connect(running_stores.database_url, autocommit=True) as connection:
@@ -37,6 +47,13 @@ def months(running_stores: Stores) -> Iterator[Stores]:
         upgrade(own.database_url)
         yield own
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def months(running_stores: Stores) -> Iterator[Stores]:
+    """A database of the test's own."""
+    with database_of_its_own(running_stores) as own:
+        yield own
 
 
 def partitions(stores: Stores) -> set[str]:
@@ -175,6 +192,27 @@ async def test_a_month_whose_events_wait_for_the_bus_stays(months: Stores) -> No
     detach_month(months.database_url, LONG_AGO, has_event_bus=True)
 
 
+async def test_a_write_that_waits_while_its_month_is_attached_is_made(months: Stores) -> None:
+    at = to_micros(LONG_AGO)
+    services = build_services(months.settings)
+    session_id = await start(services, at=at)
+    lower, upper = (lowest(to_micros(month)) for month in months_from(LONG_AGO, 2))
+    with psycopg.connect(months.database_url) as connection:
+        connection.execute("CREATE TABLE made (LIKE attempt_events INCLUDING ALL)")
+        connection.execute("LOCK TABLE attempt_events_default IN ACCESS EXCLUSIVE MODE")
+        write = services.sessions.update_answer(session_id, 0, "A", at=at)
+        writing = await Held(connection).behind(write)
+        connection.execute("INSERT INTO made SELECT * FROM attempt_events_default")
+        connection.execute("TRUNCATE attempt_events_default")
+        bounds = f"FROM ('{lower}') TO ('{upper}')"
+        connection.execute(f"ALTER TABLE attempt_events ATTACH PARTITION made FOR VALUES {bounds}".encode())
+    kept = await writing
+    await services.close()
+    assert (kept.version, kept.durability) == (1, "committed")
+    assert partition_of(months, session_id) == ["made"]
+    assert await is_intact(months, session_id)
+
+
 async def test_nobody_is_refused_while_months_come_and_go(months: Stores) -> None:
     for _ in range(2):
         await session_of(months, to_micros(LONG_AGO))
@@ -242,3 +280,118 @@ async def test_a_write_opens_no_month_but_its_own(months: Stores) -> None:
             )"""
         ).fetchall()
     assert locked == [(f"attempt_events_{NOW:%Y_%m}",)]
+
+
+# Plans
+
+
+@pytest.fixture(scope="module")
+def three_years(running_stores: Stores) -> Iterator[Stores]:
+    """Attempts and their events in each of 36 months, and in none; in the last some events wait."""
+    with database_of_its_own(running_stores) as own:
+        for year in range(3):
+            make_months(own.database_url, NOW + timedelta(days=365 * year))
+        fill_months(own, [LONG_AGO, *months_from(NOW, 36)], 1000, waiting=10)
+        yield own
+
+
+class Explaining(Postgres):
+    """Keeps the plans of the statements, with all that they call."""
+
+    plans: list[dict[str, Any]]
+
+    async def fetch(
+        self, statement: str | Statement, parameters: dict[str, Any], **options: Any
+    ) -> list[dict[str, Any]]:
+        assert isinstance(statement, Statement)
+        told = await super().fetch(f"EXPLAIN (FORMAT JSON) {statement.text}", parameters)
+        self.plans.append(told[0]["QUERY PLAN"][0]["Plan"])
+        return await super().fetch(statement, parameters, **options)
+
+
+def scans(plan: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Each scan of a table: how, of which, by which index."""
+    if "Relation Name" in plan and plan["Node Type"] != "ModifyTable":
+        yield plan["Node Type"], plan["Relation Name"], plan.get("Index Name", "")
+    for inner in plan.get("Plans", ()):
+        yield from scans(inner)
+
+
+async def plan_of(
+    stores: Stores, work: Callable[[Postgres], Awaitable[object]]
+) -> list[tuple[str, str, str]]:
+    """The scans of partitions in the last statement of `work`."""
+
+    async def conninfo() -> str:
+        return stores.database_url
+
+    postgres = Explaining(conninfo, 1, lambda: None, Telemetry())
+    postgres.plans = []
+    await work(postgres)
+    await postgres.close()
+    return [scan for scan in scans(postgres.plans[-1]) if scan[1].startswith("attempt_events")]
+
+
+AFTER = {"attempt_events_above", f"attempt_events_{months_from(NOW, 37)[-1]:%Y_%m}"}
+"""Those that come after the last with events."""
+FILLED = {"attempt_events_default", *(f"attempt_events_{month:%Y_%m}" for month in months_from(NOW, 36))}
+"""Those with events. Of one without PostgreSQL knows that it has nothing to read, and reads that."""
+
+
+async def test_the_relay_reads_each_month_by_its_outbox(three_years: Stores) -> None:
+    found = await plan_of(three_years, lambda postgres: OutboxStore(postgres).messages(1000))
+    assert {name for _, name, _ in found} == partitions(three_years)
+    of_filled = {(how, index.removeprefix(name)) for how, name, index in found if name in FILLED}
+    # What the index of the outbox is called in a partition.
+    assert of_filled == {("Index Scan", "_attempt_id_revision_idx")}
+
+
+async def test_the_relay_marks_by_an_index_of_each_month(three_years: Stores) -> None:
+    async def mark(postgres: Postgres) -> None:
+        outbox = OutboxStore(postgres)
+        message, *_ = await outbox.messages(1)
+        await outbox.mark_published([message, replace(message, attempt_id=UUID(int=0))])
+
+    found = await plan_of(three_years, mark)
+    assert {name for _, name, _ in found} == partitions(three_years) - AFTER
+    assert {how for how, name, _ in found if name in FILLED} == {"Index Scan"}
+
+
+async def test_the_relay_marks_events_of_one_month_in_that_one(three_years: Stores) -> None:
+    async def mark(postgres: Postgres) -> None:
+        outbox = OutboxStore(postgres)
+        await outbox.mark_published(await outbox.messages(5))
+
+    found = await plan_of(three_years, mark)
+    assert {name for _, name, _ in found} == {f"attempt_events_{months_from(NOW, 36)[-1]:%Y_%m}"}
+
+
+async def test_verify_reads_one_month_by_its_key(three_years: Stores) -> None:
+    (some,) = three_years.query(
+        "SELECT id FROM quiz_attempts WHERE id > %s ORDER BY id LIMIT 1", lowest(to_micros(MONTH))
+    )
+
+    async def verify(postgres: Postgres) -> None:
+        assert [event.revision async for event in AuditStore(postgres).steps(some["id"])] == [0]
+
+    found = await plan_of(three_years, verify)
+    assert {name for _, name, _ in found} == {f"attempt_events_{NOW:%Y_%m}"}
+    assert {how for how, _, _ in found} <= {"Index Scan", "Index Only Scan"}
+
+
+async def test_a_start_a_write_and_an_end_read_no_month_as_a_whole(three_years: Stores) -> None:
+    def whole() -> int:
+        found = three_years.query(
+            "SELECT sum(seq_scan) AS number FROM pg_stat_user_tables WHERE relname LIKE %s", "attempt_events%"
+        )
+        return int(found[0]["number"])
+
+    before = whole()
+    services = build_services(three_years.settings)
+    session_id = await start(services, at=None)
+    await services.sessions.update_answers(session_id, {"0": "A"}, idempotency_key="key")
+    await services.sessions.update_answers(session_id, {"0": "A"}, idempotency_key="key")
+    await services.sessions.complete(session_id)
+    # Its connections hand their counts over when they end.
+    await services.close()
+    assert whole() == before

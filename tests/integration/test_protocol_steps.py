@@ -61,13 +61,32 @@ def conditions(write: model.Write, drafts: model.Drafts, *, moved: bool = False)
 
 
 def row_of(attempt: Attempt) -> model.Row:
+    """No attempt has the head of its chain: `chain_of` looks for it."""
     answers = tuple(
         _answer(attempt, q) if q in attempt.answers else None for q in map(str, range(model.QUESTIONS))
     )
     status = "open" if attempt.status.is_open else attempt.status.value
     end = (attempt.end - START) // UNIT
     is_read = attempt.results_read_at is not None
-    return model.Row(status, answers, attempt.version, attempt.revision, end, is_read)
+    return model.Row(status, answers, attempt.version, attempt.revision, end, attempt.revision, is_read)
+
+
+def chain_of(database: Database, session_id: UUID) -> tuple[int, list[int]]:
+    """The revision of the event that the row's chain ends with, and for each event that of the one before."""
+    (row,) = database.execute("SELECT chain_head FROM quiz_attempts WHERE id = %s", [session_id])
+    found = database.execute(
+        """
+        SELECT event.revision, event.hash, coalesce(before.revision, -1) AS before
+        FROM attempt_events AS event LEFT JOIN attempt_events AS before
+            ON before.attempt_id = event.attempt_id AND event.hash = attempt_event_hash(
+                before.hash, event.attempt_id, event.revision, event.version, event.type, event.digest,
+                event.at
+            )
+        WHERE event.attempt_id = %s ORDER BY event.revision""",
+        [session_id],
+    ).fetchall()
+    (head,) = (event["revision"] for event in found if event["hash"] == row["chain_head"])
+    return head, [event["before"] for event in found]
 
 
 def _answer(attempt: Attempt, question: str) -> model.Answer:
@@ -225,6 +244,8 @@ class Both:
         (attempt,) = await self.real.attempts.get([self.id])
         assert row_of(attempt) == plain(self.stores.row)
         assert events(database, self.id) == [event.kind for event in self.stores.events]
+        before = [event.before for event in self.stores.events]
+        assert chain_of(database, self.id) == (self.stores.row.head, before)
         held = await self.real.valkey.read(self.id)
         assert held.drafts.answers == drafts_of(self.stores.valkey.drafts).answers
         beside = drafts_of(model.NO_DRAFTS, self.stores.valkey.displaced).displaced

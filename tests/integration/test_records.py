@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.audit_events import AuditEvent
 from quiz_sessions.domain.drafts import NO_DRAFTS
 from quiz_sessions.domain.errors import (
     InvalidInputError,
@@ -38,8 +39,9 @@ from quiz_sessions.services.pages import MAX_PAGE
 from quiz_sessions.stores.audit import AuditStore
 from quiz_sessions.stores.postgres import Postgres
 from quiz_sessions.stores.statements import Statement
+from tests.harness import auditor
 from tests.harness.builders import END, LATER, SECOND, START
-from tests.harness.service import flush_at, services_on, start
+from tests.harness.service import client_of, flush_at, rebuilt, services_on, start, start_over_http
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, events, row
 
@@ -400,6 +402,63 @@ async def test_the_hashes_are_as_documented(services: Services, database: Databa
         assert head == {"chain_head": previous}
 
 
+async def audited(client: httpx.AsyncClient, session_id: UUID) -> list[str]:
+    """What an auditor finds who has the replies alone."""
+    shown: list[dict[str, Any]] = []
+    after: int | None = -1
+    while after is not None:
+        reply = await client.get(f"/sessions/{session_id}/events", params={"limit": 3, "after": after})
+        shown += auditor.parse(reply.text)
+        after = reply.json()["next_after"]
+    assert shown
+    return list(auditor.findings(str(session_id), shown))
+
+
+async def test_an_auditor_recomputes_the_hashes_from_the_replies_alone(
+    services: Services, client: httpx.AsyncClient
+) -> None:
+    for session_id in await eventful(services):
+        assert await audited(client, session_id) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(1, 1.0, -0.0, 0.1, 1e-7, 1e22, 1e23, 5e-324, 1.7976931348623157e308, 2**70, -(10**400), 1.5e300),
+        *("", 'a "b" \\ /', "".join(map(chr, range(1, 32))), "\x7f\x85\u2028", "ü\U0001f600"),
+        *({}, [], [{}], {"": 0, "b": 1, "aa": 2, "ü": 3, "B": 4, "z": {"zz": [None, True], "y": False}}),
+    ],
+    ids=repr,
+)
+async def test_an_auditor_writes_every_value_as_the_database_does(
+    client: httpx.AsyncClient, answer: Any
+) -> None:
+    session_id = (await start_over_http(client))["id"]
+    kept = await client.patch(f"/sessions/{session_id}/progress", json={"answers": {"0": answer}})
+    assert kept.status_code == 200
+    assert await audited(client, session_id) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ('changes = changes || \'{"answers": {"0": "B"}}\'', ["revision 1 has another digest"]),
+        ("nonce = sha256(nonce)", ["revision 1 has another digest"]),
+        ("at = at + interval '1 microsecond'", ["revision 1 has another hash"]),
+        ("hash = sha256(hash)", ["revision 1 has another hash", "revision 2 has another hash"]),
+        ("changes = NULL, nonce = NULL, erased_by = 1", []),
+    ],
+)
+async def test_an_auditor_finds_what_was_changed(
+    services: Services, client: httpx.AsyncClient, database: Database, change: str, found: list[str]
+) -> None:
+    session_id = await start(services)
+    for number in range(2):
+        await services.sessions.update_answer(session_id, 0, number, at=LATER + number)
+    database.execute(EVENT.format(change, 1), {"id": session_id})
+    assert await audited(client, session_id) == found
+
+
 async def test_an_event_tells_who_and_why(services: Services) -> None:
     session_id = await start(services)
     await services.administration.extend(session_id, 60, "a fire drill", by="proctor1", at=LATER)
@@ -507,6 +566,31 @@ async def test_a_version_that_was_not_reached_is_not_found(
     reply = await client.get(f"/sessions/{session_id}", params={"at_version": 1})
     assert (reply.status_code, reply.json()["code"]) == (404, "version_not_found")
     assert (await client.get(f"/sessions/{session_id}", params={"at_version": -1})).status_code == 422
+
+
+class Noting(AuditStore):
+    """Notes the revisions of the events that are read."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        super().__init__(postgres)
+        self.read: list[int] = []
+
+    async def steps(self, session_id: UUID, **range_: int) -> AsyncIterator[AuditEvent]:
+        async for event in super().steps(session_id, **range_):
+            self.read.append(event.revision)
+            yield event
+
+
+@pytest.mark.parametrize(("version", "read"), [(0, [0, 1]), (1, [0, 1, 2]), (3, [0, 1, 2, 3, 4])])
+async def test_a_version_reads_no_event_behind_it(services: Services, version: int, read: list[int]) -> None:
+    session_id = await start(services)
+    await services.administration.extend(session_id, 60, "a fire drill", at=LATER)
+    for number in range(3):
+        await services.sessions.update_answer(session_id, 0, number, at=LATER + number)
+    store = Noting(services.stores.postgres)
+    noting = rebuilt(services, stores=replace(services.stores, audit=store), clock=lambda: LATER)
+    assert (await noting.audit.at_version(session_id, version)).version == version
+    assert store.read == read
 
 
 async def test_a_version_of_someone_elses_session_does_not_exist(services: Services) -> None:
@@ -640,6 +724,8 @@ def test_whatever_happens_verify_finds_nothing_and_at_version_shows_what_was_sho
             for version, (now, session) in shown.items():
                 then = await committed.audit.at_version(session_id, version, at=now)
                 assert as_told(then) == as_told(session)
+            async with client_of(committed) as client:
+                assert await audited(client, session_id) == []
 
     stores.clear()
     asyncio.run(compare())

@@ -83,6 +83,8 @@ class Rule(StrEnum):
     MATCH_IN_STATEMENT = "the revision of If-Match is compared with the row's"
     MATCH_SEES_DRAFTS = "the drafts of If-Match are compared with those that count"
     MATCH_REPEATED = "a repeat under If-Match is the event of the next revision"
+    CHAIN_HEAD_MOVES = "the head of the chain moves with the row"
+    CHAIN_HEAD_OF_ROW = "an event names the event before it as the locked row has it"
 
 
 class Answer(NamedTuple):
@@ -124,6 +126,7 @@ class Row(NamedTuple):
     """The row. `end` is the last moment whose answers count: the deadline, until the session has ended.
 
     `read`: its owner has been shown results.
+    `head`: the revision of the event that the chain ends with; in the real row its hash.
     """
 
     status: str
@@ -131,6 +134,7 @@ class Row(NamedTuple):
     version: int
     revision: int
     end: int
+    head: int = 0
     read: bool = False
 
     @property
@@ -150,7 +154,10 @@ class Row(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One change of the row; `request` is the write_id, `beside` what was not in time or lost its place."""
+    """One change of the row; `request` is the write_id, `beside` what was not in time or lost its place.
+
+    `before`: the revision of the event whose hash it is chained to.
+    """
 
     revision: int
     version: int
@@ -158,6 +165,7 @@ class Event(NamedTuple):
     request: str
     changes: tuple[Placed, ...]
     beside: tuple[Placed, ...] = ()
+    before: int = -1
 
 
 class Valkey(NamedTuple):
@@ -289,6 +297,8 @@ def words(step: tuple[Any, ...], reply: Any) -> str:
     match step:
         case "overwrite", read, *inner:
             return f"{words(tuple(inner), reply)} by r{read.revision}"
+        case "chain_to", head, *inner:
+            return f"{words(tuple(inner), reply)} behind r{head}"
         case "write", write, *_:
             said = f"commits {write}"
         case "finish", write, drafts:
@@ -324,6 +334,7 @@ WORDS = {
     "find_event": "looks for its write_id",
     "insert_event": "writes the event",
     "read_trail": "looks at the trail",
+    "last_event": "looks for the last event",
     "recent_revisions": "asks for changed rows",
     "get_mark": "reads the mark",
     "get_revision": "reads the revision",
@@ -506,7 +517,7 @@ class Protocol:
             if draft is not None and self._counts(draft, row.at(q), write.at, Rule.FINISH_COMPARES_AT):
                 answers[q] = Answer(draft.value, draft.at, row.version + 1, False, draft.writer)
                 changes.append((q, draft))
-        row = Row("completed", tuple(answers), row.version + 1, row.revision, write.at)
+        row = Row("completed", tuple(answers), row.version + 1, row.revision, write.at, row.head)
         stores = self._change(stores, row, "completed", write.name, tuple(changes), tuple(outdated))
         return stores, ("written", stores.row)
 
@@ -611,6 +622,18 @@ class Protocol:
         stores = self._change(stores, row._replace(read=True), "results_read", "", ())
         return stores, stores.row
 
+    def last_event(self, stores: Stores) -> Done:
+        """The snapshot that a statement begins with; it locks the row after that."""
+        return stores, stores.events[-1].revision
+
+    def chain_to(self, stores: Stores, head: int, step: str, *args: Any) -> Done:
+        """A statement whose event names `head` as the event before it."""
+        done, reply = getattr(self, step)(stores, *args)
+        if len(done.events) > len(stores.events):
+            last = done.events[-1]._replace(before=head)
+            done = done._replace(events=(*done.events[:-1], last))
+        return done, reply
+
     def recent_revisions(self, stores: Stores) -> Done:
         return stores, stores.row.revision if stores.recent else None
 
@@ -629,10 +652,11 @@ class Protocol:
         beside: tuple[Placed, ...] = (),
         event: bool = True,
     ) -> Stores:
-        row = row._replace(revision=row.revision + 1)
+        before, revision = row.head, row.revision + 1
+        row = row._replace(revision=revision, head=revision if self.has(Rule.CHAIN_HEAD_MOVES) else before)
         trail = stores.events
         if event:
-            trail = (*trail, Event(row.revision, row.version, kind, name, changes, beside))
+            trail = (*trail, Event(revision, row.version, kind, name, changes, beside, before))
         return stores._replace(row=row, events=trail, recent=True)
 
     # Valkey: each is one command or script
@@ -731,6 +755,9 @@ class Protocol:
         if step[0] in ("write", "finish", "settle") and not self.has(Rule.ROW_LOCKED):
             (row,) = yield Call(POSTGRES, (("get",),))
             step = ("overwrite", row, *step)
+        if step[0] in ("write", "finish", "settle") and not self.has(Rule.CHAIN_HEAD_OF_ROW):
+            (head,) = yield Call(POSTGRES, (("last_event",),))
+            step = ("chain_to", head, *step)
         (reply,) = yield Call(POSTGRES, (step,))
         return reply
 

@@ -23,6 +23,7 @@ class Promise(StrEnum):
     UNSEEN = "nothing unseen is replaced"
     RECORDED = "nothing is dropped unrecorded"
     SHOWN = "results that were shown stay"
+    CHAIN = "the trail is one chain"
 
 
 class Gap(StrEnum):
@@ -100,6 +101,10 @@ def of_state(stores: Stores, told: Told) -> Iterator[Broken]:
     for event in events:
         if _makes_version(event) and sum(other.request == event.request for other in events) > 1:
             yield Broken(Promise.VERSIONS, f"{event.request} was carried out twice")
+    if any(event.before != before.revision for before, event in pairwise(events)):
+        yield Broken(Promise.CHAIN, "an event does not name the one before it")
+    if row.head != events[-1].revision:
+        yield Broken(Promise.CHAIN, f"the chain ends with r{row.head} by the row")
     late = [change for event in events if event.kind == "late_answer" for change in event.changes]
     if len(late) != len(set(late)):
         yield Broken(Promise.ENDED, "a late answer is recorded twice")

@@ -417,6 +417,8 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.MATCH_IN_STATEMENT: ("a commit if nothing has changed", Promise.UNSEEN, 8),
     Rule.MATCH_SEES_DRAFTS: ("a commit if nothing has changed, not even a draft", Promise.UNSEEN, 11),
     Rule.MATCH_REPEATED: ("a commit if nothing has changed, lose", Promise.REFUSALS, 10),
+    Rule.CHAIN_HEAD_MOVES: ("two tabs commit", Promise.CHAIN, 1),
+    Rule.CHAIN_HEAD_OF_ROW: ("two tabs commit", Promise.CHAIN, 4),
 }
 """Rule -> a scenario in which a promise is broken without it, which promise, and in how many steps."""
 

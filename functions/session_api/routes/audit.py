@@ -47,7 +47,14 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         authenticated(request, services()).require(PROCTOR, GRADE)
         page = await services().audit.events(session_id, after=after, limit=limit)
         shown = [
-            pick(EventReply, event, digest=event.digest.hex(), hash=event.hash.hex()) for event in page.events
+            pick(
+                EventReply,
+                event,
+                nonce=None if event.nonce is None else event.nonce.hex(),
+                digest=event.digest.hex(),
+                hash=event.hash.hex(),
+            )
+            for event in page.events
         ]
         return json_reply(EventsReply(events=shown, next_after=page.next_after))
 

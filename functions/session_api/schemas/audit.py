@@ -36,7 +36,10 @@ class EventReply:
     type: str
     at: datetime
     changes: dict[str, Any] | None = field(metadata={"description": "Null where they were erased."})
-    digest: str = field(metadata={"description": "SHA-256 over a secret number and the changes."})
+    nonce: str | None = field(
+        metadata={"description": "A random number of this event alone; null where the changes were erased."}
+    )
+    digest: str = field(metadata={"description": "SHA-256 over the nonce and the changes."})
     hash: str = field(
         metadata={"description": "SHA-256 over the hash of the event before and this event with its digest."}
     )

@@ -80,6 +80,7 @@ _EVENT: Final[dict[str, Any]] = {
     "type": "answered",
     "at": "2027-01-15T08:01:00Z",
     "changes": {"answers": {"0": "A"}, "current_question": 1},
+    "nonce": "5d0c1c9e6a3f4b7f8c2e90d1a47b3e66",
     "digest": "9b74c9897bac770ffc029102a200c5de5f3f0b4f3b5c2b4e7c5e9a0d3c6e1f2a",
     "hash": "6f1ed002ab5595859014ebf0951522d9c86f4b1e3d2a5c7b8e9f0a1b2c3d4e5f",
     "erased_by": None,

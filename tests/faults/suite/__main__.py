@@ -1,4 +1,7 @@
-"""Faults for some minutes: `python -m tests.faults.suite --minutes 10 --seed 1`."""
+"""Faults for some minutes: `python -m tests.faults.suite --minutes 10 --seed 1`.
+
+Every fourth round goes over the border of two months.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from tests.harness.stores import Servers, running_servers
 
+from .border import before_border, play_over
 from .processes import SuiteValkey, has_emulator, stage
 from .run import Outcome, play
 
 ROUND_SECONDS = 45.0
 SHOWN = 20
+BORDER_EVERY = 4
 
 
 async def main(minutes: float, seed: int) -> int:
@@ -53,6 +59,10 @@ async def _round(servers: Servers, folder: Path, seed: int, seconds: float) -> O
     dice = random.Random(seed)
     home = folder / f"seed-{seed}"
     home.mkdir()
+    if seed % BORDER_EVERY == 0:
+        async with before_border(servers, home, seconds, dice.choice((-10, 10))) as on:
+            crossing = await play_over(on, str(seed), seconds)
+        return replace(crossing.outcome, violations=crossing.violations())
     async with stage(
         servers,
         home,

@@ -59,6 +59,7 @@ class Evidence:
 
     Attributes:
         verified: what `GET /sessions/{id}/verify` said.
+        audited: what an auditor found in `GET /sessions/{id}/events`.
         read: what each process replied to `GET /sessions/{id}` at the end.
         dirty: sessions in the dirty index, or set aside.
         drafts: session -> question -> {"at", "answer"}.
@@ -75,6 +76,7 @@ class Evidence:
     dirty: set[str] = field(default_factory=set)
     drafts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cached: Mapping[str, int] = field(default_factory=dict)
+    audited: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def violations(evidence: Evidence) -> list[str]:
@@ -120,6 +122,7 @@ class _Session:
         self._row = evidence.rows[session]
         self._trail = evidence.trails[session]
         self._verified = evidence.verified[session]
+        self._audited = evidence.audited.get(session, ())
         self._read = evidence.read[session]
         self._drafts = evidence.drafts.get(session, {})
         self._cached = evidence.cached.get(session)
@@ -208,6 +211,8 @@ class _Session:
             yield f"the row has version {row.version}, its trail {self._trail[-1].version}"
         if not self._verified.get("intact"):
             yield f"verify: {self._verified}"
+        for found in self._audited:
+            yield f"the audit log recomputed: {found}"
         owners = {one.student for one in self._tries}
         if owners != {row.user}:
             yield f"it belongs to {row.user}, and was given to {sorted(owners)}"

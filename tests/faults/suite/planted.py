@@ -7,13 +7,19 @@ of them ends well.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+from migrate_database.months import make_months
+from quiz_sessions.domain.uuid7 import moment_of
 from tests.harness.locks import row_held
+from tests.harness.months import lose_month
 from tests.harness.proxy import Proxy, Rule, Where
+from tests.harness.stores import Servers
 from tests.harness.students import Kind
 
 from .history import Try
@@ -64,6 +70,13 @@ class Scene:
 
     async def complete(self, process: Process, *questions: str, **more: Any) -> Try:
         return await self._write(Kind.COMPLETE, process, *questions, **more)
+
+    async def publish(self, *refused: str) -> None:
+        """Relay, first without the events of `refused`; each start was to be sent once."""
+        sent = [event for session in (*refused, "") for event in await self.first.publish(session)]
+        starts = [(row["id"], 0) for row in self.stage.servers.query("SELECT id::text FROM quiz_attempts")]
+        if sorted(sent) != sorted(starts):
+            self.found.append(f"published {sent} instead of {starts}")
 
     async def read(self, process: Process, student: str = "ann", kind: Kind = Kind.READ) -> Try:
         return await self.room.send(student, kind, process, session=self.session)
@@ -157,6 +170,36 @@ async def a_flush_comes_between_the_two_halves_of_a_read(scene: Scene) -> None:
 async def two_commits(scene: Scene) -> None:
     await scene.commit(scene.first, "0")
     await scene.commit(scene.second, "1")
+
+
+async def a_flush_and_a_commit(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0")
+    await scene.flush(scene.second)
+    await scene.commit(scene.first, "1")
+
+
+async def two_commits_wait_for_one_row(scene: Scene) -> None:
+    with row_held(scene.stage.servers.stores, scene.session):
+        one = asyncio.ensure_future(scene.commit(scene.first, "0"))
+        await scene.waiting_for_locks(1)
+        two = asyncio.ensure_future(scene.commit(scene.second, "1"))
+        await scene.waiting_for_locks(2)
+    await asyncio.gather(one, two)
+
+
+async def the_bus_refuses_one_of_two_sessions(scene: Scene) -> None:
+    await scene.room.send("bob", Kind.START, scene.first, answers={"quiz": "long"})
+    await scene.publish(scene.session)
+
+
+async def a_month_is_missing_when_events_are_published(scene: Scene) -> None:
+    stores = scene.stage.servers.stores
+    month = moment_of(UUID(scene.session))
+    lose_month(stores, month)
+    try:
+        await scene.publish()
+    finally:
+        make_months(stores.database_url, month)
 
 
 async def a_commit_and_a_flush_wait_for_one_row(scene: Scene) -> None:
@@ -314,11 +357,35 @@ class Edit:
     lines: int = 1
 
     def apply(self, package: Path) -> None:
-        source = (package / self.file).read_text().splitlines()
-        (place,) = (number for number, line in enumerate(source) if line.endswith(f" rule: {self.rule}"))
-        indent = source[place][: len(source[place]) - len(source[place].lstrip())]
-        source[place + 1 : place + 1 + self.lines] = [indent + line for line in self.new.splitlines()]
-        (package / self.file).write_text("\n".join([*source, ""]))
+        file = package / self.file
+        file.write_text(edited(file.read_text(), self.rule, self.new, self.lines))
+
+
+def edited(text: str, rule: str, new: str, lines: int = 1) -> str:
+    source = text.splitlines()
+    (place,) = (number for number, line in enumerate(source) if line.endswith(f" rule: {rule}"))
+    indent = source[place][: len(source[place]) - len(source[place].lstrip())]
+    source[place + 1 : place + 1 + lines] = [indent + line for line in new.splitlines()]
+    return "\n".join([*source, ""])
+
+
+@dataclass(frozen=True)
+class Redefinition:
+    """The same for a function of the database that no copy of the package has: the schema made it."""
+
+    function: str
+    rule: str
+    new: str
+
+    @contextmanager
+    def applied(self, servers: Servers) -> Iterator[None]:
+        (found,) = servers.query("SELECT pg_get_functiondef(%s::regproc) AS text", self.function)
+        original = found["text"]
+        servers.execute(edited(original, self.rule, self.new))
+        try:
+            yield
+        finally:
+            servers.execute(original)
 
 
 @dataclass(frozen=True)
@@ -327,11 +394,21 @@ class Bug:
 
     name: str
     scenario: Callable[[Scene], Awaitable[None]]
-    edit: Edit
+    edit: Edit | None = None
+    schema: tuple[Redefinition, ...] = ()
 
     def plant(self, package: Path) -> None:
         """Edit a copy of the package."""
-        self.edit.apply(package)
+        if self.edit is not None:
+            self.edit.apply(package)
+
+    @contextmanager
+    def in_database(self, servers: Servers) -> Iterator[None]:
+        """The functions of the schema are edited meanwhile."""
+        with ExitStack() as stack:
+            for each in self.schema:
+                stack.enter_context(each.applied(servers))
+            yield
 
 
 async def perform(stage: Stage, scenario: Callable[[Scene], Awaitable[None]]) -> list[str]:
@@ -345,6 +422,9 @@ async def perform(stage: Stage, scenario: Callable[[Scene], Awaitable[None]]) ->
     return [*scene.found, *await check(stage, scene.room.history)]
 
 
+HEAD_MOVES = "the head of the chain moves with the row"
+HEAD_OF_ROW = "an event names the event before it as the locked row has it"
+COVERS_NONCE = "a digest covers the nonce too"
 BUGS = (
     Bug(
         "no revision check where a session is cached",
@@ -395,15 +475,6 @@ BUGS = (
             "SELECT id, -1 - revision, version + 1, 'answered', "
             "jsonb_strip_nulls(jsonb_build_object(",
             lines=2,
-        ),
-    ),
-    Bug(
-        "the flush does not lock the rows that it judges",
-        a_commit_and_a_flush_wait_for_one_row,
-        Edit(
-            "stores/sql/stored/settle_attempts.sql",
-            "a statement changes the row that it judged, under one lock",
-            "ORDER BY id",
         ),
     ),
     Bug(
@@ -536,9 +607,84 @@ BUGS = (
             lines=4,
         ),
     ),
+    Bug(
+        "a commit leaves the head of the chain where it is",
+        two_commits,
+        Edit("stores/sql/stored/write_answers.sql", HEAD_MOVES, "chain_head = attempt.chain_head"),
+    ),
+    Bug(
+        "a flush leaves the head of the chain where it is",
+        a_flush_and_a_commit,
+        Edit("stores/sql/stored/settle_attempts.sql", HEAD_MOVES, "chain_head = attempt.chain_head"),
+    ),
+    Bug(
+        "an end leaves the head of the chain where it is",
+        a_session_with_drafts_is_completed,
+        Edit("stores/sql/stored/finish_attempt.sql", HEAD_MOVES, "chain_head = attempt.chain_head"),
+    ),
+    Bug(
+        "an event is written outside the chain",
+        two_commits,
+        Edit("stores/sql/stored/write_answers.sql", HEAD_OF_ROW, "%(at_time)s, NULL::bytea"),
+    ),
+    Bug(
+        "an event is chained to the last one that its statement sees",
+        two_commits_wait_for_one_row,
+        Edit(
+            "stores/sql/stored/write_answers.sql",
+            HEAD_OF_ROW,
+            "%(at_time)s, (\n"
+            "    SELECT hash FROM attempt_events WHERE attempt_id = %(id)s\n"
+            "    ORDER BY attempt_events.revision DESC LIMIT 1\n"
+            ")",
+        ),
+    ),
+    Bug(
+        "a digest does not cover the nonce",
+        two_commits,
+        schema=(
+            Redefinition("chain_attempt_event", COVERS_NONCE, "NEW.digest := sha256(written);"),
+            Redefinition(
+                "attempt_event_digest", COVERS_NONCE, "SELECT sha256(convert_to(changes::text, 'UTF8'))"
+            ),
+        ),
+    ),
+    Bug(
+        "all events have one nonce",
+        two_commits,
+        schema=(
+            Redefinition(
+                "chain_attempt_event", "each event has a nonce of its own", "NEW.nonce := sha256('salt');"
+            ),
+        ),
+    ),
+    Bug(
+        "the relay does not read the events without a month",
+        a_month_is_missing_when_events_are_published,
+        Edit(
+            "stores/sql/outbox_messages.sql",
+            "the relay reads every partition",
+            "FROM (\n"
+            "    SELECT * FROM attempt_events WHERE tableoid <> 'attempt_events_default'::regclass\n"
+            ") AS event JOIN quiz_attempts AS attempt ON attempt.id = attempt_id",
+        ),
+    ),
+    Bug(
+        "events are marked by their revision alone",
+        the_bus_refuses_one_of_two_sessions,
+        Edit(
+            "stores/sql/mark_published.sql",
+            "an event is marked by its attempt and its revision",
+            "WHERE event.revision = sent.revision AND published_at IS NULL AND type IN {published}",
+            lines=2,
+        ),
+    ),
 )
 OTHERS = (
+    # Without its lock the flush changes nothing wrongly: events have the key (attempt, revision), so that of
+    # two statements that judged one revision the second is refused.
+    a_commit_and_a_flush_wait_for_one_row,
     a_commit_without_a_reply_is_buffered_and_flushed,
     a_flush_merges_between_a_commit_and_its_reply,
 )
-"""Scenarios of bugs that there were."""
+"""Scenarios without a bug that can be planted into one line, or of bugs that there were."""

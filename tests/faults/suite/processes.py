@@ -21,7 +21,7 @@ from development_server import ports, processes
 from tests.harness.gateway import STAFF, Clock, Request, ToFunction, ToProcess
 from tests.harness.http_client import HttpClient, LostError, Reply
 from tests.harness.launch import QUIET, ROOT, Launched, service_command
-from tests.harness.process import CLOCK_SHIFT, FLUSH_PATH
+from tests.harness.process import CLOCK_SHIFT, FLUSH_PATH, PUBLISH_PATH
 from tests.harness.proxy import Proxy, proxy_of
 from tests.harness.runtime import emulator, running_runtime
 from tests.harness.signing_keys import BEACON_KEYS, RECEIPT_KEYS
@@ -136,6 +136,11 @@ class Process:
             raise FlushFailedError(f"{self.name}: the log says why")
         report: dict[str, Any] | None = reply.body if reply.status == 200 else None
         return report
+
+    async def publish(self, refuse: str = "") -> list[tuple[str, int]]:
+        """Let it relay; session and revision of what a bus took that refuses the events of one session."""
+        reply = await self.client.http.request("POST", f"{PUBLISH_PATH}?refuse={refuse}")
+        return [(session, revision) for session, revision in reply.body]
 
     def _spawn(self) -> None:
         self._running = Launched(
@@ -263,6 +268,7 @@ async def stage(
     function: bool = False,
     skewed: Sequence[str] = (),
     skew_seconds: int = 10,
+    ahead_seconds: int = 0,
     patient: bool = False,
 ) -> AsyncIterator[Stage]:
     """Start the processes; they are called api1, api2 …, flusher1 …, function.
@@ -270,6 +276,7 @@ async def stage(
     Args:
         layer: where the service's package is taken from.
         skewed: the names of those whose clocks are wrong.
+        ahead_seconds: how far the gateway's clock and all of theirs are ahead of this machine's.
         patient: whether a command to Valkey has seconds, so that a message can be held up for as long as the
             machine takes.
     """
@@ -279,7 +286,7 @@ async def stage(
     async with AsyncExitStack() as stack:
 
         async def started(kind: type[Process], name: str) -> Process:
-            shift = skew_seconds if name in skewed else 0
+            shift = ahead_seconds + (skew_seconds if name in skewed else 0)
             options = "?socket_timeout=8" if patient else ""
             postgres = await stack.enter_async_context(proxy_of(servers.postgres.url))
             valkey = await stack.enter_async_context(proxy_of(servers.valkey.url))
@@ -296,7 +303,7 @@ async def stage(
         serving = list(running[:apis])
         if function:
             serving.append(await started(Function, "function"))
-        yield Stage(servers, Clock(), Weather(), serving, list(running[apis:]) or serving)
+        yield Stage(servers, Clock(ahead_seconds), Weather(), serving, list(running[apis:]) or serving)
 
 
 def _migrate(servers: Servers, layer: Path) -> None:

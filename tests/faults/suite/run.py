@@ -7,11 +7,12 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tests.harness import auditor
 from tests.harness.http_client import LostError, Reply
 from tests.harness.signing_keys import ed25519_key, public_part
 
@@ -46,7 +47,13 @@ class Outcome:
         )
 
 
-async def play(stage: Stage, seed: str, seconds: float, students: int = 8) -> Outcome:
+async def play(
+    stage: Stage,
+    seed: str,
+    seconds: float,
+    students: int = 8,
+    meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> Outcome:
     """Let students work under faults, and check what has become of what they were told."""
     room = Classroom(stage)
     await room.register_quizzes()
@@ -60,6 +67,8 @@ async def play(stage: Stage, seed: str, seconds: float, students: int = 8) -> Ou
     try:
         async with asyncio.TaskGroup() as everybody:
             everybody.create_task(nemesis.rage(until))
+            if meanwhile is not None:
+                everybody.create_task(meanwhile())
             for number in range(students):
                 everybody.create_task(Student(f"student{number}", room, seed).attend(until))
     finally:
@@ -104,12 +113,13 @@ async def _settle(stage: Stage) -> list[str]:
 
 async def _collect(stage: Stage, history: Sequence[Try]) -> Evidence:
     sessions = sorted({one.session for one in history if one.session is not None})
-    read, verified = {}, {}
+    read, verified, audited = {}, {}, {}
     for session in sessions:
         read[session] = [
             (await _insist(stage, f"/sessions/{session}", number)).body for number in range(len(stage.apis))
         ]
         verified[session] = (await _insist(stage, f"/sessions/{session}/verify")).body
+        audited[session] = await _audit(stage, session)
     stage.read_logs()
     rows = stage.servers.query(
         "SELECT *, (extract(epoch FROM ended_at) * 1000000)::bigint AS end_at FROM quiz_attempts"
@@ -134,7 +144,19 @@ async def _collect(stage: Stage, history: Sequence[Try]) -> Evidence:
         dirty=dirty,
         drafts=drafts,
         cached=cached,
+        audited=audited,
     )
+
+
+async def _audit(stage: Stage, session: str) -> list[str]:
+    """What an auditor finds who has the replies alone."""
+    events: list[dict[str, Any]] = []
+    after: int | None = -1
+    while after is not None:
+        reply = await _insist(stage, f"/sessions/{session}/events?after={after}")
+        events += auditor.parse(reply.content.decode())
+        after = reply.body["next_after"]
+    return list(auditor.findings(session, events))
 
 
 async def _insist(stage: Stage, path: str, number: int = 0) -> Reply:

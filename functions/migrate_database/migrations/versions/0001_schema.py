@@ -203,6 +203,7 @@ def _create_audit_log() -> None:
         """
         CREATE FUNCTION attempt_event_digest(nonce bytea, changes jsonb)
         RETURNS bytea LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+            -- rule: a digest covers the nonce too
             SELECT sha256(nonce || convert_to(changes::text, 'UTF8'))
         $$
         """
@@ -230,7 +231,9 @@ def _create_audit_log() -> None:
         DECLARE
             written bytea := convert_to(NEW.changes::text, 'UTF8');
         BEGIN
+            -- rule: each event has a nonce of its own
             NEW.nonce := uuid_send(gen_random_uuid());
+            -- rule: a digest covers the nonce too
             NEW.digest := sha256(NEW.nonce || written);
             NEW.size := octet_length(written);
             NEW.hash := attempt_event_hash(
@@ -274,7 +277,7 @@ def _create_staff_actions() -> None:
         """
     )
     # Takes what events say away, and leaves the chain whole: it is over the digests. What says so is the
-    # staff action that the events name.
+    # staff action that the events name. An event that waits for the event bus has nothing to tell any more.
     op.execute(
         """
         CREATE FUNCTION erase_events(attempt uuid, by text, reason text) RETURNS bigint LANGUAGE sql AS $$
@@ -284,7 +287,8 @@ def _create_staff_actions() -> None:
                 INSERT INTO staff_actions (action, target, by, reason)
                 SELECT 'events_erased', 'session ' || id, by, reason FROM ended RETURNING id
             ), erased AS (
-                UPDATE attempt_events SET changes = NULL, nonce = NULL, erased_by = action.id
+                UPDATE attempt_events SET changes = NULL, nonce = NULL, erased_by = action.id,
+                    published_at = coalesce(published_at, clock_timestamp())
                 FROM action WHERE attempt_id = attempt AND changes IS NOT NULL RETURNING 1
             )
             SELECT count(*) FROM erased

@@ -17,7 +17,8 @@ class AuditEvent:
         revision: the revision of the attempt after the change; it numbers the events of an attempt.
         at: when it happened; for answers, when the gateway received them.
         changes: what was changed; None if it was erased.
-        digest: SHA-256 over a secret number (the nonce) and `changes`.
+        nonce: a random number of this event alone; None if it was erased.
+        digest: SHA-256 over the nonce and `changes`.
         hash: SHA-256 over the hash of the event before it and this event, with the digest for its changes.
         erased_by: the number of the staff action that erased the changes.
         holds: whether the stored digest and hash are correct, or the erasure is on record.
@@ -28,6 +29,7 @@ class AuditEvent:
     type: str
     changes: dict[str, Json] | None
     at: datetime
+    nonce: bytes | None
     digest: bytes
     hash: bytes
     erased_by: int | None

@@ -225,12 +225,12 @@ class Audit:
         # rule: a read takes the drafts before the session
         drafts = (await self._cache.drafts([key])).get(key, NO_DRAFTS)
         attempt = await self._attempt(key, owner)
-        events = []
-        async for event in self._audit.steps(attempt.id):
-            if event.version > version:
-                break
-            events.append(event)
-        if version > attempt.version or not events:
+        if version > attempt.version:
+            raise VersionNotFoundError
+        last = await self._audit.last_revision(attempt.id, version)
+        until = attempt.revision if last is None else last
+        events = [event async for event in self._audit.steps(attempt.id, until=until)]
+        if not events:
             raise VersionNotFoundError
         then = await self._filled(replay(attempt, events))
         if version < attempt.version:
@@ -303,9 +303,7 @@ class Audit:
         )
 
     async def _is_recorded(self, receipt: Receipt, attempt: Attempt) -> bool | None:
-        events = [
-            event async for event in self._audit.steps(attempt.id) if event.revision <= receipt.revision
-        ]
+        events = [event async for event in self._audit.steps(attempt.id, until=receipt.revision)]
         if len(events) != receipt.revision + 1 or not all(event.holds for event in events):
             return False
         try:

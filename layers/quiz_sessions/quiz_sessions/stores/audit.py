@@ -21,10 +21,12 @@ _EVENTS: Final = load("audit_events", changes="event.changes")
 _STEPS: Final = load("audit_events", changes="{references}")
 _RECORDED_ANSWERS: Final = load("recorded_answers")
 _CHAIN_HEAD: Final = load("chain_head")
+_NEXT_VERSION: Final = load("next_version")
 _STEPS_AT_ONCE: Final = 1000
 _BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 """Bytes of events that one statement of a replay reads, so that it ends in time."""
 _BEFORE_ALL: Final = -(2**63)
+_AFTER_ALL: Final = 2**63 - 1
 _IS_OVER: Final = "{open} AND accepts_until < %(at)s"
 
 
@@ -108,12 +110,13 @@ class AuditStore:
         At most `limit` of them, and `max_bytes` of changes, which only the first may exceed.
         """
         rows = await self._postgres.fetch(
-            _EVENTS, {"id": session_id, "after": after, "limit": limit, "max_bytes": max_bytes}
+            _EVENTS,
+            {"id": session_id, "after": after, "until": _AFTER_ALL, "limit": limit, "max_bytes": max_bytes},
         )
         return [AuditEvent(**row) for row in rows]
 
-    async def steps(self, session_id: UUID) -> AsyncIterator[AuditEvent]:
-        """All events of an attempt in order of revision, as a replay needs them.
+    async def steps(self, session_id: UUID, *, until: int = _AFTER_ALL) -> AsyncIterator[AuditEvent]:
+        """The events of an attempt in order of revision, up to revision `until`, as a replay needs them.
 
         In place of each answer they have the revision of the event that holds it, so that a replay ends with
         references for `recorded_answers`. Late and displaced answers, which no replay needs, are left out.
@@ -122,13 +125,24 @@ class AuditStore:
         while True:
             rows = await self._postgres.fetch(
                 _STEPS,
-                {"id": session_id, "after": after, "limit": _STEPS_AT_ONCE, "max_bytes": _BYTES_AT_ONCE},
+                {
+                    "id": session_id,
+                    "after": after,
+                    "until": until,
+                    "limit": _STEPS_AT_ONCE,
+                    "max_bytes": _BYTES_AT_ONCE,
+                },
             )
             for row in rows:
                 yield AuditEvent(**row)
             if not rows:
                 return
             after = rows[-1]["revision"]
+
+    async def last_revision(self, session_id: UUID, version: int) -> int | None:
+        """The last revision of an attempt that has this version; None if it has no later version."""
+        rows = await self._postgres.fetch(_NEXT_VERSION, {"id": session_id, "version": version})
+        return int(rows[0]["revision"]) - 1 if rows else None
 
     async def recorded_answers(self, session_id: UUID, references: Mapping[str, int]) -> dict[str, Json]:
         """The answers that the events with these revisions hold, by question."""

@@ -59,11 +59,14 @@ class OutboxStore:
 
     async def mark_published(self, messages: Sequence[OutboxMessage]) -> None:
         """Record that the bus has accepted these messages."""
+        ids = [message.attempt_id for message in messages]
         await self._postgres.fetch(
             _MARK_PUBLISHED,
             {
-                "ids": [message.attempt_id for message in messages],
+                "ids": ids,
                 "revisions": [message.revision for message in messages],
+                "first": min(ids),
+                "last": max(ids),
             },
         )
 

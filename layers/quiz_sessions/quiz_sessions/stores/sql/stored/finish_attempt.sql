@@ -110,6 +110,7 @@ WITH current AS (
         ended_at = %(at_time)s,
         end_recorded_at = %(at_time)s,
         needs_grading = %(status)s = 'completed' AND {gradable},
+        -- rule: the head of the chain moves with the row
         chain_head = event.hash
     FROM merged, ending, event
     WHERE attempt.id = %(id)s

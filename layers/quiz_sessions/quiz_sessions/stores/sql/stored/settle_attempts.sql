@@ -124,6 +124,7 @@ WITH batch AS (
             settlement = 'expired'
             OR settlement = 'late_merge' AND attempt.status IN ('completed', 'expired')
         ),
+        -- rule: the head of the chain moves with the row
         chain_head = event.hash
     FROM judged JOIN event ON event.attempt_id = judged.id
     WHERE attempt.id = judged.id

@@ -80,6 +80,7 @@ WITH current AS (
         || CASE WHEN outdated IS NULL THEN '{}'
             ELSE jsonb_build_object('outdated', outdated) END
         || CASE WHEN lateness = 0 THEN '{}' ELSE jsonb_build_object('late_ms', lateness) END,
+        -- rule: an event names the event before it as the locked row has it
         %(at_time)s, chain_head
     FROM current, sent, judged WHERE outcome = 'written'
     RETURNING hash
@@ -100,6 +101,7 @@ WITH current AS (
         time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - %(at_time)s))),
         late_ms = greatest(attempt.late_ms, lateness),
         last_updated = clock_timestamp(),
+        -- rule: the head of the chain moves with the row
         chain_head = event.hash
     FROM merged, current, event
     WHERE attempt.id = %(id)s
