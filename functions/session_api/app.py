@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 import quiz_sessions
 from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.telemetry import Telemetry
 
 from . import problems, routes
@@ -76,17 +77,21 @@ class _App(FastAPI):
 
 
 def create_service(
-    services: Callable[[], Services], gateway: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    services: Callable[[], Services],
+    gateway: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    clock: Callable[[], Micros] | None = None,
 ) -> Front:
     """The app behind its fast path for cached reads, as every process serves it.
 
-    `gateway` adds what only a gateway does elsewhere; its own replies are like all others.
+    `gateway` adds what only a gateway does elsewhere; its own replies are like all others. `clock` is another
+    one than that of the services.
     """
     reads = CachedReads(lambda: services().cached, cache(lambda: create_app(services)))
     return Front(
         gateway(reads),
         lambda: services().settings.allowed_origins,
         lambda: services().settings.base_path,
+        clock or (lambda: services().clock()),
     )
 
 

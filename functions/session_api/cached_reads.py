@@ -14,7 +14,7 @@ from quiz_sessions.services.backpressure import Backpressure
 from quiz_sessions.services.cached_reads import CachedSessions
 
 from .entity_tags import is_unchanged
-from .gateway import path_of, request_time
+from .gateway import is_time_refused, path_of, request_time
 from .identity import GRADE, PROCTOR, authenticate
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ class CachedReads:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
+        is_read = scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]
+        # The app counts what is odd about a request.
+        if is_read and not is_time_refused(scope):
             path = _PATH.fullmatch(path_of(scope))
             session = await self._read(UUID(path[1]), scope) if path is not None else None
             if session is not None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from quiz_sessions.domain.timestamps import Micros
+from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.settings import SettingsError
 
 from .gateway import locate, request_id, request_time
@@ -41,10 +43,18 @@ class Front:
     """
 
     def __init__(
-        self, app: ASGIApp, allowed_origins: Callable[[], Sequence[str]], base_path: Callable[[], str]
+        self,
+        app: ASGIApp,
+        allowed_origins: Callable[[], Sequence[str]],
+        base_path: Callable[[], str],
+        clock: Callable[[], Micros] = current_micros,
     ) -> None:
-        """The last two are called with the first request."""
+        """`allowed_origins` and `base_path` are called with the first request.
+
+        `clock` is what the gateway's time of a request is held against.
+        """
         self._app = app
+        self._clock = clock
         self._allowed_origins = allowed_origins
         self._base_path = base_path
         self._cors: ASGIApp | None = None
@@ -53,7 +63,7 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_time(scope)
+        request_time(scope, self._clock)
         added = [(b"x-request-id", request_id(scope).encode()), *ALWAYS]
         is_head = scope["method"] == "HEAD"
         is_answered = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +18,11 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 _FIRST_MILLIS = 100_000_000_000
 """A smaller time is in seconds: in milliseconds it would lie before 1973-03-03. `sam local start-api` sends
 one in payload 2.0, and with every request the same one, and the same id: those of its own start."""
+MAX_AGE: Micros = 45_000_000
+"""How far the gateway's time of a request may lie behind the function's clock. The gateway ends a request
+after 30 seconds; an older time is that of another request, or of a body that was held back."""
+MAX_AHEAD: Micros = 15_000_000
+"""By how much the two clocks may differ."""
 
 
 def request_context(scope: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -36,19 +41,25 @@ def _epoch(context: Mapping[str, Any]) -> int | None:
     return epoch if isinstance(epoch, int) else None
 
 
-def request_time(scope: MutableMapping[str, Any]) -> Micros:
-    """When the gateway received the request; if it does not say, when this was first called for it."""
+def request_time(scope: MutableMapping[str, Any], clock: Callable[[], Micros] = current_micros) -> Micros:
+    """When the gateway received the request; the time of `clock`, when this was first called for it, where it
+    does not say, or says what can't be.
+    """
     state = scope.setdefault("state", {})
     if "at" not in state:
         # A server that queues requests in front of the app has set it on arrival.
-        context = request_context(scope)
-        millis = _epoch(context)
-        if millis is not None and millis >= _FIRST_MILLIS:
-            state["at"] = millis * 1000
-        else:
-            state["at"] = current_micros()
+        now = clock()
+        millis = _epoch(request_context(scope))
+        is_possible = millis is not None and now - MAX_AGE <= millis * 1000 <= now + MAX_AHEAD
+        state["at"] = millis * 1000 if millis is not None and is_possible else now
+        state["gateway_time_refused"] = millis is not None and not is_possible
     at: Micros = state["at"]
     return at
+
+
+def is_time_refused(scope: MutableMapping[str, Any]) -> bool:
+    """Whether the gateway told a time that can't be that of the request."""
+    return bool(scope.get("state", {}).get("gateway_time_refused"))
 
 
 def request_id(scope: MutableMapping[str, Any]) -> str:

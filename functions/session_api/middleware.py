@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quiz_sessions.runtime.telemetry import Telemetry
 
-from .gateway import request_id, request_time
+from .gateway import is_time_refused, request_id, request_time
 from .problems import internal_error
 
 
@@ -29,6 +29,8 @@ class RequestMiddleware:
             return
         started = time.perf_counter()
         request_time(scope)
+        if is_time_refused(scope):
+            self._telemetry().count("GatewayTimeRefused")
         state = scope["state"]
         request_id(scope)
         status = 0

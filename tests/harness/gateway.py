@@ -21,7 +21,7 @@ from tests.harness.builders import START
 from tests.harness.http_client import HttpClient, LostError, Reply
 from tests.harness.process import CONTEXT_HEADER
 from tests.harness.runtime import sample
-from tests.harness.service import app_of, client_of, with_tokens
+from tests.harness.service import app_of, client_of, gateway_time, with_tokens
 
 STAFF = "sessions:proctor sessions:grade quizzes:write"
 
@@ -63,6 +63,7 @@ class Gateway:
             claims = {"sub": self.subject, "scope": self.scope}
         if claims is not None:
             context |= authorizer(claims, self.payload)
+        gateway_time.set(self.at or None)
         event = {"version": self.payload, "requestContext": context}
         await self.app({**scope, "aws.event": event}, receive, send)
 

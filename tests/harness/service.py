@@ -22,7 +22,9 @@ from tests.harness.builders import LATER, START
 from tests.harness.stores import Stores
 
 _serving: ContextVar[Services] = ContextVar("serving")
-_app = create_service(_serving.get)
+gateway_time: ContextVar[Micros | None] = ContextVar("gateway_time", default=None)
+"""The time of a gateway in this process; the clock of the service is the same."""
+_app = create_service(_serving.get, clock=lambda: gateway_time.get() or _serving.get().clock())
 """One for the whole run: building it takes longer than most tests."""
 
 

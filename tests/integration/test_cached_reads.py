@@ -47,7 +47,7 @@ async def short(steady: Services) -> AsyncIterator[httpx.AsyncClient]:
 
 def in_front(app: ASGIApp) -> Front:
     """What every process has in front of its app."""
-    return Front(app, lambda: ["*"], lambda: "")
+    return Front(app, lambda: ["*"], lambda: "", lambda: LATER)
 
 
 def client_at(

@@ -17,7 +17,7 @@ from tests.harness.runtime import Runtime, request_event, running_runtime, sampl
 from tests.harness.stores import Stores
 
 Connection = psycopg.Connection[dict[str, object]]
-HOUR = 3_600_000
+HOUR_SECONDS = 3600
 
 
 def body_of(reply: dict[str, Any]) -> dict[str, Any]:
@@ -103,31 +103,58 @@ def test_the_log_line_names_the_request_id_of_the_gateway(api: Runtime) -> None:
     assert (line["method"], line["status"]) == ("PATCH", 404)
 
 
+def started_ago(api: Runtime, database: Connection, seconds: int, limit: int) -> str:
+    """A session that began so long ago, and was to last so long."""
+    session_id = start(api, millis=millis_ago(seconds))
+    database.execute(
+        "UPDATE quiz_attempts SET expires_at = started_at + make_interval(secs => %s) WHERE id = %s",
+        [limit, session_id],
+    )
+    return session_id
+
+
+def millis_ago(seconds: int) -> int:
+    return time.time_ns() // 1_000_000 - seconds * 1000
+
+
 @pytest.mark.parametrize("name", ["progress", "rest_progress"])
-def test_a_request_that_the_gateway_received_after_the_deadline_is_410(api: Runtime, name: str) -> None:
-    session_id = start(api)
-    late = time.time_ns() // 1_000_000 + HOUR
-    reply = api.invoke(request_event(name, session_id, millis=late))
+def test_a_request_that_the_gateway_received_after_the_deadline_is_410(
+    api: Runtime, database: Connection, name: str
+) -> None:
+    session_id = started_ago(api, database, 40, 5)
+    reply = api.invoke(request_event(name, session_id, millis=millis_ago(34)))
     assert (reply["statusCode"], body_of(reply)["code"]) == (410, "session_expired")
 
 
 @pytest.mark.parametrize("name", ["progress", "rest_progress"])
 def test_a_request_that_the_gateway_received_in_time_counts_however_late_it_is_served(
-    api: Runtime, name: str
+    api: Runtime, database: Connection, name: str
 ) -> None:
-    earlier = time.time_ns() // 1_000_000 - HOUR
-    session_id = start(api, millis=earlier)
-    reply = api.invoke(request_event(name, session_id, millis=earlier + 1000))
+    session_id = started_ago(api, database, 40, 5)
+    reply = api.invoke(request_event(name, session_id, millis=millis_ago(36)))
     assert (reply["statusCode"], body_of(reply)["answers"]) == (200, {"0": "A"})
 
 
+@pytest.mark.parametrize("name", ["progress", "rest_progress"])
+@pytest.mark.parametrize("claimed", [HOUR_SECONDS, -HOUR_SECONDS], ids=["long ago", "to come"])
+def test_a_time_of_the_gateway_that_can_not_be_buys_nothing(
+    api: Runtime, database: Connection, name: str, claimed: int
+) -> None:
+    session_id = started_ago(api, database, 40, 5)
+    reply = api.invoke(request_event(name, session_id, millis=millis_ago(claimed)))
+    assert (reply["statusCode"], body_of(reply)["code"]) == (410, "session_expired")
+    lines = [json.loads(line) for line in api.log().splitlines() if line.startswith("{")]
+    assert any("GatewayTimeRefused" in line for line in lines)
+
+
 def test_a_session_starts_when_the_gateway_received_the_request(api: Runtime, database: Connection) -> None:
-    session_id = start(api, millis=1_795_341_600_123)
+    received = millis_ago(20)
+    session_id = start(api, millis=received)
     row = database.execute(
         "SELECT (extract(epoch FROM started_at) * 1000)::bigint AS millis FROM quiz_attempts WHERE id = %s",
         [session_id],
     ).fetchone()
-    assert row == {"millis": 1_795_341_600_123}
+    assert row == {"millis": received}
 
 
 def test_a_body_in_base64_is_read(api: Runtime) -> None:

@@ -75,6 +75,7 @@ class Services:
     stores: Stores
     settings: Settings
     telemetry: Telemetry
+    clock: Callable[[], Micros]
 
     @property
     def jwt(self) -> bool:
@@ -196,4 +197,5 @@ def build_services(
         stores=stores,
         settings=settings,
         telemetry=telemetry,
+        clock=clock,
     )
