@@ -15,6 +15,7 @@ from .gateway import request_context
 PROCTOR = "sessions:proctor"
 GRADE = "sessions:grade"
 WRITE_QUIZZES = "quizzes:write"
+READ_ACTIONS = "audit:read"
 
 
 @dataclass(frozen=True, slots=True)

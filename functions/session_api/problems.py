@@ -31,6 +31,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.ResultsHiddenError: (403, "results_hidden"),
     errors.SessionNotFoundError: (404, "session_not_found"),
     errors.QuizNotFoundError: (404, "quiz_not_found"),
+    errors.UnknownQuizError: (404, "unknown_quiz"),
     errors.AccommodationNotFoundError: (404, "accommodation_not_found"),
     errors.LateAnswerNotFoundError: (404, "late_answer_not_found"),
     errors.VersionNotFoundError: (404, "version_not_found"),
@@ -41,6 +42,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.QuizClosesFirstError: (409, "quiz_closes_first"),
     errors.NoTimeLeftError: (409, "no_time_left"),
     errors.QuizInUseError: (409, "quiz_in_use"),
+    errors.AttemptsOpenError: (409, "attempts_open"),
     errors.DeadlineMovedError: (409, "deadline_moved"),
     errors.SessionOpenError: (409, "session_open"),
     errors.SessionStateError: (409, "session_state"),
@@ -160,6 +162,8 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
                 inside = f".{error.question}" if error.question and error.member in _BY_QUESTION else ""
                 extra["errors"] = [_field_error(_place(request, error.member) + inside, str(error))]
             extra |= {} if error.question is None else {"question_id": error.question}
+        case errors.AttemptsOpenError():
+            extra |= {"attempts": error.attempts, "rules": error.rules}
         case errors.QuizNotOpenError():
             extra["opens_at"] = error.opens_at
         case errors.QuizClosedError() | errors.QuizClosesFirstError():

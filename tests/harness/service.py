@@ -13,7 +13,7 @@ import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quiz_sessions.bootstrap import Services, build_services
-from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.domain.quizzes import OpenAttempts, QuizRules
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.services.backpressure import Backpressure
 from quiz_sessions.services.flush import FlushLimits, FlushReport
@@ -77,7 +77,9 @@ def with_steady_backpressure(services: Services) -> Services:
 
 
 async def put_quiz(services: Services, at: Micros = START, **rules: Any) -> None:
-    await services.administration.put_quiz("quiz1", QuizRules(**rules), at=at)
+    await services.administration.put_quiz(
+        "quiz1", QuizRules(**rules), open_attempts=OpenAttempts.KEEP, at=at
+    )
 
 
 async def start(

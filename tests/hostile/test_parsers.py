@@ -7,7 +7,6 @@ import base64
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
 from typing import Any
 
 import httpx
@@ -15,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quiz_sessions.domain.attempts import Attempt
+from quiz_sessions.domain.attempts import CACHED, Attempt
 from quiz_sessions.domain.audit_events import AuditEvent
 from quiz_sessions.domain.errors import (
     AuditLogDamagedError,
@@ -193,7 +192,7 @@ def test_a_cached_session_is_read_or_a_named_error(text: bytes) -> None:
         Attempt.from_json(text)
 
 
-@given(st.sampled_from([field.name for field in fields(Attempt)]), GARBAGE)
+@given(st.sampled_from(CACHED), GARBAGE)
 def test_a_cached_session_with_one_wrong_field_is_read_or_a_named_error(name: str, value: Any) -> None:
     stored = json.loads(attempt().to_json())
     with suppress(ValueError, TypeError, AttributeError, RecursionError):

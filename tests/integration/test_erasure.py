@@ -54,14 +54,16 @@ def erase(database: Database, session_id: UUID, reason: str = "as the student as
 
 
 def actions(database: Database) -> list[dict[str, Any]]:
-    return database.execute("SELECT * FROM staff_actions ORDER BY id").fetchall()
+    """The erasures; putting quizzes and grading by hand are staff actions as well."""
+    found = database.execute("SELECT * FROM staff_actions WHERE action = 'erase-events' ORDER BY id")
+    return found.fetchall()
 
 
 async def test_what_was_erased_is_gone_and_the_chain_is_whole(services: Services, database: Database) -> None:
     session_id = await ended(services)
     assert erase(database, session_id) == 5
     (action,) = actions(database)
-    assert (action["action"], action["target"]) == ("events_erased", f"session {session_id}")
+    assert (action["session_id"], action["quiz_id"], action["user_id"]) == (session_id, "quiz1", "user1")
     assert (action["by"], action["reason"]) == ("dpo", "as the student asked")
     assert await services.audit.verify(session_id) == Verification(5, [], [], 5, [action["id"]])
     held = database.execute("SELECT * FROM attempt_events WHERE attempt_id = %s", [session_id]).fetchall()
@@ -211,8 +213,8 @@ async def test_a_session_is_graded_and_reopened_after_an_erasure(
         ),
         pytest.param(
             """
-            INSERT INTO staff_actions (action, target, by, reason)
-            VALUES ('reopened', 'session ' || %(id)s, 'x', 'y'); """
+            INSERT INTO staff_actions (action, session_id, by, reason)
+            VALUES ('reopened', %(id)s, 'x', 'y'); """
             + EVENT.format(ERASED.format("(SELECT max(id) FROM staff_actions)"), 2),
             [2],
             id="by an action that erases nothing",
@@ -234,7 +236,7 @@ async def test_an_event_that_is_erased_without_its_action_is_broken(
     ("change", "broken", "differs"),
     [
         pytest.param("DELETE FROM staff_actions", [0, 1, 2, 3, 4], [], id="its action deleted"),
-        pytest.param("UPDATE staff_actions SET target = 'x'", [0, 1, 2, 3, 4], [], id="its action altered"),
+        pytest.param("UPDATE staff_actions SET session_id = NULL", [0, 1, 2, 3, 4], [], id="altered"),
         pytest.param(EVENT.format("digest = sha256('x')", 2), [2], [], id="digest"),
         pytest.param(EVENT.format("hash = sha256('x')", 2), [2, 3], [], id="hash"),
         pytest.param(EVENT.format("hash = sha256('x')", 4), [4], ["chain_head"], id="the last hash"),
@@ -260,8 +262,11 @@ async def test_verify_finds_what_was_changed_in_an_erased_trail(
 ) -> None:
     session_id = await ended(services)
     erase(database, session_id)
+    # Somebody with the database takes the trigger away first.
+    database.execute("ALTER TABLE staff_actions DISABLE TRIGGER append_only")
     for statement in change.split("; "):
         assert database.execute(statement, {"id": session_id}).rowcount > 0
+    database.execute("ALTER TABLE staff_actions ENABLE TRIGGER append_only")
     found = await services.audit.verify(session_id)
     assert (found.intact, found.broken, found.differs) == (False, broken, differs)
 

@@ -9,6 +9,7 @@ import pytest
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.errors import AccommodationNotFoundError
+from quiz_sessions.domain.quizzes import WhenActive
 from quiz_sessions.domain.timestamps import from_micros, iso
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 from tests.harness.builders import END, LATER, SECOND, START
@@ -76,7 +77,7 @@ async def test_extra_time_over_http(api: Api) -> None:
 
 
 async def test_extra_time_that_the_close_cuts_says_for_which_session(services: Services, api: Api) -> None:
-    await put_quiz(services, closes_at=from_micros(END + 60 * SECOND))
+    await put_quiz(services, closes_at=from_micros(END + 60 * SECOND), when_active=WhenActive.NEW)
     whole = await start(services, at=START - 600 * SECOND)
     cut = await start(services)
     over = await start(services)

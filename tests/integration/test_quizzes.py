@@ -92,10 +92,11 @@ async def test_a_quiz_left_bare_has_the_defaults(api: Api) -> None:
         "opens_at": None,
         "closes_at": None,
         "max_attempts": None,
-        "when_active": "new",
+        "when_active": "resume",
         "show_results": "after_end",
         "unknown_questions": "refuse",
         "questions": {},
+        "abandoned": 0,
         "updated_at": iso(from_micros(START)),
         "rescheduled": 0,
     }
@@ -259,7 +260,7 @@ async def test_a_quiz_starts_from_the_moment_it_opens(services: Services, databa
 
 
 async def test_a_quiz_starts_until_just_before_it_closes(services: Services, database: Database) -> None:
-    await put_quiz(services, closes_at=CLOSES)
+    await put_quiz(services, when_active=WhenActive.NEW, closes_at=CLOSES)
     session = await start(services, at=END - 1)
     assert (session.expires_at, session.time_remaining) == (CLOSES, 1)
     before = contents(database)
@@ -294,7 +295,7 @@ async def test_an_attempt_started_before_the_close_is_resumed_until_then(service
 async def test_twenty_simultaneous_starts_do_not_pass_max_attempts(
     services: Services, database: Database
 ) -> None:
-    await put_quiz(services, max_attempts=3)
+    await put_quiz(services, when_active=WhenActive.NEW, max_attempts=3)
     sessions, refused = await start_twenty(services)
     assert sorted(session.attempt_no for session in sessions) == [1, 2, 3]
     assert {type(error) for error in refused} == {AttemptsExhaustedError}
@@ -315,18 +316,18 @@ async def test_ended_attempts_count_also_abandoned_ones(services: Services, data
 
 
 async def test_more_attempts_can_be_allowed_and_fewer_end_none(services: Services) -> None:
-    await put_quiz(services, max_attempts=1)
+    await put_quiz(services, when_active=WhenActive.NEW, max_attempts=1)
     first = await start(services)
-    await put_quiz(services, max_attempts=2)
+    await put_quiz(services, when_active=WhenActive.NEW, max_attempts=2)
     await start(services)
-    await put_quiz(services, max_attempts=1)
+    await put_quiz(services, when_active=WhenActive.NEW, max_attempts=1)
     with pytest.raises(AttemptsExhaustedError):
         await start(services)
     assert (await services.sessions.get_session(first.id, at=LATER)).status is Status.STARTED
 
 
 async def test_a_start_past_the_last_attempt_is_told_which_one_is_open(services: Services) -> None:
-    await put_quiz(services, max_attempts=3)
+    await put_quiz(services, when_active=WhenActive.NEW, max_attempts=3)
     ids = [(await start(services)).id for _ in range(3)]
     sessions, refused = await start_twenty(services)
     assert sessions == []
@@ -341,7 +342,7 @@ async def test_a_start_past_the_last_attempt_is_told_which_one_is_open(services:
 async def test_starts_that_waited_for_the_last_attempt_are_told_of_it(
     services: Services, stores: Stores
 ) -> None:
-    await put_quiz(services, max_attempts=1)
+    await put_quiz(services, when_active=WhenActive.NEW, max_attempts=1)
     await services.administration.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
     with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
         waiting = [await held.behind(start(services)) for _ in range(4)]
@@ -367,7 +368,7 @@ async def test_a_start_past_the_last_attempt_is_told_of_none_that_has_ended(
 
 async def test_a_start_past_the_last_attempt_over_http(api: Api) -> None:
     body = {"user_id": "user1", "quiz_id": "quiz1"}
-    await api("PUT", "/quizzes/quiz1", {"max_attempts": 1})
+    await api("PUT", "/quizzes/quiz1", {"max_attempts": 1, "when_active": "new"})
     first = await api("POST", "/sessions/start", body)
     refused = await api("POST", "/sessions/start", body)
     assert (refused.status_code, refused.json()["code"]) == (409, "attempts_exhausted")

@@ -919,7 +919,7 @@ class Protocol:
                             raise
                     if reply := (yield from self._put_drafts(env, row, drafts, write)):
                         return reply
-                return Reply("failed")
+                return (yield from self._commit(env, write))
             except ValkeyAwayError:
                 return (yield from self._commit(env, write))
             except RefusedError as error:
@@ -995,8 +995,9 @@ class Protocol:
             if row is None:
                 return Reply("failed")
             lost = tuple((q, draft) for q, draft in write.placed if not self._has(row, q, draft.value))
-            if lost and write.at <= row.end and self.has(Rule.SECOND_HAND_IN_RECORDED):
-                yield from self._settle_row(NO_DRAFTS, write.at, True, frozenset(lost))
+            outdated = frozenset((q, draft) for q, draft in lost if draft.at <= row.at(q))
+            if outdated and self.has(Rule.SECOND_HAND_IN_RECORDED):
+                yield from self._settle_row(NO_DRAFTS, write.at, True, outdated)
         except DatabaseAwayError:
             return Reply("failed")
         if lost:

@@ -311,6 +311,14 @@ SHORT = [
         "valkey evict",
     ),
     *play(
+        "a hand-in after results",
+        {
+            "tab 1": [complete(2, (0, "b"), name="end 1"), results(3)],
+            "tab 2": [complete(1, (0, "a"), (1, "a"), name="end 2")],
+        },
+        "crash",
+    ),
+    *play(
         "results, and a draft that somebody puts into Valkey",
         {"tab": [complete(2), results(3)], "intruder": [forge("x", 1)], "flusher": [flush()]},
     ),

@@ -96,6 +96,8 @@ KINDS = [
     (errors.QuizClosesFirstError(MOMENT), 409, "quiz_closes_first"),
     (errors.NoTimeLeftError(), 409, "no_time_left"),
     (errors.QuizInUseError(), 409, "quiz_in_use"),
+    (errors.UnknownQuizError(), 404, "unknown_quiz"),
+    (errors.AttemptsOpenError(2, ["questions"]), 409, "attempts_open"),
     (errors.AttemptsExhaustedError(None), 409, "attempts_exhausted"),
     (errors.ActiveAttemptError(SESSION.id), 409, "attempt_active"),
     (errors.DeadlineMovedError(SESSION), 409, "deadline_moved"),

@@ -212,10 +212,11 @@ def test_a_quiz_demands_nothing_by_itself() -> None:
         "opens_at": None,
         "closes_at": None,
         "max_attempts": None,
-        "when_active": "new",
+        "when_active": "resume",
         "show_results": "after_end",
         "unknown_questions": "refuse",
         "questions": {},
+        "open_attempts": None,
     }
 
 
@@ -440,7 +441,7 @@ def references(node: object) -> Iterator[str]:
 
 
 STATUSES: dict[tuple[str, str], str] = {
-    ("/sessions/start", "post"): "200 201 400 401 403 409 413 415 422 429 500 503",
+    ("/sessions/start", "post"): "200 201 400 401 403 404 409 413 415 422 429 500 503",
     ("/sessions", "get"): "200 401 403 422 429 500 503",
     ("/sessions/current", "get"): "200 304 401 403 404 422 429 500 503",
     ("/sessions/{session_id}", "get"): "200 304 401 404 422 429 500 503",
@@ -462,7 +463,7 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/sessions/{session_id}/score", "post"): "200 400 401 403 404 409 413 415 422 429 500 503",
     ("/sessions/{session_id}/events", "get"): "200 401 403 404 422 429 500 503",
     ("/sessions/{session_id}/verify", "get"): "200 401 403 404 422 429 500 503",
-    ("/quizzes/{quiz_id}", "put"): "200 201 400 401 403 413 415 422 429 500 503",
+    ("/quizzes/{quiz_id}", "put"): "200 201 400 401 403 409 413 415 422 429 500 503",
     ("/quizzes/{quiz_id}", "get"): "200 401 404 422 429 500 503",
     ("/quizzes/{quiz_id}", "delete"): "204 401 403 404 409 422 429 500 503",
     ("/quizzes/{quiz_id}/extend", "post"): "200 400 401 403 413 415 422 429 500 503",
@@ -470,6 +471,7 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/quizzes/{quiz_id}/accommodations/{user_id}", "put"): "200 400 401 403 413 415 422 429 500 503",
     ("/quizzes/{quiz_id}/accommodations/{user_id}", "get"): "200 401 403 404 422 429 500 503",
     ("/quizzes/{quiz_id}/accommodations/{user_id}", "delete"): "204 401 403 404 422 429 500 503",
+    ("/staff-actions", "get"): "200 401 403 422 429 500 503",
     ("/receipts/verify", "post"): "200 400 401 413 415 422 429 500 503",
     ("/.well-known/jwks.json", "get"): "200 422 429 500 503",
     ("/health", "get"): "200 422 429 500 503",

@@ -21,6 +21,9 @@ OPEN = {
     "AND accepts_until < %(at)s AND (started_at, id) < (%(started_at)s, %(id)s)",
     "changes": "event.changes",
 }
+OF_ACTIONS = {
+    "conditions": "session_id = %(session_id)s AND quiz_id = %(quiz_id)s AND user_id = %(user_id)s AND by = %(by)s"
+}
 """What stores fill in."""
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SQL)))
 
@@ -30,7 +33,8 @@ def named(file: Path) -> str:
 
 
 def filled(file: Path) -> dict[str, str]:
-    return {name: text for name, text in OPEN.items() if f"{{{name}}}" in statement_of(file)}
+    given = OPEN | (OF_ACTIONS if file.stem == "staff_actions" else {})
+    return {name: text for name, text in given.items() if f"{{{name}}}" in statement_of(file)}
 
 
 def statement_of(file: Path) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.services.audit import Proof
 from quiz_sessions.services.pages import MAX_PAGE
 
-from ..identity import GRADE, PROCTOR
+from ..identity import GRADE, PROCTOR, READ_ACTIONS, WRITE_QUIZZES
 from ..replies import documented, json_reply, pick
 from ..schemas.audit import (
     EventReply,
@@ -21,10 +22,12 @@ from ..schemas.audit import (
     JwksReply,
     ProofReply,
     PublicKeyReply,
+    StaffActionReply,
+    StaffActionsReply,
     VerificationReply,
     VerifyReceiptRequest,
 )
-from .parameters import After, Limit, authenticated
+from .parameters import After, Limit, authenticated, query
 
 _PUBLIC = {
     "Cache-Control": "public, max-age=300",
@@ -68,6 +71,39 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         authenticated(request, services()).require(PROCTOR, GRADE)
         return json_reply(pick(VerificationReply, await services().audit.verify(session_id)))
 
+    @router.get(
+        "/staff-actions",
+        summary="What staff have done",
+        responses=documented(200, "In their order", 403, 422, model=StaffActionsReply),
+    )
+    async def list_staff_actions(
+        request: Request,
+        *,
+        session_id: Annotated[UUID | None, Query(description="About this session.")] = None,
+        quiz_id: Annotated[str | None, query("About this quiz.")] = None,
+        user_id: Annotated[str | None, query("About this user.")] = None,
+        by: Annotated[str | None, query("By this caller.")] = None,
+        after: Annotated[int, Query(ge=0, description="The `next_after` of the page before.")] = 0,
+        limit: Limit = MAX_PAGE,
+    ) -> Response:
+        """Who, what, on what, why, before and after; also what changed no attempt."""
+        caller = authenticated(request, services())
+        caller.require(READ_ACTIONS)
+        page = await services().administration.actions(
+            session_id=session_id, quiz_id=quiz_id, user_id=user_id, by=by, after=after, limit=limit
+        )
+        shows_keys = caller.owner(WRITE_QUIZZES) is None
+        shown = [
+            pick(
+                StaffActionReply,
+                action,
+                before=_without_keys(action.before, shows_keys),
+                after=_without_keys(action.after, shows_keys),
+            )
+            for action in page.actions
+        ]
+        return json_reply(StaffActionsReply(actions=shown, next_after=page.next_after))
+
     @router.post(
         "/receipts/verify",
         summary="Is a receipt genuine, and what does it prove",
@@ -88,6 +124,13 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         """Needs no Authorization. Read it again when a receipt names a key that is not among them."""
         keys = [PublicKeyReply(**jwk) for jwk in await services().receipts.public_keys()]
         return json_reply(JwksReply(keys=keys), headers=_PUBLIC)
+
+
+def _without_keys(rules: dict[str, Any] | None, shows_keys: bool) -> dict[str, Any] | None:
+    """What an action changed, with the names of questions alone unless the caller may see their keys."""
+    if rules is None or shows_keys or "questions" not in rules:
+        return rules
+    return {**rules, "questions": sorted(rules["questions"])}
 
 
 def _proof(proof: Proof) -> ProofReply:

@@ -26,18 +26,29 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Register a quiz, or change its rules",
         responses={
             **documented(201, "Registered", model=QuizWritten),
-            **documented(200, "Changed", 403, 413, 422, model=QuizWritten),
+            **documented(200, "Changed", 403, 409, 413, 422, model=QuizWritten),
         },
     )
     async def put_quiz(request: Request, quiz_id: str, body: QuizRequest) -> Response:
-        """What is left out has its default. Open attempts follow at once; time that has been used stays."""
+        """What is left out has its default. Open attempts follow at once; time that has been used stays.
+        What would have refused an open attempt, or weakens a rule while attempts are open, needs
+        `open_attempts`."""
         caller = authenticated(request, services())
         caller.require(WRITE_QUIZZES)
-        rules = QuizRules(**{**dict(body), "questions": parse_questions(body.questions)})
+        given = {**dict(body), "questions": parse_questions(body.questions)}
+        open_attempts = given.pop("open_attempts")
         written = await services().administration.put_quiz(
-            quiz_id, rules, by=caller.subject, at=request.state.at
+            quiz_id,
+            QuizRules(**given),
+            open_attempts=open_attempts,
+            by=caller.subject,
+            at=request.state.at,
         )
-        content = QuizWritten(**_content(written.quiz, with_keys=True), rescheduled=len(written.rescheduled))
+        content = QuizWritten(
+            **_content(written.quiz, with_keys=True),
+            rescheduled=len(written.rescheduled),
+            abandoned=written.abandoned,
+        )
         return json_reply(content, 201 if written.created else 200)
 
     @router.get(
@@ -60,8 +71,9 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     )
     async def delete_quiz(request: Request, quiz_id: str) -> Response:
         """Not while attempts at it are open."""
-        authenticated(request, services()).require(WRITE_QUIZZES)
-        await services().administration.delete_quiz(quiz_id)
+        caller = authenticated(request, services())
+        caller.require(WRITE_QUIZZES)
+        await services().administration.delete_quiz(quiz_id, by=caller.subject, at=request.state.at)
         return Response(status_code=204)
 
 

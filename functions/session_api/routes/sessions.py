@@ -50,7 +50,7 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
                 model=StartReply,
                 headers=LOCATION,
             ),
-            **documented(201, "Started", 403, 409, 413, 422, model=StartReply, headers=LOCATION),
+            **documented(201, "Started", 403, 404, 409, 413, 422, model=StartReply, headers=LOCATION),
         },
     )
     async def start_session(
@@ -58,10 +58,12 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
     ) -> Response:
         """Under the rules of the quiz. Sent again with its Idempotency-Key, it finds what it started."""
         caller = authenticated(request, services())
+        user_id = caller.user(body.user_id, PROCTOR)
         session = await services().sessions.create_session(
-            caller.user(body.user_id, PROCTOR),
+            user_id,
             body.quiz_id,
             idempotency_key=idempotency_key,
+            by=None if caller.subject == user_id else caller.subject,
             owner=caller.owner(PROCTOR, GRADE),
             at=request.state.at,
         )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictStr
 
+from quiz_sessions.domain.outcomes import RecordedAction
 from quiz_sessions.services.jws import MAX_CHARACTERS as MAX_RECEIPT_CHARACTERS
 
 from .common import Answers, RequestBody, example, reply
@@ -101,4 +102,19 @@ class JwksReply:
 
     keys: list[PublicKeyReply] = field(
         metadata={"description": "Those that have signed, the one that signs, and the next one."}
+    )
+
+
+@reply
+class StaffActionReply(RecordedAction):
+    """Something that staff have done; answer keys only for callers who may write quizzes."""
+
+
+@reply
+class StaffActionsReply:
+    """What staff have done, oldest first."""
+
+    actions: list[StaffActionReply]
+    next_after: int | None = field(
+        metadata={"description": "The `after` of the next page; null where this one is empty."}
     )

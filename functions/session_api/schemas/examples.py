@@ -86,6 +86,22 @@ _EVENT: Final[dict[str, Any]] = {
     "erased_by": None,
 }
 
+_ACTION: Final = {
+    "id": 17,
+    "at": "2027-01-15T08:10:00Z",
+    "by": "proctor1",
+    "action": "extend",
+    "session_id": _ID,
+    "revision": 4,
+    "quiz_id": "physics",
+    "user_id": "user1",
+    "reason": "the fire alarm",
+    "before": {"status": "in_progress", "expires_at": _EXPIRES},
+    "after": {"status": "in_progress", "expires_at": "2027-01-15T08:40:00Z"},
+    "key": "alarm-1",
+    "payload_hash": None,
+}
+
 _PUBLIC_KEY: Final = {
     "kty": "OKP",
     "crv": "Ed25519",
@@ -118,7 +134,7 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
         "time_remaining": 1200,
     },
     "QuizReply": _QUIZ,
-    "QuizWritten": {**_QUIZ, "rescheduled": 0},
+    "QuizWritten": {**_QUIZ, "rescheduled": 0, "abandoned": 0},
     "RescheduledReply": {
         **_REPLY,
         "binding": "closes_at",
@@ -127,6 +143,8 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
         "results_read_at": None,
     },
     "AcceptedReply": {**_REPLY, "results_read_at": None},
+    "StaffActionReply": _ACTION,
+    "StaffActionsReply": {"actions": [_ACTION], "next_after": 17},
     "AccommodationReply": _ACCOMMODATION,
     "AccommodationWritten": {**_ACCOMMODATION, "cut": []},
     "Cut": _CUT,

@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from quiz_sessions.domain.grading import MAX_POINTS, GradingMethod
-from quiz_sessions.domain.quizzes import ShowResults, UnknownQuestions, WhenActive
+from quiz_sessions.domain.quizzes import OpenAttempts, ShowResults, UnknownQuestions, WhenActive
 from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_INTEGER
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
@@ -109,7 +109,7 @@ class QuizRequest(RequestBody):
         None, description="Of one user, abandoned ones too."
     )
     when_active: WhenActive = Field(
-        WhenActive.NEW, description="What a start does while an attempt of the user is open."
+        WhenActive.RESUME, description="What a start does while an attempt of the user is open."
     )
     show_results: ShowResults = Field(ShowResults.AFTER_END, description="When students see their results.")
     unknown_questions: UnknownQuestions = Field(
@@ -119,6 +119,11 @@ class QuizRequest(RequestBody):
     )
     questions: Annotated[dict[Id, QuestionInput], Field(max_length=MAX_ANSWERS)] = Field(
         default_factory=dict, description="How each question is graded, by its id."
+    )
+    open_attempts: OpenAttempts | None = Field(
+        None,
+        description="What becomes of open attempts that these rules would have refused. Without it they are "
+        "refused (409) while there are such attempts, or while they weaken a rule for open ones.",
     )
 
 
@@ -145,3 +150,4 @@ class QuizWritten(QuizReply):
     """The quiz, and what the change did to open attempts."""
 
     rescheduled: int = field(metadata={"description": "Open attempts that follow the new rules."})
+    abandoned: int = field(metadata={"description": "Open attempts that the new rules have ended."})

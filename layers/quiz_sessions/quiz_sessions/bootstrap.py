@@ -150,6 +150,7 @@ def build_services(
         telemetry=telemetry,
         clock=clock,
         time_limit_seconds=time_limit_seconds,
+        refuse_unknown_quizzes=settings.refuse_unknown_quizzes,
     )
     return Services(
         sessions=sessions,

@@ -73,10 +73,18 @@ def upgrade() -> None:
             results_read_at timestamptz,
             idempotency_key text,
             chain_head bytea,
+            started_by text,
             UNIQUE (user_id, quiz_id, attempt_no),
-            UNIQUE (user_id, idempotency_key),
             CHECK ((ended_at IS NULL) = (status IN ('started', 'in_progress')))
         )
+        """
+    )
+    # A key belongs to who sent it: what staff start for a user does not use up the user's.
+    op.execute(
+        """
+        CREATE UNIQUE INDEX quiz_attempts_key
+        ON quiz_attempts (user_id, coalesce(started_by, ''), idempotency_key)
+        WHERE idempotency_key IS NOT NULL
         """
     )
     # If a quiz allows one open attempt, this refuses a second one even for simultaneous starts.
@@ -268,12 +276,38 @@ def _create_staff_actions() -> None:
         """
         CREATE TABLE staff_actions (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            by text,
             action text NOT NULL,
-            target text NOT NULL,
-            by text NOT NULL,
-            reason text NOT NULL,
-            at timestamptz NOT NULL DEFAULT clock_timestamp()
+            session_id uuid,
+            revision bigint,
+            quiz_id text,
+            user_id text,
+            reason text,
+            before jsonb,
+            after jsonb,
+            key text,
+            payload_hash text
         )
+        """
+    )
+    for column in ("session_id", "quiz_id", "user_id"):
+        op.execute(
+            f"CREATE INDEX staff_actions_{column} ON staff_actions ({column}, id) WHERE {column} IS NOT NULL"
+        )
+    op.execute("CREATE INDEX staff_actions_by ON staff_actions (by, id)")
+    # By a trigger and not by privileges: it holds for the owner of the table, too, who is the service.
+    op.execute(
+        """
+        CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE insufficient_privilege USING MESSAGE = 'staff actions are appended, never changed';
+        END $$
+        """
+    )
+    op.execute(
+        """
+        CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON staff_actions
+        FOR EACH ROW EXECUTE FUNCTION refuse_change()
         """
     )
     # Takes what events say away, and leaves the chain whole: it is over the digests. What says so is the
@@ -282,10 +316,11 @@ def _create_staff_actions() -> None:
         """
         CREATE FUNCTION erase_events(attempt uuid, by text, reason text) RETURNS bigint LANGUAGE sql AS $$
             WITH ended AS (
-                SELECT id FROM quiz_attempts WHERE id = attempt AND ended_at IS NOT NULL FOR UPDATE
+                SELECT id, quiz_id, user_id FROM quiz_attempts
+                WHERE id = attempt AND ended_at IS NOT NULL FOR UPDATE
             ), action AS (
-                INSERT INTO staff_actions (action, target, by, reason)
-                SELECT 'events_erased', 'session ' || id, by, reason FROM ended RETURNING id
+                INSERT INTO staff_actions (by, action, session_id, quiz_id, user_id, reason)
+                SELECT by, 'erase-events', id, quiz_id, user_id, reason FROM ended RETURNING id
             ), erased AS (
                 UPDATE attempt_events SET changes = NULL, nonce = NULL, erased_by = action.id,
                     published_at = coalesce(published_at, clock_timestamp())

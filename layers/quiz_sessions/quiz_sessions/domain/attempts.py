@@ -162,7 +162,7 @@ class Attempt:
         """
         data = json.loads(text)
         if data.keys() != _NAMES:
-            raise ValueError("not the cached fields of an attempt")
+            raise ValueError("not the fields of a cached attempt")
         for name in MOMENTS:
             if data[name] is not None:
                 data[name] = datetime.fromisoformat(data[name])

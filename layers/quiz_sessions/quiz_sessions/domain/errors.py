@@ -284,6 +284,31 @@ class QuizNotFoundError(QuizSessionsError):
         super().__init__("No quiz is registered under this id.")
 
 
+class UnknownQuizError(StartRefusedError):
+    """Nobody registered the quiz, and the service starts no attempts at such quizzes."""
+
+    def __init__(self) -> None:
+        super().__init__("No quiz is registered under this id.")
+
+
+class AttemptsOpenError(QuizSessionsError):
+    """New rules would have refused attempts that are open, or take a rule or a key away from them.
+
+    Attributes:
+        attempts: how many open attempts are concerned.
+        rules: the rules that would be taken away or weakened, if any.
+    """
+
+    def __init__(self, attempts: int, rules: Sequence[str]) -> None:
+        what = f"take away or weaken {', '.join(rules)}" if rules else "would have refused them"
+        super().__init__(
+            f"Attempts are open ({attempts}), and the new rules {what}. With open_attempts you say whether to "
+            "keep or to abandon attempts that they would have refused."
+        )
+        self.attempts = attempts
+        self.rules = list(rules)
+
+
 class QuizInUseError(QuizSessionsError):
     """The quiz can't be deleted while attempts at it are open."""
 

@@ -27,6 +27,7 @@ class StartOutcome(StrEnum):
     OVERDUE = "overdue"
     """The user's open attempt is overdue and has to be expired first."""
     EXHAUSTED = "exhausted"
+    UNKNOWN_QUIZ = "unknown_quiz"
     NOT_OPEN = "not_open"
     QUIZ_CLOSED = "quiz_closed"
 
@@ -180,11 +181,55 @@ class QuizWrite:
     Attributes:
         created: whether the quiz is new.
         rescheduled: the open attempts that the new rules changed.
+        refused: the open attempts that the new rules would have refused.
+        abandoned: how many of those were abandoned.
     """
 
     quiz: Quiz
     created: bool
     rescheduled: list[UUID]
+    refused: list[UUID]
+    abandoned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsOpen:
+    """A quiz was not changed, because that would be unfair to attempts that are open.
+
+    Attributes:
+        number: how many they are.
+        weakened: the rules that would be taken away or weakened.
+    """
+
+    number: int
+    weakened: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAction:
+    """A staff action as it was recorded.
+
+    Attributes:
+        by: the subject of the caller; None if callers were not authenticated.
+        revision: that of the audit event which the action made; None if it made none, or many.
+        before, after: what it changed, as it was and as it became; None where there is nothing.
+        key: the Idempotency-Key that came with it.
+        payload_hash: a hash of what was asked for, in hexadecimal.
+    """
+
+    id: int
+    at: datetime
+    by: str | None
+    action: str
+    session_id: UUID | None
+    revision: int | None
+    quiz_id: str | None
+    user_id: str | None
+    reason: str | None
+    before: dict[str, Json] | None
+    after: dict[str, Json] | None
+    key: str | None
+    payload_hash: str | None
 
 
 class QuizDeletion(StrEnum):

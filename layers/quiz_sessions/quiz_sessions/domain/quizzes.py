@@ -27,6 +27,13 @@ class ShowResults(StrEnum):
     NEVER = "never"
 
 
+class OpenAttempts(StrEnum):
+    """What is to become of open attempts that new rules of their quiz would have refused."""
+
+    KEEP = "keep"
+    ABANDON = "abandon"
+
+
 class UnknownQuestions(StrEnum):
     """What becomes of an answer to a question that a quiz with questions does not have."""
 
@@ -44,6 +51,8 @@ class QuizRules:
         opens_at, closes_at: starts are allowed from opens_at on and before closes_at; no deadline is after
             closes_at.
         max_attempts: how many attempts a user has; None for any number.
+        when_active: what a start does while an attempt is open. (At a quiz that nobody registered it starts
+            another one.)
         unknown_questions: whether attempts take answers to other questions than these, if there are any.
         questions: how each question is graded, with its answer key.
     """
@@ -53,7 +62,7 @@ class QuizRules:
     opens_at: datetime | None = None
     closes_at: datetime | None = None
     max_attempts: int | None = None
-    when_active: WhenActive = WhenActive.NEW
+    when_active: WhenActive = WhenActive.RESUME
     show_results: ShowResults = ShowResults.AFTER_END
     unknown_questions: UnknownQuestions = UnknownQuestions.REFUSE
     questions: Mapping[str, Question] = field(default_factory=dict)
@@ -94,12 +103,16 @@ class StaffAction:
     """Who acts on an attempt or a quiz, when, and why.
 
     Attributes:
+        kind: what is done.
         by: the subject of the caller; None if callers are not authenticated.
         reason: None where none was given, and none has to be.
-        key: identifies the action, so that a repetition is recognised, as an Idempotency-Key does.
+        key: identifies the action, so that a repetition is recognised.
+        named: the Idempotency-Key that came with it; None without one.
     """
 
+    kind: str
     at: Micros
     by: str | None
     reason: str | None
     key: str
+    named: str | None

@@ -24,6 +24,7 @@ class Settings:
         default_time_limit_seconds: the time limit of quizzes that set none.
         session_cache_ttl_seconds: how long a session stays in the cache after it was last written there.
         jwt: whether the gateway's authorizer authenticates callers; if not, every caller may do everything.
+        refuse_unknown_quizzes: whether a quiz can be started only once it is registered.
         allowed_origins: the origins whose pages may call the API; "*" stands for all of them.
         base_path: what stands in front of the API's paths, such as the path of a custom domain's mapping.
         event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
@@ -39,6 +40,7 @@ class Settings:
     default_time_limit_seconds: int = 1800
     session_cache_ttl_seconds: int = 1800
     jwt: bool = False
+    refuse_unknown_quizzes: bool = False
     allowed_origins: tuple[str, ...] = ("*",)
     base_path: str = ""
     event_bus_name: str | None = None
@@ -69,6 +71,9 @@ class Settings:
         if (mode := environment.get("AUTH_MODE") or "none") not in ("none", "jwt"):
             raise SettingsError(f"AUTH_MODE is none or jwt, not {mode!r}.")
         jwt = mode == "jwt"
+        default = "refuse" if jwt else "accept"
+        if (unknown := environment.get("UNKNOWN_QUIZZES") or default) not in ("accept", "refuse"):
+            raise SettingsError(f"UNKNOWN_QUIZZES is accept or refuse, not {unknown!r}.")
         base_path = (environment.get("BASE_PATH") or "").rstrip("/")
         if not re.fullmatch(r"(/[^/\s]+)*", base_path):
             raise SettingsError(f"BASE_PATH is a path such as /exams, not {base_path!r}.")
@@ -80,6 +85,7 @@ class Settings:
             default_time_limit_seconds=_positive(environment, "DEFAULT_TIME_LIMIT_SECONDS", 1800),
             session_cache_ttl_seconds=_positive(environment, "SESSION_CACHE_TTL_SECONDS", 1800),
             jwt=jwt,
+            refuse_unknown_quizzes=unknown == "refuse",
             allowed_origins=_origins(environment, () if jwt else ("*",)),
             base_path=base_path,
             event_bus_name=environment.get("EVENT_BUS_NAME") or None,

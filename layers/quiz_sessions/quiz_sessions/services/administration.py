@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from uuid import UUID
 
+from ..domain.attempts import Status
 from ..domain.deadlines import Deadline, deadline_of, is_overdue
 from ..domain.errors import (
     AccommodationNotFoundError,
     ActiveAttemptError,
+    AttemptsOpenError,
     BusyError,
     InvalidInputError,
     LateAnswerNotFoundError,
@@ -25,12 +27,15 @@ from ..domain.errors import (
 from ..domain.outcomes import (
     ActionOutcome,
     ActionResult,
+    AttemptsOpen,
     CohortExtension,
     LateAnswerPage,
     QuizDeletion,
     QuizWrite,
+    RecordedAction,
+    WriteOutcome,
 )
-from ..domain.quizzes import Accommodation, Quiz, QuizRules, ShowResults
+from ..domain.quizzes import Accommodation, OpenAttempts, Quiz, QuizRules, ShowResults
 from ..domain.sessions import Session
 from ..domain.timestamps import Micros, from_micros
 from ..domain.validation import MAX_INTEGER, check_count, check_id, session_key
@@ -54,6 +59,19 @@ class Rescheduled:
 
     session: Session
     deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPage:
+    """A page of staff actions, oldest first.
+
+    Attributes:
+        next_after: the action after which the next page begins; None if there was none on this one. The page
+            after the last one is empty.
+    """
+
+    actions: list[RecordedAction]
+    next_after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +117,46 @@ class ExamAdministration:
     # Quizzes
 
     async def put_quiz(
-        self, quiz_id: str, quiz: QuizRules, *, by: str | None = None, at: Micros | None = None
+        self,
+        quiz_id: str,
+        quiz: QuizRules,
+        *,
+        open_attempts: OpenAttempts | None = None,
+        by: str | None = None,
+        at: Micros | None = None,
     ) -> QuizWrite:
         """Register a quiz or change its rules.
 
-        Open attempts follow at once, but no deadline moves to before the moment of the change.
+        Open attempts follow at once, but no deadline moves to before the moment of the change. What is to
+        become of those that the new rules would have refused, `open_attempts` says.
+
+        Raises:
+            AttemptsOpenError: it does not say so, and there are some; or the rules take away or weaken a rule
+                while attempts are open.
         """
         check_id("quiz_id", quiz_id)
         _check_quiz(quiz)
+        at = self._at(at)
         written = await self._administration.put_quiz(
-            quiz_id, quiz, self._at(at), by, self._time_limit_seconds
+            quiz_id, quiz, at, by, time_limit=self._time_limit_seconds, open_attempts=open_attempts
         )
+        if isinstance(written, AttemptsOpen):
+            raise AttemptsOpenError(written.number, written.weakened)
         await self._settler.refresh(written.rescheduled)
-        return written
+        if open_attempts is not OpenAttempts.ABANDON:
+            return written
+        abandoned = [await self._abandon(session_id, at, by) for session_id in written.refused]
+        return replace(written, abandoned=sum(abandoned))
+
+    async def _abandon(self, session_id: UUID, at: Micros, by: str | None) -> bool:
+        drafts = (await self._cache.read(session_id)).drafts
+        result = await self._attempts.finish(
+            session_id, Status.ABANDONED, drafts, {}, at, by=by, reason="the quiz was changed"
+        )
+        if result is None:
+            return False
+        await self._settler.write_back(result.attempt, drafts.answers, at)
+        return result.outcome is WriteOutcome.WRITTEN
 
     async def get_quiz(self, quiz_id: str) -> Quiz:
         """Read a quiz, with its answer key.
@@ -125,7 +170,7 @@ class ExamAdministration:
             raise QuizNotFoundError
         return quiz
 
-    async def delete_quiz(self, quiz_id: str) -> None:
+    async def delete_quiz(self, quiz_id: str, *, by: str | None = None, at: Micros | None = None) -> None:
         """Delete a quiz; its attempts stay.
 
         Raises:
@@ -133,7 +178,7 @@ class ExamAdministration:
             QuizInUseError: attempts at it are open.
         """
         check_id("quiz_id", quiz_id)
-        match await self._administration.delete_quiz(quiz_id):
+        match await self._administration.delete_quiz(quiz_id, self._at(at), by):
             case QuizDeletion.NOT_FOUND:
                 raise QuizNotFoundError
             case QuizDeletion.IN_USE:
@@ -345,6 +390,37 @@ class ExamAdministration:
         if result.outcome is ActionOutcome.NO_LATE_ANSWER:
             raise LateAnswerNotFoundError
         return await self._staff_actions.session_after(result, action.at)
+
+    # What was done
+
+    async def actions(
+        self,
+        *,
+        session_id: str | UUID | None = None,
+        quiz_id: str | None = None,
+        user_id: str | None = None,
+        by: str | None = None,
+        after: int = 0,
+        limit: int = MAX_PAGE,
+    ) -> ActionPage:
+        """What staff have done after action `after`, oldest first: of those that are named, or all.
+
+        At most `limit` actions, fewer if they are large.
+        """
+        check_page(after, limit)
+        for name, value in (("quiz_id", quiz_id), ("user_id", user_id), ("by", by)):
+            if value is not None:
+                check_id(name, value)
+        found = await self._administration.actions(
+            session_id=None if session_id is None else session_key(session_id),
+            quiz_id=quiz_id,
+            user_id=user_id,
+            by=by,
+            after=after,
+            limit=limit,
+            max_bytes=MAX_PAGE_BYTES,
+        )
+        return ActionPage(found, found[-1].id if found else None)
 
     # Helpers
 

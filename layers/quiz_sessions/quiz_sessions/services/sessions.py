@@ -31,6 +31,7 @@ from ..domain.errors import (
     SessionExpiredError,
     SessionNotFoundError,
     UnknownQuestionError,
+    UnknownQuizError,
     VersionConflictError,
 )
 from ..domain.json_values import Json, same_value
@@ -68,7 +69,7 @@ _REFUSALS = (
     InvalidInputError,
 )
 MAX_JUDGEMENTS = 3
-"""How often drafts are judged that change under the judgement, before the caller is told to try again."""
+"""How often drafts are judged that change under the judgement, before they are committed instead."""
 KEY_SECONDS = 600
 """How long the key of an autosave is remembered; a client that tries for longer has newer answers by then."""
 
@@ -158,8 +159,10 @@ class SessionManager:
         telemetry: Telemetry,
         clock: Callable[[], Micros],
         time_limit_seconds: int,
+        refuse_unknown_quizzes: bool,
     ) -> None:
         """`time_limit_seconds` applies to quizzes that set none."""
+        self._refuse_unknown_quizzes = refuse_unknown_quizzes
         self._attempts = attempts
         self._valkey = valkey
         self._cache = cache
@@ -177,16 +180,19 @@ class SessionManager:
         quiz_id: str,
         *,
         idempotency_key: str | None = None,
+        by: str | None = None,
         owner: str | None = None,
         at: Micros | None = None,
     ) -> Session:
         """Start an attempt under the rules of its quiz.
 
         If `idempotency_key` started an attempt before, that one is returned, as `replayed`. If the user has
-        an open attempt and the quiz says to resume it, that one is returned, as `resumed`.
+        an open attempt and the quiz says to resume it, that one is returned, as `resumed`. `by` is who starts
+        it for the user; a key of theirs is none of the user's.
 
         Raises:
             IdempotencyKeyReusedError: the key started an attempt at another quiz.
+            UnknownQuizError: nobody registered the quiz, and that is needed here.
             QuizNotOpenError, QuizClosedError, AttemptsExhaustedError, ActiveAttemptError: the rules of the
                 quiz do not allow a start.
         """
@@ -195,14 +201,16 @@ class SessionManager:
         if idempotency_key is not None:
             check_id("Idempotency-Key", idempotency_key)
         at = self._clock() if at is None else at
-        start = await self._start(user_id, quiz_id, at, idempotency_key)
+        start = await self._start(user_id, quiz_id, at, idempotency_key, by)
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
             # Expire the user's overdue attempt, which would block the new one while its row is open.
             cached = await self._cache.read(start.attempt.id)
             await self._settler.expire(start.attempt.id, cached.drafts, at)
-            start = await self._start(user_id, quiz_id, at, idempotency_key)
+            start = await self._start(user_id, quiz_id, at, idempotency_key, by)
         attempt = start.attempt
         match start.outcome:
+            case StartOutcome.UNKNOWN_QUIZ:
+                raise UnknownQuizError
             case StartOutcome.EXHAUSTED:
                 raise AttemptsExhaustedError(attempt.id if attempt else None)
             case StartOutcome.NOT_OPEN:
@@ -224,8 +232,16 @@ class SessionManager:
             resumed=start.outcome is StartOutcome.RESUMED,
         )
 
-    async def _start(self, user_id: str, quiz_id: str, at: Micros, key: str | None) -> Start:
-        return await self._attempts.create(user_id, quiz_id, at, self._time_limit_seconds, key)
+    async def _start(self, user_id: str, quiz_id: str, at: Micros, key: str | None, by: str | None) -> Start:
+        return await self._attempts.create(
+            user_id,
+            quiz_id,
+            at,
+            self._time_limit_seconds,
+            key,
+            by=by,
+            refuse_unknown=self._refuse_unknown_quizzes,
+        )
 
     async def get_session(
         self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
@@ -451,7 +467,8 @@ class SessionManager:
                 session = await self._judge_and_put(key, write)
                 if session is not None:
                     return session
-            raise BusyError
+            # Others write to the session all the time, or Valkey has no room to cache it.
+            return await self._commit(key, write)
         except CacheUnavailableError as error:
             self._telemetry.degraded("autosave committed", error, session_id=str(key))
             return await self._commit(key, write)
@@ -584,9 +601,10 @@ class SessionManager:
         if settled is None:
             raise BusyError
         left = _not_held(settled.attempt, write.answers)
-        if left and write.at <= settled.attempt.end and not settled.is_final:
-            # In time, and outdated by a later answer of the same writer, which alone would not record it.
-            lost = Drafts(displaced=tuple((question, drafts.answers[question]) for question in left))
+        outdated = [question for question in left if write.at <= settled.attempt.answered_at(question)]
+        if outdated:
+            # By a later answer of the same writer, which alone would not record it.
+            lost = Drafts(displaced=tuple((question, drafts.answers[question]) for question in outdated))
             settled = await self._settler.settle(ended.id, lost, write.at, wait=True) or settled
         current = Current(settled.attempt, held, settled.attempt)
         if left or settled.attempt.status is not status:

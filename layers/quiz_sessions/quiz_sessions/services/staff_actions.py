@@ -44,7 +44,7 @@ class StaffActions:
         if key is not None:
             check_id("Idempotency-Key", key)
         moment = self._clock() if at is None else at
-        return StaffAction(moment, by, reason, f"{kind}:{uuid4().hex if key is None else key}")
+        return StaffAction(kind, moment, by, reason, f"{kind}:{uuid4().hex if key is None else key}", key)
 
     async def session_after(self, result: ActionResult, at: Micros) -> Session:
         """The session after an action.

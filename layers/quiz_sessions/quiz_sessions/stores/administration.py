@@ -18,11 +18,12 @@ from ..domain.attempts import Attempt
 from ..domain.canonical_json import canonical_json
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Mark, parse_questions, to_json
-from ..domain.json_values import dump_json
+from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import (
     AccommodationWrite,
     ActionOutcome,
     ActionResult,
+    AttemptsOpen,
     CohortExtension,
     Counted,
     GradeUpdate,
@@ -30,10 +31,12 @@ from ..domain.outcomes import (
     LateAnswerPage,
     QuizDeletion,
     QuizWrite,
+    RecordedAction,
     ShownResults,
 )
 from ..domain.quizzes import (
     Accommodation,
+    OpenAttempts,
     Quiz,
     QuizRules,
     ShowResults,
@@ -47,6 +50,7 @@ from .postgres import Postgres
 from .statements import Statement, load
 
 _LOCK_QUIZ: Final = load("lock_quiz")
+_LOCK_QUIZ_ROW: Final = load("lock_quiz_row")
 _LOCK_QUIZ_OF_ATTEMPT: Final = load("lock_quiz_of_attempt")
 _PUT_QUIZ: Final = load("put_quiz")
 _GET_QUIZZES: Final = load("get_quizzes")
@@ -78,11 +82,21 @@ class AdministrationStore:
     # Quizzes
 
     async def put_quiz(
-        self, quiz_id: str, rules: QuizRules, at: Micros, by: str | None, time_limit: int
-    ) -> QuizWrite:
-        """Register a quiz or change it, and reschedule its open attempts."""
-        ((row,), rescheduled) = await self._postgres.fetch_together(
-            [_PUT_QUIZ, _RESCHEDULE],
+        self,
+        quiz_id: str,
+        rules: QuizRules,
+        at: Micros,
+        by: str | None,
+        *,
+        time_limit: int,
+        open_attempts: OpenAttempts | None,
+    ) -> QuizWrite | AttemptsOpen:
+        """Register a quiz or change it, and reschedule its open attempts.
+
+        Without `open_attempts` it is not written if it would be unfair to attempts that are open.
+        """
+        (_, (row,), rescheduled) = await self._postgres.fetch_together(
+            [_LOCK_QUIZ_ROW, _PUT_QUIZ, _RESCHEDULE],
             {
                 **{each.name: getattr(rules, each.name) for each in fields(QuizRules)},
                 "quiz_id": quiz_id,
@@ -93,24 +107,29 @@ class AdministrationStore:
                 "by": by,
                 "reason": "the quiz was changed",
                 "time_limit": time_limit,
+                "open_attempts": open_attempts,
                 "resent": False,
             },
             lock=_LOCK_QUIZ,
             resend={"resent": True},
         )
-        created = row.pop("created")
-        return QuizWrite(_quiz(row), created, [changed["id"] for changed in rescheduled])
+        outcome, created, refused, concerned, weakened = (
+            row.pop(name) for name in ("outcome", "created", "refused", "concerned", "weakened")
+        )
+        if outcome == "attempts_open":
+            return AttemptsOpen(concerned, weakened)
+        return QuizWrite(_quiz(row), created, [changed["id"] for changed in rescheduled], refused)
 
     async def quizzes(self, quiz_ids: Iterable[str]) -> dict[str, Quiz]:
         """The quizzes that are registered, by id."""
         rows = await self._postgres.fetch(_GET_QUIZZES, {"ids": list(quiz_ids)})
         return {row["quiz_id"]: _quiz(row) for row in rows}
 
-    async def delete_quiz(self, quiz_id: str) -> QuizDeletion:
+    async def delete_quiz(self, quiz_id: str, at: Micros, by: str | None) -> QuizDeletion:
         """Delete a quiz, unless attempts at it are open."""
         found, deleted = await self._postgres.fetch_together(
-            ["SELECT quiz_id FROM quizzes WHERE quiz_id = %(quiz_id)s FOR UPDATE", _DELETE_QUIZ],
-            {"quiz_id": quiz_id, "resent": False},
+            [_LOCK_QUIZ_ROW, _DELETE_QUIZ],
+            {"quiz_id": quiz_id, "at": from_micros(at), "by": by, "resent": False},
             lock=_LOCK_QUIZ,
             resend={"resent": True},
         )
@@ -181,6 +200,7 @@ class AdministrationStore:
             "payload": _payload(seconds, action),
             "resent": False,
             **_parameters(action),
+            "payload_hash": _hash([seconds, action.reason]),
         }
         try:
             rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters, resend={"resent": True})
@@ -294,8 +314,7 @@ class AdministrationStore:
         """
         given = {question: None if mark is None else asdict(mark) for question, mark in marks.items()}
         # A hash, because the event has more in each mark than was asked for.
-        content = canonical_json([given, action.reason])
-        payload = dump_json({"payload": sha256(content.encode()).hexdigest()})
+        payload = dump_json({"payload": _hash([given, action.reason])})
         kept = {
             question: mark and {**mark, "answer_sha256": attempt.answer_sha256(question)}
             for question, mark in given.items()
@@ -318,6 +337,31 @@ class AdministrationStore:
         may_see, is_shown, questions = (rows[0].pop(name) for name in ("may_see", "is_shown", "results"))
         return ShownResults(attempt_of(rows[0]), may_see, is_shown, questions if is_shown else None)
 
+    # Staff actions
+
+    async def actions(
+        self,
+        *,
+        session_id: UUID | None,
+        quiz_id: str | None,
+        user_id: str | None,
+        by: str | None,
+        after: int,
+        limit: int,
+        max_bytes: int,
+    ) -> list[RecordedAction]:
+        """Staff actions after action `after`, oldest first, of those that are named.
+
+        At most `limit` of them, and `max_bytes` of what they changed, which only the first may exceed.
+        """
+        named = {"session_id": session_id, "quiz_id": quiz_id, "user_id": user_id, "by": by}
+        conditions = ["true", *(f"{name} = %({name})s" for name, value in named.items() if value is not None)]
+        rows = await self._postgres.fetch(
+            load("staff_actions", conditions=" AND ".join(conditions)),
+            {**named, "after": after, "limit": limit, "max_bytes": max_bytes},
+        )
+        return [RecordedAction(**row) for row in rows]
+
     # Helpers
 
     async def _act(
@@ -328,7 +372,8 @@ class AdministrationStore:
         *,
         lock: Statement | None = None,
     ) -> ActionResult | None:
-        parameters |= _parameters(action)
+        asked = {name: value for name, value in parameters.items() if name not in ("id", "time_limit")}
+        parameters |= _parameters(action) | {"payload_hash": _hash([asked, action.reason])}
         try:
             (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
         except errors.UniqueViolation:
@@ -347,7 +392,13 @@ def _parameters(action: StaffAction) -> dict[str, Any]:
         "by": action.by,
         "reason": action.reason,
         "write_id": action.key,
+        "action": action.kind,
+        "key": action.named,
     }
+
+
+def _hash(asked: Json) -> str:
+    return sha256(canonical_json(asked).encode()).hexdigest()
 
 
 def _payload(seconds: int, action: StaffAction) -> str:

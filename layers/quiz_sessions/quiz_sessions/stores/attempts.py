@@ -81,11 +81,22 @@ class AttemptStore:
     # Requests
 
     async def create(
-        self, user_id: str, quiz_id: str, at: Micros, time_limit: int, idempotency_key: str | None
+        self,
+        user_id: str,
+        quiz_id: str,
+        at: Micros,
+        time_limit: int,
+        idempotency_key: str | None,
+        *,
+        by: str | None = None,
+        refuse_unknown: bool = False,
     ) -> Start:
         """Start an attempt under the rules of its quiz, or find the existing one that is returned instead.
 
-        `time_limit` applies to a quiz that sets none.
+        Args:
+            time_limit: that of a quiz that sets none.
+            by: who starts it for the user; None for the user. A key is good for one of them.
+            refuse_unknown: whether the quiz has to be registered.
         """
         parameters = {
             "id": uuid7(at, os.urandom(10)),
@@ -94,6 +105,8 @@ class AttemptStore:
             "key": idempotency_key,
             "at": from_micros(at),
             "time_limit": time_limit,
+            "by": by,
+            "refuse_unknown": refuse_unknown,
         }
         try:
             rows = await self._postgres.fetch(_CREATE, parameters)
@@ -172,12 +185,14 @@ class AttemptStore:
         version: int | None = None,
         deadline: datetime | None = None,
         conditions: Conditions = NO_CONDITIONS,
+        by: str | None = None,
+        reason: str | None = None,
     ) -> WriteResult | None:
         """Complete or abandon an attempt, merging its drafts and then `answers`.
 
         None if there is no such attempt. An attempt that already has this status, and holds `answers` or
         recorded them as outdated when it got it, is returned as it is; one whose deadline is later than
-        `deadline` is left open.
+        `deadline` is left open. `by` and `reason` are of staff who do it.
         """
         key = conditions.key
         parameters = {
@@ -187,6 +202,8 @@ class AttemptStore:
             "owner": owner,
             "deadline": deadline,
             "status": status.value,
+            "by": by,
+            "reason": reason,
             "answers": dump_json(answers),
             "at": at,
             "at_time": from_micros(at),

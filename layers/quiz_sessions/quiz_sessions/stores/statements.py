@@ -16,7 +16,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from ..domain import attempts, quizzes
+from ..domain import attempts, outcomes, quizzes
 from ..domain.validation import MAX_ANSWERS, MAX_INTEGER, MAX_SESSION_BYTES
 
 _SQL: Final = files(__package__).joinpath("sql")
@@ -106,6 +106,7 @@ _FRAGMENTS: Final[Mapping[str, str]] = {
     "quiz": ", ".join(
         ["quiz_id", "revision", *(each.name for each in fields(quizzes.QuizRules)), "updated_at"]
     ),
+    "staff_action": ", ".join(each.name for each in fields(outcomes.RecordedAction)),
     "max_answers": str(MAX_ANSWERS),
     "max_integer": str(MAX_INTEGER),
     "max_session_bytes": str(MAX_SESSION_BYTES),

@@ -17,7 +17,7 @@ SELECT event.revision, event.version, event.type, {changes} AS changes, event.at
     ) AND CASE
         WHEN event.changes IS NULL THEN EXISTS (
             SELECT FROM staff_actions
-            WHERE id = event.erased_by AND action = 'events_erased' AND target = 'session ' || %(id)s
+            WHERE id = event.erased_by AND action = 'erase-events' AND session_id = %(id)s
         )
         ELSE event.digest = attempt_event_digest(event.nonce, event.changes) IS TRUE
     END AS holds

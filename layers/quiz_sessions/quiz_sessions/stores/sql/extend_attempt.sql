@@ -1,5 +1,5 @@
 -- Move an open attempt's deadline, at most back to this moment.
--- Takes    id, seconds, at, write_id, payload, by, reason
+-- Takes    id, seconds, at, write_id, payload, by, reason, action, key, payload_hash
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
@@ -14,7 +14,7 @@ WITH current AS (
             THEN CASE WHEN deadline = closes_at THEN 'closes_first' ELSE 'no_time_left' END
         ELSE 'changed' END AS outcome, attempt.*
     FROM planned AS attempt
-), {extended}
+), {extended}, {acted}
 SELECT outcome, row.* FROM judged, LATERAL (
     SELECT {attempt} FROM changed
     UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'changed'

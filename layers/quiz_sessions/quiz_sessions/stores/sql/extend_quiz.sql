@@ -1,5 +1,5 @@
 -- Move the deadline of every open attempt at a quiz.
--- Takes    quiz_id, seconds, at, write_id, payload, by, reason, resent
+-- Takes    quiz_id, seconds, at, write_id, payload, by, reason, resent, action, key, payload_hash
 -- Returns  reason ('changed', or why not; 'reused' if another request used the write_id, and nothing changed), count,
 --          ids (all that changed; of the others the first thousand),
 --          cut (how many of them the close of the quiz cuts), cut_ids (the first thousand)
@@ -24,7 +24,12 @@ WITH current AS (
         WHEN accepts_until < %(at)s THEN 'expired'
         ELSE 'changed' END AS outcome, attempt.*
     FROM planned AS attempt
-), {extended}, explained AS (
+), {extended}, acted AS (
+    INSERT INTO staff_actions (at, by, action, quiz_id, reason, after, key, payload_hash)
+    SELECT %(at)s::timestamptz, %(by)s::text, %(action)s::text, %(quiz_id)s, %(reason)s::text,
+        jsonb_build_object('seconds', %(seconds)s::integer, 'extended', count(*)), %(key)s::text, %(payload_hash)s::text
+    FROM changed HAVING count(*) > 0
+), explained AS (
     SELECT CASE
         WHEN expires_at <> former_expires_at THEN 'changed'
         WHEN expires_at = closes_at THEN 'closes_at'

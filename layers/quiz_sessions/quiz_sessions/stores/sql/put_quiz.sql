@@ -1,29 +1,82 @@
--- Register a quiz or change its rules.
+-- Register a quiz or change its rules, unless that would be unfair to open attempts.
 -- Takes    quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active, show_results,
---          unknown_questions, questions, gradable, at, by, resent
--- Returns  the quiz, and whether it was created
--- Locks    the quiz's row; runs under lock_quiz
-INSERT INTO quizzes AS known (
-    quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
-    when_active, show_results, unknown_questions, questions, gradable, updated_at, updated_by
-) VALUES (
-    %(quiz_id)s,
-    -- Above all revisions of a deleted quiz with this id, so that attempts that it graded do not pass for
-    -- graded by this one.
-    (SELECT coalesce(max(graded_with), 0) + 1 FROM quiz_attempts
-        WHERE quiz_id = %(quiz_id)s
-            AND NOT EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)),
-    %(time_limit_seconds)s, %(grace_seconds)s, %(opens_at)s, %(closes_at)s,
-    %(max_attempts)s, %(when_active)s, %(show_results)s, %(unknown_questions)s, %(questions)s,
-    %(gradable)s, %(at)s, %(by)s
+--          unknown_questions, questions, gradable, at, by, open_attempts (what is to become of open attempts that the new
+--          rules would have refused, or null), resent
+-- Returns  outcome (written, or attempts_open), concerned (how many open attempts are in its way), weakened (the rules that
+--          it takes away or weakens), refused (the open attempts that it would have refused), and, if it was written, the
+--          quiz and whether it was created
+-- Locks    the quiz's row; runs under lock_quiz, after lock_quiz_row
+WITH former AS (
+    SELECT * FROM quizzes WHERE quiz_id = %(quiz_id)s
+), attempt AS (
+    SELECT id, user_id, attempt_no, started_at FROM quiz_attempts
+    WHERE quiz_id = %(quiz_id)s AND {open} AND accepts_until >= %(at)s::timestamptz
+), refused AS (
+    SELECT array_agg(id ORDER BY id) AS ids FROM attempt
+    WHERE started_at < %(opens_at)s::timestamptz OR attempt_no > %(max_attempts)s::integer OR %(when_active)s::text <> 'new' AND EXISTS (
+        SELECT FROM attempt AS later
+        WHERE later.user_id = attempt.user_id AND later.attempt_no > attempt.attempt_no
+    )
+), weakened AS (
+    SELECT array_remove(ARRAY[
+        CASE WHEN opens_at IS NOT NULL AND %(opens_at)s::timestamptz IS NULL THEN 'opens_at' END,
+        CASE WHEN closes_at IS NOT NULL AND %(closes_at)s::timestamptz IS NULL THEN 'closes_at' END,
+        CASE WHEN time_limit_seconds IS NOT NULL AND %(time_limit_seconds)s::integer IS NULL THEN 'time_limit_seconds' END,
+        CASE WHEN max_attempts < coalesce(%(max_attempts)s::integer, {max_integer}) THEN 'max_attempts' END,
+        CASE WHEN when_active <> 'new' AND %(when_active)s::text = 'new' THEN 'when_active' END,
+        CASE WHEN array_position('{never,after_close,after_end}', show_results)
+            < array_position('{never,after_close,after_end}', %(show_results)s::text) THEN 'show_results' END,
+        CASE WHEN unknown_questions = 'refuse' AND %(unknown_questions)s::text = 'accept' THEN 'unknown_questions' END,
+        CASE WHEN EXISTS (
+            SELECT FROM jsonb_each(questions) WHERE (value -> 'key') IS NOT NULL AND (%(questions)s::jsonb -> key -> 'key') IS NULL
+        ) THEN 'questions' END
+    ], NULL) AS names
+    FROM (SELECT) AS one LEFT JOIN former ON true
+), concerned AS (
+    SELECT CASE WHEN names = '{}' THEN coalesce(array_length(ids, 1), 0)
+        ELSE (SELECT count(*) FROM attempt) END::integer AS number
+    FROM weakened, refused
+), judged AS (
+    SELECT CASE WHEN %(open_attempts)s::text IS NULL AND number > 0 AND NOT {acted_before}
+        THEN 'attempts_open' ELSE 'written' END AS outcome
+    FROM concerned
+), written AS (
+    INSERT INTO quizzes AS known (
+        quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
+        when_active, show_results, unknown_questions, questions, gradable, updated_at, updated_by
+    )
+    SELECT
+        %(quiz_id)s,
+        -- Above all revisions of a deleted quiz with this id, so that attempts that it graded do not pass for
+        -- graded by this one.
+        (SELECT coalesce(max(graded_with), 0) + 1 FROM quiz_attempts
+            WHERE quiz_id = %(quiz_id)s AND NOT EXISTS (SELECT FROM former)),
+        %(time_limit_seconds)s::integer, %(grace_seconds)s::integer, %(opens_at)s::timestamptz, %(closes_at)s::timestamptz,
+        %(max_attempts)s::integer, %(when_active)s::text, %(show_results)s::text, %(unknown_questions)s::text, %(questions)s::jsonb,
+        %(gradable)s::boolean, %(at)s::timestamptz, %(by)s::text
+    FROM judged WHERE outcome = 'written'
+    ON CONFLICT (quiz_id) DO UPDATE SET revision = known.revision + CASE
+            WHEN %(resent)s AND known.updated_at = %(at)s::timestamptz
+                AND known.updated_by IS NOT DISTINCT FROM %(by)s::text
+            THEN 0 ELSE 1 END,
+        time_limit_seconds = %(time_limit_seconds)s::integer, grace_seconds = %(grace_seconds)s::integer,
+        opens_at = %(opens_at)s::timestamptz, closes_at = %(closes_at)s::timestamptz, max_attempts = %(max_attempts)s::integer,
+        when_active = %(when_active)s::text, show_results = %(show_results)s::text,
+        unknown_questions = %(unknown_questions)s::text, questions = %(questions)s::jsonb, gradable = %(gradable)s::boolean, updated_at = %(at)s::timestamptz,
+        updated_by = %(by)s::text
+    RETURNING known.*, xmax = 0 OR revision = 1 AS created
+), acted AS (
+    INSERT INTO staff_actions (at, by, action, quiz_id, before, after)
+    SELECT %(at)s::timestamptz, %(by)s::text, 'put-quiz', quiz_id,
+        (SELECT {rules} || jsonb_build_object('questions', (
+            SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(quiz.questions)
+            WHERE value IS DISTINCT FROM %(questions)s::jsonb -> key
+        )) FROM former AS quiz),
+        {rules} - 'created' || jsonb_build_object('questions', (
+            SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(quiz.questions)
+            WHERE value IS DISTINCT FROM (SELECT questions -> key FROM former)
+        ), 'open_attempts', %(open_attempts)s::text)
+    FROM written AS quiz WHERE NOT {acted_before}
 )
-ON CONFLICT (quiz_id) DO UPDATE SET revision = known.revision + CASE
-        WHEN %(resent)s AND known.updated_at = %(at)s
-            AND known.updated_by IS NOT DISTINCT FROM %(by)s
-        THEN 0 ELSE 1 END,
-    time_limit_seconds = %(time_limit_seconds)s, grace_seconds = %(grace_seconds)s,
-    opens_at = %(opens_at)s, closes_at = %(closes_at)s, max_attempts = %(max_attempts)s,
-    when_active = %(when_active)s, show_results = %(show_results)s,
-    unknown_questions = %(unknown_questions)s, questions = %(questions)s, gradable = %(gradable)s, updated_at = %(at)s,
-    updated_by = %(by)s
-RETURNING {quiz}, xmax = 0 OR revision = 1 AS created
+SELECT outcome, number AS concerned, names AS weakened, coalesce(ids, '{}') AS refused, {quiz}, created
+FROM judged, concerned, weakened, refused LEFT JOIN written ON true

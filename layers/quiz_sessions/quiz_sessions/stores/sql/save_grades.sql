@@ -42,6 +42,11 @@ WITH batch AS (
     FROM locked JOIN event ON event.attempt_id = locked.id
     WHERE attempt.id = locked.id
     RETURNING attempt.*
+), acted AS (
+    INSERT INTO staff_actions (at, by, action, quiz_id, reason, after)
+    SELECT %(at)s::timestamptz, by, 'regrade', quiz_id, reason,
+        jsonb_build_object('quiz_revision', quiz_revision, 'regraded', count(*))
+    FROM locked JOIN changed USING (id) WHERE reason IS NOT NULL GROUP BY by, quiz_id, reason, quiz_revision
 )
 SELECT {attempt} FROM changed
 UNION ALL SELECT {attempt} FROM quiz_attempts JOIN batch USING (id)

@@ -1,6 +1,6 @@
 -- Mark questions of an ended attempt, or take marks back. The score is summed by the statement that follows.
 -- Takes    id, marks (question -> {points, comment, answer_sha256 of the answer that it is for, or null},
---          or null to take it back), at, write_id, payload, by, reason (or null)
+--          or null to take it back), at, write_id, payload, by, reason (or null), action, key, payload_hash
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
@@ -36,7 +36,7 @@ WITH current AS (
     FROM merged, event
     WHERE attempt.id = %(id)s
     RETURNING attempt.*
-)
+), {acted}
 SELECT outcome, row.* FROM judged, LATERAL (
     SELECT {attempt} FROM changed
     UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'changed'

@@ -1,5 +1,5 @@
 -- Set the score of an ended attempt as a whole, unless it is the sum of its quiz's questions.
--- Takes    id, score, max_score, at, write_id, by, reason
+-- Takes    id, score, max_score, at, write_id, by, reason, action, key, payload_hash
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
@@ -29,7 +29,7 @@ WITH current AS (
     FROM event
     WHERE attempt.id = %(id)s
     RETURNING attempt.*
-)
+), {acted}
 SELECT outcome, row.* FROM judged, LATERAL (
     SELECT {attempt} FROM changed
     UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'changed'

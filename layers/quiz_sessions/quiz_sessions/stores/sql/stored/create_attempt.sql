@@ -1,12 +1,14 @@
 -- Start an attempt under the rules of its quiz, or find the existing one that is returned instead.
--- Takes    id, user_id, quiz_id, key (Idempotency-Key or null), at, time_limit (if the quiz sets none)
+-- Takes    id, user_id, quiz_id, key (Idempotency-Key or null), at, time_limit (if the quiz sets none), by (who starts it
+--          for the user; null for the user), refuse_unknown (whether the quiz has to be registered)
 -- Returns  one row: outcome, the quiz's opens_at and closes_at, the attempt created or found (null if none);
 --          with 'exhausted' the last one that is open
 -- Locks    the quiz's row FOR SHARE, so that a change of its rules precedes this start or reaches its
 --          attempt; the user's counter, so that simultaneous starts wait for each other
 WITH known AS (
     SELECT {attempt} FROM quiz_attempts
-    WHERE user_id = %(user_id)s AND idempotency_key = %(key)s OR id = %(id)s
+    WHERE user_id = %(user_id)s AND idempotency_key = %(key)s AND coalesce(started_by, '') = coalesce(%(by)s::text, '')
+        OR id = %(id)s
 ), quiz AS (
     SELECT time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active,
         unknown_questions, questions
@@ -27,6 +29,8 @@ WITH known AS (
 ), judged AS (
     SELECT CASE
         WHEN EXISTS (SELECT FROM known) THEN 'replayed'
+        -- rule: a quiz that nobody registered is not open
+        WHEN %(refuse_unknown)s AND NOT EXISTS (SELECT FROM quiz) THEN 'unknown_quiz'
         WHEN EXISTS (SELECT FROM active WHERE accepts_until < %(at)s) THEN 'overdue'
         WHEN EXISTS (SELECT FROM active)
             THEN CASE when_active WHEN 'resume' THEN 'resumed' ELSE 'active' END
@@ -53,21 +57,25 @@ WITH known AS (
         'attempt_no', last_attempt_no, 'expires_at', expires_at,
         'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', extra_seconds,
         'grace_seconds', grace_seconds, 'closes_at', closes_at, 'question_ids', question_ids
-    ), %(at)s
+    ) || CASE WHEN %(by)s::text IS NULL THEN '{}' ELSE jsonb_build_object('by', %(by)s::text) END, %(at)s
     FROM planned
     RETURNING hash
 ), created AS (
     INSERT INTO quiz_attempts (
         id, user_id, quiz_id, attempt_no, status, time_remaining, time_limit_seconds,
         accommodation_seconds, closes_at, grace_seconds, started_at, expires_at, question_ids,
-        sole, idempotency_key, chain_head
+        sole, idempotency_key, started_by, chain_head
     )
     SELECT %(id)s, %(user_id)s, %(quiz_id)s, last_attempt_no, 'started',
         greatest(0, ceil(extract(epoch FROM expires_at - %(at)s))), time_limit_seconds,
         extra_seconds, closes_at, grace_seconds, %(at)s, expires_at, question_ids,
-        when_active <> 'new', %(key)s, hash
+        when_active <> 'new', %(key)s, %(by)s, hash
     FROM planned, event
     RETURNING {attempt}
+), acted AS (
+    INSERT INTO staff_actions (at, by, action, session_id, revision, quiz_id, user_id, key)
+    SELECT %(at)s::timestamptz, %(by)s::text, 'start', id, revision, quiz_id, user_id, %(key)s::text
+    FROM created WHERE %(by)s::text IS NOT NULL
 )
 SELECT
     CASE WHEN outcome = 'created' AND NOT EXISTS (SELECT FROM created)

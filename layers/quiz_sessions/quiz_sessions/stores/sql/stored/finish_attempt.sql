@@ -2,7 +2,7 @@
 -- Takes    id, owner (or null), status (completed or abandoned), deadline (the one that the client knows, or null),
 --          drafts (question -> {answer, at, writer}), answers, current_question and current_question_at (of its draft;
 --          -1 for none), at, at_time, writer, version (or null), write_id (the caller's, or null), payload, based_on,
---          revision, moved (these as in write_answers)
+--          revision, moved (these as in write_answers), by and reason (of staff who do it, or null)
 -- Returns  no row if there is no such attempt; else outcome, unseen (questions whose answer the writer had not seen),
 --          and the attempt as it is now
 -- Locks    the attempt's row
@@ -84,7 +84,8 @@ WITH current AS (
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version + 1, %(status)s, jsonb_strip_nulls(jsonb_build_object(
-        'write_id', %(write_id)s::text, 'payload', %(payload)s::text, 'writer', nullif(%(writer)s, '-')
+        'write_id', %(write_id)s::text, 'payload', %(payload)s::text, 'writer', nullif(%(writer)s, '-'),
+        'by', %(by)s::text, 'reason', %(reason)s::text
     )) || jsonb_build_object(
         'answers', counted, 'current_question', ending.question, 'late_ms', lateness
     -- rule: a completion records what it brought too late to count

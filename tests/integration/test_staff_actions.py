@@ -1,0 +1,330 @@
+"""Nobody acts without a trace: every action of staff is recorded, also one that changes no attempt."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.errors import SessionExpiredError, UnknownQuizError
+from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.gateway import STAFF, Api, api_of
+from tests.harness.service import services_on
+from tests.harness.stores import Stores
+from tests.harness.tables import Database, changes, row
+
+WHY = {"reason": "why"}
+MORE = {"seconds": 60, **WHY}
+KEYED = {"questions": {"0": {"grading": "exact", "key": "secret"}}}
+AUDITOR = f"{STAFF} audit:read"
+
+
+@pytest.fixture
+async def services(stores: Stores) -> AsyncIterator[Services]:
+    async with services_on(stores, jwt=True, refuse_unknown_quizzes=True) as built:
+        yield built
+
+
+@pytest.fixture
+async def api(services: Services) -> AsyncIterator[Api]:
+    async with api_of(services, jwt=True) as found:
+        found.be("teacher", STAFF)
+        await found("PUT", "/quizzes/quiz1", {"when_active": "new"}, at=START)
+        yield found
+
+
+async def started(api: Api, user: str = "user1") -> str:
+    api.be(user)
+    reply = await api("POST", "/sessions/start", {"quiz_id": "quiz1"}, at=START)
+    assert reply.status_code == 201, reply.text
+    api.be("teacher", STAFF)
+    return str(reply.json()["id"])
+
+
+async def ended(api: Api) -> str:
+    session_id = await started(api)
+    api.be("user1")
+    await api("POST", f"/sessions/{session_id}/complete", at=LATER)
+    api.be("teacher", STAFF)
+    return session_id
+
+
+async def late(api: Api, services: Services) -> str:
+    session_id = UUID(await started(api))
+    with pytest.raises(SessionExpiredError):
+        await services.sessions.update_answer(session_id, 0, "B", at=END + SECOND)
+    return str(session_id)
+
+
+async def recorded(api: Api, **filters: object) -> list[dict[str, Any]]:
+    api.be("auditor", AUDITOR)
+    query = "&".join(f"{name}={value}" for name, value in filters.items())
+    reply = await api("GET", f"/staff-actions?{query}")
+    assert reply.status_code == 200, reply.text
+    actions: list[dict[str, Any]] = reply.json()["actions"]
+    return actions
+
+
+Act = Callable[[Api, Services], Awaitable[tuple[Any, ...]]]
+
+
+async def start_for_somebody(api: Api, services: Services) -> tuple[Any, ...]:
+    reply = await api("POST", "/sessions/start", {"user_id": "user1", "quiz_id": "quiz1"}, at=LATER, key="k")
+    return reply, {"action": "start", "session_id": reply.json()["id"], "user_id": "user1", "key": "k"}
+
+
+async def extend(api: Api, services: Services) -> tuple[Any, ...]:
+    session_id = await started(api)
+    reply = await api("POST", f"/sessions/{session_id}/extend", MORE, at=LATER, key="k")
+    return reply, {"action": "extend", "session_id": session_id, "revision": 1, "key": "k", **WHY}
+
+
+async def extend_all(api: Api, services: Services) -> tuple[Any, ...]:
+    await started(api)
+    reply = await api("POST", "/quizzes/quiz1/extend", MORE, at=LATER)
+    return reply, {"action": "extend-quiz", "after": {"seconds": 60, "extended": 1}, **WHY}
+
+
+async def reopen(api: Api, services: Services) -> tuple[Any, ...]:
+    session_id = await ended(api)
+    reply = await api("POST", f"/sessions/{session_id}/reopen", MORE, at=LATER)
+    return reply, {"action": "reopen", "session_id": session_id, "user_id": "user1", **WHY}
+
+
+async def accept(api: Api, services: Services) -> tuple[Any, ...]:
+    session_id = await late(api, services)
+    listed = await api("GET", f"/sessions/{session_id}/late-answers")
+    event = listed.json()["late_answers"][0]["event"]
+    path = f"/sessions/{session_id}/late-answers/{event}/accept"
+    return await api("POST", path, WHY, at=END + 2 * SECOND), {
+        "action": "accept",
+        "session_id": session_id,
+        **WHY,
+    }
+
+
+async def score(api: Api, services: Services) -> tuple[Any, ...]:
+    session_id = await ended(api)
+    reply = await api("POST", f"/sessions/{session_id}/score", {"score": 1, "max_score": 2, **WHY}, at=LATER)
+    return reply, {"action": "score", "session_id": session_id, **WHY}
+
+
+async def mark(api: Api, services: Services) -> tuple[Any, ...]:
+    await api("PUT", "/quizzes/quiz1", {**KEYED, "when_active": "new"}, at=START)
+    session_id = await ended(api)
+    reply = await api("PUT", f"/sessions/{session_id}/grades?reason=why", {"0": {"points": 1}}, at=LATER)
+    return reply, {"action": "grades", "session_id": session_id, **WHY}
+
+
+async def regrade(api: Api, services: Services) -> tuple[Any, ...]:
+    await ended(api)
+    await api("PUT", "/quizzes/quiz1", KEYED, at=LATER)
+    reply = await api("POST", "/quizzes/quiz1/regrade", WHY, at=LATER)
+    return reply, {"action": "regrade", "after": {"quiz_revision": 2, "regraded": 1}, **WHY}
+
+
+async def change(api: Api, services: Services) -> tuple[Any, ...]:
+    reply = await api("PUT", "/quizzes/quiz1", {"show_results": "never"}, at=LATER)
+    return reply, {"action": "put-quiz"}
+
+
+async def forget(api: Api, services: Services) -> tuple[Any, ...]:
+    return await api("DELETE", "/quizzes/quiz1", at=LATER), {"action": "delete-quiz"}
+
+
+async def give_time(api: Api, services: Services) -> tuple[Any, ...]:
+    body = {"extra_seconds": 60, **WHY}
+    reply = await api("PUT", "/quizzes/quiz1/accommodations/user1", body, at=LATER)
+    after = {"extra_seconds": 60, "granted_by": "teacher", **WHY}
+    return reply, {"action": "put-accommodation", "user_id": "user1", "before": None, "after": after, **WHY}
+
+
+async def take_time_back(api: Api, services: Services) -> tuple[Any, ...]:
+    await give_time(api, services)
+    reply = await api("DELETE", "/quizzes/quiz1/accommodations/user1", at=LATER)
+    before = {"extra_seconds": 60, "granted_by": "teacher", **WHY}
+    return reply, {"action": "delete-accommodation", "user_id": "user1", "before": before, "after": None}
+
+
+ACTS: list[Act] = [
+    start_for_somebody,
+    extend,
+    extend_all,
+    reopen,
+    accept,
+    score,
+    mark,
+    regrade,
+    change,
+    forget,
+    give_time,
+    take_time_back,
+]
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
+async def test_an_action_of_staff_is_recorded_with_who_what_and_why(
+    services: Services, api: Api, act: Act
+) -> None:
+    reply, expected = await act(api, services)
+    assert reply.status_code < 300, reply.text
+    action = (await recorded(api))[-1]
+    assert (action["by"], action["quiz_id"]) == ("teacher", "quiz1")
+    assert {name: action[name] for name in expected} == expected
+
+
+async def test_every_operation_of_staff_is_among_these(api: Api) -> None:
+    # What only staff may do, but reading, changes something that has to be recorded.
+    from tests.integration.test_identity import ROUTES
+
+    changing = {
+        (method, path)
+        for (method, path), (_, statuses) in ROUTES.items()
+        if method != "GET" and statuses[1] == 403
+    }
+    assert len(changing) == len(ACTS) - 1 + 0, changing
+
+
+async def test_an_action_is_told_before_and_after(services: Services, api: Api) -> None:
+    session_id = await started(api)
+    await api("POST", f"/sessions/{session_id}/extend", MORE, at=LATER)
+    (action,) = await recorded(api, session_id=session_id)
+    assert action["before"]["expires_at"].startswith("2027-01-15T08:30:00")
+    assert action["after"]["expires_at"].startswith("2027-01-15T08:31:00")
+
+
+async def test_what_was_refused_or_repeated_is_no_action(services: Services, api: Api) -> None:
+    session_id = await started(api)
+    for _ in range(3):
+        await api("POST", f"/sessions/{session_id}/extend", MORE, at=LATER, key="k")
+    await api("POST", f"/sessions/{session_id}/extend", {**MORE, "seconds": 61}, at=LATER, key="k")
+    await api("POST", f"/sessions/{session_id}/reopen", MORE, at=LATER)
+    assert [action["action"] for action in await recorded(api, session_id=session_id)] == ["extend"]
+
+
+async def test_rules_that_held_for_a_minute_are_known_with_who_set_them(services: Services, api: Api) -> None:
+    for who, rules in (("one", {"show_results": "after_end"}), ("two", {"show_results": "never"})):
+        api.be(who, STAFF)
+        await api("PUT", "/quizzes/quiz1", {**rules, **KEYED}, at=LATER)
+    actions = await recorded(api, quiz_id="quiz1")
+    assert [(each["by"], each["after"]["show_results"]) for each in actions[1:]] == [
+        ("one", "after_end"),
+        ("two", "never"),
+    ]
+    assert actions[2]["before"]["show_results"] == "after_end"
+
+
+async def test_of_questions_what_changed_is_told_and_keys_only_to_those_who_write_them(
+    services: Services, api: Api
+) -> None:
+    for key in ("secret", "other secret"):
+        questions = {"0": {"grading": "exact", "key": key}, "1": {"points": 2}}
+        await api("PUT", "/quizzes/quiz1", {"questions": questions}, at=LATER)
+    last = (await recorded(api))[-1]
+    assert last["before"]["questions"] == {"0": {"points": 1.0, "grading": "exact", "key": "secret"}}
+    assert last["after"]["questions"]["0"]["key"] == "other secret"
+    api.be("auditor", "audit:read")
+    reply = await api("GET", "/staff-actions")
+    assert "secret" not in reply.text
+    assert reply.json()["actions"][-1]["after"]["questions"] == ["0"]
+
+
+@pytest.mark.parametrize("scope", ["", "sessions:proctor", "sessions:grade", "quizzes:write", STAFF])
+async def test_actions_are_read_by_those_who_may(api: Api, scope: str) -> None:
+    api.be("somebody", scope)
+    assert (await api("GET", "/staff-actions")).status_code == 403
+
+
+async def test_actions_are_found_by_what_they_are_about(services: Services, api: Api) -> None:
+    session_id = await started(api)
+    await api("POST", f"/sessions/{session_id}/extend", MORE, at=LATER)
+    await api("PUT", "/quizzes/quiz2", {}, at=LATER)
+    assert [action["action"] for action in await recorded(api, quiz_id="quiz2")] == ["put-quiz"]
+    assert [action["action"] for action in await recorded(api, user_id="user1")] == ["extend"]
+    assert len(await recorded(api, by="teacher")) == 3
+    assert await recorded(api, by="nobody") == []
+
+
+async def test_actions_come_in_pages(services: Services, api: Api) -> None:
+    for number in range(5):
+        await api("PUT", f"/quizzes/q{number}", {}, at=LATER)
+    api.be("auditor", AUDITOR)
+    found: list[str] = []
+    after: int | None = 0
+    while after is not None:
+        page = (await api("GET", f"/staff-actions?after={after}&limit=2")).json()
+        found += [action["quiz_id"] for action in page["actions"]]
+        after = page["next_after"]
+    assert found == ["quiz1", "q0", "q1", "q2", "q3", "q4"]
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE staff_actions SET by = 'somebody else'", "DELETE FROM staff_actions"]
+)
+async def test_the_service_can_not_change_what_was_recorded(
+    api: Api, database: Database, change: str
+) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        database.execute(change.encode())
+
+
+# Whose start it is
+
+
+async def test_a_start_for_somebody_names_who_started_it(
+    services: Services, api: Api, database: Database
+) -> None:
+    reply = await api("POST", "/sessions/start", {"user_id": "user1", "quiz_id": "quiz1"}, at=START)
+    (change,) = changes(database, reply.json()["id"], "started")
+    assert change["by"] == "teacher"
+    own = await started(api)
+    (change,) = changes(database, UUID(own), "started")
+    assert "by" not in change
+
+
+async def test_the_key_of_a_student_is_not_used_up_by_staff(services: Services, api: Api) -> None:
+    body = {"user_id": "user1", "quiz_id": "quiz1"}
+    by_staff = await api("POST", "/sessions/start", body, at=START, key="first try")
+    api.be("user1")
+    own = await api("POST", "/sessions/start", {"quiz_id": "quiz1"}, at=START, key="first try")
+    again = await api("POST", "/sessions/start", {"quiz_id": "quiz1"}, at=LATER, key="first try")
+    assert (own.status_code, again.status_code) == (201, 200)
+    assert own.json()["id"] == again.json()["id"] != by_staff.json()["id"]
+
+
+# Quizzes that nobody registered
+
+
+async def test_a_quiz_that_nobody_registered_is_not_started(services: Services, api: Api) -> None:
+    api.be("user1")
+    refused = await api("POST", "/sessions/start", {"quiz_id": "nobody's"}, at=START)
+    assert (refused.status_code, refused.json()["code"]) == (404, "unknown_quiz")
+
+
+async def test_an_attempt_that_a_key_started_is_found_also_when_its_quiz_is_gone(
+    services: Services, api: Api
+) -> None:
+    api.be("user1")
+    first = await api("POST", "/sessions/start", {"quiz_id": "quiz1"}, at=START, key="k")
+    await api("POST", f"/sessions/{first.json()['id']}/abandon", at=LATER)
+    api.be("teacher", STAFF)
+    await api("DELETE", "/quizzes/quiz1", at=LATER)
+    api.be("user1")
+    again = await api("POST", "/sessions/start", {"quiz_id": "quiz1"}, at=LATER, key="k")
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    with pytest.raises(UnknownQuizError):
+        await services.sessions.create_session("user1", "quiz1", at=LATER)
+
+
+async def test_where_it_is_accepted_a_quiz_that_nobody_registered_has_the_services_defaults(
+    stores: Stores, database: Database
+) -> None:
+    async with services_on(stores, jwt=True) as open_to_all:
+        sessions = [
+            await open_to_all.sessions.create_session("user1", "nobody's", at=START) for _ in range(2)
+        ]
+    assert [row(database, session.id)["time_limit_seconds"] for session in sessions] == [1800, 1800]
