@@ -38,7 +38,7 @@ async def put(services: Services, open_attempts: OpenAttempts | None = None, **r
     )
 
 
-WEAKER = {
+WEAKER: dict[str, dict[str, Any]] = {
     "opens_at": {"opens_at": None},
     "closes_at": {"closes_at": None},
     "time_limit_seconds": {"time_limit_seconds": None},
@@ -52,7 +52,7 @@ WEAKER = {
     "a key": {"questions": parse_questions({**KEYED, "0": {}})},
 }
 RULE = {"more attempts": "max_attempts", "shown after the close": "show_results"}
-FAIR = {
+FAIR: dict[str, dict[str, Any]] = {
     "more time": {"time_limit_seconds": 3600},
     "less time": {"time_limit_seconds": 60},
     "a later close": {"closes_at": from_micros(END + 3600 * SECOND)},
@@ -95,7 +95,7 @@ async def test_what_is_fair_to_open_attempts_needs_no_word(services: Services, n
 
 # What would have refused an open attempt
 
-REFUSING = {
+REFUSING: dict[str, dict[str, Any]] = {
     "a later opening": {"opens_at": from_micros(LATER)},
     "fewer attempts": {"max_attempts": 1},
     "one at a time": {"when_active": WhenActive.RESUME},
@@ -117,7 +117,7 @@ async def test_a_rule_that_would_have_refused_open_attempts_is_refused_with_thei
     await two_open(services)
     before = contents(database)
     with pytest.raises(AttemptsOpenError) as refused:
-        await put(services, **{"when_active": WhenActive.NEW, **REFUSING[name]})
+        await put(services, None, **({"when_active": WhenActive.NEW} | REFUSING[name]))
     assert (refused.value.attempts, refused.value.rules) == (number, [])
     assert contents(database) == before
 
@@ -155,12 +155,9 @@ async def test_attempts_that_would_have_been_refused_are_abandoned_with_their_dr
 async def test_a_second_put_abandons_what_the_first_one_left(services: Services, database: Database) -> None:
     _, second = await two_open(services)
     await put(services, OpenAttempts.KEEP, max_attempts=1, when_active=WhenActive.NEW)
-    assert (
-        await put(services, OpenAttempts.ABANDON, max_attempts=1, when_active=WhenActive.NEW)
-    ).abandoned == 1
-    assert (
-        await put(services, OpenAttempts.ABANDON, max_attempts=1, when_active=WhenActive.NEW)
-    ).abandoned == 0
+    for expected in (1, 0):
+        written = await put(services, OpenAttempts.ABANDON, max_attempts=1, when_active=WhenActive.NEW)
+        assert written.abandoned == expected
     assert events(database, second) == ["started", "abandoned"]
 
 

@@ -16,6 +16,7 @@ from tests.harness.gateway import STAFF, Api, api_of
 from tests.harness.service import services_on
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, changes, row
+from tests.integration.test_identity import ROUTES
 
 WHY = {"reason": "why"}
 MORE = {"seconds": 60, **WHY}
@@ -177,16 +178,15 @@ async def test_an_action_of_staff_is_recorded_with_who_what_and_why(
     assert {name: action[name] for name in expected} == expected
 
 
-async def test_every_operation_of_staff_is_among_these(api: Api) -> None:
-    # What only staff may do, but reading, changes something that has to be recorded.
-    from tests.integration.test_identity import ROUTES
-
+def test_every_operation_of_staff_is_among_these() -> None:
     changing = {
         (method, path)
         for (method, path), (_, statuses) in ROUTES.items()
-        if method != "GET" and statuses[1] == 403
+        # What its owner may not do; a beacon has a token of its own.
+        if method != "GET" and statuses[1] == 403 and not path.endswith("/beacon")
     }
-    assert len(changing) == len(ACTS) - 1 + 0, changing
+    starts = 1
+    assert len(ACTS) == len(changing) + starts
 
 
 async def test_an_action_is_told_before_and_after(services: Services, api: Api) -> None:
@@ -324,7 +324,6 @@ async def test_where_it_is_accepted_a_quiz_that_nobody_registered_has_the_servic
     stores: Stores, database: Database
 ) -> None:
     async with services_on(stores, jwt=True) as open_to_all:
-        sessions = [
-            await open_to_all.sessions.create_session("user1", "nobody's", at=START) for _ in range(2)
-        ]
+        create = open_to_all.sessions.create_session
+        sessions = [await create("user1", "nobody's", at=START) for _ in range(2)]
     assert [row(database, session.id)["time_limit_seconds"] for session in sessions] == [1800, 1800]

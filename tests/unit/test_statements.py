@@ -22,7 +22,8 @@ OPEN = {
     "changes": "event.changes",
 }
 OF_ACTIONS = {
-    "conditions": "session_id = %(session_id)s AND quiz_id = %(quiz_id)s AND user_id = %(user_id)s AND by = %(by)s"
+    "conditions": "session_id = %(session_id)s AND quiz_id = %(quiz_id)s "
+    "AND user_id = %(user_id)s AND by = %(by)s"
 }
 """What stores fill in."""
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SQL)))

@@ -302,8 +302,8 @@ class AttemptsOpenError(QuizSessionsError):
     def __init__(self, attempts: int, rules: Sequence[str]) -> None:
         what = f"take away or weaken {', '.join(rules)}" if rules else "would have refused them"
         super().__init__(
-            f"Attempts are open ({attempts}), and the new rules {what}. With open_attempts you say whether to "
-            "keep or to abandon attempts that they would have refused."
+            f"Attempts are open ({attempts}), and the new rules {what}. With open_attempts you say whether "
+            "to keep or to abandon attempts that they would have refused."
         )
         self.attempts = attempts
         self.rules = list(rules)
