@@ -49,12 +49,22 @@ class RequestMiddleware:
                 raise
             await internal_error(state["request_id"])(scope, receive, note_status)
         else:
-            if status >= 400:
+            # Browsers ask OPTIONS for themselves.
+            if status >= 400 and scope["method"] != "OPTIONS":
                 self._telemetry().info(
                     "request",
                     method=scope["method"],
-                    path=scope["path"],
+                    **_addressed(scope),
                     status=status,
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     request_id=state["request_id"],
                 )
+
+
+def _addressed(scope: Scope) -> dict[str, str]:
+    """What a request is about, without the ids of users, whose extra time is nobody else's business."""
+    route = getattr(scope.get("route"), "path", None)
+    if route is None:
+        return {"path": scope["path"]}
+    ids = scope.get("path_params", {})
+    return {"path": route, **{name: str(ids[name]) for name in ("session_id", "quiz_id") if name in ids}}

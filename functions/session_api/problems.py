@@ -59,6 +59,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.UnknownQuestionError: (422, "unknown_question"),
     errors.IdempotencyKeyReusedError: (422, "idempotency_key_reused"),
     errors.PoisonedError: (422, "invalid_input"),
+    errors.TooManyRequestsError: (429, "too_many_requests"),
     errors.BusyError: (503, "session_busy"),
     errors.DatabaseUnavailableError: (503, "store_unavailable"),
     errors.StatementFailedError: (503, "store_unavailable"),
@@ -78,7 +79,6 @@ _OTHER_CODES = {
     404: ("not_found",),
     405: ("method_not_allowed",),
     415: ("unsupported_media_type",),
-    429: ("too_many_requests",),
     500: ("internal_error",),
 }
 """Of what no use case raises."""

@@ -109,6 +109,7 @@ KINDS = [
     (errors.AnswerConflictError(SESSION, ["1"]), 409, "answer_conflict"),
     (errors.PreconditionFailedError(SESSION), 412, "precondition_failed"),
     (errors.SessionExpiredError(), 410, "session_expired"),
+    (errors.TooManyRequestsError(), 429, "too_many_requests"),
     (errors.BusyError(), 503, "session_busy"),
     (errors.DatabaseUnavailableError(), 503, "store_unavailable"),
     (errors.StatementFailedError(), 503, "store_unavailable"),
@@ -158,7 +159,7 @@ async def test_retry_after_stands_where_trying_again_may_help(
     ask: Ask, error: Exception, status: int, code: str
 ) -> None:
     reply = await ask(error)
-    assert ("retry-after" in reply.headers) is (status == 503)
+    assert ("retry-after" in reply.headers) is (status in (429, 503))
 
 
 async def test_retry_after_is_a_number_of_seconds(ask: Ask) -> None:

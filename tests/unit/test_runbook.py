@@ -15,8 +15,15 @@ from tests.harness.templates import load
 ROOT = Path(__file__).parents[2]
 TEMPLATES = [ROOT / "template.yaml", ROOT / "infra" / "monitoring.yaml"]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
-CODE = "".join(path.read_text() for path in (ROOT / "layers").rglob("*.py"))
-EMITTED = {*FlushReport().metrics(), "BufferedWrites", "ErrorsSurvived", "EventsDelayed"}
+CODE = "".join(path.read_text() for part in ("layers", "functions") for path in (ROOT / part).rglob("*.py"))
+EMITTED = {
+    *FlushReport().metrics(),
+    "BufferedWrites",
+    "CallersLimited",
+    "ErrorsSurvived",
+    "EventsDelayed",
+    "GatewayTimeRefused",
+}
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:

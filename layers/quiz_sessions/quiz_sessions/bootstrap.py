@@ -23,7 +23,7 @@ from .services.health import Health
 from .services.outbox_relay import Relay
 from .services.receipts import Receipts
 from .services.scores import Scores
-from .services.sessions import SessionManager
+from .services.sessions import CallerLimits, SessionManager
 from .services.settlement import Settler
 from .services.staff_actions import StaffActions
 from .stores.administration import AdministrationStore
@@ -151,6 +151,7 @@ def build_services(
         clock=clock,
         time_limit_seconds=time_limit_seconds,
         refuse_unknown_quizzes=settings.refuse_unknown_quizzes,
+        limits=CallerLimits.of(settings),
     )
     return Services(
         sessions=sessions,

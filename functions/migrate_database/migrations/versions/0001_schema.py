@@ -74,6 +74,8 @@ def upgrade() -> None:
             idempotency_key text,
             chain_head bytea,
             started_by text,
+            -- Who writes too fast (domain/pace).
+            paced_until bigint NOT NULL DEFAULT 0,
             UNIQUE (user_id, quiz_id, attempt_no),
             CHECK ((ended_at IS NULL) = (status IN ('started', 'in_progress')))
         )

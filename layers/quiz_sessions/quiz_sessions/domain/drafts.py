@@ -42,6 +42,12 @@ class Drafts:
     current_question: Draft | None = None
     displaced: tuple[tuple[str, Draft], ...] = ()
 
+    @property
+    def latest(self) -> Micros:
+        """When the gateway received the latest of them; 0 if there is none."""
+        held = [*self.answers.values(), *([] if self.current_question is None else [self.current_question])]
+        return max((draft.at for draft in held), default=0)
+
     def __bool__(self) -> bool:
         return bool(self.answers) or self.current_question is not None or bool(self.displaced)
 

@@ -153,6 +153,13 @@ class AnswerConflictError(QuizSessionsError):
         self.questions = sorted(questions)
 
 
+class TooManyRequestsError(QuizSessionsError):
+    """The caller goes faster than is allowed to one. Nothing was stored."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests by you. Wait, then send the latest state alone.")
+
+
 class BusyError(QuizSessionsError):
     """The session's row, or a connection, was not free in time; retrying at once may succeed."""
 

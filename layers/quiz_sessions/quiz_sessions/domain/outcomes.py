@@ -66,6 +66,8 @@ class WriteOutcome(StrEnum):
     """It would replace answers that `based_on` does not know."""
     KEY_REUSED = "key_reused"
     """Another write was made with this key."""
+    TOO_FAST = "too_fast"
+    """The caller writes faster than is allowed to one."""
     UNKNOWN_QUESTION = "unknown_question"
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
@@ -94,6 +96,8 @@ class DraftsOutcome(StrEnum):
     """Another write was made with this key."""
     MOVED = "moved"
     """The session or a draft is no longer as the write was judged by; nothing was changed."""
+    TOO_FAST = "too_fast"
+    """The caller writes faster than is allowed to one; nothing was changed."""
 
 
 class Settlement(StrEnum):

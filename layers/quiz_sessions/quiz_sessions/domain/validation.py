@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from .errors import ContentTooLargeError, InvalidInputError
@@ -92,7 +93,8 @@ def check_answers(answers: Mapping[str, Json]) -> None:
 
     Raises:
         InvalidInputError: there are no answers or too many, or PostgreSQL can't hold one as JSON.
-        ContentTooLargeError: an answer has more than 64 KiB as compact UTF-8 JSON.
+        ContentTooLargeError: an answer has more than 64 KiB as compact UTF-8 JSON, or all of them together
+            are more than a session may have, as PostgreSQL writes them.
     """
     if not answers:
         raise InvalidInputError("Send at least one answer.", member="answers")
@@ -106,6 +108,12 @@ def check_answers(answers: Mapping[str, Json]) -> None:
             raise InvalidInputError(f"Question {question!r}: {error}", question, member="answers") from None
         except ContentTooLargeError as error:
             raise ContentTooLargeError(f"Question {question!r}: {error}", question) from None
+    # Before PostgreSQL has to write them out: 1e308 has 309 digits there.
+    size = 0
+    for answer in answers.values():
+        size += _written_size(answer)
+        if size > MAX_SESSION_BYTES:
+            raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
 
 
 def _check_answer(answer: Json) -> None:
@@ -174,12 +182,17 @@ def check_session_size(answers: Mapping[str, Json], displaced: Sequence[Json] = 
     """
     if len(answers) > MAX_ANSWERS:
         raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
-    text = json.dumps([answers, *displaced] if displaced else answers, ensure_ascii=False)
+    if _written_size([answers, *displaced] if displaced else answers) > MAX_SESSION_BYTES:
+        raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+
+
+def _written_size(value: Any) -> int:
+    """The bytes of a JSON value as PostgreSQL writes it."""
+    text = json.dumps(value, ensure_ascii=False)
     size = len(text.encode())
     if _EXPONENT.search(text):
-        size += sum(_written_out(number) for number in _floats([answers, *displaced]))
-    if size > MAX_SESSION_BYTES:
-        raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+        size += sum(_written_out(number) for number in _floats(value))
+    return size
 
 
 def _floats(value: Json) -> Iterator[float]:
@@ -196,4 +209,9 @@ def _floats(value: Json) -> Iterator[float]:
 
 def _written_out(number: float) -> int:
     """How many more characters than Python PostgreSQL needs to write the number."""
-    return len(f"{Decimal(repr(number)):f}") - len(repr(number))
+    text = repr(number)
+    _, digits, exponent = Decimal(text).as_tuple()
+    places = int(exponent)
+    # A fraction has a point, and as many zeros before its digits as it takes.
+    written = len(digits) + places if places >= 0 else 1 + max(len(digits), 1 - places)
+    return written + text.startswith("-") - len(text)

@@ -25,6 +25,8 @@ class Settings:
         session_cache_ttl_seconds: how long a session stays in the cache after it was last written there.
         jwt: whether the gateway's authorizer authenticates callers; if not, every caller may do everything.
         refuse_unknown_quizzes: whether a quiz can be started only once it is registered.
+        starts_per_minute, writes_per_second, write_burst: how much one caller may do: starts of attempts,
+            and writes to one session, of which so many may come at once. 0 for any number.
         allowed_origins: the origins whose pages may call the API; "*" stands for all of them.
         base_path: what stands in front of the API's paths, such as the path of a custom domain's mapping.
         event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
@@ -41,6 +43,9 @@ class Settings:
     session_cache_ttl_seconds: int = 1800
     jwt: bool = False
     refuse_unknown_quizzes: bool = False
+    starts_per_minute: int = 0
+    writes_per_second: int = 0
+    write_burst: int = 0
     allowed_origins: tuple[str, ...] = ("*",)
     base_path: str = ""
     event_bus_name: str | None = None
@@ -86,6 +91,9 @@ class Settings:
             session_cache_ttl_seconds=_positive(environment, "SESSION_CACHE_TTL_SECONDS", 1800),
             jwt=jwt,
             refuse_unknown_quizzes=unknown == "refuse",
+            starts_per_minute=_count(environment, "STARTS_PER_MINUTE", 60 if jwt else 0),
+            writes_per_second=_count(environment, "WRITES_PER_SECOND", 20 if jwt else 0),
+            write_burst=_count(environment, "WRITE_BURST", 100 if jwt else 0),
             allowed_origins=_origins(environment, () if jwt else ("*",)),
             base_path=base_path,
             event_bus_name=environment.get("EVENT_BUS_NAME") or None,
@@ -111,4 +119,11 @@ def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name) or str(default)
     if not re.fullmatch("[0-9]{1,10}", text) or not 0 < int(text) < 2**31:
         raise SettingsError(f"{name} is a whole number of seconds above 0, not {text!r}.")
+    return int(text)
+
+
+def _count(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not re.fullmatch("[0-9]{1,6}", text):
+        raise SettingsError(f"{name} is a whole number, or 0 for no limit, not {text!r}.")
     return int(text)

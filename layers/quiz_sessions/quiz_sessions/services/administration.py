@@ -14,6 +14,7 @@ from ..domain.errors import (
     ActiveAttemptError,
     AttemptsOpenError,
     BusyError,
+    ContentTooLargeError,
     InvalidInputError,
     LateAnswerNotFoundError,
     NoTimeLeftError,
@@ -38,7 +39,14 @@ from ..domain.outcomes import (
 from ..domain.quizzes import Accommodation, OpenAttempts, Quiz, QuizRules, ShowResults
 from ..domain.sessions import Session
 from ..domain.timestamps import Micros, from_micros
-from ..domain.validation import MAX_INTEGER, check_count, check_id, session_key
+from ..domain.validation import (
+    MAX_ANSWERS,
+    MAX_INTEGER,
+    MAX_SESSION_BYTES,
+    check_count,
+    check_id,
+    session_key,
+)
 from ..stores.administration import AdministrationStore
 from ..stores.attempts import AttemptStore
 from ..stores.best_effort_cache import BestEffortCache
@@ -382,6 +390,7 @@ class ExamAdministration:
         Raises:
             SessionNotFoundError: there is no such session.
             LateAnswerNotFoundError: it has no late answers with this event number.
+            ContentTooLargeError: with them it would have more answers than a session may have.
         """
         key = session_key(session_id)
         check_count("event", event)
@@ -389,6 +398,10 @@ class ExamAdministration:
         result = found(await self._administration.accept_late_answer(key, event, action))
         if result.outcome is ActionOutcome.NO_LATE_ANSWER:
             raise LateAnswerNotFoundError
+        if result.outcome is ActionOutcome.TOO_LARGE:
+            raise ContentTooLargeError(
+                f"The session would have more than {MAX_SESSION_BYTES} bytes, or {MAX_ANSWERS} answers."
+            )
         return await self._staff_actions.session_after(result, action.at)
 
     # What was done

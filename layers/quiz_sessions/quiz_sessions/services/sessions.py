@@ -30,12 +30,14 @@ from ..domain.errors import (
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
+    TooManyRequestsError,
     UnknownQuestionError,
     UnknownQuizError,
     VersionConflictError,
 )
 from ..domain.json_values import Json, same_value
 from ..domain.outcomes import DraftsOutcome, Start, StartOutcome, WriteOutcome, WriteResult
+from ..domain.pace import NO_PACE, Pace
 from ..domain.sessions import Session, view
 from ..domain.tags import ANYBODY, BasedOn, EntityTag, Tag, parse_entity_tag, parse_tag, writer_of
 from ..domain.timestamps import Micros
@@ -50,6 +52,7 @@ from ..domain.validation import (
     question_key,
     session_key,
 )
+from ..runtime.settings import Settings
 from ..runtime.telemetry import Telemetry
 from ..stores.attempts import AttemptStore, Conditions
 from ..stores.best_effort_cache import BestEffortCache
@@ -134,6 +137,27 @@ class Write:
         return hashlib.sha256(content.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class CallerLimits:
+    """How fast one caller may go, whose name is known.
+
+    Attributes:
+        starts: of attempts, by one caller.
+        writes: to one session, but hand-ins and repeats.
+    """
+
+    starts: Pace = NO_PACE
+    writes: Pace = NO_PACE
+
+    @classmethod
+    def of(cls, settings: Settings) -> CallerLimits:
+        """As the settings have it."""
+        return cls(
+            Pace.of(settings.starts_per_minute, 60, settings.starts_per_minute),
+            Pace.of(settings.writes_per_second, 1, settings.write_burst),
+        )
+
+
 class SessionManager:
     """Starts attempts, stores their answers, watches their deadlines and ends them.
 
@@ -160,8 +184,10 @@ class SessionManager:
         clock: Callable[[], Micros],
         time_limit_seconds: int,
         refuse_unknown_quizzes: bool,
+        limits: CallerLimits,
     ) -> None:
         """`time_limit_seconds` applies to quizzes that set none."""
+        self._limits = limits
         self._refuse_unknown_quizzes = refuse_unknown_quizzes
         self._attempts = attempts
         self._valkey = valkey
@@ -192,6 +218,7 @@ class SessionManager:
 
         Raises:
             IdempotencyKeyReusedError: the key started an attempt at another quiz.
+            TooManyRequestsError: the caller starts too many.
             UnknownQuizError: nobody registered the quiz, and that is needed here.
             QuizNotOpenError, QuizClosedError, AttemptsExhaustedError, ActiveAttemptError: the rules of the
                 quiz do not allow a start.
@@ -201,6 +228,7 @@ class SessionManager:
         if idempotency_key is not None:
             check_id("Idempotency-Key", idempotency_key)
         at = self._clock() if at is None else at
+        await self._check_pace(user_id, by, owner, idempotency_key, at)
         start = await self._start(user_id, quiz_id, at, idempotency_key, by)
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
             # Expire the user's overdue attempt, which would block the new one while its row is open.
@@ -231,6 +259,24 @@ class SessionManager:
             replayed=start.outcome is StartOutcome.REPLAYED,
             resumed=start.outcome is StartOutcome.RESUMED,
         )
+
+    async def _check_pace(
+        self, user_id: str, by: str | None, owner: str | None, key: str | None, at: Micros
+    ) -> None:
+        """Refuse a caller who starts attempts too fast; a start that is sent again is none."""
+        caller, pace = by or owner, self._limits.starts
+        if caller is None or not pace.interval or await self._cache.keeps_pace(caller, pace, at):
+            return
+        if key is None or not await self._attempts.was_started(user_id, by, key):
+            raise self._too_fast()
+
+    def _too_fast(self) -> TooManyRequestsError:
+        self._telemetry.count("CallersLimited")
+        return TooManyRequestsError()
+
+    def _pace_of(self, write: Write) -> Pace:
+        """How fast the caller may write; callers whose name is not known as fast as they like."""
+        return NO_PACE if write.owner is None else self._limits.writes
 
     async def _start(self, user_id: str, quiz_id: str, at: Micros, key: str | None, by: str | None) -> Start:
         return await self._attempts.create(
@@ -320,6 +366,7 @@ class SessionManager:
             AnswerConflictError: `based_on` does not know somebody else's answer to one of the questions.
             IdempotencyKeyReusedError: other answers were written with this key.
             UnknownQuestionError: the quiz does not have one of the questions.
+            TooManyRequestsError: the owner writes too fast.
             CacheUnavailableError: neither store accepts the answers.
         """
         key = session_key(session_id)
@@ -428,10 +475,12 @@ class SessionManager:
             owner=write.owner,
             version=write.version,
             current_question=write.current_question,
-            conditions=await self._conditions(key, write, cached),
+            conditions=replace(await self._conditions(key, write, cached), pace=self._pace_of(write)),
         )
         if result is None:
             raise SessionNotFoundError
+        if result.outcome is WriteOutcome.TOO_FAST:
+            raise self._too_fast()
         if result.outcome is WriteOutcome.OVERDUE:
             return await self._write_late(key, write)
         shown, drafts = await self._cache.put_committed(result.attempt, write.answers)
@@ -526,8 +575,10 @@ class SessionManager:
         after = view(attempt, merged, write.at)
         check_session_size(after.answers, [draft.value for _, draft in merged.displaced])
         put = await self._valkey.put_drafts(
-            attempt.id, new, _judged(attempt, cached, write), _write_key(write)
+            attempt.id, new, _judged(attempt, cached, write), _write_key(write), pace=self._pace_of(write)
         )
+        if put.outcome is DraftsOutcome.TOO_FAST:
+            raise self._too_fast()
         if put.outcome is DraftsOutcome.MOVED:
             return None
         if put.outcome is DraftsOutcome.KEY_REUSED:
@@ -552,7 +603,10 @@ class SessionManager:
         try:
             _check_questions(cached.attempt or await self._settler.load(key), write)
             await self._settler.expire(key, cached.drafts, write.at)
-            settled = await self._settler.settle(key, write.as_drafts(), write.at, wait=True)
+            # Nobody was told that they are kept, so there may be too many of them.
+            settled = await self._settler.settle(
+                key, write.as_drafts(), write.at, wait=True, late_bytes=MAX_SESSION_BYTES
+            )
         except DatabaseUnavailableError as error:
             self._telemetry.degraded("late answers not recorded", error, session_id=str(key))
             raise SessionExpiredError from error
@@ -597,7 +651,9 @@ class SessionManager:
         _check_questions(ended, write)
         others = replace(write, answers=_not_held(ended, write.answers))
         drafts = others.as_drafts()
-        settled = await self._settler.settle(ended.id, drafts, write.at, wait=True)
+        settled = await self._settler.settle(
+            ended.id, drafts, write.at, wait=True, late_bytes=MAX_SESSION_BYTES
+        )
         if settled is None:
             raise BusyError
         left = _not_held(settled.attempt, write.answers)

@@ -53,10 +53,19 @@ class Settler:
         self._telemetry = telemetry
 
     async def settle(
-        self, session_id: UUID, drafts: Drafts, at: Micros, *, wait: bool = False
+        self,
+        session_id: UUID,
+        drafts: Drafts,
+        at: Micros,
+        *,
+        wait: bool = False,
+        late_bytes: int | None = None,
     ) -> Settled | None:
-        """Settle a session with these drafts; None if others hold its row, unless told to `wait` for them."""
-        settled = await self._attempts.settle({session_id: drafts}, at, wait=wait)
+        """Settle a session with these drafts; None if others hold its row, unless told to `wait` for them.
+
+        For `late_bytes` see `AttemptStore.settle`.
+        """
+        settled = await self._attempts.settle({session_id: drafts}, at, wait=wait, late_bytes=late_bytes)
         if not settled:
             return None
         # Also if it is unchanged: this statement may have been sent twice, and the first time have settled

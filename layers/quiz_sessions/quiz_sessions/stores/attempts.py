@@ -20,6 +20,7 @@ from ..domain.attempts import Attempt, Status
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import Settled, Settlement, Start, StartOutcome, WriteOutcome, WriteResult
+from ..domain.pace import NO_PACE, Pace
 from ..domain.tags import ANYBODY, BasedOn
 from ..domain.timestamps import EPOCH, Micros, from_micros
 from ..domain.uuid7 import uuid7
@@ -27,6 +28,7 @@ from .postgres import Postgres
 from .statements import load
 
 _CREATE: Final = load("stored/create_attempt")
+_START_OF_KEY: Final = load("start_of_key")
 _WRITE_ANSWERS: Final = load("stored/write_answers")
 _FINISH: Final = load("stored/finish_attempt")
 _SETTLE: Final = load("stored/settle_attempts")
@@ -47,6 +49,7 @@ class Conditions:
         moved: whether the session differs from the one that If-Match names in something else.
         key: the caller's name for this write, which is made once.
         payload: a hash of what `key` stands for.
+        pace: how fast the caller may write.
     """
 
     writer: str = ANYBODY
@@ -56,6 +59,7 @@ class Conditions:
     moved: bool = False
     key: str | None = None
     payload: str | None = None
+    pace: Pace = NO_PACE
 
     def parameters(self) -> dict[str, Any]:
         """The parameters of a statement that are the same for all writes."""
@@ -126,6 +130,12 @@ class AttemptStore:
             outcome = StartOutcome.CREATED
         return Start(outcome, attempt_of(row) if row["id"] is not None else None, opens_at, closes_at)
 
+    async def was_started(self, user_id: str, by: str | None, idempotency_key: str) -> bool:
+        """Whether this key has started an attempt."""
+        return bool(
+            await self._postgres.fetch(_START_OF_KEY, {"user_id": user_id, "by": by, "key": idempotency_key})
+        )
+
     async def get(self, session_ids: Sequence[UUID]) -> list[Attempt]:
         """The attempts that exist, in no order."""
         rows = await self._postgres.fetch(_GET, {"ids": list(session_ids)})
@@ -161,6 +171,8 @@ class AttemptStore:
             "current_question": current_question,
             "write_id": uuid4().hex if key is None else f"key:{key}",
             "resent": key is not None,
+            "pace_interval": conditions.pace.interval,
+            "pace_burst": conditions.pace.burst,
         }
         try:
             rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters, resend={"resent": True})
@@ -225,7 +237,12 @@ class AttemptStore:
     # The flush
 
     async def settle(
-        self, drafts: Mapping[UUID, Drafts], now: Micros, *, wait: bool = False
+        self,
+        drafts: Mapping[UUID, Drafts],
+        now: Micros,
+        *,
+        wait: bool = False,
+        late_bytes: int | None = None,
     ) -> list[Settled]:
         """Merge drafts into their rows, and expire the rows that are overdue at `now`.
 
@@ -234,13 +251,19 @@ class AttemptStore:
         them do that once the owner has read results, or the row has been ended for 15 minutes. A call
         writes one event a row, so it does the first of these that applies. Drafts that lost their place to
         another writer's answer are recorded in that event, or in one of their own. It skips rows that others
-        hold, unless it is to `wait`; rows that change while it runs; and ids without a row.
+        hold, unless it is to `wait`; rows that change while it runs; and ids without a row. It records no
+        late answers beyond `late_bytes` of them.
 
         Raises:
             PoisonedError: PostgreSQL refuses the data of one of the sessions.
         """
         batch = [{"id": str(session_id), **_parameters_of(held)} for session_id, held in drafts.items()]
-        parameters = {"batch": dump_json(batch), "now": from_micros(now), "wait": wait}
+        parameters = {
+            "batch": dump_json(batch),
+            "now": from_micros(now),
+            "wait": wait,
+            "late_bytes": late_bytes,
+        }
         rows = await self._postgres.fetch(_SETTLE, parameters)
         if wait and not rows:
             # Whoever held the row has changed it. A new statement sees the change.

@@ -8,6 +8,8 @@ from uuid import UUID
 from ..domain.attempts import Attempt
 from ..domain.drafts import NO_DRAFTS, Drafts
 from ..domain.errors import CacheUnavailableError
+from ..domain.pace import Pace
+from ..domain.timestamps import Micros
 from ..runtime.telemetry import Telemetry
 from .valkey import CachedSession, ValkeyStore
 
@@ -38,6 +40,14 @@ class BestEffortCache:
             self._telemetry.degraded("cache not read", error)
             return {}
         return {each: held.drafts for each, held in zip(session_ids, stored, strict=True)}
+
+    async def keeps_pace(self, caller: str, pace: Pace, at: Micros) -> bool:
+        """See `ValkeyStore.keeps_pace`; while Valkey is away everybody does."""
+        try:
+            return await self._valkey.keeps_pace(caller, pace, at)
+        except CacheUnavailableError as error:
+            self._telemetry.degraded("pace not kept", error)
+            return True
 
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row, unless a newer one is cached."""

@@ -4,6 +4,7 @@ Keys:
     session:<id>: string, the cached row as JSON.
     {session:<id>}:drafts: hash, field -> draft; in the same cluster slot. A draft that lost its place to
         another writer's is in a field of its own until a flush has recorded it.
+    {session:<id>}:pace, starts:<caller>: string, how far ahead a caller is; see domain.pace.
     {session:<id>}:write:<key>: string, what a write that the caller named stands for; in the same slot.
     dirty:<shard>: sorted set, the dirty index: id -> mark, in microseconds of Valkey's clock.
     dirty:failures: hash, id -> how often in a row the session could not be flushed.
@@ -36,7 +37,9 @@ from ..domain.drafts import NO_DRAFTS, Draft, Drafts, merge_drafts
 from ..domain.errors import CacheUnavailableError, ContentTooLargeError, InvalidInputError
 from ..domain.json_values import dump_json
 from ..domain.outcomes import DraftsOutcome
+from ..domain.pace import NO_PACE, Pace
 from ..domain.tags import Tag
+from ..domain.timestamps import Micros
 from ..domain.validation import check_json_value
 from .circuit_breaker import CircuitBreaker
 
@@ -238,18 +241,26 @@ class ValkeyStore:
         return attempt, drafts
 
     async def put_drafts(
-        self, session_id: UUID, drafts: Drafts, judged: Judged | None = None, key: WriteKey | None = None
+        self,
+        session_id: UUID,
+        drafts: Drafts,
+        judged: Judged | None = None,
+        key: WriteKey | None = None,
+        *,
+        pace: Pace = NO_PACE,
     ) -> DraftsPut:
         """Keep drafts, then mark the session dirty; once this returns, a flush will find them.
 
-        With `judged` they are kept only where that still holds, and the session is not cached as ended.
+        With `judged` they are kept only where that still holds, and the session is not cached as ended; with
+        a `pace` only if the caller keeps to it.
         """
-        keys = [_drafts_key(session_id), _session_key(session_id)]
+        keys = [_drafts_key(session_id), _session_key(session_id), _pace_key(session_id)]
         arguments: list[str | int] = ["", "", 0]
         if judged is not None:
             count = "" if judged.fields is None else judged.fields
             revision = "open" if judged.revision is None else judged.revision
             arguments = [revision, count, len(judged.tags)]
+        arguments += (pace.interval, pace.burst, drafts.latest)
         if key is not None:
             keys.append(_write_key(session_id, key.key))
             arguments += (key.payload, key.seconds)
@@ -268,6 +279,13 @@ class ValkeyStore:
             pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))
             outcome, backlog = (*first, *await _reply(pipe.execute()))
         return DraftsPut(DraftsOutcome(outcome.decode()), int(backlog) * len(self.shards))
+
+    async def keeps_pace(self, caller: str, pace: Pace, at: Micros) -> bool:
+        """Whether a caller who starts attempts keeps to a pace; if so, this start is counted."""
+        async with self._pipeline() as pipe:
+            pipe.eval(_script("keep_pace"), 1, f"starts:{caller}", pace.interval, pace.burst, at)
+            (kept,) = await _reply(pipe.execute())
+        return bool(kept)
 
     # The flush
 
@@ -549,6 +567,10 @@ def _session_key(session_id: UUID) -> str:
 
 def _drafts_key(session_id: UUID) -> str:
     return f"{{session:{session_id}}}:drafts"
+
+
+def _pace_key(session_id: UUID) -> str:
+    return f"{{session:{session_id}}}:pace"
 
 
 def _write_key(session_id: UUID, key: str) -> str:

@@ -3,28 +3,32 @@
 -- It sets no time to live, because volatile-ttl would evict the drafts, and the answers would be lost.
 -- KEYS[1]  {session:<id>}:drafts
 -- KEYS[2]  session:<id>
--- KEYS[3]  {session:<id>}:write:<key>, if the caller named the write; used up by it
+-- KEYS[3]  {session:<id>}:pace
+-- KEYS[4]  {session:<id>}:write:<key>, if the caller named the write; used up by it
 -- ARGV[1]  revision of the session that the write was judged by; `open` if it only has to be cached as open; empty if not
 --          even that matters
 -- ARGV[2]  how many fields the drafts had then; empty if it does not matter
 -- ARGV[3]  how many pairs follow: field, tag (<at>.<writer>) of its draft then; empty for none
--- ARGV     then KEYS[3]'s value and its time to live in seconds, if there is one
+-- ARGV[4]  interval and burst of the caller's pace, and the time of the write, in microseconds (domain/pace); interval 0
+--          for no limit
+-- ARGV     then KEYS[4]'s value and its time to live in seconds, if there is one
 -- ARGV     then triples: field, at (microseconds), draft as JSON, which begins {"at":<digits>,"writer":"<writer>"
--- Reply    kept; repeated or reused, if KEYS[3] was used up by the same value or another; moved, if something is
---          other than it was judged by
+-- Reply    kept; repeated or reused, if KEYS[4] was used up by the same value or another; moved, if something is
+--          other than it was judged by; too_fast
 local drafts = KEYS[1]
 
 local function tag(draft)
   return string.match(draft, '^{"at":(%d+),"writer":"([%w-]+)"')
 end
 
-local first = 4
-if KEYS[3] then
-  local used = redis.call('GET', KEYS[3])
+local interval, burst, at = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local first = 7
+if KEYS[4] then
+  local used = redis.call('GET', KEYS[4])
   if used then
-    return used == ARGV[4] and 'repeated' or 'reused'
+    return used == ARGV[7] and 'repeated' or 'reused'
   end
-  first = 6
+  first = 9
 end
 if ARGV[1] ~= '' then
   local cached = redis.call('GETRANGE', KEYS[2], 0, 80)
@@ -49,6 +53,13 @@ for _ = 1, tonumber(ARGV[3]) do
   end
   first = first + 2
 end
+if interval > 0 then
+  local paced = math.max(tonumber(redis.call('GET', KEYS[3]) or '0'), at)
+  if paced - at > burst then
+    return 'too_fast'
+  end
+  redis.call('SET', KEYS[3], string.format('%.0f', paced + interval), 'PX', math.ceil((paced + interval - at) / 1000) + 1000)
+end
 for i = first, #ARGV, 3 do
   local field, new = ARGV[i], ARGV[i + 2]
   local known = redis.call('HGET', drafts, field)
@@ -69,7 +80,7 @@ for i = first, #ARGV, 3 do
     redis.call('HSET', drafts, field, new)
   end
 end
-if KEYS[3] then
-  redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5])
+if KEYS[4] then
+  redis.call('SET', KEYS[4], ARGV[7], 'EX', ARGV[8])
 end
 return 'kept'

@@ -22,6 +22,9 @@ WITH current AS (
     SELECT CASE
         WHEN NOT EXISTS (SELECT FROM late) THEN 'no_late_answer'
         WHEN {repeated} THEN 'repeated'
+        WHEN octet_length((answers || (SELECT counting.answers FROM counting))::text) > {max_session_bytes}
+            OR (SELECT count(*) FROM jsonb_object_keys(answers || (SELECT counting.answers FROM counting))) > {max_answers}
+            THEN 'too_large'
         ELSE 'changed' END AS outcome
     FROM current AS attempt
 ), event AS (

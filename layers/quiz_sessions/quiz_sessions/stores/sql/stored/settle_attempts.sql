@@ -1,6 +1,7 @@
 -- Settle sessions: merge drafts that count, expire overdue rows, record late and displaced answers; one event a row.
 -- Takes    batch (list of {id, drafts: {question: {answer, at, writer}}, displaced: [{question, answer, at, writer}],
---          current_question, current_question_at}), now, wait (for rows that others hold, which are skipped otherwise)
+--          current_question, current_question_at}), now, wait (for rows that others hold, which are skipped otherwise), late_bytes (how
+--          much of late answers an attempt may have recorded; null for any)
 -- Returns  settlement, late (questions whose draft came too late), is_final (whether no draft counts any more), and the
 --          attempt as it is now
 -- Locks    the rows, in the order of their ids
@@ -61,7 +62,7 @@ WITH batch AS (
                     FROM events_with(locked.id, 'late_answers') AS event WHERE event.changes -> 'late_answers' ? key
                 ) AS recorded
                 WHERE known = value OR last AND known - 'at' = value - 'at'
-            )) AS unrecorded
+            )) AS all_unrecorded
         FROM jsonb_each(drafts)
         LEFT JOIN jsonb_each(answer_meta) AS known (known_key, known) ON known_key = key,
         LATERAL (
@@ -76,7 +77,12 @@ WITH batch AS (
             SELECT draft_at > known_at AND draft_at <= end_at AND NOT is_final AS counts,
                 draft_at > known_at AND (draft_at > end_at OR is_final) AS is_late
         )
-    ), LATERAL (
+    ) AS judged_drafts, LATERAL (
+        -- What was refused is recorded as far as a session may be large.
+        SELECT CASE WHEN all_unrecorded IS NOT NULL AND octet_length(all_unrecorded::text) + (
+            SELECT coalesce(sum(size), 0) FROM events_with(locked.id, 'late_answers')
+        ) > %(late_bytes)s::integer THEN NULL ELSE all_unrecorded END AS unrecorded
+    ) AS recording, LATERAL (
         SELECT jsonb_agg(item) AS beside
         FROM jsonb_array_elements(displaced || coalesce(overwritten, '[]')) AS item
         WHERE NOT EXISTS (

@@ -4,12 +4,12 @@
 --          the write_id), payload (a hash of what a write_id of the caller's stands for, or null),
 --          based_on (question -> {at, writer} of the answer that was shown, or null), drafts (question -> {answer, at,
 --          writer}, of the questions in based_on), revision (that of If-Match, or null), moved (whether the drafts are
---          others than those of If-Match)
+--          others than those of If-Match), pace_interval and pace_burst (microseconds, see domain/pace; 0 for no limit)
 -- Returns  no row if there is no such attempt; else outcome, unseen (questions whose answer the writer had not seen),
 --          and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
-    SELECT {attempt}, chain_head, least({max_integer}, greatest(
+    SELECT {attempt}, chain_head, greatest(paced_until, %(at)s) AS paced_until, least({max_integer}, greatest(
             0, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000)
         ))::integer AS lateness,
         (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at
@@ -53,6 +53,7 @@ WITH current AS (
         ) THEN 'repeated'
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
+        WHEN paced_until - %(at)s > %(pace_burst)s::bigint AND %(pace_interval)s::bigint > 0 THEN 'too_fast'
         -- rule: a version is compared with the row's
         WHEN version <> %(version)s THEN 'conflict'
         WHEN revision <> %(revision)s OR %(moved)s THEN 'moved'
@@ -101,6 +102,7 @@ WITH current AS (
         time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - %(at_time)s))),
         late_ms = greatest(attempt.late_ms, lateness),
         last_updated = clock_timestamp(),
+        paced_until = current.paced_until + %(pace_interval)s,
         -- rule: the head of the chain moves with the row
         chain_head = event.hash
     FROM merged, current, event
