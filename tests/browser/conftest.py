@@ -53,7 +53,12 @@ def service() -> Iterator[DevelopmentServer]:
 @pytest.fixture(scope="package")
 def guarded(site: str) -> Iterator[DevelopmentServer]:
     """Another one: it asks for tokens, lets pages of `site` in and no others, and may lie behind a path."""
-    environment = {"AUTH_MODE": "jwt", "ALLOWED_ORIGINS": site, "BASE_PATH": "/exams"}
+    environment = {
+        "AUTH_MODE": "jwt",
+        "ALLOWED_ORIGINS": site,
+        "BASE_PATH": "/exams",
+        "UNKNOWN_QUIZZES": "accept",
+    }
     with (
         tempfile.TemporaryDirectory() as name,
         development_server(Path(name), environment=environment) as server,

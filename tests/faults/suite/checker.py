@@ -162,6 +162,7 @@ class _Session:
         answers: dict[str, Any] = {}
         order: dict[str, int] = {}
         version, requests = 0, set()
+        shown = False
         for number, event in enumerate(self._trail):
             if event.revision != number:
                 yield f"the trail has revision {event.revision} where {number} was to come"
@@ -174,6 +175,9 @@ class _Session:
                 if event.at in requests:
                     yield f"version {event.version} repeats a request that had its version: at={event.at}"
                 requests.add(event.at)
+            shown = (shown or event.type == "results_read") and event.type != "reopened"
+            if shown and event.answers:
+                yield f"revision {number} ({event.type}) lets answers count although results were shown"
             for question, answer in event.answers.items():
                 yield from self._of_an_answer_in_the_trail(event, question, answer, order)
                 answers[question] = answer
@@ -239,6 +243,8 @@ class _Session:
         for question, answer in one.body["answers"].items():
             if _key(question, answer) not in self._writers:
                 yield f"a reply shows an answer to {question} that nobody gave here: {answer} in {one}"
+        if one.body.get("quiz_id") == "hidden" and one.body.get("score") is not None:
+            yield f"a reply shows a score that is never shown: {one}"
         receipt = one.body.get("receipt")
         if receipt is not None:
             yield from self._of_a_receipt(one, receipt)

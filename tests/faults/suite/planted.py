@@ -62,6 +62,13 @@ class Scene:
         assert record.session is not None
         self.session = record.session
 
+    async def grade(self) -> None:
+        """Begin again, at a quiz whose score is shown at once."""
+        await self.room.register_quizzes()
+        record = await self.room.send("ann", Kind.START, self.first, answers={"quiz": "graded"})
+        assert record.session is not None
+        self.session = record.session
+
     async def commit(self, process: Process, *questions: str, **more: Any) -> Try:
         return await self._write(Kind.COMMIT, process, *questions, **more)
 
@@ -341,6 +348,13 @@ async def two_hand_ins(scene: Scene) -> None:
     await scene.complete(scene.second, "0", **OTHER)
 
 
+async def an_answer_comes_after_results_were_read(scene: Scene) -> None:
+    await scene.grade()
+    await scene.complete(scene.first, "0")
+    older = scene.stage.clock.now() - 2_000_000
+    await scene.complete(scene.second, "1", at=older)
+
+
 @dataclass(frozen=True)
 class Edit:
     """A line of the package's source that keeps a rule, and what takes its place.
@@ -594,6 +608,16 @@ BUGS = (
             "stores/sql/stored/finish_attempt.sql",
             "a completion records what it brought too late to count",
             "), %(at_time)s, chain_head",
+            lines=2,
+        ),
+    ),
+    Bug(
+        "an answer counts after results were read",
+        an_answer_comes_after_results_were_read,
+        Edit(
+            "stores/sql/stored/settle_attempts.sql",
+            "nothing counts once results were read, or long after the end",
+            "false AS is_final",
             lines=2,
         ),
     ),

@@ -54,6 +54,10 @@ class _ByLinks(Stores):
         return {
             **super().environment(),
             "AUTH_MODE": "jwt",
+            # Scenes begin without registering the quiz, and go faster than one student.
+            "UNKNOWN_QUIZZES": "accept",
+            "WRITES_PER_SECOND": "0",
+            "STARTS_PER_MINUTE": "0",
             "RECEIPT_KEYS": RECEIPT_KEYS,
             "BEACON_KEYS": BEACON_KEYS,
             **QUIET,

@@ -28,6 +28,7 @@ QUIZZES: dict[str, dict[str, Any]] = {
             "0": {"grading": "exact", "key": {"by": "nobody"}, "points": 2},
         }
     },
+    "hidden": {"show_results": "never", "questions": {question: {} for question in QUESTIONS}},
 }
 TRIES = 8
 
@@ -115,7 +116,7 @@ class Student:
 
     async def _start(self, until: float) -> str | None:
         self._started += 1
-        quiz = self._dice.choice(("long", "long", "graded", "short"))
+        quiz = self._dice.choice(("long", "long", "graded", "graded", "hidden", "short"))
         if quiz == "short" and until - time.monotonic() < SHORT_SECONDS + 1:
             # It would end while all is being looked at.
             quiz = "long"
@@ -201,6 +202,23 @@ class Student:
                 return
         if time.monotonic() < until:
             await self._room.send(self.name, Kind.READ, self._any(dice), session=session)
+            if dice.random() < 0.5:
+                await self._cheat(session)
+
+    async def _cheat(self, session: str) -> None:
+        """Having seen the results: what was held back comes now, and what else might change an answer."""
+        dice, room = self._dice, self._room
+        known = {one.at for one in room.history if one.session == session}
+        for kind in (Kind.COMMIT, Kind.AUTOSAVE, Kind.COMPLETE):
+            at = room.stage.clock.now() - 1000 * dice.choice((0, *range(100, 4000)))
+            while at in known:
+                at -= 1000
+            known.add(at)
+            answers = self._answers(session, dice.sample(QUESTIONS, 2))
+            client = dice.choice((None, "cheat"))
+            await room.send(
+                self.name, kind, self._any(dice), at, session=session, answers=answers, client=client
+            )
 
     def _answers(self, session: str, questions: Sequence[str]) -> dict[str, Any]:
         """Answers that name their owner; no two are the same."""
