@@ -68,7 +68,14 @@ def shown(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+PLAIN = [
+    Operation("GET", "/sessions/{session_id}", parameters={"session_id": ""}),
+    Operation("GET", "/sessions", query={"quiz_id": "quiz1"}),
+]
+"""Reads as students make them; those of the list have more in their query."""
+
+
+@pytest.mark.parametrize("operation", [*OPERATIONS, *PLAIN], ids=str)
 @pytest.mark.parametrize("whose", ["own", "another's"])
 async def test_no_route_shows_a_student_what_is_hidden(
     gateway: Gateway, http: httpx.AsyncClient, operation: Operation, whose: str

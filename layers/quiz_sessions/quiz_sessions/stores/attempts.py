@@ -70,6 +70,8 @@ class Conditions:
             "revision": self.revision,
             "moved": self.moved,
             "payload": self.payload,
+            "pace_interval": self.pace.interval,
+            "pace_burst": self.pace.burst,
         }
 
 
@@ -171,8 +173,6 @@ class AttemptStore:
             "current_question": current_question,
             "write_id": uuid4().hex if key is None else f"key:{key}",
             "resent": key is not None,
-            "pace_interval": conditions.pace.interval,
-            "pace_burst": conditions.pace.burst,
         }
         try:
             rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters, resend={"resent": True})
