@@ -444,7 +444,7 @@ BUGS = (
         "no revision check where a session is cached",
         a_slow_put_comes_after_a_newer_one,
         Edit(
-            "stores/lua/put_session.lua",
+            "stores/lua/fragments/cache_session.lua",
             "a cached session is written only over an older revision",
             "local newer = false",
         ),
@@ -474,9 +474,10 @@ BUGS = (
         Edit(
             "stores/valkey.py",
             "a read takes the drafts before the session",
-            "text = await self._redis.get(keys[0])\n"
-            "raw = [part for pair in (await self._redis.hgetall(keys[1])).items() for part in pair]\n"
-            "named = None",
+            "((keys, _),) = calls\n"
+            "text = await self._redis.get(keys[1])\n"
+            "raw = [part for pair in (await self._redis.hgetall(keys[0])).items() for part in pair]\n"
+            "replies = [(raw, text, None)]",
         ),
     ),
     Bug(
@@ -511,10 +512,12 @@ BUGS = (
         Edit(
             "stores/valkey.py",
             "the mark is set after the draft is written",
-            'pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))\n'
-            'pipe.eval(_script("put_drafts"), len(keys), *keys, *arguments)\n'
-            "backlog, outcome = await pipe.execute()",
-            lines=4,
+            "(((session_id, (keys, arguments)),), key) = put, self._dirty_key(put[0][0])\n"
+            'pipe.eval(_script("mark_dirty"), 1, key, str(session_id))\n'
+            'pipe.eval(_script("put_drafts"), len(keys), *keys, len(arguments), *arguments)\n'
+            "backlog, outcome = await pipe.execute()\n"
+            "replies = [outcome, backlog]",
+            lines=6,
         ),
     ),
     Bug(
@@ -586,7 +589,7 @@ BUGS = (
         "a commit drops the drafts of others",
         a_commit_over_the_draft_of_another,
         Edit(
-            "stores/lua/drop_superseded.lua",
+            "stores/lua/put_committed.lua",
             "a commit drops only drafts of its answer's writer",
             "local own = true",
         ),
@@ -649,7 +652,7 @@ BUGS = (
     Bug(
         "an event is written outside the chain",
         two_commits,
-        Edit("stores/sql/stored/write_answers.sql", HEAD_OF_ROW, "%(at_time)s, NULL::bytea"),
+        Edit("stores/sql/stored/write_answers.sql", HEAD_OF_ROW, "at_time, NULL::bytea"),
     ),
     Bug(
         "an event is chained to the last one that its statement sees",
@@ -657,8 +660,8 @@ BUGS = (
         Edit(
             "stores/sql/stored/write_answers.sql",
             HEAD_OF_ROW,
-            "%(at_time)s, (\n"
-            "    SELECT hash FROM attempt_events WHERE attempt_id = %(id)s\n"
+            "at_time, (\n"
+            "    SELECT attempt_events.hash FROM attempt_events WHERE attempt_id = judged.id\n"
             "    ORDER BY attempt_events.revision DESC LIMIT 1\n"
             ")",
         ),
