@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import signal
@@ -18,12 +17,13 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import uvicorn
+import uvloop
 
 from development_server import ports, processes
-from development_server.concurrency_limiter import ConcurrencyLimiter
-from development_server.http_protocol import Limits
-from development_server.server import http_config
 from quiz_sessions.bootstrap import Services
+from session_api.server.concurrency_limiter import ConcurrencyLimiter
+from session_api.server.http_protocol import Limits
+from session_api.server.http_server import http_config, listen
 from tests.harness.service import app_of
 from tests.harness.stores import Stores
 
@@ -98,9 +98,17 @@ class Launched:
     def kill(self) -> None:
         processes.send(self.pid, signal.SIGKILL)
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._process.terminate()
+
+    def ends(self) -> int:
+        """Its exit code, once it has ended."""
+        return self._process.wait(STOP_SECONDS)
+
     def stop(self) -> None:
         """In good order, or at last without."""
-        self._process.terminate()
+        self.terminate()
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -190,17 +198,17 @@ class Served:
 def served(services: Services, limits: Limits | None = None) -> Iterator[Served]:
     """The app as `make run` serves it, but in a thread with its own event loop."""
     limiter = ConcurrencyLimiter(app_of(services))
-    server = uvicorn.Server(http_config(limiter, limits or Limits.of_this_process()))
+    server = uvicorn.Server(
+        http_config(limiter, limits or Limits.of_this_process(), finish_seconds=STOP_SECONDS)
+    )
 
     async def serve(listening: socket.socket) -> None:
         await server.serve(sockets=[listening])
         await services.close()
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        # Or a reply in two parts waits for the client to acknowledge the first, for 40 ms.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with listen("127.0.0.1", 0) as listening:
         # Requests wait at the listening socket until the server accepts them.
-        thread = threading.Thread(target=lambda: asyncio.run(serve(listening)))
+        thread = threading.Thread(target=lambda: uvloop.run(serve(listening)))
         thread.start()
         host, port = listening.getsockname()[:2]
         yield Served(host, port, limiter, server)

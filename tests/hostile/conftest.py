@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from development_server.concurrency_limiter import ConcurrencyLimiter
 from quiz_sessions.bootstrap import Services, build_services
+from session_api.server.concurrency_limiter import ConcurrencyLimiter
 from tests.harness.launch import Served, eventually, served
 from tests.harness.service import app_of, client_of, services_on
 from tests.harness.signing_keys import BEACON_KEYS, RECEIPT_KEYS

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from development_server.concurrency_limiter import ConcurrencyLimiter
+from session_api.server.concurrency_limiter import ConcurrencyLimiter
 from tests.harness.gateway import Gateway
 from tests.harness.service import app_of, services_on
 from tests.harness.stores import Stores

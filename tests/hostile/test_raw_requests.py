@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from development_server.concurrency_limiter import AT_ONCE
+from session_api.server.concurrency_limiter import AT_ONCE
 from tests.harness.launch import Served, eventually
 from tests.harness.stores import Stores
 from tests.hostile.conftest import PATIENCE_SECONDS
@@ -170,6 +170,37 @@ def test_what_is_no_http_gets_a_problem_with_the_headers_of_every_reply(address:
     problem = json.loads(body)
     assert (problem["status"], problem["code"]) == (400, "bad_request")
     assert f"\r\nx-request-id: {problem['request_id']}\r\n".encode() in head
+
+
+def test_what_is_no_http_behind_a_request_is_refused_after_its_reply(address: Address) -> None:
+    reply = reply_to(address, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n\x00\r\n\r\n")
+    assert re.findall(rb"HTTP/1.1 ([0-9]{3}) ", reply) == [b"200", b"400"]
+
+
+def test_an_upgrade_is_passed_over(address: Address) -> None:
+    reply = reply_to(
+        address, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    )
+    assert statuses(reply) == [200]
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: %d" % len(START), b"Transfer-Encoding: chunked"])
+def test_an_upgrade_with_a_body_is_refused(address: Address, length: bytes) -> None:
+    upgrade = b"POST /sessions/start HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    reply = reply_to(address, upgrade + length + b"\r\n\r\n" + START)
+    assert statuses(reply) == [400]
+
+
+def test_a_header_without_end_is_refused_at_64_kib(address: Address) -> None:
+    with connection(address) as opened:
+        opened.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX: ")
+        sent = 0
+        with suppress(ConnectionResetError, BrokenPipeError):
+            while sent < 10_000_000:
+                opened.sendall(b"a" * 16_384)
+                sent += 16_384
+        # What lies between a client and a server takes some.
+        assert sent < 10_000_000
 
 
 # Paths, as a client library would tidy them up

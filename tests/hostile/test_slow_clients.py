@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 import httpx
 import pytest
 
-from development_server.http_protocol import Limits
 from quiz_sessions.bootstrap import build_services
+from session_api.server.http_protocol import Limits
 from tests.harness.launch import Served, eventually, served
 from tests.harness.stores import Stores
 from tests.hostile.conftest import PATIENCE_SECONDS
@@ -25,7 +25,7 @@ CONNECTIONS = 8
 @pytest.fixture(scope="module")
 def hasty(running_stores: Stores) -> Iterator[Served]:
     """A server that waits for nobody."""
-    limits = Limits(connections=100, at_a_time=100, seconds=0.3)
+    limits = Limits(connections=100, seconds=0.3)
     with served(build_services(running_stores.settings), limits) as running:
         yield running
 
@@ -33,7 +33,7 @@ def hasty(running_stores: Stores) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def small(running_stores: Stores) -> Iterator[Served]:
     """A server with few connections."""
-    limits = Limits(connections=CONNECTIONS, at_a_time=4)
+    limits = Limits(connections=CONNECTIONS)
     with served(build_services(running_stores.settings), limits) as running:
         yield running
 

@@ -14,11 +14,11 @@ import redis
 from fastapi.routing import APIRoute
 
 from development_server import ports
-from development_server.authorizer import Authorizer, Verifier
-from development_server.public_keys import Jwks
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.runtime.clock import current_micros
 from session_api.app import create_app
+from session_api.server.authorizer import Authorizer, Verifier
+from session_api.server.public_keys import Jwks
 from tests.harness import tokens
 from tests.harness.builders import SECOND
 from tests.harness.gateway import Gateway

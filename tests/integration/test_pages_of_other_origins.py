@@ -11,11 +11,11 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from development_server.authorizer import Authorizer, Verifier
-from development_server.public_keys import Jwks
 from quiz_sessions.bootstrap import Services
 from session_api import front
 from session_api.app import create_service
+from session_api.server.authorizer import Authorizer, Verifier
+from session_api.server.public_keys import Jwks
 from tests.harness import tokens
 from tests.harness.service import client_of
 from tests.harness.templates import load

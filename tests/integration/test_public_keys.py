@@ -12,19 +12,22 @@ import jwt
 import pytest
 
 from development_server import ports
-from development_server.authorizer import UnknownKeyError, Verifier
-from development_server.public_keys import Jwks, KeysError
+from session_api.server.authorizer import UnknownKeyError, Verifier
+from session_api.server.public_keys import Jwks, KeysError
 from tests.harness import tokens
 
 
 class Issuer(ThreadingHTTPServer):
-    """A web server with nothing but a JWKS document, or an error where the status is one."""
+    """A web server with a JWKS document, or an error where the status is one, and one that names it."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Page)
         self.keys: dict[str, tokens.PrivateKey] = {"first": tokens.rsa_key()}
         self.status = 200
         self.reads = 0
+        self.discovery = json.dumps({"jwks_uri": self.url}).encode()
+        self.asked, self.answers = threading.Event(), threading.Event()
+        self.answers.set()
 
     @property
     def url(self) -> str:
@@ -35,7 +38,14 @@ class _Page(BaseHTTPRequestHandler):
     server: Issuer
 
     def do_GET(self) -> None:
+        if self.path == "/.well-known/openid-configuration":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.server.discovery)
+            return
         self.server.reads += 1
+        self.server.asked.set()
+        self.server.answers.wait()
         keys = [tokens.jwk(key, kid=kid) for kid, key in self.server.keys.items()]
         self.send_response(self.server.status)
         self.end_headers()
@@ -73,13 +83,64 @@ def of_second_key() -> str:
     return tokens.token(key=tokens.rsa_key("second"), kid="second")
 
 
-async def test_keys_are_read_once(issuer: Issuer) -> None:
+HOUR = 3600
+
+
+async def test_keys_are_read_once_an_hour(issuer: Issuer) -> None:
     clock = Clock()
     verifier = of_issuer(issuer, clock)
-    for _ in range(3):
-        clock.seconds += 3600
+    for _ in range(5):
+        clock.seconds += HOUR / 2
         assert await verifier.claims(tokens.token())
-    assert issuer.reads == 1
+    assert issuer.reads == 1 + 2
+
+
+async def test_a_key_that_is_withdrawn_is_forgotten_within_an_hour(issuer: Issuer) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    issuer.keys = {"second": tokens.rsa_key("second")}
+    clock.seconds += HOUR
+    with pytest.raises(UnknownKeyError):
+        await verifier.claims(tokens.token())
+
+
+async def test_an_issuer_that_fails_after_an_hour_leaves_the_known_keys_and_is_asked_again(
+    issuer: Issuer,
+) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    issuer.status = 500
+    for _ in range(3):
+        clock.seconds += HOUR
+        assert await verifier.claims(tokens.token())
+    assert issuer.reads == 1 + 3
+
+
+async def test_nobody_who_has_a_known_key_waits_for_keys_that_are_being_read(issuer: Issuer) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    clock.seconds += HOUR
+    issuer.asked.clear()
+    issuer.answers.clear()
+    waiting = asyncio.create_task(verifier.claims(tokens.token()))
+    await asyncio.to_thread(issuer.asked.wait)
+    assert await verifier.claims(tokens.token())
+    assert not waiting.done()
+    issuer.answers.set()
+    assert await waiting
+
+
+async def test_an_issuer_names_where_its_keys_are(issuer: Issuer) -> None:
+    keys = await asyncio.to_thread(Jwks.of_issuer, f"http://127.0.0.1:{issuer.server_port}/")
+    assert await Verifier(keys, tokens.ISSUER, tokens.AUDIENCE).claims(tokens.token())
+
+
+@pytest.mark.parametrize("document", [b"", b"[]", b"{}", b"null"])
+def test_an_issuer_that_does_not_name_them_is_told(issuer: Issuer, document: bytes) -> None:
+    issuer.discovery = document
+    address = f"http://127.0.0.1:{issuer.server_port}"
+    with pytest.raises(KeysError, match=f"{address}/.well-known/openid-configuration: no jwks_uri"):
+        Jwks.of_issuer(address)
 
 
 async def test_a_new_key_is_found_with_the_first_token_that_names_it(issuer: Issuer) -> None:

@@ -1,4 +1,4 @@
-"""Which tokens the development server takes, and what the app gets to know of them."""
+"""Which tokens are taken where there is no gateway, and what the app gets to know of them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import Receive, Scope, Send
 
-from development_server.authorizer import Authorizer, UnknownKeyError, Verifier
-from development_server.public_keys import Jwks, KeysError, PublicKeyFile
 from session_api.front import Front
+from session_api.server.authorizer import READINESS, Authorizer, UnknownKeyError, Verifier
+from session_api.server.public_keys import Jwks, KeysError, PublicKeyFile
 from tests.harness import tokens
 
 HOUR = 3600
@@ -160,6 +160,15 @@ async def test_the_audience_may_be_one_of_several(tmp_path: Path) -> None:
 async def test_client_id_stands_in_for_a_missing_audience(tmp_path: Path) -> None:
     claims = tokens.claims(aud=None, client_id=tokens.AUDIENCE)
     assert (await verifier(tmp_path).claims(tokens.token(claims)))["client_id"] == tokens.AUDIENCE
+
+
+@pytest.mark.parametrize("changes", [{"exp": -8}, {"nbf": 8}, {"iat": 8}], ids=str)
+async def test_clocks_may_differ_by_so_much_and_no_more(tmp_path: Path, changes: dict[str, int]) -> None:
+    token = tokens.token(tokens.claims(**{name: from_now(seconds) for name, seconds in changes.items()}))
+    keys = Jwks(tokens.write_jwks(tmp_path / "jwks.json", first=tokens.rsa_key()))
+    assert await Verifier(keys, tokens.ISSUER, tokens.AUDIENCE, 10).claims(token)
+    with pytest.raises((jwt.ExpiredSignatureError, jwt.ImmatureSignatureError)):
+        await Verifier(keys, tokens.ISSUER, tokens.AUDIENCE, 5).claims(token)
 
 
 async def test_nbf_may_be_now(tmp_path: Path) -> None:
@@ -378,6 +387,15 @@ async def test_no_token_is_asked_for(app: App, client: httpx.AsyncClient, method
 
 
 @pytest.mark.parametrize(
+    ("path", "status"), [("/health/ready", 204), ("/health", 204), ("/docs", 401), ("/health/readyx", 401)]
+)
+async def test_what_else_is_open_is_said(app: App, tmp_path: Path, path: str, status: int) -> None:
+    transport = httpx.ASGITransport(Authorizer(app, verifier(tmp_path), READINESS))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get(path)).status_code == status
+
+
+@pytest.mark.parametrize(
     ("path", "status"),
     [
         ("/exams/health", 204),
@@ -415,8 +433,8 @@ async def test_an_event_of_anyone_elses_making_is_replaced(app: App, tmp_path: P
 async def test_a_refusal_logs_why_and_nothing_of_the_token(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "development_server")
+    caplog.set_level("INFO", "session_api")
     bad = tokens.token(tokens.claims(iss="https://login.example.org/"))
     await client.get("/sessions/1", headers={"Authorization": f"Bearer {bad}"})
-    messages = [r.getMessage() for r in caplog.records if r.name.startswith("development_server")]
+    messages = [r.getMessage() for r in caplog.records if r.name.startswith("session_api")]
     assert messages == ["no good token: InvalidIssuerError"]

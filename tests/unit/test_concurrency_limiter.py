@@ -1,4 +1,4 @@
-"""Requests that wait their turn in front of the development server's app."""
+"""Requests that wait their turn in front of the app."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from development_server.concurrency_limiter import ConcurrencyLimiter
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.telemetry import Telemetry
 from session_api.middleware import RequestMiddleware
+from session_api.server.concurrency_limiter import ConcurrencyLimiter
 
 
 @dataclass

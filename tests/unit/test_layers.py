@@ -57,3 +57,27 @@ def test_no_module_has_the_name_of_one_of_the_standard_library() -> None:
     folders = ("layers", "functions", "infra", "tests")
     names = {path.stem: path for folder in folders for path in (ROOT / folder).rglob("*.py")}
     assert {names[name] for name in names.keys() & sys.stdlib_module_names} == set()
+
+
+FUNCTIONS = ROOT / "functions"
+SERVER = FUNCTIONS / "session_api/server"
+OUTSIDE_OF_SERVER = [path for path in FUNCTIONS.rglob("*.py") if not path.is_relative_to(SERVER)]
+
+
+@pytest.mark.parametrize("module", OUTSIDE_OF_SERVER, ids=lambda module: str(module.relative_to(FUNCTIONS)))
+def test_no_function_imports_what_the_container_alone_has(module: Path) -> None:
+    names = {
+        name
+        for node in ast.walk(ast.parse(module.read_text()))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert {name.split(".")[0] for name in names}.isdisjoint(
+        {"uvicorn", "uvloop", "httptools", "jwt", "httpx"}
+    )
+    assert not [name for name in names if name.removeprefix("session_api.").split(".")[0] == "server"]

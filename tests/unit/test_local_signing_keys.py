@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from development_server.public_keys import KeysError
 from development_server.signing_keys import beacon_keys, receipt_keys
 from quiz_sessions.services.signing_keys import EDDSA, HS256, Algorithm, KeySet
+from session_api.server.public_keys import KeysError
 
 BOTH = pytest.mark.parametrize(
     ("keys", "name", "algorithm"),

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = sorted([*ROOT.glob("infra/local/requirements-*.txt"), *ROOT.glob("layers/*/requirements.txt")])
+CONTAINER = ROOT / "infra/container/requirements.txt"
+LOCKS = sorted(
+    [CONTAINER, *ROOT.glob("infra/local/requirements-*.txt"), *ROOT.glob("layers/*/requirements.txt")]
+)
 MAKEFILES = [ROOT / "Makefile", *ROOT.glob("layers/*/Makefile")]
 REQUIREMENT = re.compile(
     r"""(?P<name>[a-z0-9][a-z0-9-]*) (?:\[[a-z0-9,-]+\])? == (?P<version>[0-9][0-9a-z.!+]*)
@@ -99,7 +102,7 @@ def test_what_the_service_needs_is_what_is_locked() -> None:
     assert needed <= locked.keys()
 
 
-def test_the_layer_and_the_tests_have_the_same_versions() -> None:
-    layer = locked_in(ROOT / "layers/quiz_sessions/requirements.txt")
+def test_what_is_deployed_and_the_tests_have_the_same_versions() -> None:
     dev = locked_in(ROOT / "infra/local/requirements-dev.txt")
-    assert layer.items() <= dev.items()
+    for deployed in (ROOT / "layers/quiz_sessions/requirements.txt", CONTAINER):
+        assert locked_in(deployed).items() <= dev.items()

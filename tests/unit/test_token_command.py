@@ -9,9 +9,9 @@ from pathlib import Path
 import jwt
 import pytest
 
-from development_server.authorizer import Verifier
-from development_server.public_keys import Jwks
 from development_server.token_command import AUDIENCE, ISSUER, main
+from session_api.server.authorizer import Verifier
+from session_api.server.public_keys import Jwks
 
 
 @pytest.fixture

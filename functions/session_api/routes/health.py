@@ -28,22 +28,23 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
 
     @router.get(
         "/health/ready",
-        summary="Do both stores answer",
+        summary="Do both stores answer, and does the process go on",
         responses={
             **documented(200, "Both answer", 422, model=Readiness),
-            503: documented(503, "One is down", model=Readiness)[503],
+            503: documented(503, "One is down, or the process is about to end", model=Readiness)[503],
         },
     )
     async def get_readiness() -> Response:
-        """503 while one of them does not."""
-        states = await services().health.store_states()
+        """503 while one of them does not, and once the process has been asked to end."""
+        health = services().health
+        states = await health.store_states()
         up = all(states.values())
         readiness = Readiness(
-            status="ready" if up else "degraded",
+            status="draining" if health.is_draining else "ready" if up else "degraded",
             database="up" if states["database"] else "down",
             cache="up" if states["cache"] else "down",
         )
-        return _reply(readiness, 200 if up else 503)
+        return _reply(readiness, 200 if readiness.status == "ready" else 503)
 
 
 def _reply(content: object, status: int = 200) -> Response:

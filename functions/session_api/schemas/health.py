@@ -16,8 +16,8 @@ class Health:
 
 @reply
 class Readiness:
-    """Whether each store answers."""
+    """Whether each store answers; "draining" where the process is about to end."""
 
-    status: Literal["ready", "degraded"]
+    status: Literal["ready", "degraded", "draining"]
     database: Literal["up", "down"]
     cache: Literal["up", "down"]

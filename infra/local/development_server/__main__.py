@@ -1,7 +1,6 @@
 """Runs the development server: `python -m development_server --help`."""
 
 import argparse
-import asyncio
 import ipaddress
 import logging
 import os
@@ -10,12 +9,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from quiz_sessions.runtime.settings import Settings, SettingsError
+import uvloop
 
-from .authorizer import Verifier
+from quiz_sessions.runtime.settings import Settings, SettingsError
+from session_api.server.authorizer import Verifier
+from session_api.server.http_server import listen
+from session_api.server.public_keys import Jwks, KeysError, PublicKeyFile
+
 from .embedded import StartError
 from .folder_lock import FolderInUseError, FolderLock
-from .public_keys import Jwks, KeysError, PublicKeyFile
 from .server import Server
 from .signing_keys import with_keys
 from .stores import Stores
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         verifier = _verifier(environment, options.data) if settings.jwt else None
         settings = with_keys(settings, options.data)
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
-        loop = asyncio.new_event_loop()
+        loop = uvloop.new_event_loop()
         loop.run_until_complete(Server(stores, settings, listener, options.flush_every, verifier).run())
     except (_RefusedError, StartError, SettingsError, KeysError, OSError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
@@ -107,13 +109,8 @@ def _listen(host: str, port: str) -> socket.socket:
     """A socket that takes the port now, before anything is started."""
     if not port.isdecimal() or int(port) > 65535:
         raise _RefusedError(f"PORT is a number from 0 to 65535, not {port!r}")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, int(port)), family=family)
-        # asyncio does this only for connections that it knows to be TCP, and here it can't know. Without it a
-        # reply in two pieces waits 40 ms for the client's acknowledgement of the first.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
+        return listen(host, int(port))
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise _RefusedError(f"port {port} on {host}: {reason} (PORT chooses another)") from None

@@ -6,13 +6,10 @@ import dataclasses
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import partial
 from urllib.parse import urlsplit
 
 import psycopg
-import uvicorn
 from sqlalchemy.exc import OperationalError
 from starlette.types import ASGIApp
 
@@ -22,11 +19,12 @@ from quiz_sessions.bootstrap import build_services
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.flush import Flusher
 from session_api.app import create_service
+from session_api.server.authorizer import Authorizer, Verifier
+from session_api.server.concurrency_limiter import ConcurrencyLimiter
+from session_api.server.http_protocol import Limits
+from session_api.server.http_server import HttpServer, http_config
 
-from .authorizer import Authorizer, Verifier
-from .concurrency_limiter import ConcurrencyLimiter
 from .embedded import StartError
-from .http_protocol import LimitedProtocol, Limits
 from .stores import Stores
 
 # Seconds. Together they stay below the ten within which the server promises to be gone.
@@ -37,9 +35,6 @@ _STOP_STORES = 1.0
 
 _SAME_SIGNAL = 0.5
 """A signal to the process group comes twice: make passes its own on."""
-
-_MOST_WAITING = 2048
-"""Connections that wait to be accepted, as uvicorn has it."""
 
 _WATCH_EVERY = 1.0
 _RETRY_EVERY = 10.0
@@ -110,7 +105,9 @@ class Server:
         services = build_services(self._settings)
         service = create_service(lambda: services, self._authorized)
         limiter = ConcurrencyLimiter(service, base_path=self._settings.base_path)
-        http = _HttpServer(http_config(limiter, Limits.of_this_process()), self._announce)
+        http = HttpServer(
+            http_config(limiter, Limits.of_this_process(), finish_seconds=_FINISH_REQUESTS), self._announce
+        )
         drained = asyncio.Event()
         serving = asyncio.create_task(http.serve(sockets=[self._listener]))
         flushing = asyncio.create_task(_flush_until(drained, services.flusher, self._flush_every))
@@ -143,41 +140,6 @@ class Server:
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         database, cache = (_public(url) for url in (self._stores.database_url, self._stores.redis_url))
         _say(f"ready: {address}  docs {address}/docs  database {database}  cache {cache}")
-
-
-def http_config(limiter: ConcurrencyLimiter, limits: Limits) -> uvicorn.Config:
-    """How uvicorn serves the app."""
-    return uvicorn.Config(
-        limiter,
-        http=partial(LimitedProtocol, limits=limits),  # type: ignore[arg-type]  # called as the class is
-        backlog=limits.at_a_time,
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=_FINISH_REQUESTS,
-    )
-
-
-class _HttpServer(uvicorn.Server):
-    """uvicorn that leaves signals to its owner and says when it accepts connections."""
-
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._announce = announce
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take no signals: uvicorn would raise them again at its end, before the last flush."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to accept, then say so."""
-        await super().startup(sockets)
-        for each in sockets or []:
-            # asyncio accepts `backlog` connections at a time. This is how many the kernel keeps until then.
-            each.listen(_MOST_WAITING)
-        self._announce()
 
 
 async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from quiz_sessions.runtime.settings import Settings, SettingsError
 from quiz_sessions.services.signing_keys import EDDSA, HS256, Algorithm, KeySet, rotated
-
-from .public_keys import KeysError
+from session_api.server.public_keys import KeysError
 
 
 def with_keys(settings: Settings, data: Path) -> Settings:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import RSAAlgorithm
 
-from .public_keys import KeysError
+from session_api.server.public_keys import KeysError
 
 ISSUER = "http://127.0.0.1/development"
 AUDIENCE = "quiz-sessions"

@@ -1,4 +1,4 @@
-"""Whether the stores answer."""
+"""Whether the stores answer, and whether this process goes on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from ..stores.valkey import ValkeyStore
 
 
 class Health:
-    """Pings both stores, whatever the circuit breakers say."""
+    """Pings both stores, whatever the circuit breakers say.
+
+    Attributes:
+        is_draining: whether this process is about to end, so that requests should go to another one.
+    """
 
     def __init__(self, *, postgres: Postgres, valkey: ValkeyStore) -> None:
+        self.is_draining = False
         self._postgres = postgres
         self._valkey = valkey
 

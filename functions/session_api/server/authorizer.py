@@ -1,4 +1,4 @@
-"""What the gateway's JWT authorizer does on AWS: verifies tokens and passes their claims on."""
+"""What the gateway's JWT authorizer does for a function: verifies tokens and passes their claims on."""
 
 import json
 import logging
@@ -10,13 +10,13 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from session_api.gateway import path_of
-
+from ..gateway import path_of
 from .public_keys import Keys
 
-# As in template.yaml: /health, the public keys, beacons and OPTIONS. The documents ask for a token on AWS;
-# here a browser can read them.
-_OPEN = re.compile(r"/health|/\.well-known/jwks\.json|/docs(/.*)?|/openapi.json")
+# As in template.yaml: /health, the public keys, beacons and OPTIONS.
+_OPEN = r"/health|/\.well-known/jwks\.json"
+DOCUMENTS = r"/docs(/.*)?|/openapi.json"
+READINESS = "/health/ready"
 _BEACON = re.compile("/sessions/[^/]+/beacon")
 # RFC 9110, 11.1: a scheme is case-insensitive.
 _SCHEME = re.compile("^bearer +", re.IGNORECASE)
@@ -29,10 +29,12 @@ class UnknownKeyError(jwt.InvalidTokenError):
 
 
 class Verifier:
-    """Checks tokens as the gateway does, to the second."""
+    """Checks tokens as the gateway does."""
 
-    def __init__(self, keys: Keys, issuer: str, audience: str) -> None:
+    def __init__(self, keys: Keys, issuer: str, audience: str, skew_seconds: int = 0) -> None:
+        """`skew_seconds`: by how much the issuer's clock and this one may differ."""
         self._keys = keys
+        self._skew_seconds = skew_seconds
         self._issuer = issuer
         self._audience = audience
 
@@ -50,6 +52,7 @@ class Verifier:
             key.public,
             algorithms=key.algorithms,
             issuer=self._issuer,
+            leeway=self._skew_seconds,
             options={"require": ["exp"], "verify_aud": False},
         )
         # The gateway looks at client_id where there is no aud, which the library does not.
@@ -73,9 +76,11 @@ class Authorizer:
     The event has no timeEpoch: here the clock of the service is that of the gateway.
     """
 
-    def __init__(self, app: ASGIApp, verifier: Verifier) -> None:
+    def __init__(self, app: ASGIApp, verifier: Verifier, also_open: str = DOCUMENTS) -> None:
+        """`also_open`: a pattern of paths that can be read without a token, beside those of the gateway."""
         self._app = app
         self._verifier = verifier
+        self._open = re.compile(f"{_OPEN}|{also_open}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
@@ -87,7 +92,7 @@ class Authorizer:
         is_open = scope["method"] == "OPTIONS" or (
             _BEACON.fullmatch(path_of(scope))
             if scope["method"] == "POST"
-            else scope["method"] in ("GET", "HEAD") and _OPEN.fullmatch(path_of(scope))
+            else scope["method"] in ("GET", "HEAD") and self._open.fullmatch(path_of(scope))
         )
         if not is_open:
             try:

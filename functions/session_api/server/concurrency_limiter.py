@@ -3,11 +3,21 @@
 from anyio import CapacityLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quiz_sessions.bootstrap import POOL_SIZE
 from quiz_sessions.runtime.clock import current_micros
-from session_api.strict_json import MAX_BODY_BYTES
 
-AT_ONCE = 16
-"""More than the ten connections to PostgreSQL, and few enough that each gets one soon."""
+from ..strict_json import MAX_BODY_BYTES
+
+_BEYOND_CONNECTIONS = 6
+"""So many more than there are connections to PostgreSQL: few enough that each gets one soon."""
+
+
+def at_once(connections: int) -> int:
+    """How many requests a process serves at a time with so many connections."""
+    return connections + _BEYOND_CONNECTIONS
+
+
+AT_ONCE = at_once(POOL_SIZE)
 
 
 class ConcurrencyLimiter:

@@ -1,5 +1,7 @@
 """The keys that tokens are verified with, from where the issuer publishes them."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import logging
@@ -21,7 +23,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 _ALGORITHMS: Final = {"RSA": ("RS256", "RS384", "RS512"), "EC": ("ES256",)}
 
 _READ_AGAIN_SECONDS = 30.0
+_KEEP_SECONDS = 3600.0
+"""A key that the issuer has withdrawn is taken for so long."""
 _ANSWER_SECONDS = 3.0
+_DISCOVERY = "/.well-known/openid-configuration"
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +75,10 @@ class PublicKeyFile:
 
 
 class Jwks:
-    """The keys of a JWKS document, which is read again when a token names one that is not among them."""
+    """The keys of a JWKS document.
+
+    It is read again when a token names a key that is not among them, and every hour.
+    """
 
     def __init__(self, source: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Read `source`, an http(s):// address or a path. `clock` counts seconds. Raises KeysError."""
@@ -78,42 +86,58 @@ class Jwks:
         self._clock = clock
         self._reading = asyncio.Lock()
         self._keys = _read(source)
-        self._read_at = clock()
+        self._read_at = self._asked_at = clock()
+
+    @classmethod
+    def of_issuer(cls, issuer: str) -> Jwks:
+        """The keys that an issuer of OpenID Connect names, as the gateway finds them. Raises KeysError."""
+        address = issuer.rstrip("/") + _DISCOVERY
+        try:
+            source = json.loads(_fetch(address))["jwks_uri"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise KeysError(address, "no jwks_uri") from error
+        return cls(source)
 
     async def find(self, kid: str | None) -> Key | None:
-        """The key called `kid`. It waits while the document is read again, the other requests do not."""
+        """The key called `kid`. A request waits while the document is read for it, the others do not."""
         if kid is None:
             return None
-        if kid in self._keys:
-            return self._keys[kid]
+        known = self._keys.get(kid)
+        is_old = self._clock() - self._read_at >= _KEEP_SECONDS
+        if known is not None and (not is_old or self._reading.locked()):
+            return known
         async with self._reading:
             # Names that nobody has are free to make up: they must not become requests to the issuer.
-            if self._clock() - self._read_at >= _READ_AGAIN_SECONDS:
-                self._read_at = self._clock()
+            if self._clock() - self._asked_at >= _READ_AGAIN_SECONDS:
+                self._asked_at = self._clock()
                 try:
                     self._keys = await asyncio.to_thread(_read, self._source)
+                    self._read_at = self._asked_at
                 except KeysError as error:
+                    # Those that are known are better than none.
                     _log.warning("%s", error)
         return self._keys.get(kid)
 
 
 def _read(source: str) -> dict[str, Key]:
     try:
-        if source.startswith(("http://", "https://")):
-            text = httpx.get(source, timeout=_ANSWER_SECONDS).raise_for_status().text
-        else:
-            text = Path(source).read_text()
+        text = _fetch(source) if source.startswith(("http://", "https://")) else Path(source).read_text()
         found = {jwk["kid"]: _from_jwk(jwk) for jwk in json.loads(text)["keys"] if "kid" in jwk}
     except OSError as error:
         raise KeysError(source, error.strerror or error) from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        # Its second line is advice.
-        raise KeysError(source, str(error).partition("\n")[0] or type(error).__name__) from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise KeysError(source, "no JWKS document") from error
     if not (keys := {kid: key for kid, key in found.items() if key is not None}):
         raise KeysError(source, "no RSA or P-256 key with a kid")
     return keys
+
+
+def _fetch(address: str) -> str:
+    try:
+        return httpx.get(address, timeout=_ANSWER_SECONDS).raise_for_status().text
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        # Its second line is advice.
+        raise KeysError(address, str(error).partition("\n")[0] or type(error).__name__) from error
 
 
 def _from_jwk(jwk: dict[str, Any]) -> Key | None:
