@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from quiz_sessions.stores.batching import Alone, Batcher
+from quiz_sessions.stores.batching import PATIENCE_SECONDS, Alone, Batcher
 
 
 class RefusedError(Exception):
@@ -98,9 +98,21 @@ async def test_calls_that_wait_are_one_batch() -> None:
     assert store.batches == [["first"], ["a", "b", "c"]]
 
 
-async def test_another_lane_does_not_wait_for_a_slow_batch() -> None:
+async def test_a_slow_batch_holds_up_nobody_for_long() -> None:
+    store = Store(lanes=2)
+    await gathered(store, "a", "b")
+    assert store.batches == [["first"]]
+    await asyncio.sleep(2 * PATIENCE_SECONDS)
+    assert store.batches == [["first"], ["a", "b"]]
+    store.gate.set()
+
+
+async def test_no_more_lanes_open_than_there_may_be() -> None:
     store = Store(lanes=2)
     await gathered(store, "a")
+    await asyncio.sleep(2 * PATIENCE_SECONDS)
+    store.begin("b")
+    await asyncio.sleep(2 * PATIENCE_SECONDS)
     assert store.batches == [["first"], ["a"]]
     store.gate.set()
 
@@ -135,7 +147,7 @@ async def test_calls_about_one_subject_go_one_after_the_other_and_hold_up_no_oth
     store.begin("a1", subject="a")
     await turns()
     calls = [*store.begin("a2", "a3", subject="a"), *store.begin("b1", subject="b")]
-    await turns()
+    await asyncio.sleep(2 * PATIENCE_SECONDS)
     assert store.batches == [["a1"], ["b1"]]
     store.gate.set()
     await asyncio.gather(*calls)

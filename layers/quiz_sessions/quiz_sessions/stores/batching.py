@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 _Item = TypeVar("_Item")
 _Reply = TypeVar("_Reply")
 
+PATIENCE_SECONDS: Final = 0.05
+"""How long calls wait for a batch that is under way before another lane opens."""
 APART_SECONDS: Final = 60.0
 """How long a subject whose call failed by itself goes by itself, so that it fails no batch again."""
 
@@ -63,7 +66,8 @@ class Batcher(Generic[_Item, _Reply]):
 
         Args:
             most, most_weight: the limits of a batch, but one call is always allowed.
-            lanes: how many batches may be under way.
+            lanes: how many batches may be under way. One is, as long as it is quick: two would share the same
+                work in halves, and each batch has its price.
             alone: sends a call by itself, where `send` replied Alone to it.
             most_alone: how many calls may be under way by themselves.
             splits: whether after this error of a batch each of its calls is sent by itself.
@@ -98,7 +102,8 @@ class Batcher(Generic[_Item, _Reply]):
         self._hold(subject)
         try:
             try:
-                (reply,) = await self._send([item])
+                with self._watched():
+                    (reply,) = await self._send([item])
             finally:
                 self._used_lanes -= 1
                 self._start_lane()
@@ -110,9 +115,9 @@ class Batcher(Generic[_Item, _Reply]):
             raise reply
         return reply
 
-    def _start_lane(self) -> None:
+    def _start_lane(self, most: int = 1) -> None:
         # It takes its batch when the loop comes to it: calls that are made in the same turn are together.
-        if self._waiting and self._used_lanes < self._lanes and not self._is_starting:
+        if self._waiting and self._used_lanes < most and not self._is_starting:
             self._is_starting = True
             self._used_lanes += 1
             self._spawn(self._run_lane())
@@ -127,10 +132,22 @@ class Batcher(Generic[_Item, _Reply]):
         self._is_starting = False
         try:
             while batch := self._take():
-                self._start_lane()
-                await self._carry(batch)
+                with self._watched():
+                    await self._carry(batch)
+                if self._used_lanes > 1:
+                    break
         finally:
             self._used_lanes -= 1
+            self._start_lane()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Opens another lane to those who wait, if this one is slow."""
+        slow = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._start_lane, self._lanes)
+        try:
+            yield
+        finally:
+            slow.cancel()
 
     def _take(self) -> list[_Call[_Item, _Reply]]:
         """The next batch, in the order in which the calls came."""
