@@ -239,6 +239,20 @@ async def test_the_refusal_of_a_beacon_shows_no_score(api: Api) -> None:
     assert session.get("grading") in (None, "pending")
 
 
+async def test_a_filter_tells_no_more_of_a_score_than_is_shown(api: Api) -> None:
+    await put(api, show_results="never")
+    waits = await started(api)
+    await api("POST", f"/sessions/{waits}/complete", {"answers": {"1": "an essay"}}, at=LATER)
+    done = await handed_in(api)
+    found = (await api("GET", "/sessions?grading=pending", at=LATER + SECOND)).json()["sessions"]
+    assert {(each["id"], each["grading"]) for each in found} == {(waits, "pending"), (done, "pending")}
+    api.be("teacher", STAFF)
+    found = (await api("GET", "/sessions?quiz_id=quiz1&grading=pending", at=LATER + SECOND)).json()[
+        "sessions"
+    ]
+    assert [each["id"] for each in found] == [waits]
+
+
 # 5 Broken function level authorization
 
 ALMOST = [
