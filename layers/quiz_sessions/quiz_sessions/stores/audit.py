@@ -63,9 +63,9 @@ class AuditStore:
 
         Each with whether `owner` (None: somebody who sees all) may be shown its score.
 
-        With `is_pending` those that have ended and, as far as `owner` is told, wait for a person to mark them.
-        With `statuses` those that have one of them. An attempt that is overdue at `at` counts as expired,
-        even before its row is.
+        With `is_pending` those that have ended and, as far as `owner` is told, wait for a person to mark
+        them. With `statuses` those that have one of them. An attempt that is overdue at `at` counts as
+        expired, even before its row is.
         """
         conditions = ["true"]
         if user_id is not None:
