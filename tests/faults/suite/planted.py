@@ -62,12 +62,13 @@ class Scene:
         assert record.session is not None
         self.session = record.session
 
-    async def grade(self) -> None:
-        """Begin again, at a quiz whose score is shown at once."""
+    async def start_again(self, quiz: str) -> Try:
+        """Begin again, at a quiz that has rules."""
         await self.room.register_quizzes()
-        record = await self.room.send("ann", Kind.START, self.first, answers={"quiz": "graded"})
+        record = await self.room.send("ann", Kind.START, self.first, answers={"quiz": quiz})
         assert record.session is not None
         self.session = record.session
+        return record
 
     async def commit(self, process: Process, *questions: str, **more: Any) -> Try:
         return await self._write(Kind.COMMIT, process, *questions, **more)
@@ -349,29 +350,37 @@ async def two_hand_ins(scene: Scene) -> None:
 
 
 async def an_answer_comes_after_results_were_read(scene: Scene) -> None:
-    await scene.grade()
+    await scene.start_again("graded")
     await scene.complete(scene.first, "0")
     older = scene.stage.clock.now() - 2_000_000
     await scene.complete(scene.second, "1", at=older)
 
 
+async def a_body_is_held_back_over_the_end(scene: Scene) -> None:
+    start = await scene.start_again("short")
+    answers = {"0": {"by": "ann", "session": scene.session, "n": 1}}
+    await scene.room.send_late(start, scene.first, answers, Kind.COMMIT)
+
+
 @dataclass(frozen=True)
 class Edit:
-    """A line of the package's source that keeps a rule, and what takes its place.
+    """A line of a package's source that keeps a rule, and what takes its place.
 
     In the source the line stands below a comment that names the rule.
 
     Attributes:
         lines: how many are replaced.
+        package: the service's, or that of the development server.
     """
 
     file: str
     rule: str
     new: str
     lines: int = 1
+    package: str = "quiz_sessions"
 
-    def apply(self, package: Path) -> None:
-        file = package / self.file
+    def apply(self, layer: Path) -> None:
+        file = layer / self.package / self.file
         file.write_text(edited(file.read_text(), self.rule, self.new, self.lines))
 
 
@@ -411,10 +420,10 @@ class Bug:
     edit: Edit | None = None
     schema: tuple[Redefinition, ...] = ()
 
-    def plant(self, package: Path) -> None:
-        """Edit a copy of the package."""
+    def plant(self, layer: Path) -> None:
+        """Edit a copy of the packages."""
         if self.edit is not None:
-            self.edit.apply(package)
+            self.edit.apply(layer)
 
     @contextmanager
     def in_database(self, servers: Servers) -> Iterator[None]:
@@ -622,6 +631,20 @@ BUGS = (
             "nothing counts once results were read, or long after the end",
             "false AS is_final",
             lines=2,
+        ),
+    ),
+    Bug(
+        "a request is received with its first byte",
+        a_body_is_held_back_over_the_end,
+        Edit(
+            "concurrency_limiter.py",
+            "a request was received with its last byte",
+            'scope.setdefault("state", {})["at"] = self._clock()\n'
+            "request = await _receive_whole(receive)\n"
+            "if request is None:\n"
+            "    return",
+            lines=4,
+            package="development_server",
         ),
     ),
     Bug(
