@@ -584,7 +584,7 @@ async def test_an_answer_is_committed_exactly_once(
 async def test_a_start_makes_exactly_one_attempt(
     servers: Servers, proxy: Proxy, by_proxy: Services, loss: Loss, key: str | None
 ) -> None:
-    proxy.lose(b"create_attempt_", loss)
+    proxy.lose(b"create_attempts_", loss)
     async with asyncio.timeout(REQUEST_SECONDS):
         session = await by_proxy.sessions.create_session("user1", "quiz1", idempotency_key=key)
     assert proxy.rules == []

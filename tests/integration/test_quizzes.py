@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +34,7 @@ from quiz_sessions.domain.timestamps import Micros, from_micros, iso
 from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import STAFF, Api, api_of
 from tests.harness.locks import holding
-from tests.harness.service import put_quiz
+from tests.harness.service import put_quiz, services_on
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, changes, contents, events, row
 
@@ -339,15 +342,65 @@ async def test_a_start_past_the_last_attempt_is_told_which_one_is_open(services:
     assert exhausted.value.session_id == ids[1]
 
 
+async def test_starts_that_share_a_statement_are_each_judged_by_their_own_quiz_and_user(
+    services: Services, database: Database
+) -> None:
+    await put_quiz(services, when_active=WhenActive.RESUME, max_attempts=1)
+    open_one = await start(services, "has one open")
+    await services.sessions.complete((await start(services, "has had one")).id, at=START)
+    named = await services.sessions.create_session("user1", "quiz2", at=START, idempotency_key="k")
+    await services.sessions.create_session("user2", "quiz2", at=START)
+    starts = {
+        "the lane": start(services, "somebody"),
+        "new": start(services, "new"),
+        "open": start(services, "has one open"),
+        "had": start(services, "has had one"),
+        "named": services.sessions.create_session("user1", "quiz2", at=START, idempotency_key="k"),
+        "for another": services.sessions.create_session("user3", "quiz3", at=START, by="proctor"),
+        "again": services.sessions.create_session("user2", "quiz2", at=START),
+    }
+    told = dict(zip(starts, await asyncio.gather(*starts.values(), return_exceptions=True), strict=True))
+    had = told.pop("had")
+    assert isinstance(had, AttemptsExhaustedError)
+    sessions = {name: each for name, each in told.items() if isinstance(each, Session)}
+    assert sessions.keys() == told.keys()
+    assert (sessions["open"].id, sessions["open"].resumed) == (open_one.id, True)
+    assert (sessions["named"].id, sessions["named"].replayed) == (named.id, True)
+    assert {name: (each.user_id, each.quiz_id, each.attempt_no) for name, each in sessions.items()} == {
+        "the lane": ("somebody", "quiz1", 1),
+        "new": ("new", "quiz1", 1),
+        "open": ("has one open", "quiz1", 1),
+        "named": ("user1", "quiz2", 1),
+        "for another": ("user3", "quiz3", 1),
+        "again": ("user2", "quiz2", 2),
+    }
+    (acted,) = database.execute("SELECT by, user_id, session_id FROM staff_actions WHERE action = 'start'")
+    assert (acted["by"], acted["user_id"], acted["session_id"]) == (
+        "proctor",
+        "user3",
+        sessions["for another"].id,
+    )
+    assert [events(database, each.id)[0] for each in sessions.values()] == ["started"] * 6
+
+
+async def of_four_processes(
+    stores: Stores, start_one: Callable[[Services], Coroutine[Any, Any, Session]]
+) -> list[Session | BaseException]:
+    """What four processes are told whose starts wait for one row."""
+    async with AsyncExitStack() as stack:
+        processes = [await stack.enter_async_context(services_on(stores)) for _ in range(4)]
+        with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
+            waiting = [await held.behind(start_one(process)) for process in processes]
+            held.release()
+            return await asyncio.gather(*waiting, return_exceptions=True)
+
+
 async def test_starts_that_waited_for_the_last_attempt_are_told_of_it(
     services: Services, stores: Stores
 ) -> None:
     await put_quiz(services, when_active=WhenActive.NEW, max_attempts=1)
     await services.administration.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
-    with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
-        waiting = [await held.behind(start(services)) for _ in range(4)]
-        held.release()
-        found = await asyncio.gather(*waiting, return_exceptions=True)
+    found = await of_four_processes(stores, start)
     (first,) = [each for each in found if isinstance(each, Session)]
     told = [each.session_id for each in found if isinstance(each, AttemptsExhaustedError)]
     assert told == [first.id] * 3
@@ -462,10 +515,7 @@ async def test_starts_that_waited_for_the_one_that_took_the_last_attempt_find_it
 ) -> None:
     await put_quiz(services, when_active=when_active, max_attempts=max_attempts)
     await services.administration.put_accommodation("user1", "quiz1", 0, "a row to wait for", at=START)
-    with holding(stores, "SELECT FROM attempt_counters FOR UPDATE") as held:
-        waiting = [await held.behind(start(services, idempotency_key=key)) for _ in range(4)]
-        held.release()
-        found = await asyncio.gather(*waiting, return_exceptions=True)
+    found = await of_four_processes(stores, partial(start, idempotency_key=key))
     sessions = [each for each in found if isinstance(each, Session)]
     (first,) = created(sessions)
     assert {session.id for session in sessions} == {first.id}

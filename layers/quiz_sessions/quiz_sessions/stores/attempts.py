@@ -30,7 +30,7 @@ from .batching import Alone, Batcher
 from .postgres import Postgres
 from .statements import load
 
-_CREATE: Final = load("stored/create_attempt")
+_CREATE: Final = load("stored/create_attempts")
 _START_OF_KEY: Final = load("start_of_key")
 _WRITE_ANSWERS: Final = load("stored/write_answers")
 _FINISH: Final = load("stored/finish_attempt")
@@ -81,7 +81,7 @@ NO_CONDITIONS: Final = Conditions()
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A write of answers, with its `request_text`."""
+    """A start or a write of answers, as the statement takes it in its list."""
 
     session_id: UUID
     text: str
@@ -98,6 +98,15 @@ class AttemptStore:
             most_weight=BYTES_TOGETHER,
             lanes=min(LANES, postgres.pool_size),
             alone=self._write_alone,
+            most_alone=max(1, postgres.pool_size // 2),
+            splits=_is_of_one,
+        )
+        self._starts: Batcher[_Request, Start] = Batcher(
+            self._start_together,
+            most=MOST_TOGETHER,
+            most_weight=BYTES_TOGETHER,
+            lanes=min(LANES, postgres.pool_size),
+            alone=self._start_alone,
             most_alone=max(1, postgres.pool_size // 2),
             splits=_is_of_one,
         )
@@ -122,33 +131,40 @@ class AttemptStore:
             by: who starts it for the user; None for the user. A key is good for one of them.
             refuse_unknown: whether the quiz has to be registered.
         """
-        parameters = {
-            "id": uuid7(at, os.urandom(10)),
-            "user_id": user_id,
-            "quiz_id": quiz_id,
-            "key": idempotency_key,
-            "at": from_micros(at),
-            "time_limit": time_limit,
-            "by": by,
-            "refuse_unknown": refuse_unknown,
-        }
+        session_id = uuid7(at, os.urandom(10))
+        text = dump_json(
+            {
+                "id": str(session_id),
+                "user_id": user_id,
+                "quiz_id": quiz_id,
+                "key": idempotency_key,
+                "at_time": from_micros(at).isoformat(),
+                "time_limit": time_limit,
+                "by": by,
+                "refuse_unknown": refuse_unknown,
+            }
+        )
+        return await self._starts(_Request(session_id, text), (user_id, quiz_id), len(text))
+
+    async def _start_together(self, requests: Sequence[_Request]) -> list[Start | Exception]:
         try:
-            rows = await self._postgres.fetch(_CREATE, parameters)
-            is_final = rows[0]["outcome"] != StartOutcome.EXHAUSTED
+            starts = await self._start(requests)
         except errors.UniqueViolation:
-            is_final = False
-        if not is_final:
-            # A start with the same key, or of the one open attempt that the quiz allows, may have committed
-            # while this one waited for the counter, and may have used the last number. Only a new statement
-            # sees it.
-            rows = await self._postgres.fetch(_CREATE, parameters)
-        row = rows[0]
-        outcome = StartOutcome(row.pop("outcome"))
-        opens_at, closes_at = row.pop("quiz_opens_at"), row.pop("quiz_closes_at")
-        if outcome is StartOutcome.REPLAYED and row["id"] == parameters["id"]:
-            # The first sending of this statement created it; its reply was lost.
-            outcome = StartOutcome.CREATED
-        return Start(outcome, attempt_of(row) if row["id"] is not None else None, opens_at, closes_at)
+            # One of their keys has started an attempt meanwhile.
+            return [Alone() for _ in requests]
+        return [Alone() if start.outcome is StartOutcome.EXHAUSTED else start for start in starts]
+
+    async def _start_alone(self, request: _Request) -> Start:
+        # With others it was sent before. A start with the same key, or of the one open attempt that the quiz
+        # allows, may have committed while that one waited for the counter, and may have used the last number.
+        # Only a new statement sees it.
+        (start,) = await self._start([request])
+        return start
+
+    async def _start(self, requests: Sequence[_Request]) -> list[Start]:
+        rows = await self._postgres.fetch(_CREATE, {"batch": _listed(requests)})
+        starts = {row.pop("own_id"): row for row in rows}
+        return [_started(request.session_id, starts[request.session_id]) for request in requests]
 
     async def was_started(self, user_id: str, by: str | None, idempotency_key: str) -> bool:
         """Whether this key has started an attempt."""
@@ -367,6 +383,15 @@ def attempt_of(row: DictRow) -> Attempt:
     """Build an attempt from a row of its columns."""
     row["status"] = Status(row["status"])
     return Attempt(**row)
+
+
+def _started(own_id: UUID, row: DictRow) -> Start:
+    outcome = StartOutcome(row.pop("outcome"))
+    opens_at, closes_at = row.pop("quiz_opens_at"), row.pop("quiz_closes_at")
+    if outcome is StartOutcome.REPLAYED and row["id"] == own_id:
+        # The first sending of this statement created it; its reply was lost.
+        outcome = StartOutcome.CREATED
+    return Start(outcome, attempt_of(row) if row["id"] is not None else None, opens_at, closes_at)
 
 
 def _write(row: DictRow) -> WriteResult:

@@ -235,10 +235,8 @@ class ValkeyStore:
 
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row, unless a newer one is cached."""
-        async with self._pipeline(writes=(attempt.id,)) as pipe:
-            # rule: a cached session is written only over an older revision
-            self._queue_sessions(pipe, [attempt])
-            await _reply(pipe.execute())
+        put = _Committed(attempt.id, attempt.revision, attempt.to_json(), [])
+        await self._commits(put, attempt.id, len(put.text))
 
     async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> tuple[Attempt, Drafts]:
         """Cache the row that a statement replied and drop the drafts of `questions` that it supersedes.
@@ -269,7 +267,7 @@ class ValkeyStore:
             # Where one command can't say it all, the last one's reply is what counts.
             calls += (
                 (keys, [each.revision, each.text, self._session_ttl, *part])
-                for part in _parts(each.superseded, 3, besides=_BESIDES_COMMITTED)
+                for part in list(_parts(each.superseded, 3, besides=_BESIDES_COMMITTED)) or [[]]
             )
         async with self._server([each.session_id for each in put]):
             replies = await self._call_each("put_committed", calls)

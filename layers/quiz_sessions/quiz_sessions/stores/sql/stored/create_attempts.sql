@@ -1,0 +1,107 @@
+-- Start attempts, of many users at once, each under the rules of its quiz; or find the existing ones that are returned
+-- instead.
+-- Takes    batch (list of {id, user_id, quiz_id, key: the Idempotency-Key or null, at_time, time_limit: if the quiz sets
+--          none, by: who starts it for the user, or null for the user, refuse_unknown: whether the quiz has to be
+--          registered}; no two of one user at one quiz)
+-- Returns  one row for each: the id that was to be its own, outcome, the quiz's opens_at and closes_at, the attempt created
+--          or found (null if none); with 'exhausted' the last one that is open
+-- Locks    the quizzes' rows FOR SHARE, so that a change of their rules precedes these starts or reaches their
+--          attempts; the users' counters, so that simultaneous starts wait for each other; both in order
+WITH request AS (
+    SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS request (
+        id uuid, user_id text, quiz_id text, key text, at_time timestamptz, time_limit integer, by text,
+        refuse_unknown boolean
+    )
+), quiz AS (
+    SELECT quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active,
+        unknown_questions, questions
+    FROM quizzes WHERE quiz_id IN (SELECT quiz_id FROM request) ORDER BY quiz_id FOR SHARE
+), rule AS (
+    SELECT request.*, quiz.quiz_id IS NOT NULL AS is_registered,
+        coalesce(time_limit_seconds, time_limit) AS time_limit_seconds,
+        coalesce(grace_seconds, 0) AS grace_seconds, opens_at, closes_at, max_attempts,
+        coalesce(when_active, 'new') AS when_active,
+        CASE WHEN unknown_questions = 'refuse'
+            THEN (SELECT jsonb_agg(question ORDER BY question) FROM jsonb_object_keys(questions) AS question)
+        END AS question_ids
+    FROM request LEFT JOIN quiz USING (quiz_id)
+), judged AS (
+    SELECT rule.*, known_id, active_id, CASE
+        WHEN known_id IS NOT NULL THEN 'replayed'
+        -- rule: a quiz that nobody registered is not open
+        WHEN refuse_unknown AND NOT is_registered THEN 'unknown_quiz'
+        WHEN active_until < at_time THEN 'overdue'
+        WHEN active_id IS NOT NULL THEN CASE when_active WHEN 'resume' THEN 'resumed' ELSE 'active' END
+        WHEN at_time < opens_at THEN 'not_open'
+        WHEN at_time >= closes_at THEN 'quiz_closed'
+        ELSE 'created' END AS outcome
+    FROM rule LEFT JOIN LATERAL (
+        SELECT attempt.id AS known_id FROM quiz_attempts AS attempt
+        WHERE attempt.user_id = rule.user_id AND attempt.idempotency_key = rule.key
+            AND coalesce(attempt.started_by, '') = coalesce(rule.by, '')
+            OR attempt.id = rule.id
+        LIMIT 1
+    ) AS known ON true LEFT JOIN LATERAL (
+        SELECT id AS active_id, accepts_until AS active_until FROM quiz_attempts AS attempt
+        WHERE attempt.user_id = rule.user_id AND attempt.quiz_id = rule.quiz_id AND {open}
+            AND rule.when_active <> 'new'
+        ORDER BY attempt_no DESC LIMIT 1
+    ) AS active ON true
+), number AS (
+    INSERT INTO attempt_counters AS counter (user_id, quiz_id, last_attempt_no)
+    SELECT user_id, quiz_id, 1 FROM judged WHERE outcome = 'created' ORDER BY user_id, quiz_id
+    ON CONFLICT (user_id, quiz_id) DO UPDATE SET last_attempt_no = counter.last_attempt_no + 1
+        WHERE counter.last_attempt_no < coalesce(
+            (SELECT max_attempts FROM quiz WHERE quiz.quiz_id = excluded.quiz_id), counter.last_attempt_no + 1
+        )
+    RETURNING user_id, quiz_id, last_attempt_no, extra_seconds
+), planned AS (
+    SELECT judged.*, last_attempt_no, extra_seconds, least(
+        at_time + make_interval(secs => time_limit_seconds + extra_seconds), closes_at
+    ) AS expires_at
+    FROM judged JOIN number USING (user_id, quiz_id)
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
+    SELECT id, 0, 0, 'started', jsonb_build_object(
+        'user_id', user_id, 'quiz_id', quiz_id,
+        'attempt_no', last_attempt_no, 'expires_at', expires_at,
+        'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', extra_seconds,
+        'grace_seconds', grace_seconds, 'closes_at', closes_at, 'question_ids', question_ids
+    ) || CASE WHEN by IS NULL THEN '{}' ELSE jsonb_build_object('by', by) END, at_time
+    FROM planned
+    RETURNING attempt_id, hash
+), created AS (
+    INSERT INTO quiz_attempts (
+        id, user_id, quiz_id, attempt_no, status, time_remaining, time_limit_seconds,
+        accommodation_seconds, closes_at, grace_seconds, started_at, expires_at, question_ids,
+        sole, idempotency_key, started_by, chain_head
+    )
+    SELECT id, user_id, quiz_id, last_attempt_no, 'started',
+        greatest(0, ceil(extract(epoch FROM expires_at - at_time))), time_limit_seconds,
+        extra_seconds, closes_at, grace_seconds, at_time, expires_at, question_ids,
+        when_active <> 'new', key, by, hash
+    FROM planned JOIN event ON attempt_id = id
+    RETURNING {attempt}, idempotency_key, started_by
+), acted AS (
+    INSERT INTO staff_actions (at, by, action, session_id, revision, quiz_id, user_id, key)
+    SELECT started_at, started_by, 'start', id, revision, quiz_id, user_id, idempotency_key
+    FROM created WHERE started_by IS NOT NULL
+)
+SELECT
+    judged.id AS own_id, CASE WHEN outcome = 'created' AND row.id IS DISTINCT FROM judged.id
+        THEN 'exhausted' ELSE outcome END AS outcome,
+    opens_at AS quiz_opens_at, judged.closes_at AS quiz_closes_at, row.*
+FROM judged LEFT JOIN LATERAL (
+    SELECT {attempt} FROM created WHERE created.id = judged.id
+    UNION ALL SELECT {attempt} FROM quiz_attempts AS attempt
+        WHERE attempt.id = CASE WHEN outcome = 'replayed' THEN known_id
+            WHEN outcome IN ('resumed', 'active', 'overdue') THEN active_id END
+    UNION ALL (
+        SELECT {attempt} FROM quiz_attempts AS attempt
+        WHERE outcome = 'created' AND NOT EXISTS (SELECT FROM number WHERE number.user_id = judged.user_id
+                AND number.quiz_id = judged.quiz_id)
+            AND attempt.user_id = judged.user_id AND attempt.quiz_id = judged.quiz_id AND {open}
+            AND accepts_until >= at_time
+        ORDER BY attempt_no DESC LIMIT 1
+    )
+) AS row ON true
