@@ -11,8 +11,9 @@ from quiz_sessions.runtime.clock import current_micros
 
 from ..strict_json import MAX_BODY_BYTES
 
-_BEYOND_CONNECTIONS = 6
-"""So many more than there are connections to PostgreSQL: few enough that each gets one soon."""
+_BEYOND_CONNECTIONS = 22
+"""So many more than there are connections to PostgreSQL: those that share statements need none of their own,
+and of the others each gets one soon."""
 
 
 def at_once(connections: int) -> int:
