@@ -16,7 +16,7 @@ from tests.harness.proxy import Proxy, Rule, Where, proxy_of
 from tests.harness.service import put_quiz, services_on, start
 from tests.harness.stores import Stores
 
-CACHES = b"-- put_session:"
+CACHES = b"-- put_committed:"
 Change = Callable[[Services], Awaitable[object]]
 
 

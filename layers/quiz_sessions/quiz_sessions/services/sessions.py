@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Literal, TypedDict, Unpack
 from uuid import UUID
 
@@ -560,15 +561,15 @@ class SessionManager:
         _check_owner(attempt, write.owner)
         if attempt.status is Status.EXPIRED or is_overdue(attempt, write.at):
             raise SessionExpiredError
-        shown = view(attempt, drafts, write.at)
+        shown = partial(view, attempt, drafts, write.at)
         if not attempt.status.is_open:
             raise await self._closed(Current(attempt, drafts, attempt), write)
         if write.version is not None and write.version != attempt.version:
-            raise VersionConflictError(shown, attempt.changed_since(write.version))
-        if write.if_match is not None and shown.etag not in write.if_match:
-            raise PreconditionFailedError(shown)
+            raise VersionConflictError(shown(), attempt.changed_since(write.version))
+        if write.if_match is not None and shown().etag not in write.if_match:
+            raise PreconditionFailedError(shown())
         if found := unseen(attempt, drafts, write.answers, write.writer, write.based_on):
-            raise AnswerConflictError(shown, found)
+            raise AnswerConflictError(shown(), found)
         _check_questions(attempt, write)
         new = write.as_drafts()
         merged = merge_drafts(drafts, new)
@@ -584,7 +585,7 @@ class SessionManager:
         if put.outcome is DraftsOutcome.KEY_REUSED:
             raise IdempotencyKeyReusedError
         self._backpressure.note_backlog(put.dirty)
-        return replace(shown if put.outcome is DraftsOutcome.REPEATED else after, durability="buffered")
+        return replace(shown() if put.outcome is DraftsOutcome.REPEATED else after, durability="buffered")
 
     async def _repeated(self, key: UUID, write: Write, payload: str) -> Session:
         """What a write is told whose name is used: the session as it is, whatever has become of it since."""
