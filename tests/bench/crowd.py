@@ -21,7 +21,7 @@ from .measuring import Crowd, on_all_cores
 PEER = Path(__file__).with_name("peer")
 CONNECTIONS = 100
 PEER_PROCESSES = 2
-BARS = {"get": 1.0, "patch": 1.3, "autosave": 2.5, "start": 1.2}
+BARS = {"get": 1.0, "patch": 1.0, "autosave": 1.5, "start": 0.8}
 SERVED_BEST_BY = {
     "get": ["make run"],
     "patch": ["make run", "two processes"],

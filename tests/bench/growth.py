@@ -16,7 +16,7 @@ from tests.harness.runtime import request_event
 from tests.harness.stores import Stores
 
 from .bulk import attempts, autosave, long_ago
-from .measuring import Curve, in_turn
+from .measuring import Curve, in_turn, timed
 from .warm import ANSWER, call, ok, prepared
 
 Operation = Callable[[], object]
@@ -82,7 +82,7 @@ def _with_the_table(stores: Stores, rounds: int) -> Iterator[Curve]:
 
 
 def _points(operations: Mapping[int, Operation], rounds: int) -> list[tuple[int, float]]:
-    times = in_turn(*operations.values(), rounds=rounds, calls=CALLS, warm_up=CALLS)
+    times = in_turn(*map(timed, operations.values()), rounds=rounds, calls=CALLS, warm_up=CALLS)
     return [(size, statistics.median(taken)) for size, taken in zip(operations, times, strict=True)]
 
 

@@ -158,21 +158,31 @@ def p99(values: Sequence[float]) -> float:
 STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"median": statistics.median, "p99": p99}
 
 
+def timed(call: Callable[[], object]) -> Callable[[int], list[float]]:
+    """Milliseconds of so many calls."""
+
+    def milliseconds(calls: int) -> list[float]:
+        gc.collect()
+        times = []
+        for _ in range(calls):
+            begun = time.perf_counter()
+            call()
+            times.append((time.perf_counter() - begun) * 1000)
+        return times
+
+    return milliseconds
+
+
 def in_turn(
-    *contenders: Callable[[], object], rounds: int, calls: int, warm_up: int = 30
+    *contenders: Callable[[int], list[float]], rounds: int, calls: int, warm_up: int = 30
 ) -> list[list[float]]:
     """Milliseconds of each contender's calls: `rounds` times `calls` of the first, then of the next."""
     times: list[list[float]] = [[] for _ in contenders]
-    for _ in range(warm_up):
-        for contender in contenders:
-            contender()
+    for contender in contenders:
+        contender(warm_up)
     for _ in range(rounds):
         for contender, kept in zip(contenders, times, strict=True):
-            gc.collect()
-            for _ in range(calls):
-                begun = time.perf_counter()
-                contender()
-                kept.append((time.perf_counter() - begun) * 1000)
+            kept.extend(contender(calls))
     return times
 
 

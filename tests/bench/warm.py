@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -14,7 +18,8 @@ from tests.harness.runtime import request_event
 from tests.harness.signing_keys import BEACON_KEYS, RECEIPT_KEYS
 from tests.harness.stores import Stores
 
-from .measuring import Comparison, in_turn
+from .crowd import PEER
+from .measuring import Comparison, in_turn, timed
 
 QUESTIONS = 20
 ANSWER = "The answer of somebody who writes a sentence of some length. " * 2
@@ -48,20 +53,56 @@ def measure(stores: Stores, rounds: int) -> Iterator[Comparison]:
 
     from . import bare
 
-    def reading(entry: Callable[[Any, Any], Any]) -> Callable[[], object]:
+    def reading(entry: Callable[[Any, Any], Any]) -> Callable[[int], list[float]]:
         event = request_event("read", session_id)
-        return lambda: ok(entry(event, None))
+        return timed(lambda: ok(entry(event, None)))
 
-    def writing(entry: Callable[[Any, Any], Any], autosave: bool) -> Callable[[], object]:
+    def writing(entry: Callable[[Any, Any], Any], autosave: bool) -> Callable[[int], list[float]]:
         body = {"answers": {"3": ANSWER}, **({"autosave": True} if autosave else {})}
-        return lambda: ok(entry(request_event("progress", session_id, body=body), None))
+        return timed(lambda: ok(entry(request_event("progress", session_id, body=body), None)))
 
-    ours, theirs = in_turn(reading(handler), reading(bare.handler), rounds=rounds, calls=100)
-    yield Comparison("warm cached GET", "bare GET", ours, theirs, {"median": 1.25, "p99": 1.5})
-    ours, theirs = in_turn(writing(handler, False), writing(bare.handler, False), rounds=rounds, calls=100)
-    yield Comparison("warm committed PATCH", "bare UPDATE and SET", ours, theirs, {"median": 1.35})
-    ours, theirs = in_turn(writing(handler, True), writing(handler, False), rounds=rounds, calls=100)
-    yield Comparison("warm autosave PATCH", "our committed PATCH", ours, theirs, {"median": 0.6})
+    once = partial(in_turn, rounds=rounds, calls=100)
+    with _peer(stores) as peer:
+        ours, theirs, nodes = once(reading(handler), reading(bare.handler), partial(peer, "get"))
+        yield Comparison("warm cached GET", "bare GET", ours, theirs, {"median": 1.2, "p99": 1.5})
+        yield Comparison("warm cached GET", "Node's handler", ours, nodes, {"median": 1.2})
+        ours, theirs, nodes = once(
+            writing(handler, False), writing(bare.handler, False), partial(peer, "patch")
+        )
+        yield Comparison("warm committed PATCH", "bare UPDATE and SET", ours, theirs, {"median": 1.6})
+        yield Comparison("warm committed PATCH", "Node's handler", ours, nodes, {"median": 1.3})
+    ours, theirs = once(writing(handler, True), writing(handler, False))
+    yield Comparison("warm autosave PATCH", "our committed PATCH", ours, theirs, {"median": 0.5})
+
+
+@contextmanager
+def _peer(stores: Stores) -> Iterator[Callable[[str, int], list[float]]]:
+    """The peer's handler in a process of Node; it tells the milliseconds of its own calls."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    assert node is not None
+    assert npm is not None
+    subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=PEER, check=True)
+    process = subprocess.Popen(
+        [node, "handler.js"],
+        cwd=PEER,
+        env={**os.environ, **stores.environment()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+
+        def milliseconds(kind: str, calls: int) -> list[float]:
+            print(kind, calls, file=process.stdin, flush=True)
+            assert process.stdout is not None
+            times: list[float] = json.loads(process.stdout.readline())
+            return times
+
+        yield milliseconds
+        process.stdin.close()
 
 
 def _prepare_bare(stores: Stores, session_id: str, answers: dict[str, str]) -> None:
