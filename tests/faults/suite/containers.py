@@ -259,7 +259,7 @@ async def play(service: Service, seed: str, seconds: float, students: int = 12) 
 
     async def rage() -> None:
         dice, deeds = random.Random(seed), [service.killed, service.drained, service.replaced]
-        while len(service.done) < len(deeds) or time.monotonic() < until:
+        while time.monotonic() < until:
             for deed in dice.sample(deeds, len(deeds)):
                 await deed()
                 await asyncio.sleep(dice.uniform(0.1, 0.5))
