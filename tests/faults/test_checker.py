@@ -237,6 +237,14 @@ WRONG: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
         lambda e: with_try(e, 1, status=409, body=None),
         "refused, and committed",
     ),
+    "an answer that was held back and counts": (
+        lambda e: with_try(e, 1, status=None, body=None, held=True),
+        "lets count what came after the end",
+    ),
+    "an answer that was held back and acknowledged": (
+        lambda e: with_try(e, 2, held=True),
+        "came whole after the end",
+    ),
     "one key for two sessions": (
         lambda e: also(e, replace(told(Kind.START, 1, 0, {}, key="k"), session="session-2")),
         "has started two sessions",

@@ -1,4 +1,4 @@
-"""The checker finds bugs: each is planted into a copy of the package, and its scenario played."""
+"""The checker finds bugs: each is planted into a copy of the packages, and its scenario played."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.timestamps import Micros
 from tests.harness.builders import START
-from tests.harness.http_client import HttpClient, LostError, Reply
+from tests.harness.http_client import Hold, HttpClient, LostError, Reply
 from tests.harness.process import CONTEXT_HEADER
 from tests.harness.runtime import sample
 from tests.harness.service import app_of, client_of, gateway_time, with_tokens
@@ -116,7 +116,11 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """As a caller sends it; `key` is its Idempotency-Key, `client` its X-Client-Id."""
+    """As a caller sends it; `key` is its Idempotency-Key, `client` its X-Client-Id.
+
+    Attributes:
+        at: 0 where the gateway does not say.
+    """
 
     method: str
     path: str
@@ -143,10 +147,10 @@ class ToProcess:
     def __init__(self, http: HttpClient) -> None:
         self.http = http
 
-    async def send(self, request: Request) -> Reply:
-        """The reply. Raises LostError."""
+    async def send(self, request: Request, hold: Hold | None = None) -> Reply:
+        """The reply; the last byte is sent once `hold` has returned. Raises LostError."""
         headers = {**request.headers(), CONTEXT_HEADER: json.dumps(request.context())}
-        return await self.http.request(request.method, request.path, request.body, headers)
+        return await self.http.request(request.method, request.path, request.body, headers, hold)
 
 
 class ToFunction(ToProcess):
@@ -159,8 +163,11 @@ class ToFunction(ToProcess):
         self._path = parts.path
         self._turn = asyncio.Lock()
 
-    async def send(self, request: Request) -> Reply:
+    async def send(self, request: Request, hold: Hold | None = None) -> Reply:
         """The reply. Raises LostError."""
+        if hold is not None:
+            # A function is invoked with a whole request.
+            await hold()
         event = sample("progress")
         event["rawPath"] = request.path
         event["headers"] = {"content-type": "application/json", **request.headers()}

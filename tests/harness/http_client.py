@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Hold = Callable[[], Awaitable[None]]
 
 
 class LostError(Exception):
@@ -70,9 +71,14 @@ class HttpClient:
             await _closed(self._idle.pop())
 
     async def request(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        hold: Hold | None = None,
     ) -> Reply:
-        """Send JSON. Raises LostError."""
+        """Send JSON, the last byte once `hold` has returned. Raises LostError."""
         content = b"" if body is None else json.dumps(body).encode()
         typed = {} if body is None else {"Content-Type": "application/json"}
         lines = [f"{name}: {value}\r\n" for name, value in {**typed, **(headers or {})}.items()]
@@ -82,18 +88,22 @@ class HttpClient:
         ).encode() + content
         kept = bool(self._idle)
         try:
-            return await self._exchange(message)
+            return await self._exchange(message, hold)
         except LostError:
             if not (self._resend and kept):
                 raise
             await self.close()
             return await self._exchange(message)
 
-    async def _exchange(self, message: bytes) -> Reply:
+    async def _exchange(self, message: bytes, hold: Hold | None = None) -> Reply:
         streams = None
         try:
             async with asyncio.timeout(self._patience):
                 streams = await self._connection()
+                if hold is not None:
+                    streams[1].write(message[:-1])
+                    await hold()
+                    message = message[-1:]
                 streams[1].write(message)
                 reply = await _read(streams[0])
         except (OSError, EOFError, TimeoutError, ValueError) as error:

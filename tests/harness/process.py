@@ -1,6 +1,7 @@
 """A process of the service: `python -m tests.harness.process api PORT`, or `flusher SECONDS`.
 
-Whoever calls the API plays the gateway: it says in a header what API Gateway would put into its event.
+Whoever calls the API plays the gateway: it says in a header what API Gateway would put into its event. Where
+that has no time, the request was received when the development server says so.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache
 
@@ -20,23 +21,30 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.audit_events import OutboxMessage
+from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.outbox_relay import Relay
 from quiz_sessions.stores.event_bus import EventBus
 from session_api.app import create_service
+from session_api.server.concurrency_limiter import ConcurrencyLimiter
 
 CLOCK_SHIFT = "CLOCK_SHIFT_SECONDS"
+GATEWAY_CLOCK_SHIFT = "GATEWAY_CLOCK_SHIFT_SECONDS"
 CONTEXT_HEADER = "x-request-context"
 FLUSH_PATH = "/_flush"
 PUBLISH_PATH = "/_publish"
 
 
+def clock(variable: str) -> Callable[[], Micros]:
+    """A clock that is wrong by as many seconds as a variable of the environment says."""
+    shift = int(os.environ.get(variable, "0")) * 1_000_000
+    return lambda: current_micros() + shift
+
+
 @cache
 def services() -> Services:
-    # A clock that is wrong by so many seconds.
-    shift = int(os.environ.get(CLOCK_SHIFT, "0")) * 1_000_000
-    return build_services(Settings.from_environment(os.environ), clock=lambda: current_micros() + shift)
+    return build_services(Settings.from_environment(os.environ), clock=clock(CLOCK_SHIFT))
 
 
 class Bus(EventBus):
@@ -60,6 +68,7 @@ class Bus(EventBus):
 def app() -> ASGIApp:
     """Flushes and publishes when asked to; hands everything else to the app with the gateway's context."""
     inner = create_service(services)
+    received = ConcurrencyLimiter(inner, clock=clock(GATEWAY_CLOCK_SHIFT))
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -74,7 +83,11 @@ def app() -> ASGIApp:
                 return
             context = dict(scope["headers"]).get(CONTEXT_HEADER.encode())
             if context is not None:
-                scope["aws.event"] = {"requestContext": json.loads(context)}
+                told = json.loads(context)
+                scope["aws.event"] = {"requestContext": told}
+                if not told.get("timeEpoch"):
+                    await received(scope, receive, send)
+                    return
         await inner(scope, receive, send)
 
     return front

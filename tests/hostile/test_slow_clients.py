@@ -101,6 +101,23 @@ def test_a_byte_from_time_to_time_buys_no_time(hasty: Served, begun: bytes) -> N
     assert_problem(said, 408, "request_timeout")
 
 
+@pytest.mark.parametrize("autosave", [False, True])
+def test_a_body_that_is_held_back_over_the_deadline_is_too_late(
+    server: Served, http: httpx.Client, autosave: bool
+) -> None:
+    http.put("/quizzes/brief", json={"time_limit_seconds": 1, "open_attempts": "keep"})
+    started = http.post("/sessions/start", json={"user_id": f"slow {autosave}", "quiz_id": "brief"}).json()
+    path = f"/sessions/{started['id']}"
+    body = json.dumps({"answers": {"0": "late"}, "autosave": autosave}).encode()
+    with connection(server) as opened:
+        head = f"PATCH {path}/progress HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        opened.sendall(f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:-1])
+        eventually(lambda: http.get(path).json()["status"] == "expired")
+        opened.sendall(body[-1:])
+        assert_problem(rest(opened), 410, "session_expired")
+    assert http.get(path).json()["answers"] == {}
+
+
 def test_a_reply_that_is_not_read_is_given_up(hasty: Served) -> None:
     with socket.socket() as opened:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

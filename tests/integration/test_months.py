@@ -18,10 +18,10 @@ from psycopg.conninfo import make_conninfo
 from migrate_database.handler import handler, upgrade
 from migrate_database.months import MonthInUseError, detach_month, make_months
 from quiz_sessions.bootstrap import build_services
-from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
+from quiz_sessions.domain.timestamps import Micros, to_micros
 from quiz_sessions.domain.uuid7 import lowest
 from quiz_sessions.runtime.telemetry import Telemetry
-from quiz_sessions.stores.attempts import Conditions
+from quiz_sessions.stores.attempts import Conditions, request_text
 from quiz_sessions.stores.audit import AuditStore
 from quiz_sessions.stores.outbox import OutboxStore
 from quiz_sessions.stores.postgres import Postgres
@@ -252,19 +252,9 @@ async def test_a_write_opens_no_month_but_its_own(months: Stores) -> None:
     await services.close()
     at = to_micros(datetime.now(UTC))
     # A write that was sent before looks for its event.
-    parameters = {
-        **Conditions(key="key", payload="what it stands for").parameters(),
-        "id": session_id,
-        "owner": None,
-        "answers": '{"0": "A"}',
-        "drafts": "{}",
-        "at": at,
-        "at_time": from_micros(at),
-        "version": None,
-        "current_question": None,
-        "write_id": "key:key",
-        "resent": True,
-    }
+    conditions = Conditions(key="key", payload="what it stands for")
+    text = request_text(session_id, {"0": "A"}, at, conditions=conditions)
+    parameters = {"batch": f"[{text}]", "wait": True, "resent": True}
     numbers = numbered(load("stored/write_answers").call)
     with psycopg.connect(months.database_url, cursor_factory=psycopg.RawCursor) as connection:
         # From the sixth call on PostgreSQL keeps a plan.

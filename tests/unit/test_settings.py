@@ -63,6 +63,12 @@ def test_auth_mode_jwt_knows_callers_by_their_claims() -> None:
     assert Settings.from_environment({**DATABASE, "AUTH_MODE": "jwt"}).jwt
 
 
+def test_with_tokens_what_nobody_configured_is_closed() -> None:
+    closed = Settings.from_environment({**DATABASE, "AUTH_MODE": "jwt"})
+    assert (closed.allowed_origins, closed.refuse_unknown_quizzes) == ((), True)
+    assert (closed.starts_per_minute, closed.writes_per_second, closed.write_burst) == (60, 20, 100)
+
+
 def test_an_unknown_auth_mode_is_refused_by_name() -> None:
     with pytest.raises(SettingsError, match="AUTH_MODE is none or jwt, not 'basic'"):
         Settings.from_environment({**DATABASE, "AUTH_MODE": "basic"})

@@ -1,9 +1,12 @@
 """Lets so many requests into the app at a time; the others wait their turn."""
 
+from collections.abc import Callable
+
 from anyio import CapacityLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quiz_sessions.bootstrap import POOL_SIZE
+from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.clock import current_micros
 
 from ..strict_json import MAX_BODY_BYTES
@@ -33,9 +36,17 @@ class ConcurrencyLimiter:
     GET /health, which says that the process is alive and asks no store, waits for nobody.
     """
 
-    def __init__(self, app: ASGIApp, at_once: int = AT_ONCE, *, base_path: str = "") -> None:
-        """`base_path` stands in front of the API's paths."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        at_once: int = AT_ONCE,
+        *,
+        base_path: str = "",
+        clock: Callable[[], Micros] = current_micros,
+    ) -> None:
+        """`base_path` stands in front of the API's paths; `clock` says when requests were received."""
         self._app = app
+        self._clock = clock
         self._places = CapacityLimiter(at_once)
         # Whoever checks the process itself, such as a load balancer, sends what comes without the front.
         self._needs_no_place = ("/health", f"{base_path}/health")
@@ -50,10 +61,11 @@ class ConcurrencyLimiter:
         if scope["path"] in self._needs_no_place and scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
+        # rule: a request was received with its last byte
         request = await _receive_whole(receive)
         if request is None:
             return
-        scope.setdefault("state", {})["at"] = current_micros()
+        scope.setdefault("state", {})["at"] = self._clock()
         received, reply = [request], list[Message]()
 
         async def replay() -> Message:

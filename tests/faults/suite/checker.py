@@ -148,6 +148,8 @@ class _Session:
                 yield from self._of_an_end(one)
         for one in self._tries:
             yield from self._of_a_refusal(one)
+            if one.held:
+                yield from self._of_a_gain(one)
         for one in self._told:
             if one.kind in (Kind.COMMIT, Kind.AUTOSAVE, Kind.COMPLETE):
                 yield from self._of_what_was_brought(one)
@@ -363,6 +365,14 @@ class _Session:
             for question, answer in one.answers.items():
                 if not self._is_recorded(question, answer):
                     yield f"handed in a second time, and recorded nowhere: {question} of {one}"
+
+    def _of_a_gain(self, one: Try) -> Iterator[str]:
+        """What was not whole before the session was over counts for nothing, however early it began."""
+        if one.acknowledged:
+            yield f"acknowledged, and came whole after the end: {one}"
+        for event in self._trail:
+            if any(event.answers.get(question) == answer for question, answer in one.answers.items()):
+                yield f"revision {event.revision} ({event.type}) lets count what came after the end: {one}"
 
     # Of several writers
 

@@ -19,6 +19,7 @@ class Try:
         client: the copy of the answers that they come from; None if it does not say.
         based_on: question -> the tag that was shown when its answer was begun, or None.
         at: the gateway's time for it, in microseconds; no two of one session have the same.
+        held: whether its last byte was held back until its session was over, which `at` is shortly before.
         sent, replied: by this process's monotonic clock; `replied` is None where no reply came.
         body: what a reply of 2xx held.
     """
@@ -34,6 +35,7 @@ class Try:
     key: str | None = None
     client: str | None = None
     based_on: dict[str, str | None] | None = None
+    held: bool = False
     replied: float | None = None
     status: int | None = None
     body: dict[str, Any] | None = None
@@ -51,6 +53,7 @@ class Try:
         version = "" if self.version is None else f" version={self.version}"
         version += "" if self.client is None else f" from={self.client}"
         version += "" if self.based_on is None else f" based_on={self.based_on}"
+        version += " held back" if self.held else ""
         reply = f"{self.status}"
         if self.body is not None:
             reply += f" {self.body['durability']} v{self.body['version']}"

@@ -62,12 +62,13 @@ class Scene:
         assert record.session is not None
         self.session = record.session
 
-    async def grade(self) -> None:
-        """Begin again, at a quiz whose score is shown at once."""
+    async def start_again(self, quiz: str) -> Try:
+        """Begin again, at a quiz that has rules."""
         await self.room.register_quizzes()
-        record = await self.room.send("ann", Kind.START, self.first, answers={"quiz": "graded"})
+        record = await self.room.send("ann", Kind.START, self.first, answers={"quiz": quiz})
         assert record.session is not None
         self.session = record.session
+        return record
 
     async def commit(self, process: Process, *questions: str, **more: Any) -> Try:
         return await self._write(Kind.COMMIT, process, *questions, **more)
@@ -349,29 +350,37 @@ async def two_hand_ins(scene: Scene) -> None:
 
 
 async def an_answer_comes_after_results_were_read(scene: Scene) -> None:
-    await scene.grade()
+    await scene.start_again("graded")
     await scene.complete(scene.first, "0")
     older = scene.stage.clock.now() - 2_000_000
     await scene.complete(scene.second, "1", at=older)
 
 
+async def a_body_is_held_back_over_the_end(scene: Scene) -> None:
+    start = await scene.start_again("short")
+    answers = {"0": {"by": "ann", "session": scene.session, "n": 1}}
+    await scene.room.send_late(start, scene.first, answers, Kind.COMMIT)
+
+
 @dataclass(frozen=True)
 class Edit:
-    """A line of the package's source that keeps a rule, and what takes its place.
+    """A line of a package's source that keeps a rule, and what takes its place.
 
     In the source the line stands below a comment that names the rule.
 
     Attributes:
         lines: how many are replaced.
+        package: the service's, or that of the development server.
     """
 
     file: str
     rule: str
     new: str
     lines: int = 1
+    package: str = "quiz_sessions"
 
-    def apply(self, package: Path) -> None:
-        file = package / self.file
+    def apply(self, layer: Path) -> None:
+        file = layer / self.package / self.file
         file.write_text(edited(file.read_text(), self.rule, self.new, self.lines))
 
 
@@ -411,10 +420,10 @@ class Bug:
     edit: Edit | None = None
     schema: tuple[Redefinition, ...] = ()
 
-    def plant(self, package: Path) -> None:
-        """Edit a copy of the package."""
+    def plant(self, layer: Path) -> None:
+        """Edit a copy of the packages."""
         if self.edit is not None:
-            self.edit.apply(package)
+            self.edit.apply(layer)
 
     @contextmanager
     def in_database(self, servers: Servers) -> Iterator[None]:
@@ -444,7 +453,7 @@ BUGS = (
         "no revision check where a session is cached",
         a_slow_put_comes_after_a_newer_one,
         Edit(
-            "stores/lua/put_session.lua",
+            "stores/lua/fragments/cache_session.lua",
             "a cached session is written only over an older revision",
             "local newer = false",
         ),
@@ -474,9 +483,10 @@ BUGS = (
         Edit(
             "stores/valkey.py",
             "a read takes the drafts before the session",
-            "text = await self._redis.get(keys[0])\n"
-            "raw = [part for pair in (await self._redis.hgetall(keys[1])).items() for part in pair]\n"
-            "named = None",
+            "((keys, _),) = calls\n"
+            "text = await self._redis.get(keys[1])\n"
+            "raw = [part for pair in (await self._redis.hgetall(keys[0])).items() for part in pair]\n"
+            "replies = [(raw, text, None)]",
         ),
     ),
     Bug(
@@ -511,10 +521,12 @@ BUGS = (
         Edit(
             "stores/valkey.py",
             "the mark is set after the draft is written",
-            'pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))\n'
-            'pipe.eval(_script("put_drafts"), len(keys), *keys, *arguments)\n'
-            "backlog, outcome = await pipe.execute()",
-            lines=4,
+            "(((session_id, (keys, arguments)),), key) = put, self._dirty_key(put[0][0])\n"
+            'pipe.eval(_script("mark_dirty"), 1, key, str(session_id))\n'
+            'pipe.eval(_script("put_drafts"), len(keys), *keys, len(arguments), *arguments)\n'
+            "backlog, outcome = await pipe.execute()\n"
+            "replies = [outcome, backlog]",
+            lines=6,
         ),
     ),
     Bug(
@@ -586,7 +598,7 @@ BUGS = (
         "a commit drops the drafts of others",
         a_commit_over_the_draft_of_another,
         Edit(
-            "stores/lua/drop_superseded.lua",
+            "stores/lua/put_committed.lua",
             "a commit drops only drafts of its answer's writer",
             "local own = true",
         ),
@@ -622,6 +634,20 @@ BUGS = (
         ),
     ),
     Bug(
+        "a request is received with its first byte",
+        a_body_is_held_back_over_the_end,
+        Edit(
+            "concurrency_limiter.py",
+            "a request was received with its last byte",
+            'scope.setdefault("state", {})["at"] = self._clock()\n'
+            "request = await _receive_whole(receive)\n"
+            "if request is None:\n"
+            "    return",
+            lines=4,
+            package="development_server",
+        ),
+    ),
+    Bug(
         "a second hand-in is taken for a repeat",
         two_hand_ins,
         Edit(
@@ -649,7 +675,7 @@ BUGS = (
     Bug(
         "an event is written outside the chain",
         two_commits,
-        Edit("stores/sql/stored/write_answers.sql", HEAD_OF_ROW, "%(at_time)s, NULL::bytea"),
+        Edit("stores/sql/stored/write_answers.sql", HEAD_OF_ROW, "at_time, NULL::bytea"),
     ),
     Bug(
         "an event is chained to the last one that its statement sees",
@@ -657,8 +683,8 @@ BUGS = (
         Edit(
             "stores/sql/stored/write_answers.sql",
             HEAD_OF_ROW,
-            "%(at_time)s, (\n"
-            "    SELECT hash FROM attempt_events WHERE attempt_id = %(id)s\n"
+            "at_time, (\n"
+            "    SELECT attempt_events.hash FROM attempt_events WHERE attempt_id = judged.id\n"
             "    ORDER BY attempt_events.revision DESC LIMIT 1\n"
             ")",
         ),

@@ -21,7 +21,7 @@ from development_server import ports, processes
 from tests.harness.gateway import STAFF, Clock, Request, ToFunction, ToProcess
 from tests.harness.http_client import HttpClient, LostError, Reply
 from tests.harness.launch import QUIET, ROOT, Launched, service_command
-from tests.harness.process import CLOCK_SHIFT, FLUSH_PATH, PUBLISH_PATH
+from tests.harness.process import CLOCK_SHIFT, FLUSH_PATH, GATEWAY_CLOCK_SHIFT, PUBLISH_PATH
 from tests.harness.proxy import Proxy, proxy_of
 from tests.harness.runtime import emulator, running_runtime
 from tests.harness.signing_keys import BEACON_KEYS, RECEIPT_KEYS
@@ -31,6 +31,7 @@ from tests.harness.valkey import RestrictedValkey
 from .history import Span, Weather
 
 LAYER = ROOT / "layers/quiz_sessions"
+DEVELOPMENT_SERVER = ROOT / "infra/local/development_server"
 START_SECONDS = 30
 PATIENCE_SECONDS = 12.0
 
@@ -75,6 +76,7 @@ class Process:
     postgres: Proxy
     valkey: Proxy
     clock_shift: int = 0
+    gateway_clock_shift: int = 0
     valkey_options: str = ""
     client: ToProcess = field(init=False)
     _running: Launched | None = None
@@ -154,6 +156,7 @@ class Process:
                 **self.stores.environment(),
                 "PYTHONPATH": self.pythonpath,
                 CLOCK_SHIFT: str(self.clock_shift),
+                GATEWAY_CLOCK_SHIFT: str(self.gateway_clock_shift),
             },
             death_signal=signal.SIGKILL,
             folder=self.folder,
@@ -296,7 +299,7 @@ async def stage(
             valkey = await stack.enter_async_context(proxy_of(servers.valkey.url))
             home = folder / name
             home.mkdir()
-            process = kind(name, servers, home, layer, postgres, valkey, shift, options)
+            process = kind(name, servers, home, layer, postgres, valkey, shift, ahead_seconds, options)
             stack.push_async_callback(process.stop)
             await process.start()
             return process
@@ -328,10 +331,9 @@ def has_emulator() -> bool:
 
 
 def copy_of_layer(folder: Path, edit: Callable[[Path], None]) -> Path:
-    """A copy of the service's package, edited."""
+    """A copy of the service's package, and of the development server's, edited."""
     target = folder / "layer"
-    shutil.copytree(
-        LAYER / "quiz_sessions", target / "quiz_sessions", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    edit(target / "quiz_sessions")
+    for package in (LAYER / "quiz_sessions", DEVELOPMENT_SERVER):
+        shutil.copytree(package, target / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    edit(target)
     return target

@@ -7,10 +7,12 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from quiz_sessions.domain.timestamps import Micros, to_micros
 from tests.harness.gateway import Request
-from tests.harness.http_client import LostError
+from tests.harness.http_client import Hold, LostError
 from tests.harness.students import Kind, request_of
 
 from .history import Try
@@ -31,6 +33,8 @@ QUIZZES: dict[str, dict[str, Any]] = {
     "hidden": {"show_results": "never", "questions": {question: {} for question in QUESTIONS}},
 }
 TRIES = 8
+HELD_FOR: Micros = 300_000
+"""How long after the end of a session the last byte comes that was held back: more than clocks differ."""
 
 
 @dataclass
@@ -60,18 +64,51 @@ class Classroom:
             **{"session": None, **more},
         )
         self.history.append(record)
+        await self._exchange(record, process)
+        return record
+
+    async def send_late(self, start: Try, process: Process, answers: dict[str, Any], kind: Kind) -> Try:
+        """Send answers to the session of a start, the last byte of them when its time is over."""
+        clock = self.stage.clock
+        record = Try(
+            student=start.student,
+            kind=kind,
+            session=start.session,
+            process=process.name,
+            at=clock.now(),
+            sent=time.monotonic(),
+            answers=answers,
+            held=True,
+        )
+        self.history.append(record)
+
+        async def hold() -> None:
+            while record.at <= _end_of(start) + HELD_FOR:
+                await asyncio.sleep(0.05)
+                record.at = clock.now()
+
+        await self._exchange(record, process, hold)
+        return record
+
+    async def _exchange(self, record: Try, process: Process, hold: Hold | None = None) -> None:
         try:
-            reply = await process.client.send(_request(record))
+            reply = await process.client.send(_request(record), hold)
         except LostError:
-            return record
+            return
         record.replied = time.monotonic()
         record.status = reply.status
         if reply.status in (200, 201):
             record.body = reply.body
         if record.kind is Kind.START and record.body is not None:
             record.session = record.body["id"]
-            self.sessions[record.body["id"]] = student
-        return record
+            self.sessions[record.body["id"]] = record.student
+
+
+def _end_of(start: Try) -> Micros:
+    """The end of a session as its start told it."""
+    assert start.body is not None
+    grace: int = QUIZZES[start.answers["quiz"]]["grace_seconds"]
+    return to_micros(datetime.fromisoformat(start.body["expires_at"])) + grace * 1_000_000
 
 
 def _request(record: Try) -> Request:
@@ -80,7 +117,9 @@ def _request(record: Try) -> Request:
     else:
         body = {"answers": record.answers or None, "version": record.version, "based_on": record.based_on}
     method, path, content = request_of(record.kind, record.session, **body)
-    return Request(method, path, record.student, record.at, content, key=record.key, client=record.client)
+    # Who holds a body back is timed by the server.
+    at = 0 if record.held else record.at
+    return Request(method, path, record.student, at, content, key=record.key, client=record.client)
 
 
 @dataclass
@@ -106,15 +145,18 @@ class Student:
     async def attend(self, until: float) -> None:
         """Take quizzes until then."""
         while time.monotonic() < until:
-            session = await self._start(until)
-            if session is None:
+            start = await self._start(until)
+            if start is None or start.session is None:
                 return
             tabs = self._dice.choice((1, 1, 2))
             seeds = [self._dice.random() for _ in range(tabs)]
-            await asyncio.gather(*(self._tab(session, random.Random(seed), until) for seed in seeds))
-            await self._end(session, until)
+            held = [self._hold_back(start)] if start.answers["quiz"] == "short" else []
+            await asyncio.gather(
+                *held, *(self._tab(start.session, random.Random(seed), until) for seed in seeds)
+            )
+            await self._end(start.session, until)
 
-    async def _start(self, until: float) -> str | None:
+    async def _start(self, until: float) -> Try | None:
         self._started += 1
         quiz = self._dice.choice(("long", "long", "graded", "graded", "hidden", "short"))
         if quiz == "short" and until - time.monotonic() < SHORT_SECONDS + 1:
@@ -124,7 +166,7 @@ class Student:
         while time.monotonic() < until:
             record = await self._room.send(self.name, Kind.START, self._any(self._dice), **more)
             if record.session is not None:
-                return record.session
+                return record
             await asyncio.sleep(self._dice.uniform(0.05, 0.4))
         return None
 
@@ -219,6 +261,14 @@ class Student:
             await room.send(
                 self.name, kind, self._any(dice), at, session=session, answers=answers, client=client
             )
+
+    async def _hold_back(self, start: Try) -> None:
+        """A request that begins in time and ends when the time is over."""
+        dice = self._dice
+        assert start.session is not None
+        answers = self._answers(start.session, dice.sample(QUESTIONS, 1))
+        kind = dice.choice((Kind.COMMIT, Kind.AUTOSAVE, Kind.COMPLETE))
+        await self._room.send_late(start, self._any(dice), answers, kind)
 
     def _answers(self, session: str, questions: Sequence[str]) -> dict[str, Any]:
         """Answers that name their owner; no two are the same."""

@@ -85,6 +85,7 @@ class LocalStack:
                     # It writes everything into the folder, also where this machine is a container itself: in
                     # one it would take itself for its own image, and write to /usr/lib and /var/lib.
                     "OVERRIDE_IN_DOCKER": "0",
+                    "PROVIDER_OVERRIDE_S3": "own-folder",
                     "HOME": str(self._folder),
                     # Not TMPDIR, because LocalStack warns about it.
                     "TEMP": str(temporary),

@@ -15,15 +15,18 @@ from uuid import UUID, uuid4
 
 from psycopg import errors
 from psycopg.rows import DictRow
+from psycopg_pool import PoolTimeout
 
 from ..domain.attempts import Attempt, Status
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts
+from ..domain.errors import BusyError, PoisonedError, StatementFailedError
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import Settled, Settlement, Start, StartOutcome, WriteOutcome, WriteResult
 from ..domain.pace import NO_PACE, Pace
 from ..domain.tags import ANYBODY, BasedOn
 from ..domain.timestamps import EPOCH, Micros, from_micros
 from ..domain.uuid7 import uuid7
+from .batching import Alone, Batcher
 from .postgres import Postgres
 from .statements import load
 
@@ -35,6 +38,12 @@ _SETTLE: Final = load("stored/settle_attempts")
 _GET: Final = load("get_attempts")
 _OVERDUE: Final = load("overdue_attempts")
 _RECENT_REVISIONS: Final = load("recent_revisions")
+
+MOST_TOGETHER: Final = 50
+"""Writes in one statement."""
+BYTES_TOGETHER: Final = 1024 * 1024
+LANES: Final = 2
+"""Statements of many writes under way: while one waits for the disk, the other computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +70,21 @@ class Conditions:
     payload: str | None = None
     pace: Pace = NO_PACE
 
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of a statement that are the same for all writes."""
-        shown = {question: tag and tag._asdict() for question, tag in self.based_on.items()}
-        return {
-            "writer": self.writer,
-            "based_on": dump_json(shown),
-            "revision": self.revision,
-            "moved": self.moved,
-            "payload": self.payload,
-            "pace_interval": self.pace.interval,
-            "pace_burst": self.pace.burst,
-        }
+    @property
+    def shown(self) -> dict[str, Json]:
+        """`based_on` as statements take it."""
+        return {question: tag and tag._asdict() for question, tag in self.based_on.items()}
 
 
 NO_CONDITIONS: Final = Conditions()
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A write of answers, with its `request_text`."""
+
+    session_id: UUID
+    text: str
 
 
 class AttemptStore:
@@ -83,6 +92,15 @@ class AttemptStore:
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
+        self._writes: Batcher[_Request, WriteResult | None] = Batcher(
+            self._write_together,
+            most=MOST_TOGETHER,
+            most_weight=BYTES_TOGETHER,
+            lanes=min(LANES, postgres.pool_size),
+            alone=self._write_alone,
+            most_alone=max(1, postgres.pool_size // 2),
+            splits=_is_of_one,
+        )
 
     # Requests
 
@@ -160,30 +178,42 @@ class AttemptStore:
         repetition if the row is one version ahead because of these very answers. If the statement is sent
         again after a lost reply, it finds its own event by `write_id`.
         """
-        key = conditions.key
-        parameters = {
-            **conditions.parameters(),
-            "drafts": _drafts_in(conditions.based_on, conditions.drafts),
-            "id": session_id,
-            "owner": owner,
-            "answers": dump_json(answers),
-            "at": at,
-            "at_time": from_micros(at),
-            "version": version,
-            "current_question": current_question,
-            "write_id": uuid4().hex if key is None else f"key:{key}",
-            "resent": key is not None,
-        }
+        text = request_text(
+            session_id,
+            answers,
+            at,
+            owner=owner,
+            version=version,
+            current_question=current_question,
+            conditions=conditions,
+        )
+        return await self._writes(_Request(session_id, text), session_id, len(text))
+
+    async def _write_together(self, requests: Sequence[_Request]) -> list[WriteResult | Exception | None]:
+        """Commit the answers of requests that came together, as far as nobody else holds their rows."""
+        parameters = {"batch": _listed(requests), "wait": False, "resent": False}
         try:
             rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters, resend={"resent": True})
         except errors.UniqueViolation:
+            # One of them was sent before.
+            return [Alone() for _ in requests]
+        results = {row["id"]: _write(row) for row in rows}
+        found = (results.get(request.session_id) for request in requests)
+        return [Alone() if each is None or each.outcome is WriteOutcome.MOVED else each for each in found]
+
+    async def _write_alone(self, request: _Request) -> WriteResult | None:
+        """Commit the answers of one request, waiting for whoever holds its row."""
+        # With others it may have been sent, and be under way still.
+        parameters = {"batch": _listed([request]), "wait": True, "resent": True}
+        try:
+            rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters)
+        except errors.UniqueViolation:
             # The statement was sent twice; this sending has waited for the other one to commit.
-            rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters | {"resent": True})
-        result = _write(rows)
-        if result is not None and result.outcome is WriteOutcome.MOVED:
+            rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters)
+        if rows and rows[0]["outcome"] == WriteOutcome.MOVED:
             # If the same write was committed while this one waited, only a new statement sees its event.
-            result = _write(await self._postgres.fetch(_WRITE_ANSWERS, parameters))
-        return result
+            rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters)
+        return _write(rows[0]) if rows else None
 
     async def finish(
         self,
@@ -208,7 +238,11 @@ class AttemptStore:
         """
         key = conditions.key
         parameters = {
-            **conditions.parameters(),
+            "writer": conditions.writer,
+            "based_on": dump_json(conditions.shown),
+            "revision": conditions.revision,
+            "moved": conditions.moved,
+            "payload": conditions.payload,
             "write_id": None if key is None else f"key:{key}",
             "id": session_id,
             "owner": owner,
@@ -225,14 +259,14 @@ class AttemptStore:
         held["drafts"] = dump_json(held["drafts"])
         del held["displaced"]
         try:
-            result = _write(await self._postgres.fetch(_FINISH, parameters | held))
-            is_final = result is None or result.outcome not in (WriteOutcome.MOVED, WriteOutcome.CLOSED)
+            rows = await self._postgres.fetch(_FINISH, parameters | held)
+            is_final = not rows or rows[0]["outcome"] not in (WriteOutcome.MOVED, WriteOutcome.CLOSED)
         except errors.UniqueViolation:
             is_final = False
         if not is_final:
             # If the same request was committed while this one waited, only a new statement sees its event.
-            result = _write(await self._postgres.fetch(_FINISH, parameters | held))
-        return result
+            rows = await self._postgres.fetch(_FINISH, parameters | held)
+        return _write(rows[0]) if rows else None
 
     # The flush
 
@@ -294,17 +328,61 @@ class AttemptStore:
         return [(row["last_updated"], row["id"], row["revision"]) for row in rows]
 
 
+def request_text(
+    session_id: UUID,
+    answers: Mapping[str, Json],
+    at: Micros,
+    *,
+    owner: str | None = None,
+    version: int | None = None,
+    current_question: int | None = None,
+    conditions: Conditions = NO_CONDITIONS,
+) -> str:
+    """A write of answers as the statement takes it in its list."""
+    return dump_json(
+        {
+            "session_id": str(session_id),
+            "owner": owner,
+            "sent": answers,
+            "at": at,
+            "at_time": from_micros(at).isoformat(),
+            "writer": conditions.writer,
+            "known_version": version,
+            "question": current_question,
+            "write_id": uuid4().hex if conditions.key is None else f"key:{conditions.key}",
+            "named": conditions.key is not None,
+            "payload": conditions.payload,
+            "based_on": conditions.shown,
+            "drafts": _drafts_in(conditions.based_on, conditions.drafts),
+            "known_revision": conditions.revision,
+            "moved": conditions.moved,
+            "pace_interval": conditions.pace.interval,
+            "pace_burst": conditions.pace.burst,
+        }
+    )
+
+
 def attempt_of(row: DictRow) -> Attempt:
     """Build an attempt from a row of its columns."""
     row["status"] = Status(row["status"])
     return Attempt(**row)
 
 
-def _write(rows: list[DictRow]) -> WriteResult | None:
-    if not rows:
-        return None
-    outcome, unseen = WriteOutcome(rows[0].pop("outcome")), rows[0].pop("unseen")
-    return WriteResult(outcome, attempt_of(rows[0]), unseen or ())
+def _write(row: DictRow) -> WriteResult:
+    outcome, unseen = WriteOutcome(row.pop("outcome")), row.pop("unseen")
+    return WriteResult(outcome, attempt_of(row), unseen or ())
+
+
+def _listed(requests: Iterable[_Request]) -> str:
+    return f"[{','.join(request.text for request in requests)}]"
+
+
+def _is_of_one(error: Exception) -> bool:
+    """Whether an error of a statement may be due to one of its requests alone."""
+    # That no connection was free is nobody's fault.
+    return isinstance(
+        error, (PoisonedError, BusyError, StatementFailedError, errors.IntegrityError)
+    ) and not isinstance(error.__cause__, PoolTimeout)
 
 
 def _settled(row: DictRow) -> Settled:
@@ -318,9 +396,9 @@ def _settled(row: DictRow) -> Settled:
     return Settled(attempt, settlement, late if recorded else frozenset(), is_final=is_final)
 
 
-def _drafts_in(questions: Iterable[str], drafts: Drafts) -> str:
+def _drafts_in(questions: Iterable[str], drafts: Drafts) -> dict[str, Json]:
     held = drafts.answers
-    return dump_json({question: _json_form(held[question]) for question in questions if question in held})
+    return {question: _json_form(held[question]) for question in questions if question in held}
 
 
 def _json_form(draft: Draft) -> dict[str, Json]:

@@ -63,9 +63,9 @@ class AuditStore:
 
         Each with whether `owner` (None: somebody who sees all) may be shown its score.
 
-        With `is_pending` those that have ended and wait for a person to mark them. With `statuses` those that
-        have one of them. An attempt that is overdue at `at` counts as expired,
-        even before its row is.
+        With `is_pending` those that have ended and, as far as `owner` is told, wait for a person to mark
+        them. With `statuses` those that have one of them. An attempt that is overdue at `at` counts as
+        expired, even before its row is.
         """
         conditions = ["true"]
         if user_id is not None:
@@ -75,7 +75,9 @@ class AuditStore:
         if before is not None:
             conditions.append("(started_at, id) < (%(started_at)s, %(id)s)")
         if is_pending:
-            conditions.append("grading = 'pending' AND NOT {open}")
+            # To an owner a grading that is not shown is pending; a filter tells no more.
+            hidden = "" if owner is None else " OR ({shows_again}) IS NOT TRUE"
+            conditions.append(f"(grading = 'pending'{hidden}) AND NOT {{open}}")
         if statuses:
             as_stored = f"(status = ANY(%(statuses)s) AND NOT ({_IS_OVER}))"
             conditions.append(f"({as_stored} OR {_IS_OVER})" if Status.EXPIRED in statuses else as_stored)

@@ -45,6 +45,7 @@ class Postgres:
         telemetry: Telemetry,
     ) -> None:
         """`conninfo` is called for each connection; `on_failure` when connecting keeps failing."""
+        self.pool_size = pool_size
         self._telemetry = telemetry
         self._not_stored: set[Statement] = set()
         self._breaker = CircuitBreaker()

@@ -17,10 +17,10 @@ import asyncio
 import json
 import operator
 import re
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, Final, TypeAlias, TypeVar
 from uuid import UUID
@@ -41,6 +41,7 @@ from ..domain.pace import NO_PACE, Pace
 from ..domain.tags import Tag
 from ..domain.timestamps import Micros
 from ..domain.validation import check_json_value
+from .batching import Batcher
 from .circuit_breaker import CircuitBreaker
 
 CONNECT_SECONDS = 0.2
@@ -55,6 +56,10 @@ COMMAND_WORDS = 3_999
 """Words of one command, its name among them: ElastiCache Serverless takes no more arguments."""
 CHANGED_TTL_SECONDS = 120
 """Longer than any request or flush lasts: after that none of them holds the row as it was before a change."""
+MOST_TOGETHER = 64
+"""Sessions in one call of a script, for requests that came together."""
+LANES = 2
+"""Calls under way of each kind: while one is on its way, Valkey works on the other."""
 SET_ASIDE_TTL_SECONDS = 7 * 24 * 3600
 DIRTY = "dirty:{}"
 CLUSTER_SHARDS = 16
@@ -91,12 +96,14 @@ class CachedSession:
         attempt: None if its row is not cached.
         fields: how many fields its drafts have, readable or not.
         named: the payload of the write that had the name which was asked for; None if there was none.
+        is_unreadable: another release cached the row.
     """
 
     drafts: Drafts = NO_DRAFTS
     attempt: Attempt | None = None
     fields: int = 0
     named: str | None = None
+    is_unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,16 @@ class WriteKey:
     key: str
     payload: str
     seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """A committed row to be cached, and the drafts that it supersedes: field, at and writer in turn."""
+
+    session_id: UUID
+    revision: int
+    text: str
+    superseded: Sequence[_Argument]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +186,9 @@ class ValkeyStore:
         self._unwritten: set[str] = set()
         self._deleting = asyncio.Lock()
         self._redis: Redis | RedisCluster = _connect_cluster(url) if cluster else _connect(url)
+        self._reads = _together(self._read_together)
+        self._commits = _together(self._put_committed_together)
+        self._puts = _together(self._put_drafts_together)
         self.shards = range(CLUSTER_SHARDS if cluster else 1)
 
     async def close(self) -> None:
@@ -190,18 +210,25 @@ class ValkeyStore:
 
         If the row were read first, an answer that a flush moves in between would be in neither.
         """
-        keys = [_session_key(session_id), _drafts_key(session_id)]
-        if write_key is not None:
-            keys.append(_write_key(session_id, write_key))
+        return await self._reads((session_id, write_key))
+
+    async def _read_together(
+        self, asked: Sequence[tuple[UUID, str | None]]
+    ) -> list[CachedSession | Exception]:
+        calls: list[_Call] = []
+        for session_id, name in asked:
+            session = _session_key(session_id)
+            named = session if name is None else _write_key(session_id, name)
+            calls.append(([_drafts_key(session_id), session, named], [] if name is None else [1]))
         async with self._server():
             # rule: a read takes the drafts before the session
-            raw, text, named = await _reply(self._redis.eval(_script("read_session"), len(keys), *keys))
-            attempt = None if text is None else _decode(text)
-            if text is not None and attempt is None:
-                # The row from PostgreSQL will replace it.
-                await _reply(self._redis.delete(_session_key(session_id)))
-        fields = dict(zip(raw[::2], raw[1::2], strict=True))
-        return CachedSession(_parse(fields).drafts, attempt, len(fields), named and named.decode())
+            replies = await self._call_each("read_sessions", calls)
+            results = [_told(reply, _cached) for reply in replies]
+            for (session_id, _), result in zip(asked, results, strict=True):
+                if isinstance(result, CachedSession) and result.is_unreadable:
+                    # The row from PostgreSQL will replace it.
+                    await _reply(self._redis.delete(_session_key(session_id)))
+        return results
 
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row, unless a newer one is cached."""
@@ -217,28 +244,34 @@ class ValkeyStore:
             the attempt as it is now: as it is cached if a flush has merged drafts since, but at the version
             that was committed; and the drafts that remain, among them answers of a later version.
         """
-        superseded: list[str | int] = [_CURRENT_QUESTION, attempt.current_question_at, ""]
+        superseded: list[_Argument] = [_CURRENT_QUESTION, attempt.current_question_at, ""]
         for question in questions:
             if (tag := attempt.answer_tag(question)) is not None:
                 superseded += (_QUESTION + question, tag.at, tag.writer)
-        async with self._pipeline(writes=(attempt.id,)) as pipe:
-            self._queue_sessions(pipe, [attempt])
-            for part in _parts(superseded, 3):
-                pipe.eval(_script("drop_superseded"), 1, _drafts_key(attempt.id), *part)
-            pipe.hgetall(_drafts_key(attempt.id))
-            # Read the revision after the drafts: a flush caches the row before it clears the drafts that it
-            # merged.
-            pipe.getrange(_session_key(attempt.id), 0, 40)
-            *_, raw, start = await _reply(pipe.execute())
-            drafts = _parse(raw).drafts
-            if (known := _revision(start)) is not None and known > attempt.revision:
-                text = await _reply(self._redis.get(_session_key(attempt.id)))
-                newer = None if text is None else _decode(text)
-                if newer is not None and newer.version == attempt.version:
-                    attempt = newer
-                elif newer is not None:
-                    drafts = merge_drafts(_committed_since(attempt, newer), drafts)
-        return attempt, drafts
+        committed = _Committed(attempt.id, attempt.revision, attempt.to_json(), superseded)
+        drafts, text = await self._commits(committed, attempt.id, len(committed.text))
+        newer = None if text is None else _decode(text)
+        if newer is None or newer.revision <= attempt.revision:
+            return attempt, drafts
+        if newer.version == attempt.version:
+            return newer, drafts
+        return attempt, merge_drafts(_committed_since(attempt, newer), drafts)
+
+    async def _put_committed_together(
+        self, put: Sequence[_Committed]
+    ) -> list[tuple[Drafts, bytes | None] | Exception]:
+        calls: list[_Call] = []
+        for each in put:
+            keys = [_drafts_key(each.session_id), _session_key(each.session_id)]
+            # Where one command can't say it all, the last one's reply is what counts.
+            calls += (
+                (keys, [each.revision, each.text, self._session_ttl, *part])
+                for part in _parts(each.superseded, 3, besides=_BESIDES_COMMITTED)
+            )
+        async with self._server([each.session_id for each in put]):
+            replies = await self._call_each("put_committed", calls)
+        last = dict(zip((keys[1] for keys, _ in calls), replies, strict=True))
+        return [self._written(each.session_id, last[_session_key(each.session_id)], _left) for each in put]
 
     async def put_drafts(
         self,
@@ -255,30 +288,47 @@ class ValkeyStore:
         a `pace` only if the caller keeps to it.
         """
         keys = [_drafts_key(session_id), _session_key(session_id), _pace_key(session_id)]
-        arguments: list[str | int] = ["", "", 0]
+        keys.append(_session_key(session_id) if key is None else _write_key(session_id, key.key))
+        arguments: list[_Argument] = ["", "", 0]
         if judged is not None:
             count = "" if judged.fields is None else judged.fields
             revision = "open" if judged.revision is None else judged.revision
             arguments = [revision, count, len(judged.tags)]
         arguments += (pace.interval, pace.burst, drafts.latest)
-        if key is not None:
-            keys.append(_write_key(session_id, key.key))
-            arguments += (key.payload, key.seconds)
+        arguments += ("", 0) if key is None else (key.payload, key.seconds)
         for question, tag in (judged.tags if judged is not None else {}).items():
             arguments += (draft_field(question).decode(), "" if tag is None else str(tag))
+        size = 0
         for question, draft in drafts.answers.items():
-            arguments += (_QUESTION + question, draft.at, _dump_draft(draft))
+            text = _dump_draft(draft)
+            size += len(text)
+            arguments += (_QUESTION + question, draft.at, text)
         if drafts.current_question is not None:
             current = drafts.current_question
             arguments += (_CURRENT_QUESTION, current.at, _dump_draft(current))
+        return await self._puts((session_id, (keys, arguments)), session_id, size)
+
+    async def _put_drafts_together(self, put: Sequence[tuple[UUID, _Call]]) -> list[DraftsPut | Exception]:
+        shards: dict[str, list[str]] = {}
+        for session_id, _ in put:
+            shards.setdefault(self._dirty_key(session_id), []).append(str(session_id))
         async with self._pipeline() as pipe:
-            # One call of the script: a write has at most MAX_ANSWERS answers, and COMMAND_WORDS is far more.
             # rule: the mark is set after the draft is written
-            pipe.eval(_script("put_drafts"), len(keys), *keys, *arguments)
+            for keys, arguments in self._grouped(_counted(call for _, call in put)):
+                pipe.eval(_script("put_drafts"), len(keys), *keys, *arguments)
             first = await self._before_other_slots(pipe)
-            pipe.eval(_script("mark_dirty"), 1, self._dirty_key(session_id), str(session_id))
-            outcome, backlog = (*first, *await _reply(pipe.execute()))
-        return DraftsPut(DraftsOutcome(outcome.decode()), int(backlog) * len(self.shards))
+            for key, ids in shards.items():
+                pipe.eval(_script("mark_dirty"), 1, key, *ids)
+            replies = [*first, *await _reply(pipe.execute())]
+        outcomes = _for_each(replies[: -len(shards)])
+        dirty = dict(zip(shards, replies[-len(shards) :], strict=True))
+        return [
+            _told(outcome, partial(self._drafts_put, int(dirty[self._dirty_key(session_id)])))
+            for (session_id, _), outcome in zip(put, outcomes, strict=True)
+        ]
+
+    def _drafts_put(self, dirty: int, outcome: bytes) -> DraftsPut:
+        return DraftsPut(DraftsOutcome(outcome.decode()), dirty * len(self.shards))
 
     async def keeps_pace(self, caller: str, pace: Pace, at: Micros) -> bool:
         """Whether a caller who starts attempts keeps to a pace; if so, this start is counted."""
@@ -343,8 +393,8 @@ class ValkeyStore:
         async with self._pipeline(writes=[attempt.id for attempt in (*put, *refreshed)]) as pipe:
             self._queue_sessions(pipe, put)
             self._queue_sessions(pipe, refreshed, if_absent=0)
-            clearing = [
-                (_drafts_key(session_id), [len(part) // 2, *part])
+            clearing: list[_Call] = [
+                ([_drafts_key(session_id)], [len(part) // 2, *part])
                 for session_id, fields in cleared.items()
                 for part in _parts(_pairs(fields), 2)
             ]
@@ -413,28 +463,45 @@ class ValkeyStore:
     ) -> None:
         """`if_absent`: seconds to live of a session that is not cached yet, 0 to leave it so."""
         seconds = self._session_ttl if if_absent is None else min(if_absent, self._session_ttl)
-        sessions: list[tuple[str, list[_Argument]]] = [
-            (_session_key(attempt.id), [attempt.revision, attempt.to_json(), seconds]) for attempt in attempts
+        sessions: list[_Call] = [
+            ([_session_key(attempt.id)], [attempt.revision, attempt.to_json(), seconds])
+            for attempt in attempts
         ]
         for keys, arguments in self._grouped(sessions):
             pipe.eval(_script("put_session"), len(keys), *keys, self._session_ttl, *arguments)
 
-    def _grouped(
-        self, commands: Iterable[tuple[str, Sequence[_Argument]]]
-    ) -> Iterator[tuple[list[str], list[_Argument]]]:
+    async def _call_each(self, script: str, calls: Iterable[_Call]) -> list[Any]:
+        """Call a script that does the same for many sessions; what each of them is replied."""
+        grouped = list(self._grouped(_counted(calls)))
+        if len(grouped) == 1:
+            keys, arguments = grouped[0]
+            replies: list[Any] = await _reply(self._redis.eval(_script(script), len(keys), *keys, *arguments))
+            return replies
+        async with self._opened_pipeline() as pipe:
+            for keys, arguments in grouped:
+                pipe.eval(_script(script), len(keys), *keys, *arguments)
+            return _for_each(await _reply(pipe.execute()))
+
+    def _written(self, session_id: UUID, reply: Any, read: Callable[[Any], _T]) -> _T | Exception:
+        """What a session was replied; one that could not be written will be deleted."""
+        if isinstance(reply, Exception):
+            self._unwritten.add(_session_key(session_id))
+        return _told(reply, read)
+
+    def _grouped(self, commands: Iterable[_Call]) -> Iterator[tuple[list[str], list[_Argument]]]:
         """Group keys with their arguments into calls of a script."""
         keys: list[str] = []
         arguments: list[_Argument] = []
         size = 0
-        for key, own in commands:
+        for own_keys, own in commands:
             weight = sum(len(argument) for argument in own if not isinstance(argument, int))
             # In a cluster each key has its own slot. Elsewhere, limit a call: no other command runs
             # meanwhile.
-            full = _BESIDES + len(keys) + len(arguments) + 1 + len(own) > COMMAND_WORDS
+            full = _BESIDES + len(keys) + len(arguments) + len(own_keys) + len(own) > COMMAND_WORDS
             if keys and (full or isinstance(self._redis, RedisCluster) or size + weight > SCRIPT_BYTES):
                 yield keys, arguments
                 keys, arguments, size = [], [], 0
-            keys.append(key)
+            keys += own_keys
             arguments += own
             size += weight
         if keys:
@@ -502,7 +569,10 @@ class ValkeyStore:
 
 _Pipeline: TypeAlias = Pipeline | ClusterPipeline
 _Argument: TypeAlias = str | bytes | int
+_Call: TypeAlias = tuple[Sequence[str], Sequence[_Argument]]
+"""Keys and arguments of one session in a call of a script."""
 _T = TypeVar("_T")
+_Item = TypeVar("_Item")
 
 
 async def _reply(call: Awaitable[_T]) -> _T:
@@ -519,6 +589,12 @@ async def _reply(call: Awaitable[_T]) -> _T:
 
 
 _DRIVER_FAULTS: Final = (exceptions.RedisClusterException, OSError, AttributeError, RuntimeError, TypeError)
+
+
+def _together(
+    send: Callable[[Sequence[_Item]], Awaitable[Sequence[_T | Exception]]],
+) -> Batcher[_Item, _T]:
+    return Batcher(send, most=MOST_TOGETHER, most_weight=SCRIPT_BYTES, lanes=LANES)
 
 
 def _connect(url: str) -> Redis:
@@ -554,11 +630,48 @@ _PATIENCE: Final[dict[str, Any]] = {
     "driver_info": None,
 }
 _REVISION = re.compile(rb'{"revision":(\d+)')
+_INCLUDE = re.compile(r"^-- include (\w+)$", re.MULTILINE)
 
 
 @cache
 def _script(name: str) -> str:
-    return files(__package__).joinpath("lua", f"{name}.lua").read_text()
+    folder = files(__package__).joinpath("lua")
+    text = folder.joinpath(f"{name}.lua").read_text()
+    return _INCLUDE.sub(lambda found: folder.joinpath("fragments", f"{found[1]}.lua").read_text(), text)
+
+
+def _counted(calls: Iterable[_Call]) -> Iterator[_Call]:
+    """Calls with the number of their arguments before these."""
+    return ((keys, [len(arguments), *arguments]) for keys, arguments in calls)
+
+
+def _for_each(replies: Iterable[Sequence[Any]]) -> list[Any]:
+    """What sessions were replied by several calls of a script, in one list."""
+    return [each for reply in replies for each in reply]
+
+
+def _told(reply: Any, read: Callable[[Any], _T]) -> _T | Exception:
+    """What `read` makes of a session's reply; the error if it is one."""
+    if not isinstance(reply, exceptions.ResponseError):
+        return read(reply)
+    error = CacheUnavailableError()
+    error.__cause__ = reply
+    return error
+
+
+def _cached(reply: Sequence[Any]) -> CachedSession:
+    raw, text, named = reply
+    fields = dict(zip(raw[::2], raw[1::2], strict=True))
+    attempt = None if text is None else _decode(text)
+    unreadable = text is not None and attempt is None
+    return CachedSession(
+        _parse(fields).drafts, attempt, len(fields), named and named.decode(), is_unreadable=unreadable
+    )
+
+
+def _left(reply: Sequence[Any]) -> tuple[Drafts, bytes | None]:
+    raw, text = reply
+    return _parse(dict(zip(raw[::2], raw[1::2], strict=True))).drafts, text
 
 
 def _session_key(session_id: UUID) -> str:
@@ -664,11 +777,13 @@ def _committed_since(attempt: Attempt, newer: Attempt) -> Drafts:
 
 _BESIDES: Final = 4
 """EVAL, the script, the number of its keys, and one argument or key."""
+_BESIDES_COMMITTED: Final = 9
+"""EVAL, the script, the number of its keys, two keys, the number of arguments, and three of these."""
 
 
-def _parts(words: Sequence[_T], each: int) -> Iterator[Sequence[_T]]:
+def _parts(words: Sequence[_T], each: int, *, besides: int = _BESIDES + 1) -> Iterator[Sequence[_T]]:
     """Cut the words of a command on one key into those of several; every `each` of them belong together."""
-    size = (COMMAND_WORDS - _BESIDES - 1) // each * each
+    size = (COMMAND_WORDS - besides) // each * each
     for start in range(0, len(words), size):
         yield words[start : start + size]
 

@@ -1,11 +1,13 @@
 -- What an ended attempt scored, as far as its owner may see it; the first time that the owner does is recorded.
 -- Takes    id, owner (or null for somebody who may always see it), settled (whether no answer from before the end can
 --          change it any more), at
--- Returns  no row if there is no such attempt; else may_see (whether its quiz shows results), is_shown (whether they can be
---          shown now), the results and the attempt
+-- Returns  no row if there is no such attempt of this owner; else may_see (whether its quiz shows results), is_shown
+--          (whether they can be shown now), the results and the attempt
 -- Locks    the attempt's row, the first time
 WITH current AS (
-    SELECT {attempt}, results FROM quiz_attempts WHERE id = %(id)s
+    SELECT {attempt}, results FROM quiz_attempts
+    -- What the cache says of an owner is not relied on.
+    WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s)
 ), judged AS (
     SELECT %(owner)s::text IS NULL OR {shows} AS may_see FROM current AS attempt
 ), first AS (

@@ -7,7 +7,10 @@
 --          and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
-    SELECT {attempt}, chain_head, (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at FROM quiz_attempts
+    SELECT {attempt}, chain_head, (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at,
+        %(drafts)s::jsonb AS drafts, %(based_on)s::jsonb AS based_on, %(writer)s::text AS writer,
+        %(write_id)s::text AS write_id, %(payload)s::text AS payload
+    FROM quiz_attempts
     WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE
 ), sent AS (
     SELECT key, value -> 'answer' AS answer, (value ->> 'at')::bigint AS at, value ->> 'writer' AS writer, 1 AS rank

@@ -1,0 +1,185 @@
+"""Who may see which field of a reply: a row for every field of every schema that replies are made of.
+
+A field that is in no row has been decided by nobody, and fails `test_hidden.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Rule(Enum):
+    """Who sees a field of an object; whoever may not see the object sees none of them."""
+
+    ANYONE = "whoever may see the object"
+    RESULTS = "its owner only when the quiz shows results: null, or pending, till then"
+    KEYS = "who may write quizzes; for all others the field is left out"
+    STAFF = "staff; no route that a student may use has it in a reply"
+
+
+_ANYONE, _RESULTS, _KEYS, _STAFF = Rule
+_SUMMARY = (
+    "id user_id quiz_id attempt_no status version time_remaining started_at expires_at last_updated "
+    "completed_at late_ms"
+)
+_STATE = (
+    f"{_SUMMARY} current_question answers durability buffered_questions answer_tags receipt "
+    "next_autosave_after_ms"
+)
+_SCORE = "score max_score grading"
+_QUIZ = (
+    "quiz_id revision time_limit_seconds grace_seconds opens_at closes_at max_attempts when_active "
+    "show_results unknown_questions questions updated_at"
+)
+_ACCOMMODATION = "user_id quiz_id extra_seconds reason granted_by granted_at"
+_PROBLEM = "type title status detail code request_id"
+
+FIELDS: Mapping[str, Mapping[Rule, str]] = {
+    # Sessions
+    "SessionSummary": {_ANYONE: _SUMMARY, _RESULTS: _SCORE},
+    "SessionsReply": {_ANYONE: "sessions next_cursor"},
+    "SessionState": {_ANYONE: _STATE, _RESULTS: _SCORE},
+    "SessionReply": {_ANYONE: _STATE, _RESULTS: _SCORE},
+    "StartReply": {_ANYONE: f"{_STATE} resumed", _RESULTS: _SCORE},
+    "DeadlineReply": {
+        _ANYONE: "session_id status started_at time_limit_seconds accommodation_seconds extension_seconds "
+        "closes_at cut_seconds grace_seconds expires_at accepts_until binding server_time time_remaining"
+    },
+    "ConflictingAnswer": {_ANYONE: "answer at durability"},
+    "BeaconTokenReply": {_ANYONE: "token expires_at"},
+    # Scores
+    "ResultsReply": {_ANYONE: "session_id late_ms", _RESULTS: f"{_SCORE} questions"},
+    "QuestionResult": {_RESULTS: "points max_points correct marked_by comment"},
+    "RegradeReply": {_STAFF: "regraded changed complete"},
+    # Quizzes
+    "QuizReply": {_ANYONE: _QUIZ},
+    "QuizWritten": {_STAFF: f"{_QUIZ} rescheduled abandoned"},
+    "QuestionReply": {_ANYONE: "points", _KEYS: "grading key tolerance decimal partial"},
+    # What staff do
+    "RescheduledReply": {_STAFF: f"{_STATE} {_SCORE} results_read_at binding closes_at cut_seconds"},
+    "AcceptedReply": {_STAFF: f"{_STATE} {_SCORE} results_read_at"},
+    "AccommodationReply": {_STAFF: _ACCOMMODATION},
+    "AccommodationWritten": {_STAFF: f"{_ACCOMMODATION} cut"},
+    "Cut": {_STAFF: "count session_ids"},
+    "Unchanged": {_STAFF: "reason count session_ids"},
+    "CohortExtensionReply": {_STAFF: "extended cut unchanged"},
+    "LateAnswerReply": {_STAFF: "event answers received_at accepted"},
+    "LateAnswersReply": {_STAFF: "late_answers next_after"},
+    "StaffActionReply": {
+        _STAFF: "id at by action session_id revision quiz_id user_id reason before after key payload_hash"
+    },
+    "StaffActionsReply": {_STAFF: "actions next_after"},
+    # The audit log
+    "EventReply": {_STAFF: "revision version type at changes nonce digest hash erased_by"},
+    "EventsReply": {_STAFF: "events next_after"},
+    "VerificationReply": {_STAFF: "intact events broken differs erased erased_by"},
+    "ProofReply": {
+        _ANYONE: "genuine recorded answers_match session_id version answers_sha256 committed_at",
+    },
+    "PublicKeyReply": {_ANYONE: "kty crv kid use alg x"},
+    "JwksReply": {_ANYONE: "keys"},
+    # The service itself
+    "Health": {_ANYONE: "status"},
+    "Readiness": {_ANYONE: "status database cache"},
+    # Refusals
+    **{f"Problem{status}": {_ANYONE: _PROBLEM} for status in (400, 403, 404, 410, 415, 500, 503)},
+    **{f"Problem{status}": {_ANYONE: f"{_PROBLEM} message"} for status in (401, 429)},
+    "Problem409": {
+        _ANYONE: f"{_PROBLEM} current_version changed_questions conflicts session session_id opens_at "
+        "closes_at"
+    },
+    "Problem412": {_ANYONE: f"{_PROBLEM} session"},
+    "Problem413": {_ANYONE: f"{_PROBLEM} question_id"},
+    "Problem422": {_ANYONE: f"{_PROBLEM} errors question_id"},
+    "FieldError": {_ANYONE: "location message"},
+}
+RULE_OF = {
+    (schema, name): rule
+    for schema, rules in FIELDS.items()
+    for rule, names in rules.items()
+    for name in names.split()
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A field in a reply, and its value there."""
+
+    schema: str
+    field: str
+    value: Any
+
+
+class Document:
+    """The API's document, as far as it tells what is in replies."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._schemas: Mapping[str, Any] = document["components"]["schemas"]
+        self._replies = {
+            (method.upper(), path): operation["responses"]
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+        }
+
+    @property
+    def operations(self) -> set[tuple[str, str]]:
+        return set(self._replies)
+
+    def schemas_of(self, method: str, path: str) -> set[str]:
+        """The schemas of objects that the replies of an operation may hold."""
+        found: set[str] = set()
+        pending = list(_references(self._replies[method, path]))
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found.add(name)
+                pending += _references(self._schemas[name])
+        return {name for name in found if "properties" in self._schemas[name]}
+
+    def fields(self) -> set[tuple[str, str]]:
+        """Every schema and field of an object in a reply."""
+        names = {name for operation in self._replies for name in self.schemas_of(*operation)}
+        return {(name, field) for name in names for field in self._schemas[name]["properties"]}
+
+    def shown(self, method: str, path: str, status: int, value: Any) -> Iterator[Shown]:
+        """Every field in a reply of this status; one that the document does not have is of no schema."""
+        (content,) = {
+            str(media["schema"]): media["schema"]
+            for media in self._replies[method, path][str(status)]["content"].values()
+        }.values()
+        yield from self._walk(content, value)
+
+    def _walk(self, schema: Mapping[str, Any], value: Any, name: str = "") -> Iterator[Shown]:
+        for option in (*schema.get("anyOf", ()), *schema.get("allOf", ())):
+            yield from self._walk(option, value)
+        if "$ref" in schema:
+            name = schema["$ref"].rpartition("/")[2]
+            yield from self._walk(self._schemas[name], value, name)
+        if isinstance(value, list):
+            for each in value:
+                yield from self._walk(schema.get("items", {}), each)
+        elif isinstance(value, dict):
+            known = schema.get("properties", {})
+            members = schema.get("additionalProperties")
+            for field, inner in value.items():
+                if field in known:
+                    yield Shown(name, field, inner)
+                    yield from self._walk(known[field], inner)
+                elif known:
+                    yield Shown("", field, inner)
+                elif isinstance(members, dict):
+                    yield from self._walk(members, inner)
+
+
+def _references(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"].rpartition("/")[2]
+        for child in node.values():
+            yield from _references(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _references(child)
