@@ -175,6 +175,10 @@ WRONG: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
         lambda e: also(e, replace(unanswered(7), status=500, replied=2.6)),
         "no 503",
     ),
+    "a session that is said not to be there": (
+        lambda e: also(e, replace(unanswered(7), status=404, replied=2.6)),
+        "no such session",
+    ),
     "a gap in the revisions": (lambda e: with_event(e, 2, revision=4), "was to come"),
     "a version given out twice": (lambda e: with_event(e, 3, version=1), "has version 1 instead of 2"),
     "another version than was committed": (lambda e: with_body(e, 1, version=2), "committed as 1"),

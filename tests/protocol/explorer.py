@@ -273,10 +273,10 @@ class Explorer:
             yield label, _with(done, who, process._replace(replies=replies)), None
         else:
             yield from self._hear(done, who, process, replies, label)
-        if step[0] == "settle" and not step[3]:
+        for reply in _of_a_row_that_is_held(*step):
             for after in self._spend(state, "skip"):
                 skipped = Label(name, "skips the row, which another holds")
-                yield from self._hear(after, who, process, (None,), skipped)
+                yield from self._hear(after, who, process, (reply,), skipped)
         rest = tuple(step for step in call.steps[len(process.replies) :] if step[0] not in READS)
         flying = (*state.flying, (name, call.store, rest)) if rest else state.flying
         for after in self._spend(state, "lose"):
@@ -373,6 +373,14 @@ class Explorer:
         lost = state.told.lost | promises.lost_between(state.stores, stores)
         told = state.told._replace(lost=lost, at=at)
         return _troubled(state._replace(stores=stores, told=told, processes=processes), HEALING)
+
+
+def _of_a_row_that_is_held(step: str, *arguments: Any) -> Iterator[Any]:
+    """What a statement that does not wait for rows returns."""
+    if step == "settle" and not arguments[2]:
+        yield None
+    if step == "write" and not arguments[3:]:
+        yield ("skipped", None)
 
 
 def _with(state: State, who: int, process: Process) -> State:

@@ -46,6 +46,7 @@ class Rule(StrEnum):
     ROW_LOCKED = "a statement changes the row that it judged, under one lock"
     EVENT_IN_STATEMENT = "the event is written by the statement that changes the row"
     WRITE_ID = "a statement that is sent again looks for its write_id"
+    SKIPPED_IS_SENT_AGAIN = "a write whose row another holds is sent again, and waits"
     WRITE_ID_UNIQUE = "a write_id is unique among the events"
     VERSION_IN_STATEMENT = "a version is compared with the row's"
     REPEAT_RECOGNISED = "a repeated write with version is told its first result"
@@ -422,8 +423,18 @@ class Protocol:
         """The snapshot that a statement begins with; it locks the row after that."""
         return stores, any(event.request == name for event in stores.events)
 
-    def write(self, stores: Stores, write: Write, drafts: Drafts = NO_DRAFTS, seen: bool = False) -> Done:
-        """Database.write_answers; `seen`: sent again, it found the event of its write_id."""
+    def write(
+        self,
+        stores: Stores,
+        write: Write,
+        drafts: Drafts = NO_DRAFTS,
+        seen: bool = False,
+        wait: bool = False,
+    ) -> Done:
+        """Database.write_answers; `seen`: sent again, it found the event of its write_id.
+
+        Without `wait` it is one of many, and may skip the row.
+        """
         row = stores.row
         forced = write.version is not None
         known = write.version if write.version is not None else row.version
@@ -775,15 +786,16 @@ class Protocol:
     def _write_answers(self, write: Write, drafts: Drafts) -> Steps:
         """Database.write_answers: sent again it looks for its write_id, and so does it after a violation."""
         seen = False
+        again = {"lost", "violation", *(("skipped",) if self.has(Rule.SKIPPED_IS_SENT_AGAIN) else ())}
         try:
             outcome, row = yield from self._statement("write", write, drafts)
         except LostReplyError:
             outcome = "lost"
         try:
-            while outcome in ("lost", "violation"):
+            while outcome in again:
                 if self.has(Rule.WRITE_ID):
                     seen = yield from self._statement("find_event", write.name)
-                outcome, row = yield from self._statement("write", write, drafts, seen)
+                outcome, row = yield from self._statement("write", write, drafts, seen, True)
             if outcome == "written" and not self.has(Rule.EVENT_IN_STATEMENT):
                 event = Event(row.revision, row.version, "answered", write.name, write.placed)
                 yield from self._statement("insert_event", event)
@@ -894,6 +906,8 @@ class Protocol:
         outcome, row = yield from self._write_answers(write, drafts)
         if outcome == "overdue":
             return (yield from self._write_late(env, write))
+        if outcome == "skipped":
+            return Reply("refused", write=write, outcome="unknown")
         drafts = yield from self._put_committed(env, row, tuple(q for q, _ in write.answers))
         kind = "refused" if outcome in REFUSED else "committed"
         return self._told(kind, row, drafts, write, outcome)

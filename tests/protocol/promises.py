@@ -128,6 +128,8 @@ def of_reply(
 ) -> Iterator[Broken]:
     """Promises about a reply; `floor` is what was told when its request began."""
     row, write = reply.row, reply.write
+    if reply.outcome == "unknown":
+        yield Broken(Promise.REFUSALS, "a session that is there is said not to be")
     if write is not None and write.version is not None:
         yield from _of_version(reply, write.version, stores, floor, excused)
     if write is not None and (write.based_on or write.match):

@@ -70,7 +70,11 @@ def play(
 
 ALL = "crash lose repeat valkey database"
 SHORT = [
-    *play("two tabs commit", {"tab 1": [commit("a", 2)], "tab 2": [commit("b", 1)], "reader": [read()]}, ALL),
+    *play(
+        "two tabs commit",
+        {"tab 1": [commit("a", 2)], "tab 2": [commit("b", 1)], "reader": [read()]},
+        f"{ALL} skip",
+    ),
     *play(
         "a commit overtakes an autosave",
         {"tab 1": [autosave("a", 1)], "tab 2": [commit("b", 2)], "flusher": [flush()]},
@@ -380,6 +384,7 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.ROW_LOCKED: ("two tabs commit", Promise.VERSIONS, 4),
     Rule.EVENT_IN_STATEMENT: ("two tabs commit, crash", Promise.VERSIONS, 1),
     Rule.WRITE_ID: ("two tabs commit, lose", Promise.VERSIONS, 3),
+    Rule.SKIPPED_IS_SENT_AGAIN: ("two tabs commit, skip", Promise.REFUSALS, 1),
     Rule.WRITE_ID_UNIQUE: ("two tabs commit, lose", Promise.VERSIONS, 4),
     Rule.VERSION_IN_STATEMENT: ("two tabs that insist on a version", Promise.VERSIONS, 6),
     Rule.REPEAT_RECOGNISED: ("two tabs that insist on a version, crash", Promise.REFUSALS, 7),

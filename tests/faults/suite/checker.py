@@ -357,6 +357,8 @@ class _Session:
                 yield f"{status} without an answer to {question} that had been acknowledged (at={at}): {one}"
 
     def _of_a_refusal(self, one: Try) -> Iterator[str]:
+        if one.status == 404:
+            yield f"told that there is no such session: {one}"
         # In trouble it may have been committed by a first statement without a reply.
         committed = any(event.type == "answered" and event.at == one.at for event in self._trail)
         if one.status in (404, 409, 422) and committed and not self._database_was_in_trouble(one):

@@ -117,6 +117,27 @@ class Scene:
             rule.released.set()
             await waiting
 
+    async def behind(self, start: Try, *writes: Awaitable[object]) -> None:
+        """Send `writes`, to share a statement, while one to the session of `start` is under way."""
+
+        async def together() -> None:
+            await asyncio.gather(*writes)
+
+        await self.meanwhile(
+            self.commit_of(start, "0"), self.first.postgres, Rule(COMMITS, Where.HOLD), together
+        )
+
+    async def commit_of(self, start: Try, *questions: str) -> Try:
+        """Commit to another student's session, on the first process."""
+        self._answers += 1
+        answers = {
+            question: {"by": start.student, "session": start.session, "n": self._answers}
+            for question in questions
+        }
+        return await self.room.send(
+            start.student, Kind.COMMIT, self.first, session=start.session, answers=answers
+        )
+
     async def waiting_for_locks(self, number: int, unless: asyncio.Task[None] | None = None) -> None:
         """Return once so many statements wait for a row, or `unless` is done."""
         async with asyncio.timeout(10):
@@ -362,6 +383,32 @@ async def a_body_is_held_back_over_the_end(scene: Scene) -> None:
     await scene.room.send_late(start, scene.first, answers, Kind.COMMIT)
 
 
+async def two_tabs_insist_on_one_version_while_another_writes(scene: Scene) -> None:
+    bobs = await scene.room.send("bob", Kind.START, scene.first, answers={"quiz": "long"})
+    await scene.behind(
+        bobs,
+        scene.commit(scene.first, "0", version=0, **OTHER),
+        scene.commit(scene.first, "1", version=0, client="tab-a"),
+    )
+
+
+async def two_students_write_while_a_third_does(scene: Scene) -> None:
+    bobs = await scene.room.send("bob", Kind.START, scene.first, answers={"quiz": "long"})
+    cids = await scene.room.send("cid", Kind.START, scene.first, answers={"quiz": "long"})
+    await scene.behind(cids, scene.commit(scene.first, "0"), scene.commit_of(bobs, "1"))
+
+
+async def a_row_is_held_while_many_write(scene: Scene) -> None:
+    bobs = await scene.room.send("bob", Kind.START, scene.first, answers={"quiz": "long"})
+    cids = await scene.room.send("cid", Kind.START, scene.first, answers={"quiz": "long"})
+    with row_held(scene.stage.servers.stores, scene.session):
+        writing = asyncio.ensure_future(
+            scene.behind(cids, scene.commit(scene.first, "0"), scene.commit_of(bobs, "1"))
+        )
+        await scene.waiting_for_locks(1, unless=writing)
+    await writing
+
+
 @dataclass(frozen=True)
 class Edit:
     """A line of a package's source that keeps a rule, and what takes its place.
@@ -370,7 +417,7 @@ class Edit:
 
     Attributes:
         lines: how many are replaced.
-        package: the service's, or that of the development server.
+        package: the service's, or that of the API.
     """
 
     file: str
@@ -637,14 +684,41 @@ BUGS = (
         "a request is received with its first byte",
         a_body_is_held_back_over_the_end,
         Edit(
-            "concurrency_limiter.py",
+            "server/concurrency_limiter.py",
             "a request was received with its last byte",
             'scope.setdefault("state", {})["at"] = self._clock()\n'
             "request = await _receive_whole(receive)\n"
             "if request is None:\n"
             "    return",
             lines=4,
-            package="development_server",
+            package="session_api",
+        ),
+    ),
+    Bug(
+        "two writes of one session are in one batch",
+        two_tabs_insist_on_one_version_while_another_writes,
+        Edit(
+            "stores/batching.py",
+            "no two calls about one subject are under way",
+            "if False:",
+        ),
+    ),
+    Bug(
+        "the replies of a batch are handed to the wrong callers",
+        two_students_write_while_a_third_does,
+        Edit(
+            "stores/batching.py",
+            "each caller gets its own reply",
+            "for call, reply in zip(batch, reversed(replies), strict=True):",
+        ),
+    ),
+    Bug(
+        "a write whose row was skipped is not sent again",
+        a_row_is_held_while_many_write,
+        Edit(
+            "stores/attempts.py",
+            "what was skipped is sent again, alone",
+            "return list(found)",
         ),
     ),
     Bug(

@@ -31,7 +31,7 @@ from tests.harness.valkey import RestrictedValkey
 from .history import Span, Weather
 
 LAYER = ROOT / "layers/quiz_sessions"
-DEVELOPMENT_SERVER = ROOT / "infra/local/development_server"
+API = ROOT / "functions/session_api"
 START_SECONDS = 30
 PATIENCE_SECONDS = 12.0
 
@@ -331,9 +331,9 @@ def has_emulator() -> bool:
 
 
 def copy_of_layer(folder: Path, edit: Callable[[Path], None]) -> Path:
-    """A copy of the service's package, and of the development server's, edited."""
+    """A copy of the package of the service, and of the API, edited."""
     target = folder / "layer"
-    for package in (LAYER / "quiz_sessions", DEVELOPMENT_SERVER):
+    for package in (LAYER / "quiz_sessions", API):
         shutil.copytree(package, target / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     edit(target)
     return target

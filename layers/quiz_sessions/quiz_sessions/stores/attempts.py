@@ -199,6 +199,7 @@ class AttemptStore:
             return [Alone() for _ in requests]
         results = {row["id"]: _write(row) for row in rows}
         found = (results.get(request.session_id) for request in requests)
+        # rule: what was skipped is sent again, alone
         return [Alone() if each is None or each.outcome is WriteOutcome.MOVED else each for each in found]
 
     async def _write_alone(self, request: _Request) -> WriteResult | None:

@@ -160,6 +160,7 @@ class Batcher(Generic[_Item, _Reply]):
             call = self._waiting.popleft()
             if call.reply.done():
                 continue
+            # rule: no two calls about one subject are under way
             if call.subject in self._under_way or call.subject in held:
                 held.add(call.subject)
                 left.append(call)
@@ -183,6 +184,7 @@ class Batcher(Generic[_Item, _Reply]):
         except Exception as error:
             alone = len(batch) > 1 and self._splits(error)
             replies = [Alone() if alone else error] * len(batch)
+        # rule: each caller gets its own reply
         for call, reply in zip(batch, replies, strict=True):
             if isinstance(reply, Alone):
                 self._spawn(self._carry_alone(call))
