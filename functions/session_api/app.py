@@ -16,6 +16,7 @@ from quiz_sessions.runtime.telemetry import Telemetry
 
 from . import problems, routes
 from .cached_reads import CachedReads
+from .direct_writes import DirectWrites
 from .documentation import add_documentation
 from .front import Front
 from .middleware import RequestMiddleware
@@ -81,12 +82,13 @@ def create_service(
     gateway: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     clock: Callable[[], Micros] | None = None,
 ) -> Front:
-    """The app behind its fast path for cached reads, as every process serves it.
+    """The app behind its direct paths, as every process serves it.
 
     `gateway` adds what only a gateway does elsewhere; its own replies are like all others. `clock` is another
     one than that of the services.
     """
-    reads = CachedReads(lambda: services().cached, cache(lambda: create_app(services)))
+    writes = DirectWrites(services, cache(lambda: create_app(services)))
+    reads = CachedReads(lambda: services().cached, lambda: writes)
     return Front(
         gateway(reads),
         lambda: services().settings.allowed_origins,

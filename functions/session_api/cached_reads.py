@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from quiz_sessions.domain.errors import UnauthenticatedError
-from quiz_sessions.domain.json_values import dump_json
+from quiz_sessions.domain.json_values import Json, dump_json
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.services.backpressure import Backpressure
 from quiz_sessions.services.cached_reads import CachedSessions
@@ -20,7 +21,18 @@ from .identity import GRADE, PROCTOR, authenticate
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-_PATH = re.compile(r"/sessions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_PATH = re.compile(rf"/sessions/({UUID_PATTERN})")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A session as a reply shows it, perhaps with more members."""
+
+    session: Session
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    more: dict[str, Json] = field(default_factory=dict)
 
 
 class CachedReads:
@@ -41,7 +53,7 @@ class CachedReads:
             path = _PATH.fullmatch(path_of(scope))
             session = await self._read(UUID(path[1]), scope) if path is not None else None
             if session is not None:
-                await _reply(scope, send, session, self._sessions().backpressure)
+                await send_session(scope, send, Shown(session), self._sessions().backpressure)
                 return
         await self._app()(scope, receive, send)
 
@@ -60,12 +72,15 @@ def session_content(session: Session, backpressure: Backpressure) -> dict[str, A
     return {**session.to_dict(), "next_autosave_after_ms": pause}
 
 
-async def _reply(scope: Scope, send: Send, session: Session, backpressure: Backpressure) -> None:
-    etag = str(session.etag)
-    headers = [(b"cache-control", b"no-store"), (b"etag", f'"{etag}"'.encode())]
+async def send_session(scope: Scope, send: Send, shown: Shown, backpressure: Backpressure) -> None:
+    """Send a reply that shows a session; a read of what the caller knows is answered without it."""
+    etag = str(shown.session.etag)
+    added = [(name.encode(), value.encode()) for name, value in shown.headers.items()]
+    headers = [(b"cache-control", b"no-store"), (b"etag", f'"{etag}"'.encode()), *added]
     status, body = 304, b""
-    if not is_unchanged(scope, etag):
-        status, body = 200, dump_json(session_content(session, backpressure)).encode()
+    if scope["method"] != "GET" or not is_unchanged(scope, etag):
+        status = shown.status
+        body = dump_json({**session_content(shown.session, backpressure), **shown.more}).encode()
         headers += [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -18,6 +18,7 @@ from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.cached_reads import CachedSessions
 
 from .cached_reads import CachedReads
+from .direct_writes import DirectWrites
 from .front import Front
 from .gateway import TEXT_TYPES, context_of, request_id
 
@@ -85,9 +86,10 @@ def behind_front(app: ASGIApp) -> Mangum:
 def adapter() -> Mangum:
     # Mangum takes the loop from the thread.
     asyncio.set_event_loop(event_loop())
+    writes = DirectWrites(services, app)
     # It would log a line for each request.
     logging.getLogger("mangum").setLevel(logging.WARNING)
-    return behind_front(CachedReads(cached_sessions, app))
+    return behind_front(CachedReads(cached_sessions, lambda: writes))
 
 
 def readable(event: object) -> dict[str, Any]:

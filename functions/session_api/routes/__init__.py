@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from quiz_sessions.bootstrap import Services
 
-from ..strict_json import StrictRoute, StrictTextRoute
+from ..strict_routes import StrictRoute, StrictTextRoute
 from . import audit, beacons, grades, health, quizzes, room, sessions
 
 

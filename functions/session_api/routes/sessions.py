@@ -16,6 +16,7 @@ from quiz_sessions.domain.validation import MAX_INTEGER
 from quiz_sessions.services.pages import MAX_PAGE
 from quiz_sessions.services.sessions import WriteOptions
 
+from ..direct_writes import save, start
 from ..entity_tags import parse_entity_tags
 from ..identity import GRADE, PROCTOR
 from ..replies import LOCATION, NOT_MODIFIED, documented, json_reply, pick, session_read, session_reply
@@ -57,23 +58,8 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
         request: Request, body: StartRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
         """Under the rules of the quiz. Sent again with its Idempotency-Key, it finds what it started."""
-        caller = authenticated(request, services())
-        user_id = caller.user(body.user_id, PROCTOR)
-        session = await services().sessions.create_session(
-            user_id,
-            body.quiz_id,
-            idempotency_key=idempotency_key,
-            by=None if caller.subject == user_id else caller.subject,
-            owner=caller.owner(PROCTOR, GRADE),
-            at=request.state.at,
-        )
-        return session_reply(
-            services(),
-            session,
-            200 if session.replayed or session.resumed else 201,
-            {"Location": str(session.id)},
-            resumed=session.resumed,
-        )
+        shown = await start(services(), request.scope, body.quiz_id, body.user_id, idempotency_key)
+        return session_reply(services(), shown.session, shown.status, shown.headers, **shown.more)
 
 
 def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -211,17 +197,9 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
             based_on=body.based_on,
             if_match=_entity_tags(request, if_match),
             idempotency_key=idempotency_key,
-            owner=authenticated(request, services()).owner(),
-            at=request.state.at,
         )
-        if body.answers is not None:
-            session = await services().sessions.update_answers(session_id, body.answers, **options)
-        else:
-            assert body.question_id is not None
-            session = await services().sessions.update_answer(
-                session_id, body.question_id, body.answer, **options
-            )
-        return session_reply(services(), session)
+        shown = await save(services(), request.scope, session_id, body.written, options)
+        return session_reply(services(), shown.session)
 
     @router.post(
         "/sessions/{session_id}/complete",

@@ -69,6 +69,14 @@ class ProgressRequest(RequestBody):
             raise ValueError("send either question_id and answer, or answers, not both")
         return self
 
+    @property
+    def written(self) -> dict[str, Any] | tuple[int | str, Any]:
+        """The answers, or the one question and its answer."""
+        if self.answers is not None:
+            return self.answers
+        assert self.question_id is not None
+        return self.question_id, self.answer
+
 
 class CompleteRequest(RequestBody):
     """Last answers to merge before the attempt is completed."""

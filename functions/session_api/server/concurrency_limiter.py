@@ -1,8 +1,8 @@
 """Lets so many requests into the app at a time; the others wait their turn."""
 
+from asyncio import Semaphore
 from collections.abc import Callable
 
-from anyio import CapacityLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quiz_sessions.bootstrap import POOL_SIZE
@@ -47,14 +47,15 @@ class ConcurrencyLimiter:
         """`base_path` stands in front of the API's paths; `clock` says when requests were received."""
         self._app = app
         self._clock = clock
-        self._places = CapacityLimiter(at_once)
+        self._places = Semaphore(at_once)
+        self._under_way = 0
         # Whoever checks the process itself, such as a load balancer, sends what comes without the front.
         self._needs_no_place = ("/health", f"{base_path}/health")
 
     @property
     def under_way(self) -> int:
         """How many requests are in the app."""
-        return self._places.borrowed_tokens
+        return self._under_way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request when its turn has come."""
@@ -75,7 +76,11 @@ class ConcurrencyLimiter:
             reply.append(message)
 
         async with self._places:
-            await self._app(scope, replay, keep)
+            self._under_way += 1
+            try:
+                await self._app(scope, replay, keep)
+            finally:
+                self._under_way -= 1
         for message in reply:
             await send(message)
 

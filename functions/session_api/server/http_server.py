@@ -44,6 +44,8 @@ def http_config(
         ws="none",
         log_config=None,
         access_log=False,
+        # Nothing asks for the client's address, and paths are relative.
+        proxy_headers=False,
         timeout_graceful_shutdown=finish_seconds,
         timeout_keep_alive=keep_alive_seconds,
     )

@@ -1,0 +1,110 @@
+"""Strict routes: they take strict JSON alone, and no parameter that they do not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from email.message import Message
+from typing import Any, get_args, get_origin
+
+from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from .direct_writes import raise_failure
+from .strict_json import MAX_BODY_BYTES, loads
+
+
+class StrictRoute(APIRoute):
+    """A route that accepts only strict JSON of limited size: UTF-8, no NaN or Infinity, no key twice.
+
+    Nor does it accept a query with a name that it does not know, or with a name twice unless it is a list's.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, applied to a stricter request."""
+        handle = super().get_route_handler()
+        repeatable = {
+            field.alias: _is_list(field.field_info.annotation) for field in self.dependant.query_params
+        }
+
+        async def strict(request: Request) -> Response:
+            raise_failure(request.scope)
+            _check_query(request, repeatable)
+            return await handle(_StrictRequest(request.scope, request.receive))
+
+        return strict
+
+
+class StrictTextRoute(StrictRoute):
+    """A route that takes its JSON under any Content-Type."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, which parses only what is called JSON."""
+        handle = super().get_route_handler()
+
+        async def as_json(request: Request) -> Response:
+            others = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
+            headers = [*others, (b"content-type", b"application/json")]
+            return await handle(Request({**request.scope, "headers": headers}, request.receive))
+
+        return as_json
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
+
+
+def _check_query(request: Request, repeatable: Mapping[str, bool]) -> None:
+    """Refuse what FastAPI would ignore: a filter with a slip in its name would find everything.
+
+    Raises:
+        RequestValidationError: a name is not known, or is there too often.
+    """
+    names = [name for name, _ in request.query_params.multi_items()]
+    wrong = {name: "There is no such parameter." for name in names if name not in repeatable}
+    wrong |= {
+        name: "Send it once."
+        for name, is_repeatable in repeatable.items()
+        if not is_repeatable and names.count(name) > 1
+    }
+    if wrong:
+        raise RequestValidationError(
+            [{"type": "query", "loc": ("query", name), "msg": said} for name, said in wrong.items()]
+        )
+
+
+def _is_json(content_type: str) -> bool:
+    """Whether FastAPI takes a body for JSON."""
+    message = Message()
+    message["content-type"] = content_type
+    subtype = message.get_content_subtype()
+    return message.get_content_maintype() == "application" and (
+        subtype == "json" or subtype.endswith("+json")
+    )
+
+
+class _StrictRequest(Request):
+    async def body(self) -> bytes:
+        if not hasattr(self, "_body"):
+            encoding = self.headers.get("content-encoding", "identity").lower()
+            if encoding != "identity":
+                # RFC 9110, 15.5.16.
+                raise HTTPException(
+                    415, "A body is not accepted with a Content-Encoding.", {"Accept-Encoding": "identity"}
+                )
+            body = bytearray()
+            async for chunk in self.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise HTTPException(413, f"A request has at most {MAX_BODY_BYTES} bytes.")
+            if body and not _is_json(self.headers.get("content-type", "")):
+                raise HTTPException(
+                    415,
+                    "The Content-Type of a body is application/json, or another one that ends with +json.",
+                    {"Accept": "application/json"},
+                )
+            self._body = bytes(body)
+        return self._body
+
+    async def json(self) -> Any:
+        return loads(await self.body())
