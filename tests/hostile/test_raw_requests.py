@@ -90,6 +90,14 @@ def test_a_length_that_is_none_starts_nothing(
     assert stores.everything() == before
 
 
+def test_a_connection_goes_on_after_the_reply_to_head(address: Address) -> None:
+    head = b"HEAD /health HTTP/1.1\r\nHost: x\r\n"
+    reply = reply_to(address, head + b"\r\n" + head + b"Connection: close\r\n\r\n")
+    assert statuses(reply) == [200, 200]
+    assert reply.count(b"content-length: ") == 2
+    assert reply.endswith(b"\r\n\r\n")
+
+
 def test_a_length_that_is_too_short_leaves_no_second_request(
     address: Address, http: httpx.Client, stores: Stores
 ) -> None:

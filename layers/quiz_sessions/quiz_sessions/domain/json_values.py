@@ -25,7 +25,10 @@ def dump_json(value: Json) -> str:
     Raises:
         ValueError: the value contains NaN or an infinity.
     """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def dump_record(value: object) -> str:

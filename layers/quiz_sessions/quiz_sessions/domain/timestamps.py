@@ -23,4 +23,6 @@ def from_micros(at: Micros) -> datetime:
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with a Z."""
     # PostgreSQL returns times in its server's time zone, which this service does not control.
-    return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat().removesuffix("+00:00") + "Z"

@@ -20,7 +20,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from importlib.resources import files
 from typing import Any, Final, TypeAlias, TypeVar
 from uuid import UUID
@@ -59,6 +59,9 @@ CHANGED_TTL_SECONDS = 120
 MOST_TOGETHER = 64
 """Sessions in one call of a script, for requests that came together."""
 LANES = 2
+_KEPT = 1024
+"""Parsed sessions that a process keeps, of at most _KEPT_BYTES each."""
+_KEPT_BYTES = 8192
 """Calls under way of each kind: while one is on its way, Valkey works on the other."""
 SET_ASIDE_TTL_SECONDS = 7 * 24 * 3600
 DIRTY = "dirty:{}"
@@ -759,9 +762,15 @@ def _revision(start: bytes) -> int | None:
 def _decode(text: str | bytes) -> Attempt | None:
     """Parse a cached session; None if another release wrote it."""
     try:
-        return Attempt.from_json(text)
+        return _parsed(text) if len(text) <= _KEPT_BYTES else Attempt.from_json(text)
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
+
+
+@lru_cache(maxsize=_KEPT)
+def _parsed(text: str | bytes) -> Attempt:
+    # A session is read many times between two changes; nothing changes what was made of its text.
+    return Attempt.from_json(text)
 
 
 def _committed_since(attempt: Attempt, newer: Attempt) -> Drafts:
