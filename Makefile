@@ -14,12 +14,18 @@ LOCKS := infra/local/requirements
 NODE_MODULES := tests/generators/node_modules
 ENV ?= dev
 SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
+# The image of the API: its name, what it is built on, and for which machine (PLATFORM=linux/arm64; else this one).
+IMAGE ?= quiz-sessions
+BASE ?=
+PLATFORM ?=
+MACHINE = $(if $(filter %arm64 %aarch64,$(or $(PLATFORM),$(shell uname -m))),aarch64,x86_64)
+CONTEXT := .container
 # SAM builds with the interpreter itself: it wants its pip, and refuses pyenv's shim.
 PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.base_prefix)')/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run token test tested tested-on-localstack tested-on-other-pythons pythons generators chromium faults check build deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run token test tested tested-on-localstack tested-on-other-pythons pythons generators chromium faults check build container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -98,6 +104,16 @@ deploy: build ## deploy to ENV=dev or prod: additive migrations first, then traf
 	@# A new stack's first version gets its traffic at once; later ones wait for CodeDeploy's hook.
 	@infra/local/migrate.sh $(ENV)
 
+container: .venv/ready ## the API as a container image, IMAGE=quiz-sessions; BASE=, PLATFORM=linux/arm64
+	rm -rf $(CONTEXT)
+	$(BIN)/uv pip install --quiet --require-hashes --only-binary :all: --no-deps --link-mode copy \
+	  --python-version 3.13 --python-platform $(MACHINE)-manylinux_2_28 --target $(CONTEXT)/service -r infra/container/requirements.txt
+	rm -rf $(CONTEXT)/service/bin $(CONTEXT)/service/.lock
+	cp -r layers/quiz_sessions/quiz_sessions functions/session_api $(CONTEXT)/service
+	find $(CONTEXT) -name __pycache__ -prune -exec rm -rf {} +
+	docker build --quiet --tag $(IMAGE) --file infra/container/Dockerfile --network none \
+	  $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PLATFORM),--platform $(PLATFORM)) $(CONTEXT)
+
 localstack: .venv/ready build ## the same template on a LocalStack without Docker, proven end to end
 	$(BIN)/python -m pytest tests/localstack -v
 
@@ -143,7 +159,7 @@ lock: .venv/ready ## compile the locked requirements anew
 	infra/local/node.sh npm install --prefix tests/generators --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## remove the environments, keep the data in .local/
-	rm -rf .venv .venv-3.* .venv-audit .venv-generators $(NODE_MODULES) .venv-sam .venv-localstack .venv-lambda .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv .venv-3.* .venv-audit .venv-generators $(NODE_MODULES) .venv-sam .venv-localstack .venv-lambda .aws-sam $(CONTEXT) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 .venv/uv: $(LOCKS)-uv.txt
 	@python="$(or $(PYTHON),$$(infra/local/python.sh || echo python3))"; \

@@ -250,9 +250,13 @@ async def test_a_client_that_does_not_read_its_reply_holds_up_nobody() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("base_path", ["", "/exams"])
+@pytest.mark.parametrize(
+    ("base_path", "health"),
+    [("", "/health"), ("/exams", "/exams/health"), ("/exams", "/health")],
+    ids=["without front", "with front", "of a balancer that knows no front"],
+)
 async def test_the_health_of_the_process_is_told_while_all_places_are_taken(
-    method: str, base_path: str
+    method: str, base_path: str, health: str
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         told.append(scope["path"])
@@ -262,11 +266,11 @@ async def test_the_health_of_the_process_is_told_while_all_places_are_taken(
     told: list[str] = []
     limiter = ConcurrencyLimiter(app, 1, base_path=base_path)
     tasks = []
-    for path in ("/busy", f"{base_path}/health"):
+    for path in ("/busy", health):
         scope = {**a_post(path), "method": method}
         tasks.append(asyncio.create_task(limiter(scope, _no_body, _ignore)))
         await settle()
-    assert told == ["/busy", f"{base_path}/health"]
+    assert told == ["/busy", health]
     for task in tasks:
         task.cancel()
 

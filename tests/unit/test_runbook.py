@@ -13,7 +13,8 @@ from quiz_sessions.services.flush import FlushReport
 from tests.harness.templates import load
 
 ROOT = Path(__file__).parents[2]
-TEMPLATES = [ROOT / "template.yaml", ROOT / "infra" / "monitoring.yaml"]
+MONITORING = ROOT / "infra/monitoring.yaml"
+TEMPLATES = [ROOT / "template.yaml", MONITORING, ROOT / "infra/service.yaml"]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 CODE = "".join(path.read_text() for part in ("layers", "functions") for path in (ROOT / part).rglob("*.py"))
 EMITTED = {
@@ -70,18 +71,22 @@ def render(value: Any, parameters: dict[str, str], conditions: dict[str, bool]) 
     raise AssertionError(value)
 
 
-def dashboards(*, serverless: bool) -> Iterator[dict[str, Any]]:
-    declared = load(TEMPLATES[1])["Parameters"]
+def dashboards(*, serverless: bool = False, containers: bool = False) -> Iterator[dict[str, Any]]:
+    declared = load(MONITORING)["Parameters"]
     for dashboard in resources("Dashboard").values():
         body = render(
             dashboard["DashboardBody"],
             {name: f"the-{name}" for name in (*declared, "AWS::Region")},
-            {"HasServerlessCache": serverless, "HasReplicationGroup": not serverless},
+            {
+                "HasServerlessCache": serverless,
+                "HasReplicationGroup": not serverless,
+                "HasGateway": not containers,
+            },
         )
         yield json.loads(body)
 
 
-def test_both_templates_have_alarms() -> None:
+def test_each_of_these_templates_has_alarms() -> None:
     for path in TEMPLATES:
         assert set(load(path)["Resources"]) & set(ALARMS)
 
@@ -152,3 +157,13 @@ def test_the_dashboard_shows_the_cache_that_there_is(serverless: bool, dimension
     (dashboard,) = dashboards(serverless=serverless)
     shown = [metric for widget in dashboard["widgets"] for metric in widget["properties"]["metrics"]]
     assert {metric[2] for metric in shown if metric[0] == "AWS/ElastiCache"} == {dimension}
+
+
+@pytest.mark.parametrize(
+    ("containers", "front"), [(False, {"AWS/ApiGateway", "AWS/Lambda"}), (True, {"AWS/ApplicationELB"})]
+)
+def test_the_dashboard_begins_with_what_serves_the_api(containers: bool, front: set[str]) -> None:
+    (dashboard,) = dashboards(containers=containers)
+    top = [widget["properties"]["metrics"] for widget in dashboard["widgets"] if widget["y"] == 0]
+    assert len(top) == 3
+    assert {metric[0] for metrics in top for metric in metrics if isinstance(metric[0], str)} == front

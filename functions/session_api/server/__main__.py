@@ -28,9 +28,9 @@ KEEP_ALIVE_SECONDS = 75
 """Longer than a balancer keeps a connection (60 s), so that it is the one who closes it: a request that comes
 on a connection while this side closes it is lost."""
 CLOCK_SKEW_SECONDS = 10
-_FINISH_SECONDS = 15
+FINISH_SECONDS = 15
 """For requests that are under way at the end. Each store's time-out is shorter."""
-_CLOSE_SECONDS = 1.5
+CLOSE_SECONDS = 1.5
 
 
 def main(environment: Mapping[str, str]) -> int:
@@ -77,7 +77,7 @@ async def serve(settings: Settings, own: ServerSettings, verifier: Verifier | No
     config = http_config(
         limiter,
         Limits.of_this_process(),
-        finish_seconds=_FINISH_SECONDS,
+        finish_seconds=FINISH_SECONDS,
         keep_alive_seconds=KEEP_ALIVE_SECONDS,
     )
     http = HttpServer(config, lambda: services.telemetry.info("ready", port=own.port))
@@ -89,7 +89,7 @@ async def serve(settings: Settings, own: ServerSettings, verifier: Verifier | No
     http.should_exit = True
     await serving
     # A frozen store does not keep the process.
-    await asyncio.wait([asyncio.create_task(services.close())], timeout=_CLOSE_SECONDS)
+    await asyncio.wait([asyncio.create_task(services.close())], timeout=CLOSE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ class ConcurrencyLimiter:
         self._clock = clock
         self._places = Semaphore(at_once)
         self._under_way = 0
-        self._needs_no_place = f"{base_path}/health"
+        # Whoever checks the process itself, such as a load balancer, sends what comes without the front.
+        self._needs_no_place = ("/health", f"{base_path}/health")
 
     @property
     def under_way(self) -> int:
@@ -59,7 +60,7 @@ class ConcurrencyLimiter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request when its turn has come."""
-        if scope["path"] == self._needs_no_place and scope["method"] in ("GET", "HEAD"):
+        if scope["path"] in self._needs_no_place and scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
         # rule: a request was received with its last byte

@@ -77,7 +77,7 @@ def obtain() -> Image:
     """
     name = _name()
     label = _label_of(name)
-    if label == "" or (label is None and _pull(name)):
+    if label == "" or (label is None and pull(name)):
         return Image(name, is_stand_in=False)
     if not LAMBDA_PYTHON.exists() or sys.platform != "linux":
         raise ImageError("Lambda's image can't be pulled, and a stand-in can't be made here")
@@ -93,7 +93,7 @@ def remove_stand_in() -> None:
     """Remove the stand-in; the image itself stays. Raises ImageError."""
     name = _name()
     if _label_of(name):
-        _checked(_docker("rmi", name))
+        checked(_docker("rmi", name))
 
 
 def _name() -> str:
@@ -115,7 +115,8 @@ def _label_of(name: str) -> str | None:
     return found.stdout.decode().strip() if found.returncode == 0 else None
 
 
-def _pull(name: str) -> bool:
+def pull(name: str) -> bool:
+    """Whether Docker got it from its registry."""
     try:
         return _docker("pull", "--quiet", name, seconds=_PULL_SECONDS).returncode == 0
     except subprocess.TimeoutExpired:
@@ -150,7 +151,7 @@ def _make(name: str, label: str) -> None:
             "import sys; sys.path.append('/var/runtime'); "
             "import awslambdaric, boto3, ctypes, runtime_client, sqlite3, ssl"
         )
-        _checked(_docker("run", "--rm", "--network", "none", name, "python3.13", "-c", code))
+        checked(_docker("run", "--rm", "--network", "none", name, "python3.13", "-c", code))
     except ImageError:
         _docker("rmi", name)
         raise
@@ -165,9 +166,9 @@ def _fill(tar: tarfile.TarFile) -> None:
     python = LAMBDA_PYTHON.resolve()
     programs = [Path("/bin", name).resolve() for name in _PROGRAMS]
     for name, mode in _FOLDERS.items():
-        _add(tar, name, mode)
+        add_file(tar, name, mode)
     for name, text in _FILES.items():
-        _add(tar, name, 0o755, text.encode())
+        add_file(tar, name, 0o755, text.encode())
     tar.add(python, "var/lang/bin/python3.13", filter=_entry)
     for part in Path(library).iterdir():
         if not _LEFT_OUT.fullmatch(part.name):
@@ -197,7 +198,8 @@ def _entry(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     return entry
 
 
-def _add(tar: tarfile.TarFile, name: str, mode: int, content: bytes | None = None) -> None:
+def add_file(tar: tarfile.TarFile, name: str, mode: int, content: bytes | None = None) -> None:
+    """Add a file, or a folder where there is no content."""
     entry = tarfile.TarInfo(name)
     entry.mode, entry.mtime = mode, int(time.time())
     if content is None:
@@ -212,10 +214,11 @@ def _docker(*arguments: str, seconds: float | None = None) -> subprocess.Complet
 
 
 def _output_of(*command: str | Path, stdin: IO[bytes] | None = None) -> str:
-    return _checked(subprocess.run(command, stdin=stdin, capture_output=True, check=False))
+    return checked(subprocess.run(command, stdin=stdin, capture_output=True, check=False))
 
 
-def _checked(done: subprocess.CompletedProcess[bytes]) -> str:
+def checked(done: subprocess.CompletedProcess[bytes]) -> str:
+    """What a command printed. Raises ImageError, with what it said."""
     if done.returncode != 0:
         raise ImageError(done.stderr.decode(errors="replace").strip())
     return done.stdout.decode().strip()

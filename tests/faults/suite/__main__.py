@@ -1,6 +1,6 @@
 """Faults for some minutes: `python -m tests.faults.suite --minutes 10 --seed 1`.
 
-Every fourth round goes over the border of two months.
+Every fourth round goes over the border of two months, and before each round containers come and go.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from pathlib import Path
 
 from tests.harness.stores import Servers, running_servers
 
+from . import containers
 from .border import before_border, play_over
 from .processes import SuiteValkey, has_emulator, stage
 from .run import Outcome, play
 
 ROUND_SECONDS = 45.0
+CONTAINERS_SECONDS = 10.0
 SHOWN = 20
 BORDER_EVERY = 4
 
@@ -38,6 +40,7 @@ async def main(minutes: float, seed: int) -> int:
         folder = Path(name)
         with running_servers(valkey=SuiteValkey) as servers:
             while (left := until - time.monotonic()) > 0:
+                found += await _containers(servers, folder, seed)
                 outcome = await _round(servers, folder, seed, min(ROUND_SECONDS, left))
                 print(f"seed {seed}: {outcome.summary()}", flush=True)
                 _show(outcome)
@@ -72,6 +75,19 @@ async def _round(servers: Servers, folder: Path, seed: int, seconds: float) -> O
     ) as on:
         on.clear()
         return await play(on, str(seed), seconds)
+
+
+async def _containers(servers: Servers, folder: Path, seed: int) -> int:
+    """How many violations there were."""
+    servers.stores.clear()
+    home = folder / f"containers-{seed}"
+    home.mkdir()
+    async with containers.two_containers(servers, home) as service:
+        outcome = await containers.play(service, str(seed), CONTAINERS_SECONDS)
+    print(f"seed {seed}: {outcome.summary()}", flush=True)
+    for text in outcome.violations()[:SHOWN]:
+        print(f"  VIOLATION {text}")
+    return len(outcome.violations())
 
 
 def _show(outcome: Outcome) -> None:
