@@ -71,6 +71,10 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "deep JSON": "hostile/test_bodies.py::"
         "test_a_body_that_is_none_is_refused_everywhere_and_nothing_is_stored",
         "a million values": "hostile/test_bodies.py::test_an_answer_of_a_million_values_is_too_large",
+        "values that are slow to look at, by every route": "hostile/test_bodies.py::"
+        "test_no_operation_takes_a_body_of_too_many_values",
+        "a large body without a token": "hostile/test_bodies.py::"
+        "test_a_beacon_is_as_large_as_browsers_send_it",
         "answers that are slow to grade": "unit/test_grading.py::"
         "test_an_answer_of_marks_is_told_apart_at_once",
         "huge exponents": "unit/test_grading.py::test_an_exponent_may_be_huge",

@@ -106,6 +106,7 @@ class Write:
         if_match: the entity tags of which one must be the session's; None for any.
         key: the caller's name for this write, which is made once.
         key_seconds: how long the key of an autosave is remembered; that of a commit is always.
+        payload: a hash of what `key` stands for.
     """
 
     answers: Mapping[str, Json]
@@ -119,6 +120,12 @@ class Write:
     if_match: Sequence[EntityTag] | None = None
     key: str | None = None
     key_seconds: int = KEY_SECONDS
+    payload: str | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.key is not None:
+            content = canonical_json([self.operation, dict(self.answers), self.current_question])
+            object.__setattr__(self, "payload", hashlib.sha256(content.encode()).hexdigest())
 
     def as_drafts(self) -> Drafts:
         """The answers as drafts, to be kept or settled."""
@@ -127,14 +134,6 @@ class Write:
             {question: Draft(answer, self.at, self.writer) for question, answer in self.answers.items()},
             None if current is None else Draft(current, self.at, self.writer),
         )
-
-    @property
-    def payload(self) -> str | None:
-        """A hash of what `key` stands for."""
-        if self.key is None:
-            return None
-        content = canonical_json([self.operation, dict(self.answers), self.current_question])
-        return hashlib.sha256(content.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
