@@ -157,7 +157,7 @@ async def test_the_largest_answer_of_single_digits_is_kept(client: httpx.AsyncCl
 
 def of_values(count: int, **members: object) -> str:
     """A body with so many commas and opening brackets: answers of `{}`, which are slowest to parse."""
-    answers = {str(number): [{}] * 1000 for number in range(30)}
+    answers: dict[str, object] = {str(number): [{}] * 1000 for number in range(30)}
     body = json.dumps({"answers": {**answers, "left": [0]}, **members})
     return body.replace("[0", "[0" + ",0" * (count - sum(map(body.count, ",[{"))))
 

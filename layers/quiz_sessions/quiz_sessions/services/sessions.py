@@ -455,7 +455,11 @@ class SessionManager:
         try:
             return await self._commit(key, write)
         except DatabaseUnavailableError as error:
-            session = await self._buffer(key, write)
+            try:
+                session = await self._buffer(key, write)
+            except SessionExpiredError:
+                # That would promise that the answers are kept as late ones.
+                raise error from None
             self._telemetry.degraded("answers buffered", error, "BufferedWrites", session_id=str(key))
             return session
 
@@ -597,18 +601,17 @@ class SessionManager:
 
         An answer that the gateway received before the end counts, even if a slow process delivers it after
         the row was expired. One received after the end is recorded as a late answer.
+
+        Raises:
+            SessionExpiredError: the answers are recorded, as far as there is room for late ones.
         """
         cached = await self._cache.read(key)
-        try:
-            _check_questions(cached.attempt or await self._settler.load(key), write)
-            await self._settler.expire(key, cached.drafts, write.at)
-            # Nobody was told that they are kept, so there may be too many of them.
-            settled = await self._settler.settle(
-                key, write.as_drafts(), write.at, wait=True, late_bytes=MAX_SESSION_BYTES
-            )
-        except DatabaseUnavailableError as error:
-            self._telemetry.degraded("late answers not recorded", error, session_id=str(key))
-            raise SessionExpiredError from error
+        _check_questions(cached.attempt or await self._settler.load(key), write)
+        await self._settler.expire(key, cached.drafts, write.at)
+        # Nobody was told that they are kept, so there may be too many of them.
+        settled = await self._settler.settle(
+            key, write.as_drafts(), write.at, wait=True, late_bytes=MAX_SESSION_BYTES
+        )
         if settled is None:
             raise BusyError
         attempt = settled.attempt
