@@ -107,7 +107,7 @@ async def save(
     Raises:
         whatever `authenticate` and `SessionManager.update_answers` raise.
     """
-    options["owner"] = authenticate(scope, jwt=services.jwt).owner()
+    options["owner"] = authenticate(scope, jwt=services.jwt).subject
     options["at"] = scope["state"]["at"]
     if isinstance(answers, tuple):
         return Shown(await services.sessions.update_answer(session_id, *answers, **options))

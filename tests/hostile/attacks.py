@@ -54,6 +54,10 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "a hidden score in a 412": "hostile/test_hidden.py::test_no_route_shows_a_student_what_is_hidden",
         "a hidden score in the refusal of a beacon": "hostile/test_attacks.py::"
         "test_the_refusal_of_a_beacon_shows_no_score",
+        "a hidden score of one's own, with scopes of staff": "hostile/test_attacks.py::"
+        "test_staff_see_no_more_of_a_score_of_their_own_than_a_student",
+        "a score of one's own, read with scopes of staff, and answered after": "hostile/test_attacks.py::"
+        "test_that_staff_were_shown_a_score_of_their_own_is_recorded",
         "hidden results": "integration/test_quizzes.py::test_hidden_results_are_a_403_to_a_student_alone",
         "a key, found out by trying": "integration/test_disclosure.py::test_a_key_is_not_found_out_by_trying",
         "the key of a quiz": "hostile/test_others.py::test_a_student_does_not_see_the_answer_key",

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal, TypedDict, Unpack
 from uuid import UUID
 
-from ..domain.attempts import Attempt, Status
+from ..domain.attempts import Attempt, Owner, Status
 from ..domain.canonical_json import canonical_json
 from ..domain.deadlines import Deadline, deadline_of, is_overdue
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts, merge_drafts, unseen
@@ -167,6 +167,7 @@ class SessionManager:
     for too long.
 
     An `owner` restricts the caller to the attempts of that user; the attempts of others do not exist for it.
+    Staff are not restricted, and are shown of their own attempts what any student would be.
     """
 
     def __init__(
@@ -206,7 +207,7 @@ class SessionManager:
         *,
         idempotency_key: str | None = None,
         by: str | None = None,
-        owner: str | None = None,
+        owner: Owner = None,
         at: Micros | None = None,
     ) -> Session:
         """Start an attempt under the rules of its quiz.
@@ -260,11 +261,11 @@ class SessionManager:
         )
 
     async def _check_pace(
-        self, user_id: str, by: str | None, owner: str | None, key: str | None, at: Micros
+        self, user_id: str, by: str | None, owner: Owner, key: str | None, at: Micros
     ) -> None:
         """Refuse a caller who starts attempts too fast; a start that is sent again is none."""
         caller, pace = by or owner, self._limits.starts
-        if caller is None or not pace.interval or await self._cache.keeps_pace(caller, pace, at):
+        if not isinstance(caller, str) or not pace.interval or await self._cache.keeps_pace(caller, pace, at):
             return
         if key is None or not await self._attempts.was_started(user_id, by, key):
             raise self._too_fast()
@@ -289,7 +290,7 @@ class SessionManager:
         )
 
     async def get_session(
-        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+        self, session_id: str | UUID, *, owner: Owner = None, at: Micros | None = None
     ) -> Session:
         """Read a session with its drafts; an overdue one is expired.
 
@@ -301,7 +302,7 @@ class SessionManager:
         return await self._disclosure.show(current, owner, at)
 
     async def get_deadline(
-        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+        self, session_id: str | UUID, *, owner: Owner = None, at: Micros | None = None
     ) -> Deadline:
         """Explain a session's deadline.
 
@@ -770,7 +771,7 @@ def _checked_key(key: str | None) -> str | None:
     return None if key is None else check_id("Idempotency-Key", key)
 
 
-def _check_owner(attempt: Attempt, owner: str | None) -> None:
+def _check_owner(attempt: Attempt, owner: Owner) -> None:
     if not attempt.is_owned_by(owner):
         # Do not reveal that another user's attempt exists.
         raise SessionNotFoundError

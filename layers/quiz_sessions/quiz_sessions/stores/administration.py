@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg import errors
 from psycopg.rows import DictRow
 
-from ..domain.attempts import Attempt
+from ..domain.attempts import Attempt, Owner
 from ..domain.canonical_json import canonical_json
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Mark, parse_questions, to_json
@@ -45,7 +45,7 @@ from ..domain.quizzes import (
     WhenActive,
 )
 from ..domain.timestamps import Micros, from_micros
-from .attempts import attempt_of
+from .attempts import attempt_of, seen_by
 from .postgres import Postgres
 from .statements import Statement, load
 
@@ -323,14 +323,14 @@ class AdministrationStore:
         return await self._act(_SET_GRADES, parameters, action)
 
     async def show_results(
-        self, session_id: UUID, owner: str | None, at: Micros, *, settled: bool
+        self, session_id: UUID, owner: Owner, at: Micros, *, settled: bool
     ) -> ShownResults | None:
-        """What an ended attempt scored, as far as `owner` (None: anybody) may see it; None if there is none.
+        """What an ended attempt scored, as far as `owner` may see it; None if there is none.
 
         An owner to whom it is shown for the first time since the end is recorded. That needs it `settled`: no
         answer from before the end can change it any more.
         """
-        parameters = {"id": session_id, "owner": owner, "at": from_micros(at), "settled": settled}
+        parameters = {"id": session_id, **seen_by(owner), "at": from_micros(at), "settled": settled}
         rows = await self._postgres.fetch(_SHOW_RESULTS, parameters)
         if not rows:
             return None
