@@ -82,7 +82,9 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     async def list_staff_actions(
         request: Request,
         *,
-        session_id: Annotated[UUID | None, Query(description="About this session.")] = None,
+        session_id: Annotated[
+            UUID | None, Query(description="About this session, or its quiz since its start.")
+        ] = None,
         quiz_id: Annotated[str | None, query("About this quiz.")] = None,
         user_id: Annotated[str | None, query("About this user.")] = None,
         by: Annotated[str | None, query("By this caller.")] = None,
