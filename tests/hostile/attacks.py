@@ -52,8 +52,8 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "a hidden score in the reply to the hand-in": "integration/test_disclosure.py::"
         "test_a_hand_in_is_told_its_score_only_where_it_is_shown",
         "a hidden score in a 412": "hostile/test_hidden.py::test_no_route_shows_a_student_what_is_hidden",
-        "a hidden score in the refusal of a beacon": "hostile/test_attacks.py::"
-        "test_the_refusal_of_a_beacon_shows_no_score",
+        "answers or a score in the refusal of a beacon": "hostile/test_attacks.py::"
+        "test_the_refusal_of_a_beacon_shows_nothing_of_the_session",
         "a hidden score of one's own, with scopes of staff": "hostile/test_attacks.py::"
         "test_staff_see_no_more_of_a_score_of_their_own_than_a_student",
         "a score of one's own, read with scopes of staff, and answered after": "hostile/test_attacks.py::"
@@ -96,6 +96,8 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "test_what_is_almost_a_scope_is_none",
         "acts without a trace": "integration/test_staff_actions.py::"
         "test_an_action_of_staff_is_recorded_with_who_what_and_why",
+        "a reason that shows nothing": "integration/test_staff_actions.py::"
+        "test_a_reason_that_shows_nothing_is_none",
         "a trace that is removed": "integration/test_staff_actions.py::"
         "test_the_service_can_not_change_what_was_recorded",
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import psycopg
@@ -15,7 +16,7 @@ from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import STAFF, Api, api_of
 from tests.harness.service import services_on
 from tests.harness.stores import Stores
-from tests.harness.tables import Database, changes, row
+from tests.harness.tables import Database, changes, contents, row
 from tests.integration.test_identity import ROUTES
 
 WHY = {"reason": "why"}
@@ -291,6 +292,39 @@ async def test_of_questions_what_changed_is_told_and_keys_only_to_those_who_writ
 async def test_actions_are_read_by_those_who_may(api: Api, scope: str) -> None:
     api.be("somebody", scope)
     assert (await api("GET", "/staff-actions")).status_code == 403
+
+
+NOTHING = [" ", "\t\r\n", "\u200b", "\u00a0\u2003", "\x01\x7f", "\u2060\ufeff", "\u3164", "\u00ad \u202e"]
+
+
+@pytest.mark.parametrize("reason", NOTHING, ids=ascii)
+async def test_a_reason_that_shows_nothing_is_none(api: Api, database: Database, reason: str) -> None:
+    session_id = await ended(api)
+    before = contents(database)
+    why = {"reason": reason}
+    query = urlencode(why)
+    replies = {
+        "body.reason": [
+            await api("POST", f"/sessions/{session_id}/extend", {**MORE, **why}, at=LATER),
+            await api("POST", f"/sessions/{session_id}/reopen", {**MORE, **why}, at=LATER),
+            await api("POST", "/quizzes/quiz1/extend", {**MORE, **why}, at=LATER),
+            await api("POST", "/quizzes/quiz1/regrade", why, at=LATER),
+            await api("POST", f"/sessions/{session_id}/late-answers/1/accept", why, at=LATER),
+            await api("POST", f"/sessions/{session_id}/score", {"score": 1, "max_score": 2, **why}, at=LATER),
+            await api("PUT", "/quizzes/quiz1/accommodations/user1", {"extra_seconds": 60, **why}, at=LATER),
+        ],
+        "query.reason": [await api("PUT", f"/sessions/{session_id}/grades?{query}", {"0": None}, at=LATER)],
+    }
+    for location, found in replies.items():
+        for reply in found:
+            assert (reply.status_code, reply.json()["errors"][0]["location"]) == (422, location), reply.url
+    assert contents(database) == before
+
+
+@pytest.mark.parametrize("reason", ["?", "火", "\u200bwhy", "🔥", "1"])
+async def test_a_reason_that_shows_something_is_one(api: Api, reason: str) -> None:
+    reply = await api("POST", f"/sessions/{await started(api)}/extend", {**MORE, "reason": reason}, at=LATER)
+    assert reply.status_code == 200
 
 
 async def test_actions_are_found_by_what_they_are_about(services: Services, api: Api) -> None:

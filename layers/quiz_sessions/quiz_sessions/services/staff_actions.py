@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unicodedata import category
 from uuid import uuid4
 
 from ..domain.attempts import Staff
@@ -13,6 +14,7 @@ from ..domain.errors import (
     SessionClosedError,
     SessionNotFoundError,
 )
+from ..domain.matching import is_accepted
 from ..domain.outcomes import ActionOutcome, ActionResult
 from ..domain.quizzes import StaffAction
 from ..domain.sessions import Session
@@ -90,8 +92,11 @@ def check_reason(reason: str) -> None:
     """Refuse a reason that is not allowed.
 
     Raises:
-        InvalidInputError: it is empty, too long, or text that PostgreSQL can't hold.
+        InvalidInputError: it is empty, too long, shows nothing, or is text that PostgreSQL can't hold.
     """
     if not 1 <= len(reason) <= MAX_REASON_CHARACTERS:
         raise InvalidInputError(f"reason has 1 to {MAX_REASON_CHARACTERS} characters.", member="reason")
     check_text("reason", reason, "reason")
+    # White space, control and format characters, and what the matching of answers leaves out.
+    if is_accepted("".join(each for each in reason if category(each)[0] not in "CZ"), [""]):
+        raise InvalidInputError("reason shows nothing.", member="reason")
