@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 from uuid import UUID
 
@@ -108,7 +107,7 @@ async def save(
     Raises:
         whatever `authenticate` and `SessionManager.update_answers` raise.
     """
-    options["owner"] = authenticate(scope, jwt=services.jwt).owner()
+    options["owner"] = authenticate(scope, jwt=services.jwt).subject
     options["at"] = scope["state"]["at"]
     if isinstance(answers, tuple):
         return Shown(await services.sessions.update_answer(session_id, *answers, **options))
@@ -159,7 +158,7 @@ async def _body(receive: Receive, received: list[Message]) -> dict[str, Any] | N
         return None
     try:
         body = loads(b"".join(message.get("body", b"") for message in received))
-    except JSONDecodeError:
+    except ValueError:
         return None
     return body if isinstance(body, dict) else None
 

@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from quiz_sessions.domain.attempts import Owner, Staff
 from quiz_sessions.domain.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
 from quiz_sessions.domain.validation import check_id
 
@@ -35,12 +36,18 @@ class Caller:
         Raises:
             ForbiddenError: the caller has none of them.
         """
-        if self.subject is not None and not self.scopes.intersection(scopes):
+        if not self.may(*scopes):
             raise ForbiddenError(f"This needs the scope {' or '.join(scopes)}.")
 
-    def owner(self, *scopes: str) -> str | None:
-        """The user to whose sessions the caller is restricted; None (no restriction) with one of `scopes`."""
-        return None if self.scopes.intersection(scopes) else self.subject
+    def may(self, *scopes: str) -> bool:
+        """Whether the caller has one of `scopes`, or needs none."""
+        return self.subject is None or bool(self.scopes.intersection(scopes))
+
+    def owner(self, *scopes: str) -> Owner:
+        """The user to whose sessions the caller is restricted; with one of `scopes` it is staff."""
+        if self.subject is None or not self.scopes.intersection(scopes):
+            return self.subject
+        return Staff(self.subject)
 
     def user(self, user_id: str | None, *scopes: str) -> str:
         """The user for whom the caller acts: `user_id` if it is given, otherwise the caller.
@@ -54,7 +61,7 @@ class Caller:
             if self.subject is None:
                 raise InvalidInputError("user_id is missing.", member="user_id")
             return self.subject
-        if owner is not None and user_id != owner:
+        if isinstance(owner, str) and user_id != owner:
             raise ForbiddenError("user_id is that of someone else; leave it out.")
         return user_id
 

@@ -71,6 +71,9 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
 _BY_QUESTION = frozenset({"answers", "based_on", "questions"})
 """Members of bodies that have something for each question."""
 
+_OF_THE_SESSION = frozenset({"session", "conflicts", "current_version", "changed_questions"})
+"""Members of problems that tell what a session holds."""
+
 _PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
 """As RFC 9110 has them; Python before 3.13 has others."""
 
@@ -168,6 +171,9 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
             extra["opens_at"] = error.opens_at
         case errors.QuizClosedError() | errors.QuizClosesFirstError():
             extra["closes_at"] = error.closes_at
+    if request.scope["route"].name == "send_beacon":
+        # The page is closed: who reads this may have found its token, which is good for a write alone.
+        extra = {name: value for name, value in extra.items() if name not in _OF_THE_SESSION}
     # RFC 9110, 11.6.1.
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return problem(status, code, str(error), request.state.request_id, headers=headers, extra=extra)

@@ -9,9 +9,10 @@ from typing import Any, get_args, get_origin
 from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope
 
 from .direct_writes import raise_failure
-from .strict_json import MAX_BODY_BYTES, loads
+from .strict_json import MAX_BEACON_BYTES, MAX_BODY_BYTES, TooManyValuesError, loads
 
 
 class StrictRoute(APIRoute):
@@ -19,6 +20,8 @@ class StrictRoute(APIRoute):
 
     Nor does it accept a query with a name that it does not know, or with a name twice unless it is a list's.
     """
+
+    max_bytes = MAX_BODY_BYTES
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, applied to a stricter request."""
@@ -30,13 +33,15 @@ class StrictRoute(APIRoute):
         async def strict(request: Request) -> Response:
             raise_failure(request.scope)
             _check_query(request, repeatable)
-            return await handle(_StrictRequest(request.scope, request.receive))
+            return await handle(_StrictRequest(request.scope, request.receive, self.max_bytes))
 
         return strict
 
 
 class StrictTextRoute(StrictRoute):
-    """A route that takes its JSON under any Content-Type."""
+    """A route that takes its JSON under any Content-Type, as beacons come."""
+
+    max_bytes = MAX_BEACON_BYTES
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, which parses only what is called JSON."""
@@ -84,6 +89,10 @@ def _is_json(content_type: str) -> bool:
 
 
 class _StrictRequest(Request):
+    def __init__(self, scope: Scope, receive: Receive, max_bytes: int) -> None:
+        super().__init__(scope, receive)
+        self._max_bytes = max_bytes
+
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
             encoding = self.headers.get("content-encoding", "identity").lower()
@@ -95,8 +104,8 @@ class _StrictRequest(Request):
             body = bytearray()
             async for chunk in self.stream():
                 body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise HTTPException(413, f"A request has at most {MAX_BODY_BYTES} bytes.")
+                if len(body) > self._max_bytes:
+                    raise HTTPException(413, f"A body has at most {self._max_bytes} bytes here.")
             if body and not _is_json(self.headers.get("content-type", "")):
                 raise HTTPException(
                     415,
@@ -107,4 +116,7 @@ class _StrictRequest(Request):
         return self._body
 
     async def json(self) -> Any:
-        return loads(await self.body())
+        try:
+            return loads(await self.body())
+        except TooManyValuesError as error:
+            raise HTTPException(413, str(error)) from None

@@ -28,7 +28,7 @@ from tests.faults.conftest import (
 from tests.harness.builders import SECOND
 from tests.harness.locks import row_held
 from tests.harness.proxy import Loss, Proxy
-from tests.harness.service import services_on
+from tests.harness.service import app_of, client_of, services_on
 from tests.harness.stores import Servers
 
 REQUESTS: dict[str, tuple[str, str, object]] = {
@@ -125,15 +125,16 @@ async def test_without_postgres_a_session_that_is_not_cached_is_503(
         assert_try_again(response, "store_unavailable")
 
 
-async def test_without_postgres_an_overdue_session_is_410_by_the_cached_deadline_and_expired_later(
+async def test_without_postgres_an_overdue_session_is_expired_by_the_cached_deadline_and_takes_nothing(
     before: SessionManager, servers: Servers, services: Services, api: Api, outage: Outage
 ) -> None:
     session_id = await start_overdue(before)
     await outage.begin("postgres")
     read, *writes = await send_all(api, ["read", "progress", "autosave"], session_id)
     assert (read.status_code, read.json()["status"]) == (200, "expired")
+    # 410 would promise that the answers are kept as late ones.
     for response in writes:
-        assert (response.status_code, response.json()["code"]) == (410, "session_expired")
+        assert_try_again(response, "store_unavailable")
     await outage.end("postgres")
     await flush_without_failure(services)
     assert servers.row(session_id)["status"] == "expired"
@@ -651,3 +652,23 @@ async def test_an_answer_that_a_slow_function_brings_in_time_is_read_though_its_
     assert proxy.rules == []
     assert (session.status, session.durability, session.answers) == ("expired", "committed", {"1": "A"})
     assert (await manager.get_session(session_id)).answers == {"1": "A"}
+
+
+# PostgreSQL goes away while a late answer is recorded
+
+
+@pytest.mark.parametrize("name", ["progress", "autosave", "complete"])
+async def test_a_late_answer_that_could_not_be_recorded_is_503_and_is_kept_once_it_is_repeated(
+    before: SessionManager, services: Services, by_proxy: Services, proxy: Proxy, name: str
+) -> None:
+    session_id = await start_overdue(before)
+    method, path, body = REQUESTS[name]
+    proxy.lose(b"settle_attempts", *[Loss.STATEMENT] * 2)
+    async with client_of(app_of(by_proxy)) as http:
+        first = await http.request(method, path.format(id=session_id), json=body)
+    assert_try_again(first, "store_unavailable")
+    async with client_of(app_of(services)) as http:
+        second = await http.request(method, path.format(id=session_id), json=body)
+    assert (second.status_code, second.json()["code"]) == (410, "session_expired")
+    (late,) = (await services.administration.late_answers(session_id)).late_answers
+    assert {question: kept["answer"] for question, kept in late.answers.items()} == {"1": "A"}

@@ -52,8 +52,12 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "a hidden score in the reply to the hand-in": "integration/test_disclosure.py::"
         "test_a_hand_in_is_told_its_score_only_where_it_is_shown",
         "a hidden score in a 412": "hostile/test_hidden.py::test_no_route_shows_a_student_what_is_hidden",
-        "a hidden score in the refusal of a beacon": "hostile/test_attacks.py::"
-        "test_the_refusal_of_a_beacon_shows_no_score",
+        "answers or a score in the refusal of a beacon": "hostile/test_attacks.py::"
+        "test_the_refusal_of_a_beacon_shows_nothing_of_the_session",
+        "a hidden score of one's own, with scopes of staff": "hostile/test_attacks.py::"
+        "test_staff_see_no_more_of_a_score_of_their_own_than_a_student",
+        "a score of one's own, read with scopes of staff, and answered after": "hostile/test_attacks.py::"
+        "test_that_staff_were_shown_a_score_of_their_own_is_recorded",
         "hidden results": "integration/test_quizzes.py::test_hidden_results_are_a_403_to_a_student_alone",
         "a key, found out by trying": "integration/test_disclosure.py::test_a_key_is_not_found_out_by_trying",
         "the key of a quiz": "hostile/test_others.py::test_a_student_does_not_see_the_answer_key",
@@ -71,6 +75,10 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "deep JSON": "hostile/test_bodies.py::"
         "test_a_body_that_is_none_is_refused_everywhere_and_nothing_is_stored",
         "a million values": "hostile/test_bodies.py::test_an_answer_of_a_million_values_is_too_large",
+        "values that are slow to look at, by every route": "hostile/test_bodies.py::"
+        "test_no_operation_takes_a_body_of_too_many_values",
+        "a large body without a token": "hostile/test_bodies.py::"
+        "test_a_beacon_is_as_large_as_browsers_send_it",
         "answers that are slow to grade": "unit/test_grading.py::"
         "test_an_answer_of_marks_is_told_apart_at_once",
         "huge exponents": "unit/test_grading.py::test_an_exponent_may_be_huge",
@@ -88,6 +96,8 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "test_what_is_almost_a_scope_is_none",
         "acts without a trace": "integration/test_staff_actions.py::"
         "test_an_action_of_staff_is_recorded_with_who_what_and_why",
+        "a reason that shows nothing": "integration/test_staff_actions.py::"
+        "test_a_reason_that_shows_nothing_is_none",
         "a trace that is removed": "integration/test_staff_actions.py::"
         "test_the_service_can_not_change_what_was_recorded",
     },

@@ -33,10 +33,11 @@ from tests.harness.signing_keys import (
     unsigned,
 )
 from tests.harness.stores import Stores
-from tests.harness.tables import Database, contents, row
+from tests.harness.tables import Database, contents, events, row
 from tests.hostile.operations import OPERATIONS, Operation
 from tests.integration.test_identity import ROUTES, routes
 
+WHY = {"reason": "why"}
 KEYED = {"questions": {"0": {"grading": "exact", "key": "B"}, "1": {"points": 2}}}
 DOCUMENT: dict[str, Any] = create_app(lambda: pytest.fail("the document needs no services")).openapi()
 
@@ -226,7 +227,7 @@ async def test_a_forged_beacon_is_refused(api: Api, stores: Stores, forged: Call
 # 3 Broken object property level authorization
 
 
-async def test_the_refusal_of_a_beacon_shows_no_score(api: Api) -> None:
+async def test_the_refusal_of_a_beacon_shows_nothing_of_the_session(api: Api) -> None:
     await put(api, show_results="never")
     session_id = await started(api)
     path = f"/sessions/{session_id}"
@@ -234,9 +235,7 @@ async def test_the_refusal_of_a_beacon_shows_no_score(api: Api) -> None:
     await api("POST", f"{path}/complete", {"answers": {"0": "B"}}, at=LATER)
     reply = await api("POST", f"{path}/beacon", {"token": token, "answers": {"0": "C"}}, at=LATER + SECOND)
     assert (reply.status_code, reply.json()["code"]) == (409, "session_closed")
-    session = reply.json().get("session", {})
-    assert (session.get("score"), session.get("max_score")) == (None, None)
-    assert session.get("grading") in (None, "pending")
+    assert reply.json().keys() == {"type", "title", "status", "detail", "code", "request_id"}
 
 
 async def test_a_filter_tells_no_more_of_a_score_than_is_shown(api: Api) -> None:
@@ -251,6 +250,51 @@ async def test_a_filter_tells_no_more_of_a_score_than_is_shown(api: Api) -> None
         "sessions"
     ]
     assert [each["id"] for each in found] == [waits]
+
+
+async def test_staff_see_no_more_of_a_score_of_their_own_than_a_student(api: Api, database: Database) -> None:
+    await put(api, show_results="never")
+    session_id = await handed_in(api)
+    path = f"/sessions/{session_id}"
+    api.be("user1", STAFF)
+    at = LATER + SECOND
+    late = {"answers": {"0": "C"}}
+    replies = [
+        await api("GET", path, at=at),
+        await api("GET", f"{path}?at_version=1", at=at),
+        await api("POST", f"{path}/complete", at=at),
+        await api("POST", f"{path}/complete", late, at=at),
+        await api(
+            "POST", f"{path}/late-answers/{len(events(database, UUID(session_id))) - 1}/accept", WHY, at=at
+        ),
+        await api("PUT", f"{path}/grades?reason=why", {"1": None}, at=at),
+        await api("GET", "/sessions?user_id=user1", at=at),
+        await api("GET", "/sessions?quiz_id=quiz1&grading=pending", at=at),
+    ]
+    for reply in replies:
+        body = reply.json()
+        shown = body.get("session") or (body["sessions"][0] if "sessions" in body else body)
+        assert (shown["score"], shown["max_score"], shown["grading"]) == (None, None, "pending"), reply.url
+    assert (await api("GET", f"{path}/results", at=at)).json()["code"] == "results_hidden"
+    assert (await api("GET", f"{path}/events", at=at)).json()["code"] == "forbidden"
+    assert "results_read" not in events(database, UUID(session_id))
+    api.be("teacher", STAFF)
+    assert (await api("GET", path, at=at)).json()["grading"] == "done"
+
+
+@pytest.mark.parametrize("path", ["", "/results"])
+async def test_that_staff_were_shown_a_score_of_their_own_is_recorded(
+    api: Api, database: Database, path: str
+) -> None:
+    await put(api, show_results="after_close", closes_at="2027-01-15T08:10:00Z")
+    session_id = await handed_in(api, "user2")
+    closed = START + 1200 * SECOND
+    api.be("user1", STAFF)
+    assert (await api("GET", f"/sessions/{session_id}{path}", at=closed)).json()["score"] == 1
+    assert row(database, UUID(session_id))["results_read_at"] is None
+    api.be("user2", STAFF)
+    assert (await api("GET", f"/sessions/{session_id}{path}", at=closed)).json()["score"] == 1
+    assert row(database, UUID(session_id))["results_read_at"] is not None
 
 
 # 5 Broken function level authorization

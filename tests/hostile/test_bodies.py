@@ -10,7 +10,7 @@ import pytest
 
 from quiz_sessions.domain.errors import ContentTooLargeError
 from quiz_sessions.domain.validation import MAX_ANSWER_BYTES, check_json_value
-from session_api.strict_json import MAX_BODY_BYTES, MAX_MEMBERS, loads
+from session_api.strict_json import MAX_BEACON_BYTES, MAX_BODY_BYTES, MAX_MEMBERS, MAX_VALUES, loads
 from tests.harness.service import start_over_http
 from tests.harness.stores import Stores
 from tests.hostile.operations import (
@@ -153,6 +153,54 @@ async def test_the_largest_answer_of_single_digits_is_kept(client: httpx.AsyncCl
     reply = await client.patch(url, json={"question_id": 0, "answer": answer})
     assert reply.status_code == 200
     assert reply.json()["answers"]["0"] == answer
+
+
+def of_values(count: int, **members: object) -> str:
+    """A body with so many commas and opening brackets: answers of `{}`, which are slowest to parse."""
+    answers: dict[str, object] = {str(number): [{}] * 1000 for number in range(30)}
+    body = json.dumps({"answers": {**answers, "left": [0]}, **members})
+    return body.replace("[0", "[0" + ",0" * (count - sum(map(body.count, ",[{"))))
+
+
+@pytest.mark.parametrize(("method", "path"), [("PATCH", "/progress"), ("POST", "/complete")])
+async def test_a_body_of_too_many_values_is_refused_before_it_is_parsed(
+    client: httpx.AsyncClient, stores: Stores, method: str, path: str
+) -> None:
+    url = f"/sessions/{(await start_over_http(client))['id']}{path}"
+    before = stores.everything()
+    for body in (of_values(MAX_VALUES + 1), of_values(MAX_VALUES + 1) + "no JSON"):
+        reply = await client.request(method, url, content=body, headers=JSON_TYPE)
+        assert_refused(reply)
+        assert (reply.status_code, reply.json()["code"]) == (413, "content_too_large")
+        assert stores.everything() == before
+    reply = await client.request(method, url, content=of_values(MAX_VALUES), headers=JSON_TYPE)
+    assert reply.status_code == 200
+
+
+async def test_answers_to_verify_have_no_more_values(client: httpx.AsyncClient) -> None:
+    for count, status in ((MAX_VALUES, 200), (MAX_VALUES + 1, 413)):
+        body = of_values(count, receipt="none")
+        reply = await client.post("/receipts/verify", content=body, headers=JSON_TYPE)
+        assert reply.status_code == status
+
+
+async def test_no_operation_takes_a_body_of_too_many_values(
+    client: httpx.AsyncClient, stores: Stores
+) -> None:
+    session = await start_over_http(client)
+    before = stores.everything()
+    for operation in WITH_BODY:
+        reply = await send(client, operation.of(session), f"[{'0,' * MAX_VALUES}0]")
+        assert_refused(reply, str(operation))
+        assert reply.status_code == 413
+    assert stores.everything() == before
+
+
+async def test_a_beacon_is_as_large_as_browsers_send_it(client: httpx.AsyncClient) -> None:
+    url = f"/sessions/{(await start_over_http(client))['id']}/beacon"
+    for size, status in ((MAX_BEACON_BYTES, 403), (MAX_BEACON_BYTES + 1, 413)):
+        body = '{"token":"none","answers":{"0":"A"}}'.ljust(size)
+        assert (await client.post(url, content=body)).status_code == status
 
 
 TYPES: Mapping[str, str | bytes] = {

@@ -89,7 +89,7 @@ async def test_a_beacon_is_judged_by_what_it_is_based_on(session: Progress) -> N
     await session.patch({"X-Client-Id": "client-b"}, question_id="essay", answer="theirs", autosave=True)
     token = await token_of(session)
     reply = await send(session, token, answers={"essay": "mine"}, based_on={"essay": None})
-    check_problem(reply, 409, "answer_conflict", "conflicts", "session")
+    check_problem(reply, 409, "answer_conflict")
 
 
 async def test_a_token_of_another_session_is_refused(session: Progress, store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import psycopg
@@ -15,7 +16,7 @@ from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import STAFF, Api, api_of
 from tests.harness.service import services_on
 from tests.harness.stores import Stores
-from tests.harness.tables import Database, changes, row
+from tests.harness.tables import Database, changes, contents, row
 from tests.integration.test_identity import ROUTES
 
 WHY = {"reason": "why"}
@@ -34,7 +35,7 @@ async def services(stores: Stores) -> AsyncIterator[Services]:
 async def api(services: Services) -> AsyncIterator[Api]:
     async with api_of(services, jwt=True) as found:
         found.be("teacher", STAFF)
-        await found("PUT", "/quizzes/quiz1", {"when_active": "new"}, at=START)
+        await found("PUT", "/quizzes/quiz1", {"when_active": "new"}, at=START - SECOND)
         yield found
 
 
@@ -125,7 +126,7 @@ async def regrade(api: Api, services: Services) -> tuple[Any, ...]:
     await ended(api)
     await api("PUT", "/quizzes/quiz1", KEYED, at=LATER)
     reply = await api("POST", "/quizzes/quiz1/regrade", WHY, at=LATER)
-    return reply, {"action": "regrade", "after": {"quiz_revision": 2, "regraded": 1}, **WHY}
+    return reply, {"action": "regrade", **WHY}
 
 
 async def change(api: Api, services: Services) -> tuple[Any, ...]:
@@ -197,6 +198,60 @@ async def test_an_action_is_told_before_and_after(services: Services, api: Api) 
     assert action["after"]["expires_at"].startswith("2027-01-15T08:31:00")
 
 
+async def test_an_action_on_a_score_tells_what_was_given_and_nothing_that_is_not_known_yet(
+    services: Services, api: Api
+) -> None:
+    questions = {"0": {"grading": "exact", "key": "B"}, "1": {"points": 5}}
+    await api("PUT", "/quizzes/quiz1", {"when_active": "new", "questions": questions}, at=START - SECOND)
+    session_id = await late(api, services)
+    (found,) = (await api("GET", f"/sessions/{session_id}/late-answers")).json()["late_answers"]
+    path = f"/sessions/{session_id}"
+    at = END + 2 * SECOND
+    await api("POST", f"{path}/late-answers/{found['event']}/accept", WHY, at=at)
+    marks = {"0": None, "1": {"points": 5, "comment": "of a person"}}
+    await api("PUT", f"{path}/grades?reason=why", marks, at=at)
+    accepted, marked = await recorded(api, session_id=session_id)
+    assert accepted["after"]["late_answer"] == found["event"]
+    assert marked["after"]["points"] == {"0": None, "1": 5}
+    assert (accepted["before"]["score"], marked["before"]["score"]) == (0, 1)
+    for action in (accepted, marked):
+        assert action["after"].keys().isdisjoint({"score", "max_score", "grading"})
+        assert "of a person" not in str(action)
+
+
+async def test_a_score_that_is_set_is_told_before_and_after(services: Services, api: Api) -> None:
+    session_id = await ended(api)
+    await api("POST", f"/sessions/{session_id}/score", {"score": 1, "max_score": 2, **WHY}, at=LATER)
+    action = (await recorded(api, session_id=session_id))[-1]
+    assert (action["before"]["score"], action["after"]["score"]) == (None, 1)
+
+
+async def test_a_regrade_tells_whose_score_it_changed_and_how(services: Services, api: Api) -> None:
+    def keyed(key: str) -> dict[str, Any]:
+        return {"when_active": "new", "questions": {"0": {"grading": "exact", "key": key}}}
+
+    await api("PUT", "/quizzes/quiz1", keyed("A"), at=START)
+    unchanged, changed = await ended(api), await started(api, "user2")
+    api.be("user2")
+    await api("POST", f"/sessions/{changed}/complete", {"answers": {"0": "B"}}, at=LATER)
+    api.be("teacher", STAFF)
+    await api("PUT", "/quizzes/quiz1", keyed("B"), at=LATER)
+    await api("POST", "/quizzes/quiz1/regrade", WHY, at=LATER)
+    after = (await recorded(api, quiz_id="quiz1"))[-1]["after"]
+    assert (after["regraded"], unchanged in after["changed"]) == (2, False)
+    assert after["changed"] == {
+        changed: {"former_score": 0, "former_max_score": 1, "score": 1, "max_score": 1}
+    }
+
+
+async def test_a_change_of_a_quiz_tells_how_many_attempts_it_was_to_end(services: Services, api: Api) -> None:
+    for user in ("user1", "user2"):
+        await started(api, user)
+    later = {"opens_at": "2027-01-15T09:00:00Z", "open_attempts": "abandon"}
+    assert (await api("PUT", "/quizzes/quiz1", later, at=LATER)).json()["abandoned"] == 2
+    assert (await recorded(api, quiz_id="quiz1"))[-1]["after"]["to_abandon"] == 2
+
+
 async def test_what_was_refused_or_repeated_is_no_action(services: Services, api: Api) -> None:
     session_id = await started(api)
     for _ in range(3):
@@ -239,6 +294,39 @@ async def test_actions_are_read_by_those_who_may(api: Api, scope: str) -> None:
     assert (await api("GET", "/staff-actions")).status_code == 403
 
 
+NOTHING = [" ", "\t\r\n", "\u200b", "\u00a0\u2003", "\x01\x7f", "\u2060\ufeff", "\u3164", "\u00ad \u202e"]
+
+
+@pytest.mark.parametrize("reason", NOTHING, ids=ascii)
+async def test_a_reason_that_shows_nothing_is_none(api: Api, database: Database, reason: str) -> None:
+    session_id = await ended(api)
+    before = contents(database)
+    why = {"reason": reason}
+    query = urlencode(why)
+    replies = {
+        "body.reason": [
+            await api("POST", f"/sessions/{session_id}/extend", {**MORE, **why}, at=LATER),
+            await api("POST", f"/sessions/{session_id}/reopen", {**MORE, **why}, at=LATER),
+            await api("POST", "/quizzes/quiz1/extend", {**MORE, **why}, at=LATER),
+            await api("POST", "/quizzes/quiz1/regrade", why, at=LATER),
+            await api("POST", f"/sessions/{session_id}/late-answers/1/accept", why, at=LATER),
+            await api("POST", f"/sessions/{session_id}/score", {"score": 1, "max_score": 2, **why}, at=LATER),
+            await api("PUT", "/quizzes/quiz1/accommodations/user1", {"extra_seconds": 60, **why}, at=LATER),
+        ],
+        "query.reason": [await api("PUT", f"/sessions/{session_id}/grades?{query}", {"0": None}, at=LATER)],
+    }
+    for location, found in replies.items():
+        for reply in found:
+            assert (reply.status_code, reply.json()["errors"][0]["location"]) == (422, location), reply.url
+    assert contents(database) == before
+
+
+@pytest.mark.parametrize("reason", ["?", "火", "\u200bwhy", "🔥", "1"])
+async def test_a_reason_that_shows_something_is_one(api: Api, reason: str) -> None:
+    reply = await api("POST", f"/sessions/{await started(api)}/extend", {**MORE, "reason": reason}, at=LATER)
+    assert reply.status_code == 200
+
+
 async def test_actions_are_found_by_what_they_are_about(services: Services, api: Api) -> None:
     session_id = await started(api)
     await api("POST", f"/sessions/{session_id}/extend", MORE, at=LATER)
@@ -247,6 +335,26 @@ async def test_actions_are_found_by_what_they_are_about(services: Services, api:
     assert [action["action"] for action in await recorded(api, user_id="user1")] == ["extend"]
     assert len(await recorded(api, by="teacher")) == 3
     assert await recorded(api, by="nobody") == []
+
+
+async def test_the_actions_about_a_session_are_also_those_on_its_quiz_since_it_was_started(
+    services: Services, api: Api
+) -> None:
+    more = {"extra_seconds": 60, **WHY}
+    await api("PUT", "/quizzes/quiz1/accommodations/user1", more, at=START - SECOND)
+    await api("PUT", "/quizzes/quiz1/accommodations/user2", more, at=START - SECOND)
+    await api("PUT", "/quizzes/quiz1", {"when_active": "new"}, at=START - SECOND)
+    session_id, other = await started(api), await started(api, "user2")
+    await api("POST", "/quizzes/quiz1/extend", MORE, at=LATER)
+    await api("PUT", "/quizzes/quiz2", {}, at=LATER)
+    await api("POST", f"/sessions/{other}/extend", MORE, at=LATER)
+    await api("POST", f"/sessions/{session_id}/extend", MORE, at=LATER)
+    expected = ["put-accommodation", "extend-quiz", "extend"]
+    of_session = await recorded(api, session_id=session_id)
+    of_user = await recorded(api, user_id="user1", quiz_id="quiz1")
+    assert [each["action"] for each in of_session if each["at"] >= "2027-01-15T07:59:59"] == [*expected]
+    assert of_user == of_session
+    assert {each["user_id"] for each in of_session} == {"user1", None}
 
 
 async def test_actions_come_in_pages(services: Services, api: Api) -> None:

@@ -897,6 +897,8 @@ class Protocol:
         except ValkeyAwayError:
             return Reply("failed")
         except RefusedError as error:
+            if str(error) == "expired":
+                return Reply("failed")
             return Reply("refused", write=write, outcome=str(error))
 
     def _commit(self, env: Environment, write: Write) -> Program:
@@ -972,10 +974,10 @@ class Protocol:
             if (yield from self._settle(env, drafts, write.at)) is None:
                 yield from self._settle(env, NO_DRAFTS, write.at, True)
             row = yield from self._settle(env, write.drafts, write.at, True)
-            if row is None:
-                return Reply("failed")
         except DatabaseAwayError:
-            return Reply("refused", write=write, outcome="expired")
+            row = None
+        if row is None:
+            return Reply("failed")
         if write.at > row.end:
             return Reply("refused", write=write, outcome="expired")
         return self._told("committed", row, drafts, write, "late")
@@ -993,8 +995,8 @@ class Protocol:
         except DatabaseAwayError:
             return Reply("failed")
         if outcome == "overdue":
-            yield from self._write_late(env, write._replace(version=None))
-            return Reply("refused", write=write, outcome="expired")
+            late = yield from self._write_late(env, write._replace(version=None))
+            return late if late.kind == "failed" else Reply("refused", write=write, outcome="expired")
         if outcome == "closed":
             return (yield from self._hand_in_again(env, write, drafts))
         questions = {q for q, _ in write.answers} | {q for q, draft in enumerate(merged) if draft}

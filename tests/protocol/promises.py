@@ -243,6 +243,9 @@ def lost_between(before: Stores, after: Stores) -> frozenset[Placed]:
 def tell(told: Told, reply: Reply, trouble: bool) -> Told:
     """What the clients know after a reply."""
     row, write = reply.row, reply.write
+    if write is not None and reply.outcome == "expired":
+        # What came too late is kept beside.
+        return told._replace(handed_in=told.handed_in | frozenset(write.placed))
     if row is None:
         return told
     if write is not None and reply.kind == "buffered":

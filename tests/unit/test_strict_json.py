@@ -1,13 +1,14 @@
 """Request bodies: everything JSON, nothing that could be understood in two ways."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_api.strict_json import loads
+from session_api.strict_json import MAX_VALUES, TooManyValuesError, loads
 from tests.harness.builders import JSON_VALUES, TEXT
 
 
@@ -87,7 +88,7 @@ def test_another_encoding_of_json_is_refused(body: bytes) -> None:
 @pytest.mark.parametrize("bracket", ["[", '{"a":'])
 def test_what_is_nested_too_deeply_is_refused(bracket: str) -> None:
     with pytest.raises(json.JSONDecodeError, match="nested too deeply"):
-        loads((bracket * 200_000).encode())
+        loads((bracket * 60_000).encode())
 
 
 @pytest.mark.parametrize("sign", ["", "-"])
@@ -118,3 +119,21 @@ def test_the_error_holds_nothing_of_the_body(body: bytes) -> None:
         loads(body)
     assert "secret" not in str(caught.value)
     assert "secret" not in caught.value.doc
+
+
+@pytest.mark.parametrize(
+    "unit", ["0", "[]", "{}", '{"a":1}', '"a,[{b"', r'"\","', r'"\\"', "[[]]", '{"a":{}}', "1.5e3"]
+)
+def test_values_are_counted_outside_of_strings(unit: str) -> None:
+    counted = sum(map(re.sub(r'"(\\.|[^"\\])*"', "", unit).count, ",[{")) + 1
+    most = MAX_VALUES // counted
+    # The first of the list follows its bracket, and no comma.
+    filled = ["0"] * (MAX_VALUES % counted) + [unit] * most
+    assert len(loads(f"[{','.join(filled)}]".encode())) == len(filled)
+    with pytest.raises(TooManyValuesError):
+        loads(f"[{','.join([*filled, '0'])}]".encode())
+
+
+def test_values_are_counted_before_any_is_parsed() -> None:
+    with pytest.raises(TooManyValuesError):
+        loads(b"[" + b"0," * MAX_VALUES + b"no JSON")

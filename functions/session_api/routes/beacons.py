@@ -25,7 +25,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     async def issue_beacon_token(request: Request, session_id: UUID, client_id: ClientId = None) -> Response:
         """A page that is closed can send its last answers by `navigator.sendBeacon`, but no headers with
         them. It gets this token before."""
-        owner = authenticated(request, services()).owner()
+        owner = authenticated(request, services()).subject
         token = await services().beacons.issue(
             session_id, client_id=client_id, owner=owner, at=request.state.at
         )

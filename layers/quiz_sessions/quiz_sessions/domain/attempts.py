@@ -24,6 +24,16 @@ GradingState: TypeAlias = Literal["pending", "done"]
 """Whether a score is complete, or a question still waits for a person."""
 
 
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """A caller who may see the attempts of others. What it sees of its own, any student would."""
+
+    subject: str
+
+
+Owner: TypeAlias = str | Staff | None
+"""Whose attempts a caller may see: its own as a student, anybody's as staff, or without restriction."""
+
 _NOT_CACHED: Final = {"cached": False}
 """Of a field that is read from PostgreSQL alone: it is not for everybody who may see the rest."""
 
@@ -135,10 +145,10 @@ class Attempt:
         known = frozenset(self.question_ids)
         return next((question for question in questions if question not in known), None)
 
-    def is_owned_by(self, owner: str | None) -> bool:
-        """Whether a caller who may only see the attempts of `owner` (None: any) may see this one."""
+    def is_owned_by(self, owner: Owner) -> bool:
+        """Whether a caller who may only see the attempts of `owner` may see this one."""
         # rule: nobody sees another's session
-        return owner is None or self.user_id == owner
+        return not isinstance(owner, str) or self.user_id == owner
 
     def changed_since(self, version: int) -> list[str]:
         """The questions whose answer was committed after `version`, sorted."""

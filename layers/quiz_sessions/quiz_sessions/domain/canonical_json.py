@@ -7,27 +7,39 @@ beyond the range of doubles, of which RFC 8785 has nothing, are written in plain
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Final
 
 from .json_values import Json
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
-"""For strings, true, false and null: Python escapes what RFC 8785 has escaped, in the same way."""
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+"""Python escapes what RFC 8785 has escaped, in the same way."""
+_MAYBE_OTHERWISE: Final = tuple(
+    map(re.compile, (r"e(?<=[0-9]e)", r"\.0(?![0-9])", "[0-9]{16}", "[\ue000-\U0010ffff]"))
+)
+"""What Python may write otherwise: some numbers, and the order of names with characters beyond surrogates."""
+_LITERALS: Final = {None: "null", True: "true", False: "false"}
 _MAX_SAFE_INTEGER: Final = 2**53 - 1
 
 
 def canonical_json(value: Json) -> str:
     """The canonical text of a JSON value whose numbers are finite."""
+    # Most values are written at once: a session may have a hundred thousand of them.
+    text = _encode(value)
+    return _canonical(value) if any(found.search(text) for found in _MAYBE_OTHERWISE) else text
+
+
+def _canonical(value: Json) -> str:
     if isinstance(value, str):
         return _encode(value)
     if isinstance(value, dict):
-        members = [f"{_encode(key)}:{canonical_json(value[key])}" for key in sorted(value, key=_utf_16)]
+        members = [f"{_encode(key)}:{_canonical(value[key])}" for key in sorted(value, key=_utf_16)]
         return "{" + ",".join(members) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(canonical_json, value)) + "]"
+        return "[" + ",".join(map(_canonical, value)) + "]"
     if value is None or isinstance(value, bool):
-        return _encode(value)
+        return _LITERALS[value]
     return _number(value)
 
 

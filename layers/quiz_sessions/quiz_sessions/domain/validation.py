@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +21,8 @@ MAX_INTEGER = 2**31 - 1
 MAX_INTEGER_DIGITS = 4300
 """Python refuses to parse longer integers (sys.set_int_max_str_digits)."""
 
-_EXPONENT = re.compile(r"[0-9]e[+-]?[0-9]")
+_EXPONENT = re.compile(r"e(?<=[0-9]e)[+-]?[0-9]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def session_key(session_id: str | UUID) -> UUID:
@@ -84,7 +84,7 @@ def check_text(name: str, value: str, member: str | None = None) -> None:
     """
     if "\x00" in value:
         raise InvalidInputError(f"{name} has a NUL character, which can't be stored.", member=member)
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and _SURROGATE.search(value):
         raise InvalidInputError(f"{name} has half a surrogate pair, which is no character.", member=member)
 
 
@@ -100,27 +100,28 @@ def check_answers(answers: Mapping[str, Json]) -> None:
         raise InvalidInputError("Send at least one answer.", member="answers")
     if len(answers) > MAX_ANSWERS:
         raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
+    size = 0
     for question, answer in answers.items():
         check_id("question_id", question, member="answers")
         try:
-            _check_answer(answer)
+            # Before PostgreSQL has to write them out: 1e308 has 309 digits there.
+            size += _check_answer(answer)
         except InvalidInputError as error:
             raise InvalidInputError(f"Question {question!r}: {error}", question, member="answers") from None
         except ContentTooLargeError as error:
             raise ContentTooLargeError(f"Question {question!r}: {error}", question) from None
-    # Before PostgreSQL has to write them out: 1e308 has 309 digits there.
-    size = 0
-    for answer in answers.values():
-        size += _written_size(answer)
         if size > MAX_SESSION_BYTES:
             raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
 
 
-def _check_answer(answer: Json) -> None:
+def _check_answer(answer: Json) -> int:
+    """Its size, as PostgreSQL writes it."""
     check_json_value(answer)
-    size = len(dump_json(answer).encode())
-    if size > MAX_ANSWER_BYTES:
+    written = _written_size(answer)
+    # PostgreSQL writes no answer shorter than as compact JSON.
+    if written > MAX_ANSWER_BYTES and (size := len(dump_json(answer).encode())) > MAX_ANSWER_BYTES:
         raise ContentTooLargeError(f"An answer has at most {MAX_ANSWER_BYTES} bytes; this one has {size}.")
+    return written
 
 
 def check_json_value(value: Json) -> None:
@@ -131,26 +132,27 @@ def check_json_value(value: Json) -> None:
             too many digits, nesting deeper than 100, or a type that JSON does not have.
         ContentTooLargeError: it has more members and items than an answer may have bytes.
     """
-    pending = [(value, 0)]
     found = 1
+    pending: list[tuple[Iterable[Json], int]] = [((value,), 0)]
     while pending:
-        item, depth = pending.pop()
-        if not isinstance(item, list | dict):
-            _check_scalar(item)
-            continue
-        if depth == MAX_DEPTH:
-            raise InvalidInputError(f"An answer is nested deeper than {MAX_DEPTH}.")
-        # The caller measures the size only after this loop, which would take seconds for a million empty
-        # lists.
-        found += len(item)
-        if found > MAX_ANSWER_BYTES:
-            raise ContentTooLargeError(f"An answer has at most {MAX_ANSWER_BYTES} bytes.")
-        if isinstance(item, dict):
-            for key in item:
-                if not isinstance(key, str):
-                    raise InvalidInputError("A key in an answer is not a string.")
-                check_text("A key in an answer", key)
-        pending.extend((child, depth + 1) for child in (item if isinstance(item, list) else item.values()))
+        items, depth = pending.pop()
+        for item in items:
+            if not isinstance(item, list | dict):
+                _check_scalar(item)
+                continue
+            if depth == MAX_DEPTH:
+                raise InvalidInputError(f"An answer is nested deeper than {MAX_DEPTH}.")
+            if not item:
+                continue
+            found += len(item)
+            if found > MAX_ANSWER_BYTES:
+                raise ContentTooLargeError(f"An answer has at most {MAX_ANSWER_BYTES} bytes.")
+            if isinstance(item, dict):
+                for key in item:
+                    if not isinstance(key, str):
+                        raise InvalidInputError("A key in an answer is not a string.")
+                    check_text("A key in an answer", key)
+            pending.append((item if isinstance(item, list) else item.values(), depth + 1))
 
 
 def _check_scalar(item: Json) -> None:
@@ -210,8 +212,12 @@ def _floats(value: Json) -> Iterator[float]:
 def _written_out(number: float) -> int:
     """How many more characters than Python PostgreSQL needs to write the number."""
     text = repr(number)
-    _, digits, exponent = Decimal(text).as_tuple()
+    digits, _, exponent = text.partition("e")
+    if not exponent:
+        return 0
+    sign = text.startswith("-")
+    decimals = len(digits.partition(".")[2])
     places = int(exponent)
     # A fraction has a point, and as many zeros before its digits as it takes.
-    written = len(digits) + places if places >= 0 else 1 + max(len(digits), 1 - places)
-    return written + text.startswith("-") - len(text)
+    written = places + 1 if places >= decimals else 2 + decimals - places
+    return sign + written - len(text)

@@ -36,7 +36,7 @@ from ..domain.outcomes import (
     RecordedAction,
     WriteOutcome,
 )
-from ..domain.quizzes import Accommodation, OpenAttempts, Quiz, QuizRules, ShowResults
+from ..domain.quizzes import Accommodation, OpenAttempts, Quiz, QuizRules, ShowResults, StaffAction
 from ..domain.sessions import Session
 from ..domain.timestamps import Micros, from_micros
 from ..domain.validation import (
@@ -274,7 +274,7 @@ class ExamAdministration:
                 raise QuizClosesFirstError(result.attempt.closes_at)
             case ActionOutcome.NO_TIME_LEFT:
                 raise NoTimeLeftError
-        return await self._rescheduled(result, action.at)
+        return await self._rescheduled(result, action)
 
     async def extend_quiz(
         self,
@@ -354,7 +354,7 @@ class ExamAdministration:
                 quiz_id = result.attempt.quiz_id
                 quiz = (await self._administration.quizzes([quiz_id])).get(quiz_id)
                 raise QuizClosedError(quiz.rules.closes_at if quiz else None)
-        return await self._rescheduled(result, action.at)
+        return await self._rescheduled(result, action)
 
     # Late answers
 
@@ -402,7 +402,7 @@ class ExamAdministration:
             raise ContentTooLargeError(
                 f"The session would have more than {MAX_SESSION_BYTES} bytes, or {MAX_ANSWERS} answers."
             )
-        return await self._staff_actions.session_after(result, action.at)
+        return await self._staff_actions.session_after(result, action)
 
     # What was done
 
@@ -437,10 +437,10 @@ class ExamAdministration:
 
     # Helpers
 
-    async def _rescheduled(self, result: ActionResult, at: Micros) -> Rescheduled:
-        current = await self._staff_actions.after(result, at)
-        deadline = deadline_of(current.attempt, current.drafts, at)
-        session = await self._staff_actions.shown(current, at)
+    async def _rescheduled(self, result: ActionResult, action: StaffAction) -> Rescheduled:
+        current = await self._staff_actions.after(result, action)
+        deadline = deadline_of(current.attempt, current.drafts, action.at)
+        session = await self._staff_actions.shown(current, action)
         return Rescheduled(session, deadline)
 
     def _at(self, at: Micros | None) -> Micros:

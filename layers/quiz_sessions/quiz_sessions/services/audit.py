@@ -10,12 +10,13 @@ from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
-from ..domain.attempts import Attempt, Status
+from ..domain.attempts import Attempt, Owner, Staff, Status
 from ..domain.audit_events import AuditEvent
 from ..domain.drafts import NO_DRAFTS
 from ..domain.errors import (
     AuditLogDamagedError,
     EventsErasedError,
+    ForbiddenError,
     InvalidInputError,
     SessionNotFoundError,
     VersionNotFoundError,
@@ -133,7 +134,7 @@ class Audit:
         quiz_id: str | None = None,
         statuses: Collection[Status] = (),
         is_pending: bool = False,
-        owner: str | None = None,
+        owner: Owner = None,
         cursor: str | None = None,
         limit: int = 50,
         at: Micros | None = None,
@@ -178,7 +179,7 @@ class Audit:
             before = rows[-1].attempt.started_at, rows[-1].attempt.id
         return Page(sessions, _write_cursor(rows[-1].attempt))
 
-    async def _shown(self, rows: Sequence[Listed], owner: str | None, at: Micros) -> list[Session]:
+    async def _shown(self, rows: Sequence[Listed], owner: Owner, at: Micros) -> list[Session]:
         """The sessions of `rows` as a read of each would show them, but without answers."""
         ids = [row.attempt.id for row in rows if drafts_show_in_lists(row.attempt, at)]
         if not ids:
@@ -197,20 +198,25 @@ class Audit:
             for row in found
         ]
 
-    async def events(self, session_id: str | UUID, *, after: int = -1, limit: int = MAX_PAGE) -> EventPage:
+    async def events(
+        self, session_id: str | UUID, *, after: int = -1, limit: int = MAX_PAGE, owner: Owner = None
+    ) -> EventPage:
         """The audit events of a session after revision `after`: at most `limit`, fewer if they are large.
 
         Raises:
             SessionNotFoundError: there is no such session.
+            ForbiddenError: it is the caller's own, whose events have its score.
         """
         check_page(after, limit)
         attempt = await self._attempt(session_id)
+        if isinstance(owner, Staff) and attempt.user_id == owner.subject:
+            raise ForbiddenError("The audit log of your own session is for others to read.")
         events = await self._audit.events(attempt.id, after=after, limit=limit, max_bytes=MAX_PAGE_BYTES)
         more = bool(events) and events[-1].revision < attempt.revision
         return EventPage(events, events[-1].revision if more else None)
 
     async def at_version(
-        self, session_id: str | UUID, version: int, *, owner: str | None = None, at: Micros | None = None
+        self, session_id: str | UUID, version: int, *, owner: Owner = None, at: Micros | None = None
     ) -> Session:
         """The session at `version`, just before the next version; at the current one, as it is now.
 
@@ -312,9 +318,9 @@ class Audit:
             return None
         return then.version == receipt.version and answers_sha256(then.answers) == receipt.answers_sha256
 
-    async def _attempt(self, session_id: str | UUID, owner: str | None = None) -> Attempt:
+    async def _attempt(self, session_id: str | UUID, owner: Owner = None) -> Attempt:
         attempts = await self._attempts.get([session_key(session_id)])
-        if not attempts or (owner is not None and attempts[0].user_id != owner):
+        if not attempts or not attempts[0].is_owned_by(owner):
             raise SessionNotFoundError
         return attempts[0]
 

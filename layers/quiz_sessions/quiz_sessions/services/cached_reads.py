@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from ..domain.attempts import Owner
 from ..domain.deadlines import is_overdue
 from ..domain.errors import CacheUnavailableError
 from ..domain.sessions import Session, view
@@ -34,7 +35,7 @@ class CachedSessions:
         )
         return cls(valkey, jwt=settings.jwt)
 
-    async def read(self, session_id: UUID, owner: str | None, at: Micros) -> Session | None:
+    async def read(self, session_id: UUID, owner: Owner, at: Micros) -> Session | None:
         """The session as `SessionManager.get_session` shows it; None if that needs more than the cache."""
         try:
             cached = await self.valkey.read(session_id)

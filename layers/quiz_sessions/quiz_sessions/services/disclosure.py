@@ -1,12 +1,13 @@
 """Disclosure: what of a score is shown, and to whom. Every session that a use case returns comes from here.
 
-Staff, and everybody where callers are not authenticated, see all. The owner of an attempt sees its score when
+Staff, and everybody where callers are not authenticated, see all, but staff of their own attempts what any
+student would. The owner of an attempt sees its score when
 the quiz, as it is now, shows results, and once no answer from before the end can change it any more.
 """
 
 from __future__ import annotations
 
-from ..domain.attempts import Attempt
+from ..domain.attempts import Attempt, Owner, Staff
 from ..domain.drafts import counting
 from ..domain.errors import BusyError, DatabaseUnavailableError, PoisonedError, SessionNotFoundError
 from ..domain.outcomes import ShownResults
@@ -37,7 +38,7 @@ class Disclosure:
         self._settler = settler
         self._telemetry = telemetry
 
-    async def show(self, current: Current, owner: str | None, at: Micros) -> Session:
+    async def show(self, current: Current, owner: Owner, at: Micros) -> Session:
         """The session as `owner` may see it (None: somebody who sees all).
 
         It fails closed: without PostgreSQL an ended session has no score, and its grading is pending.
@@ -55,15 +56,16 @@ class Disclosure:
             return session
         return view(shown.attempt, current.drafts, at, scored=shown.is_shown)
 
-    async def results(self, attempt: Attempt, owner: str | None, at: Micros) -> ShownResults:
-        """What the attempt scored, as far as `owner` may see it; that an owner is shown it is recorded.
+    async def results(self, attempt: Attempt, owner: Owner, at: Micros) -> ShownResults:
+        """What the attempt scored, as far as `owner` may see it; that its user is shown it is recorded.
 
         Raises:
             SessionNotFoundError: there is no such attempt any more.
             also what `Postgres` raises.
         """
         # rule: an owner is shown results once every draft from before the end is settled
-        settled = owner is None or await self._is_settled(attempt, at)
+        user = owner.subject if isinstance(owner, Staff) else owner
+        settled = attempt.user_id == user and await self._is_settled(attempt, at)
         shown = await self._administration.show_results(attempt.id, owner, at, settled=settled)
         if shown is None:
             raise SessionNotFoundError

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
+from ..domain.attempts import Owner
 from ..domain.deadlines import shown_status
 from ..domain.drafts import NO_DRAFTS
 from ..domain.errors import (
@@ -54,7 +55,7 @@ class Scores:
         self._clock = clock
 
     async def results(
-        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+        self, session_id: str | UUID, *, owner: Owner = None, at: Micros | None = None
     ) -> Results:
         """The score of an ended session, question by question if it is the sum of questions.
 
@@ -114,7 +115,7 @@ class Scores:
                 raise SessionOpenError
             case ActionOutcome.GRADED_BY_KEY:
                 raise GradedByKeyError
-        return await self._staff_actions.session_after(result, action.at)
+        return await self._staff_actions.session_after(result, action)
 
     async def set_grades(
         self,
@@ -149,7 +150,7 @@ class Scores:
                 raise SessionOpenError
             case ActionOutcome.TOO_LARGE:
                 raise ContentTooLargeError(f"The marks of a session have at most {MAX_SESSION_BYTES} bytes.")
-        return await self._staff_actions.session_after(result, action.at)
+        return await self._staff_actions.session_after(result, action)
 
     async def regrade(
         self, quiz_id: str, reason: str, *, by: str | None = None, at: Micros | None = None

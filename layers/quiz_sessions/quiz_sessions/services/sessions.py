@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal, TypedDict, Unpack
 from uuid import UUID
 
-from ..domain.attempts import Attempt, Status
+from ..domain.attempts import Attempt, Owner, Status
 from ..domain.canonical_json import canonical_json
 from ..domain.deadlines import Deadline, deadline_of, is_overdue
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts, merge_drafts, unseen
@@ -107,6 +107,7 @@ class Write:
         if_match: the entity tags of which one must be the session's; None for any.
         key: the caller's name for this write, which is made once.
         key_seconds: how long the key of an autosave is remembered; that of a commit is always.
+        payload: a hash of what `key` stands for.
     """
 
     answers: Mapping[str, Json]
@@ -120,6 +121,12 @@ class Write:
     if_match: Sequence[EntityTag] | None = None
     key: str | None = None
     key_seconds: int = KEY_SECONDS
+    payload: str | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.key is not None:
+            content = canonical_json([self.operation, dict(self.answers), self.current_question])
+            object.__setattr__(self, "payload", hashlib.sha256(content.encode()).hexdigest())
 
     def as_drafts(self) -> Drafts:
         """The answers as drafts, to be kept or settled."""
@@ -128,14 +135,6 @@ class Write:
             {question: Draft(answer, self.at, self.writer) for question, answer in self.answers.items()},
             None if current is None else Draft(current, self.at, self.writer),
         )
-
-    @property
-    def payload(self) -> str | None:
-        """A hash of what `key` stands for."""
-        if self.key is None:
-            return None
-        content = canonical_json([self.operation, dict(self.answers), self.current_question])
-        return hashlib.sha256(content.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +168,7 @@ class SessionManager:
     for too long.
 
     An `owner` restricts the caller to the attempts of that user; the attempts of others do not exist for it.
+    Staff are not restricted, and are shown of their own attempts what any student would be.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class SessionManager:
         *,
         idempotency_key: str | None = None,
         by: str | None = None,
-        owner: str | None = None,
+        owner: Owner = None,
         at: Micros | None = None,
     ) -> Session:
         """Start an attempt under the rules of its quiz.
@@ -262,11 +262,11 @@ class SessionManager:
         )
 
     async def _check_pace(
-        self, user_id: str, by: str | None, owner: str | None, key: str | None, at: Micros
+        self, user_id: str, by: str | None, owner: Owner, key: str | None, at: Micros
     ) -> None:
         """Refuse a caller who starts attempts too fast; a start that is sent again is none."""
         caller, pace = by or owner, self._limits.starts
-        if caller is None or not pace.interval or await self._cache.keeps_pace(caller, pace, at):
+        if not isinstance(caller, str) or not pace.interval or await self._cache.keeps_pace(caller, pace, at):
             return
         if key is None or not await self._attempts.was_started(user_id, by, key):
             raise self._too_fast()
@@ -291,7 +291,7 @@ class SessionManager:
         )
 
     async def get_session(
-        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+        self, session_id: str | UUID, *, owner: Owner = None, at: Micros | None = None
     ) -> Session:
         """Read a session with its drafts; an overdue one is expired.
 
@@ -303,7 +303,7 @@ class SessionManager:
         return await self._disclosure.show(current, owner, at)
 
     async def get_deadline(
-        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+        self, session_id: str | UUID, *, owner: Owner = None, at: Micros | None = None
     ) -> Deadline:
         """Explain a session's deadline.
 
@@ -457,7 +457,11 @@ class SessionManager:
         try:
             return await self._commit(key, write)
         except DatabaseUnavailableError as error:
-            session = await self._buffer(key, write)
+            try:
+                session = await self._buffer(key, write)
+            except SessionExpiredError:
+                # That would promise that the answers are kept as late ones.
+                raise error from None
             self._telemetry.degraded("answers buffered", error, "BufferedWrites", session_id=str(key))
             return session
 
@@ -599,18 +603,17 @@ class SessionManager:
 
         An answer that the gateway received before the end counts, even if a slow process delivers it after
         the row was expired. One received after the end is recorded as a late answer.
+
+        Raises:
+            SessionExpiredError: the answers are recorded, as far as there is room for late ones.
         """
         cached = await self._cache.read(key)
-        try:
-            _check_questions(cached.attempt or await self._settler.load(key), write)
-            await self._settler.expire(key, cached.drafts, write.at)
-            # Nobody was told that they are kept, so there may be too many of them.
-            settled = await self._settler.settle(
-                key, write.as_drafts(), write.at, wait=True, late_bytes=MAX_SESSION_BYTES
-            )
-        except DatabaseUnavailableError as error:
-            self._telemetry.degraded("late answers not recorded", error, session_id=str(key))
-            raise SessionExpiredError from error
+        _check_questions(cached.attempt or await self._settler.load(key), write)
+        await self._settler.expire(key, cached.drafts, write.at)
+        # Nobody was told that they are kept, so there may be too many of them.
+        settled = await self._settler.settle(
+            key, write.as_drafts(), write.at, wait=True, late_bytes=MAX_SESSION_BYTES
+        )
         if settled is None:
             raise BusyError
         attempt = settled.attempt
@@ -769,7 +772,7 @@ def _checked_key(key: str | None) -> str | None:
     return None if key is None else check_id("Idempotency-Key", key)
 
 
-def _check_owner(attempt: Attempt, owner: str | None) -> None:
+def _check_owner(attempt: Attempt, owner: Owner) -> None:
     if not attempt.is_owned_by(owner):
         # Do not reveal that another user's attempt exists.
         raise SessionNotFoundError

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from ..domain.attempts import Attempt
+from ..domain.attempts import Attempt, Owner
 from ..domain.deadlines import is_overdue
 from ..domain.drafts import NO_DRAFTS, Drafts
 from ..domain.errors import BusyError, DatabaseUnavailableError, PoisonedError, SessionNotFoundError
@@ -79,7 +79,7 @@ class Settler:
             # The holder is most likely a flush, which merges these drafts itself: settle without them.
             await self.settle(session_id, NO_DRAFTS, at, wait=True)
 
-    async def current(self, session_id: UUID, owner: str | None, at: Micros) -> Current:
+    async def current(self, session_id: UUID, owner: Owner, at: Micros) -> Current:
         """Read a session's row and drafts; an overdue one is expired.
 
         Raises:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unicodedata import category
 from uuid import uuid4
 
+from ..domain.attempts import Staff
 from ..domain.drafts import NO_DRAFTS
 from ..domain.errors import (
     IdempotencyKeyReusedError,
@@ -12,6 +14,7 @@ from ..domain.errors import (
     SessionClosedError,
     SessionNotFoundError,
 )
+from ..domain.matching import is_accepted
 from ..domain.outcomes import ActionOutcome, ActionResult
 from ..domain.quizzes import StaffAction
 from ..domain.sessions import Session
@@ -46,19 +49,20 @@ class StaffActions:
         moment = self._clock() if at is None else at
         return StaffAction(kind, moment, by, reason, f"{kind}:{uuid4().hex if key is None else key}", key)
 
-    async def session_after(self, result: ActionResult, at: Micros) -> Session:
+    async def session_after(self, result: ActionResult, action: StaffAction) -> Session:
         """The session after an action.
 
         Raises:
             the same as `after`.
         """
-        return await self.shown(await self.after(result, at), at)
+        return await self.shown(await self.after(result, action), action)
 
-    async def shown(self, current: Current, at: Micros) -> Session:
-        """The session as staff see it."""
-        return await self._disclosure.show(current, None, at)
+    async def shown(self, current: Current, action: StaffAction) -> Session:
+        """The session as the staff who took the action see it."""
+        owner = None if action.by is None else Staff(action.by)
+        return await self._disclosure.show(current, owner, action.at)
 
-    async def after(self, result: ActionResult, at: Micros) -> Current:
+    async def after(self, result: ActionResult, action: StaffAction) -> Current:
         """The attempt after an action, and its drafts; its row is graded and cached first.
 
         Raises:
@@ -69,8 +73,8 @@ class StaffActions:
             raise IdempotencyKeyReusedError
         if result.outcome is ActionOutcome.CLOSED:
             current = Current(result.attempt, NO_DRAFTS, result.attempt)
-            raise SessionClosedError(await self.shown(current, at))
-        return await self._settler.write_back(result.attempt, [], at)
+            raise SessionClosedError(await self.shown(current, action))
+        return await self._settler.write_back(result.attempt, [], action.at)
 
 
 def found(result: ActionResult | None) -> ActionResult:
@@ -88,8 +92,11 @@ def check_reason(reason: str) -> None:
     """Refuse a reason that is not allowed.
 
     Raises:
-        InvalidInputError: it is empty, too long, or text that PostgreSQL can't hold.
+        InvalidInputError: it is empty, too long, shows nothing, or is text that PostgreSQL can't hold.
     """
     if not 1 <= len(reason) <= MAX_REASON_CHARACTERS:
         raise InvalidInputError(f"reason has 1 to {MAX_REASON_CHARACTERS} characters.", member="reason")
     check_text("reason", reason, "reason")
+    # White space, control and format characters, and what the matching of answers leaves out.
+    if is_accepted("".join(each for each in reason if category(each)[0] not in "CZ"), [""]):
+        raise InvalidInputError("reason shows nothing.", member="reason")

@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg import errors
 from psycopg.rows import DictRow
 
-from ..domain.attempts import Attempt
+from ..domain.attempts import Attempt, Owner
 from ..domain.canonical_json import canonical_json
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Mark, parse_questions, to_json
@@ -45,7 +45,7 @@ from ..domain.quizzes import (
     WhenActive,
 )
 from ..domain.timestamps import Micros, from_micros
-from .attempts import attempt_of
+from .attempts import attempt_of, seen_by
 from .postgres import Postgres
 from .statements import Statement, load
 
@@ -71,6 +71,14 @@ _SAVE_GRADES: Final = load("save_grades")
 _SET_SCORE: Final = load("set_score")
 _SET_GRADES: Final = load("set_grades")
 _SHOW_RESULTS: Final = load("show_results")
+
+_FILTERS: Final = {
+    "session_id": "({about_session})",
+    "quiz_id": "quiz_id = %(quiz_id)s",
+    "user_id": "user_id = %(user_id)s",
+    "by": "by = %(by)s",
+}
+"""What a staff action meets that a filter finds."""
 
 
 class AdministrationStore:
@@ -256,7 +264,8 @@ class AdministrationStore:
 
         None if there is no such attempt.
         """
-        return await self._act(_ACCEPT_LATE_ANSWER, {"id": session_id, "event": event}, action)
+        given = {"late_answer": event}
+        return await self._act(_ACCEPT_LATE_ANSWER, {"id": session_id, "event": event}, action, given=given)
 
     # Scores
 
@@ -320,17 +329,19 @@ class AdministrationStore:
             for question, mark in given.items()
         }
         parameters = {"id": attempt.id, "marks": dump_json(kept), "payload": payload}
-        return await self._act(_SET_GRADES, parameters, action)
+        # Without comments, which stand in the audit log alone: that can be erased.
+        points = {question: mark and mark["points"] for question, mark in given.items()}
+        return await self._act(_SET_GRADES, parameters, action, given={"points": points})
 
     async def show_results(
-        self, session_id: UUID, owner: str | None, at: Micros, *, settled: bool
+        self, session_id: UUID, owner: Owner, at: Micros, *, settled: bool
     ) -> ShownResults | None:
-        """What an ended attempt scored, as far as `owner` (None: anybody) may see it; None if there is none.
+        """What an ended attempt scored, as far as `owner` may see it; None if there is none.
 
         An owner to whom it is shown for the first time since the end is recorded. That needs it `settled`: no
         answer from before the end can change it any more.
         """
-        parameters = {"id": session_id, "owner": owner, "at": from_micros(at), "settled": settled}
+        parameters = {"id": session_id, **seen_by(owner), "at": from_micros(at), "settled": settled}
         rows = await self._postgres.fetch(_SHOW_RESULTS, parameters)
         if not rows:
             return None
@@ -355,9 +366,12 @@ class AdministrationStore:
         At most `limit` of them, and `max_bytes` of what they changed, which only the first may exceed.
         """
         named = {"session_id": session_id, "quiz_id": quiz_id, "user_id": user_id, "by": by}
-        conditions = ["true", *(f"{name} = %({name})s" for name, value in named.items() if value is not None)]
+        conditions = [_FILTERS[name] for name, value in named.items() if value is not None]
+        if user_id is not None and quiz_id is not None:
+            conditions.remove(_FILTERS["user_id"])
+            conditions.append("({about_user})")
         rows = await self._postgres.fetch(
-            load("staff_actions", conditions=" AND ".join(conditions)),
+            load("staff_actions", conditions=" AND ".join(["true", *conditions])),
             {**named, "after": after, "limit": limit, "max_bytes": max_bytes},
         )
         return [RecordedAction(**row) for row in rows]
@@ -371,9 +385,13 @@ class AdministrationStore:
         action: StaffAction,
         *,
         lock: Statement | None = None,
+        given: Mapping[str, Json] | None = None,
     ) -> ActionResult | None:
         asked = {name: value for name, value in parameters.items() if name not in ("id", "time_limit")}
-        parameters |= _parameters(action) | {"payload_hash": _hash([asked, action.reason])}
+        parameters |= _parameters(action) | {
+            "payload_hash": _hash([asked, action.reason]),
+            "given": dump_json(given or {}),
+        }
         try:
             (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
         except errors.UniqueViolation:

@@ -17,7 +17,7 @@ from psycopg import errors
 from psycopg.rows import DictRow
 from psycopg_pool import PoolTimeout
 
-from ..domain.attempts import Attempt, Status
+from ..domain.attempts import Attempt, Owner, Staff, Status
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts
 from ..domain.errors import BusyError, PoisonedError, StatementFailedError
 from ..domain.json_values import Json, dump_json
@@ -438,4 +438,12 @@ def _parameters_of(drafts: Drafts) -> dict[str, Any]:
         "displaced": [{"question": question, **_json_form(draft)} for question, draft in drafts.displaced],
         "current_question": None if current is None else current.value,
         "current_question_at": -1 if current is None else current.at,
+    }
+
+
+def seen_by(owner: Owner) -> dict[str, Any]:
+    """Parameters of statements that show scores: `owner`, and whether those of others are shown (`staff`)."""
+    return {
+        "owner": owner.subject if isinstance(owner, Staff) else owner,
+        "staff": not isinstance(owner, str),
     }

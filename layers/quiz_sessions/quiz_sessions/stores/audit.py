@@ -9,11 +9,11 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from ..domain.attempts import Attempt, Status
+from ..domain.attempts import Attempt, Owner, Status
 from ..domain.audit_events import AuditEvent
 from ..domain.json_values import Json
 from ..domain.timestamps import Micros, from_micros
-from .attempts import attempt_of
+from .attempts import attempt_of, seen_by
 from .postgres import Postgres
 from .statements import load
 
@@ -54,14 +54,14 @@ class AuditStore:
         quiz_id: str | None,
         statuses: Collection[Status],
         is_pending: bool,
-        owner: str | None,
+        owner: Owner,
         at: Micros,
         before: tuple[datetime, UUID] | None,
         limit: int,
     ) -> list[Listed]:
         """Attempts of a user, at a quiz, or both, without answers: newest first, after `before`.
 
-        Each with whether `owner` (None: somebody who sees all) may be shown its score.
+        Each with whether `owner` may be shown its score.
 
         With `is_pending` those that have ended and, as far as `owner` is told, wait for a person to mark
         them. With `statuses` those that have one of them. An attempt that is overdue at `at` counts as
@@ -76,7 +76,7 @@ class AuditStore:
             conditions.append("(started_at, id) < (%(started_at)s, %(id)s)")
         if is_pending:
             # To an owner a grading that is not shown is pending; a filter tells no more.
-            hidden = "" if owner is None else " OR ({shows_again}) IS NOT TRUE"
+            hidden = "" if owner is None else " OR ({disclosed_again}) IS NOT TRUE"
             conditions.append(f"(grading = 'pending'{hidden}) AND NOT {{open}}")
         if statuses:
             as_stored = f"(status = ANY(%(statuses)s) AND NOT ({_IS_OVER}))"
@@ -88,7 +88,7 @@ class AuditStore:
                 "quiz_id": quiz_id,
                 "statuses": [status.value for status in statuses],
                 "at": from_micros(at),
-                "owner": owner,
+                **seen_by(owner),
                 "started_at": before and before[0],
                 "id": before and before[1],
                 "limit": limit,
@@ -96,13 +96,11 @@ class AuditStore:
         )
         return [_listed(row) for row in rows]
 
-    async def without_answers(
-        self, session_ids: Sequence[UUID], owner: str | None, at: Micros
-    ) -> list[Listed]:
+    async def without_answers(self, session_ids: Sequence[UUID], owner: Owner, at: Micros) -> list[Listed]:
         """The attempts that exist, without answers, in the order of `attempts`."""
         rows = await self._postgres.fetch(
             load("find_attempts", conditions="id = ANY(%(ids)s)"),
-            {"ids": list(session_ids), "limit": len(session_ids), "owner": owner, "at": from_micros(at)},
+            {"ids": list(session_ids), "limit": len(session_ids), **seen_by(owner), "at": from_micros(at)},
         )
         return [_listed(row) for row in rows]
 

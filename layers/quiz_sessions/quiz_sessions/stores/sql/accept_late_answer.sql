@@ -1,5 +1,5 @@
 -- Let the answers of a late_answer event count, if they are later than the committed ones.
--- Takes    id, event (its revision), at, write_id, by, reason, action, key, payload_hash
+-- Takes    id, event (its revision), at, write_id, by, reason, action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (

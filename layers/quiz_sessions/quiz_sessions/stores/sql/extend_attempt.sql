@@ -1,5 +1,5 @@
 -- Move an open attempt's deadline, at most back to this moment.
--- Takes    id, seconds, at, write_id, payload, by, reason, action, key, payload_hash
+-- Takes    id, seconds, at, write_id, payload, by, reason, action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (

@@ -75,7 +75,9 @@ WITH former AS (
         {rules} - 'created' || jsonb_build_object('questions', (
             SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(quiz.questions)
             WHERE value IS DISTINCT FROM (SELECT questions -> key FROM former)
-        ), 'open_attempts', %(open_attempts)s::text)
+        ), 'open_attempts', %(open_attempts)s::text) || CASE WHEN %(open_attempts)s::text = 'abandon'
+            THEN jsonb_build_object('to_abandon', (SELECT coalesce(array_length(ids, 1), 0) FROM refused))
+            ELSE '{}' END
     FROM written AS quiz WHERE NOT {acted_before}
 )
 SELECT outcome, number AS concerned, names AS weakened, coalesce(ids, '{}') AS refused, {quiz}, created

@@ -1,6 +1,6 @@
 -- Open an attempt that has ended again for some seconds from now, under the current rules of its quiz.
 -- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, payload, by, reason,
---          action, key, payload_hash
+--          action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now, or with 'active' the
 --          one that is in its way
 -- Locks    the attempt's row; runs under lock_quiz_of_attempt

@@ -45,7 +45,12 @@ WITH batch AS (
 ), acted AS (
     INSERT INTO staff_actions (at, by, action, quiz_id, reason, after)
     SELECT %(at)s::timestamptz, by, 'regrade', quiz_id, reason,
-        jsonb_build_object('quiz_revision', quiz_revision, 'regraded', count(*))
+        jsonb_build_object('quiz_revision', quiz_revision, 'regraded', count(*), 'changed', coalesce(jsonb_object_agg(
+            id, jsonb_build_object(
+                'former_score', former_score, 'former_max_score', former_max_score,
+                'score', graded_score, 'max_score', graded_max_score
+            )
+        ) FILTER (WHERE (former_score, former_max_score) IS DISTINCT FROM (graded_score, graded_max_score)), '{}'))
     FROM locked JOIN changed USING (id) WHERE reason IS NOT NULL GROUP BY by, quiz_id, reason, quiz_revision
 )
 SELECT {attempt} FROM changed

@@ -1,6 +1,6 @@
 -- Mark questions of an ended attempt, or take marks back. The score is summed by the statement that follows.
 -- Takes    id, marks (question -> {points, comment, answer_sha256 of the answer that it is for, or null},
---          or null to take it back), at, write_id, payload, by, reason (or null), action, key, payload_hash
+--          or null to take it back), at, write_id, payload, by, reason (or null), action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (

@@ -1,5 +1,5 @@
 -- Set the score of an ended attempt as a whole, unless it is the sum of its quiz's questions.
--- Takes    id, score, max_score, at, write_id, by, reason, action, key, payload_hash
+-- Takes    id, score, max_score, at, write_id, by, reason, action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (

@@ -1,19 +1,21 @@
 -- What an ended attempt scored, as far as its owner may see it; the first time that the owner does is recorded.
--- Takes    id, owner (or null for somebody who may always see it), settled (whether no answer from before the end can
+-- Takes    id, owner (to whom an attempt of its own is shown as its owner, or null), staff (whether the attempts of others
+--          are shown), settled (whether no answer from before the end can
 --          change it any more), at
--- Returns  no row if there is no such attempt of this owner; else may_see (whether its quiz shows results), is_shown
+-- Returns  no row if there is no such attempt for this caller; else may_see (whether its quiz shows results), is_shown
 --          (whether they can be shown now), the results and the attempt
 -- Locks    the attempt's row, the first time
 WITH current AS (
     SELECT {attempt}, results FROM quiz_attempts
     -- What the cache says of an owner is not relied on.
-    WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s)
+    WHERE id = %(id)s AND (%(staff)s OR user_id = %(owner)s::text)
 ), judged AS (
-    SELECT %(owner)s::text IS NULL OR {shows} AS may_see FROM current AS attempt
+    SELECT is_own, NOT is_own OR {shows} AS may_see
+    FROM current AS attempt, LATERAL (SELECT user_id IS NOT DISTINCT FROM %(owner)s::text AS is_own) AS one
 ), first AS (
     SELECT attempt.id, revision, version, greatest(%(at)s, ended_at) AS read_at, chain_head
     FROM quiz_attempts AS attempt, judged
-    WHERE attempt.id = %(id)s AND %(owner)s::text IS NOT NULL AND may_see AND %(settled)s
+    WHERE attempt.id = %(id)s AND is_own AND may_see AND %(settled)s
         AND ended_at IS NOT NULL AND NOT needs_grading AND score IS NOT NULL
         AND (results_read_at IS NULL OR results_read_at < ended_at)
     FOR UPDATE OF attempt
@@ -32,7 +34,7 @@ WITH current AS (
     RETURNING attempt.*
 )
 SELECT may_see, may_see AND ended_at IS NOT NULL AND (
-        %(owner)s::text IS NULL OR %(settled)s AND NOT needs_grading
+        NOT is_own OR %(settled)s AND NOT needs_grading
     ) AS is_shown, row.*
 FROM judged, LATERAL (
     SELECT {attempt}, results FROM changed
