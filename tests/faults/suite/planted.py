@@ -585,9 +585,9 @@ BUGS = (
         "a late cache fill overwrites",
         a_slow_reader_fills_the_cache_after_a_commit,
         Edit(
-            "stores/valkey.py",
+            "stores/lua/fragments/cache_session.lua",
             "a cached session is written only over an older revision",
-            "pipe.set(_session_key(attempt.id), attempt.to_json())",
+            "local newer = false",
         ),
     ),
     Bug(

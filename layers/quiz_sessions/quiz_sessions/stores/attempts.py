@@ -209,7 +209,9 @@ class AttemptStore:
         """Commit the answers of requests that came together, as far as nobody else holds their rows."""
         parameters = {"batch": _listed(requests), "wait": False, "resent": False}
         try:
-            rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters, resend={"resent": True})
+            # The sending whose reply was lost may hold the rows until it is committed.
+            again = {"resent": True, "wait": True}
+            rows = await self._postgres.fetch(_WRITE_ANSWERS, parameters, resend=again)
         except errors.UniqueViolation:
             # One of them was sent before.
             return [Alone() for _ in requests]
