@@ -14,6 +14,8 @@ from starlette.types import Receive, Scope
 from .direct_writes import raise_failure
 from .strict_json import MAX_BEACON_BYTES, MAX_BODY_BYTES, TooManyValuesError, loads
 
+_UTF_8 = frozenset({"utf-8", "utf8"})
+
 
 class StrictRoute(APIRoute):
     """A route that accepts only strict JSON of limited size: UTF-8, no NaN or Infinity, no key twice.
@@ -79,12 +81,16 @@ def _check_query(request: Request, repeatable: Mapping[str, bool]) -> None:
 
 
 def _is_json(content_type: str) -> bool:
-    """Whether FastAPI takes a body for JSON."""
+    """Whether FastAPI takes a body for JSON, and nothing says that it is not in UTF-8."""
     message = Message()
     message["content-type"] = content_type
     subtype = message.get_content_subtype()
-    return message.get_content_maintype() == "application" and (
-        subtype == "json" or subtype.endswith("+json")
+    _, *parameters = message.get_params([("", "")])
+    charsets = {value for name, value in parameters if name.lower().startswith("charset")}
+    return (
+        message.get_content_maintype() == "application"
+        and (subtype == "json" or subtype.endswith("+json"))
+        and all(str(charset).lower() in _UTF_8 for charset in charsets)
     )
 
 
@@ -109,7 +115,7 @@ class _StrictRequest(Request):
             if body and not _is_json(self.headers.get("content-type", "")):
                 raise HTTPException(
                     415,
-                    "The Content-Type of a body is application/json, or another one that ends with +json.",
+                    "The Content-Type of a body is application/json, or ends with +json; it is in UTF-8.",
                     {"Accept": "application/json"},
                 )
             self._body = bytes(body)

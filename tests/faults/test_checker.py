@@ -241,6 +241,10 @@ WRONG: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
         lambda e: with_try(e, 1, status=409, body=None),
         "refused, and committed",
     ),
+    "an answer that came too late and was not kept": (
+        lambda e: with_try(e, 2, status=410, body=None, answers={"1": answer(9)}),
+        "came too late, and recorded nowhere",
+    ),
     "an answer that was held back and counts": (
         lambda e: with_try(e, 1, status=None, body=None, held=True),
         "lets count what came after the end",

@@ -232,16 +232,39 @@ async def test_a_body_that_does_not_say_json_is_refused_everywhere_and_nothing_i
         assert stores.everything() == before
 
 
-CHARSETS = ["latin-1", "utf-16", "utf-7", "utf-8", '"', "x" * 10_000, "utf-8; charset=utf-16"]
+CHARSETS = [
+    "latin-1",
+    "utf-16",
+    "utf-7",
+    '"',
+    "",
+    "x" * 10_000,
+    "utf-8; charset=utf-16",
+    "utf-16; charset=utf-8",
+]
+START = '{"user_id":"ü+AGE-","quiz_id":"quiz1"}'
 
 
-@pytest.mark.parametrize("charset", CHARSETS, ids=lambda charset: charset[:12])
-async def test_a_charset_does_not_change_how_a_body_is_read(client: httpx.AsyncClient, charset: str) -> None:
-    reply = await client.post(
-        "/sessions/start",
-        content='{"user_id":"ü+AGE-","quiz_id":"quiz1"}'.encode(),
-        headers={"Content-Type": f"application/json; charset={charset}"},
-    )
+@pytest.mark.parametrize("charset", CHARSETS, ids=lambda charset: charset[:21])
+async def test_a_body_that_says_another_charset_is_refused(
+    client: httpx.AsyncClient, stores: Stores, charset: str
+) -> None:
+    before = stores.everything()
+    for encoding in ("utf-8", "utf-16"):
+        reply = await client.post(
+            "/sessions/start",
+            content=START.encode(encoding),
+            headers={"Content-Type": f"application/json; charset={charset}"},
+        )
+        assert_refused(reply)
+        assert reply.status_code == 415
+    assert stores.everything() == before
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "utf8"])
+async def test_a_body_may_say_that_it_is_in_utf_8(client: httpx.AsyncClient, charset: str) -> None:
+    kind = f"application/json; charset={charset}"
+    reply = await client.post("/sessions/start", content=START.encode(), headers={"Content-Type": kind})
     assert_sound(reply)
     assert reply.status_code == 201
     assert reply.json()["user_id"] == "ü+AGE-"

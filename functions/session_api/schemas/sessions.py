@@ -22,7 +22,10 @@ class StartRequest(RequestBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "user1", "quiz_id": "physics"}]})
 
     user_id: Id | None = Field(None, description="May be left out where the caller's token names the user.")
-    quiz_id: Id = Field(description="Any id; a quiz that nobody registered has the service's defaults.")
+    quiz_id: Id = Field(
+        description="Any id; a quiz that nobody registered is 404, or has the service's defaults: "
+        "UNKNOWN_QUIZZES chooses."
+    )
 
 
 BASED_ON: Any = Field(

@@ -368,6 +368,11 @@ class _Session:
                 if not self._is_recorded(question, answer):
                     yield f"handed in a second time, and recorded nowhere: {question} of {one}"
 
+        if one.status == 410:
+            for question, answer in one.answers.items():
+                if not self._is_recorded(question, answer) and not self._is_replaced(one, question):
+                    yield f"told that it came too late, and recorded nowhere: {question} of {one}"
+
     def _of_a_gain(self, one: Try) -> Iterator[str]:
         """What was not whole before the session was over counts for nothing, however early it began."""
         if one.acknowledged:
@@ -383,8 +388,7 @@ class _Session:
         if not one.committed and self._is_excused(one):
             return
         for question, answer in one.answers.items():
-            others = [other for other in self._tries if other is not one and question in other.answers]
-            replaced = any(other.client == one.client and other.at > one.at for other in others)
+            replaced = self._is_replaced(one, question)
             if one.kind is not Kind.COMPLETE and not one.committed:
                 overtaken = self._late(question) > self._end
                 if replaced or overtaken or question in self._drafts:
@@ -393,6 +397,11 @@ class _Session:
                 continue
             if not self._is_recorded(question, answer):
                 yield f"acknowledged, and recorded nowhere: {question} of {one}"
+
+    def _is_replaced(self, one: Try, question: str) -> bool:
+        """Whether its own writer sent a later answer."""
+        others = [other for other in self._tries if other is not one and question in other.answers]
+        return any(other.client == one.client and other.at > one.at for other in others)
 
     def _is_recorded(self, question: str, answer: Any) -> bool:
         for event in self._trail:
