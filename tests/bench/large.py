@@ -118,7 +118,7 @@ async def _fill(stores: Stores, ids: list[UUID]) -> None:
     services = build_services(stores.settings)
     await autosave(services, ids, "x" * 90)
     await services.close()
-    long_ago(stores, ids)
+    long_ago(stores)
 
 
 def _flush_all(stores: Stores, size: int) -> tuple[float, float]:
