@@ -107,11 +107,13 @@ async def test_a_draft_older_than_the_committed_answer_is_dropped(
 async def test_a_draft_that_arrives_during_the_flush_stays(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "first")
-    marks = await services.stores.valkey.dirty(0, 0, 10)
-    (stored,) = await services.stores.valkey.read_many([session_id])
-    (settled,) = await services.stores.attempts.settle({session_id: stored.drafts}, LATER)
+    stores = services.stores
+    marks = dict(await stores.valkey.dirty(0, 0, 10))
+    (handed,) = await stores.valkey.hand_over([*marks], 1000)
+    (flushed,) = await stores.attempts.flush([handed.text or ""], LATER)
     await autosave(services, session_id, "second", LATER + 1)
-    await services.stores.valkey.put_settled([settled.attempt], [], {session_id: stored.raw}, dict(marks))
+    assert await stores.valkey.put_settled([(handed, flushed)]) == set()
+    await stores.valkey.acknowledge(marks)
     session = await services.sessions.get_session(session_id, at=LATER + 2)
     assert (session.answers, session.buffered_questions) == ({"0": "second"}, ["0"])
     assert valkey.zcard("dirty:0") == 1
@@ -342,8 +344,8 @@ async def test_every_session_that_is_behind_is_healed_page_by_page(
     for session_id in ids:
         await services.stores.attempts.write_answers(session_id, {"0": "A"}, LATER)
     # Some at the same moment, which the pages part by their ids.
-    database.execute("UPDATE quiz_attempts SET last_updated = now()")
-    assert (await flush_at(services, sessions=2)).caches_reconciled == number
+    database.execute("UPDATE attempt_events SET recorded_at = now()")
+    assert (await flush_at(services, changes=2)).caches_reconciled == number
     for session_id in ids:
         assert (await services.sessions.get_session(session_id, at=LATER)).answers == {"0": "A"}
 
@@ -356,7 +358,7 @@ async def test_a_draft_that_was_committed_goes_only_when_the_cache_has_its_answe
     await services.stores.attempts.write_answers(session_id, {"0": "A"}, LATER, current_question=1)
     await autosave(services, session_id, "A")
     # Longer ago than what the flush compares with the cache.
-    database.execute("UPDATE quiz_attempts SET last_updated = now() - interval '1 hour'")
+    database.execute("UPDATE attempt_events SET recorded_at = now() - interval '1 hour'")
     await flush_at(services)
     session = await services.sessions.get_session(session_id, at=LATER)
     assert (session.version, session.answers, session.durability) == (1, {"0": "A"}, "committed")
@@ -442,16 +444,11 @@ async def test_a_step_that_fails_is_told_after_the_others_have_run(
     # As nobody but a person at the database could: the key makes no sense.
     database.execute("UPDATE quizzes SET questions = '[1]'")
     # A row ahead of its cached session is for the step that comes after.
-    database.execute(
-        """
-        UPDATE quiz_attempts SET revision = revision + 5, expires_at = expires_at + interval '1 hour'
-        WHERE id = %s""",
-        [cached],
-    )
+    await services.stores.attempts.write_answers(cached, {"0": "A"}, LATER)
     with pytest.raises(ExceptionGroup) as failed:
         await flush_at(services, END + SECOND)
     assert len(failed.value.exceptions) == 1
     assert row(database, ended)["status"] == "expired"
     healed = valkey.get(f"session:{cached}")
     assert isinstance(healed, bytes)
-    assert json.loads(healed)["revision"] >= 5
+    assert json.loads(healed)["answers"] == {"0": "A"}

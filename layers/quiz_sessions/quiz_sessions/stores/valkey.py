@@ -401,20 +401,23 @@ class ValkeyStore:
 
     async def hand_over(self, session_ids: Sequence[str], most_bytes: int) -> list[HandedOver]:
         """The drafts of the first of these sessions, up to `most_bytes`, but of one session at least."""
-        keys = [_drafts_key(session_id) for session_id in session_ids]
-        # In a cluster each key has its own slot.
-        calls = [[key] for key in keys] if isinstance(self._redis, RedisCluster) else [keys]
+        # In a cluster each key has its own slot. Elsewhere, limit a call: no other command runs meanwhile.
+        size = 1 if isinstance(self._redis, RedisCluster) else MOST_TOGETHER
+        parts = [session_ids[start : start + size] for start in range(0, len(session_ids), size)]
         async with self._pipeline() as pipe:
-            for each in calls:
-                pipe.eval(_script("hand_over"), len(each), *each, most_bytes)
-            replies = _for_each(await _reply(pipe.execute()))
+            for part in parts:
+                pipe.eval(_script("hand_over"), len(part), *map(_drafts_key, part), most_bytes)
+            replies = await _reply(pipe.execute())
         handed: list[HandedOver] = []
-        size = 0
-        for session_id, (text, digest) in zip(session_ids, replies, strict=False):
-            size += len(text or b"")
-            if handed and size > most_bytes:
+        found = 0
+        for part, reply in zip(parts, replies, strict=True):
+            for session_id, (text, digest) in zip(part, reply, strict=False):
+                found += len(text or b"")
+                if handed and found > most_bytes:
+                    return handed
+                handed.append(HandedOver(session_id, _text(text), digest))
+            if len(reply) < len(part):
                 break
-            handed.append(HandedOver(session_id, _text(text), digest))
         return handed
 
     async def put_settled(self, settled: Sequence[tuple[HandedOver, Flushed]]) -> set[str]:
