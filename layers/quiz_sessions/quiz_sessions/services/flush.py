@@ -264,11 +264,11 @@ class Flusher:
     ) -> None:
         settled = await self._settle(chunk, report, go_on)
         cleared = await self._write_back(settled, report)
-        # rule: a mark stays while a draft is not dealt with
         done = [
             flushed.session_id
             for handed, flushed in settled
-            if flushed.session_id in cleared and not flushed.left and not handed.unreadable
+            # rule: a mark is taken away only once the drafts are cleared
+            if flushed.session_id in cleared and not (flushed.left or handed.unreadable)
         ]
         await self._cache.acknowledge({session_id: marks[session_id] for session_id in done})
         missing = {handed.session_id for handed in chunk} - {flushed.session_id for _, flushed in settled}
