@@ -184,7 +184,10 @@ def _create_audit_log() -> None:
     )
     # Makes a write that is sent twice take effect once, whichever sending arrives first.
     op.execute(
-        "CREATE UNIQUE INDEX attempt_events_write ON attempt_events (attempt_id, (changes ->> 'write_id'))"
+        """
+        CREATE UNIQUE INDEX attempt_events_write ON attempt_events (attempt_id, (changes ->> 'write_id'))
+        WHERE changes ->> 'write_id' IS NOT NULL
+        """
     )
     op.execute(
         """
