@@ -203,15 +203,88 @@ async def test_a_draft_that_cannot_be_read_stays_and_the_others_are_merged(
     assert valkey.hget(drafts_key(session_id), "q:1") == garbage.encode()
 
 
+BEGINNING = '{"at":1,"writer":"-","answer":'
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('{"at":1,"answer":["B"', '"C"]}'),
+        (BEGINNING + '{"a":{}', BEGINNING + '"C"}}}'),
+        (BEGINNING + '["B",{}', BEGINNING + '"C"}]}'),
+    ],
+)
 async def test_two_damaged_drafts_that_would_make_a_good_one_together_are_none(
-    services: Services, database: Database, valkey: redis.Redis
+    services: Services, database: Database, valkey: redis.Redis, one: str, other: str
 ) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "A")
-    valkey.hset(drafts_key(session_id), "q:1", '{"at":1,"answer":["B"')
-    valkey.hset(drafts_key(session_id), "q:2", '"C"]}')
+    valkey.hset(drafts_key(session_id), "q:1", one)
+    valkey.hset(drafts_key(session_id), "q:2", other)
     assert (await flush_at(services)).flush_failures == 1
     assert row(database, session_id)["answers"] == {"0": "A"}
+
+
+async def test_a_damaged_draft_does_not_swallow_the_next_session(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    bad, good = await start(services, "user1"), await start(services, "user2")
+    valkey.hset(drafts_key(bad), "q:0", BEGINNING + '[{"x":{"a":{}')
+    await services.stores.valkey.put_drafts(bad, Drafts())
+    await autosave(services, good, "B")
+    valkey.hset(drafts_key(good), "q:1", BEGINNING + "1}}}]}")
+    assert (await flush_at(services)).flush_failures == 2
+    assert row(database, bad)["answers"] == {}
+    assert row(database, good)["answers"] == {"0": "B"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        10**4299,
+        -(10**500),
+        2**53 + 1,
+        1e22,
+        5e-324,
+        [[[["deep"] * 60] * 2] * 2] * 2,
+        {"points": [[x, x] for x in range(200)]},
+        'an essay with [brackets] and "quotes" \\ and \u2028 ' * 300,
+        "1e9999",
+        None,
+    ],
+    ids=lambda answer: str(answer)[:20] if not isinstance(answer, int) else f"{answer.bit_length()} bits",
+)
+async def test_every_answer_that_may_be_sent_is_flushed_as_it_was_sent(
+    services: Services, database: Database, valkey: redis.Redis, answer: object
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, answer)
+    report = await flush_at(services)
+    assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 0, 0)
+    assert row(database, session_id)["answers"] == {"0": answer}
+    assert (await services.sessions.get_session(session_id, at=LATER)).answers == {"0": answer}
+    assert valkey.exists(drafts_key(session_id)) == 0
+
+
+@pytest.mark.parametrize("answer", ["[" * 101 + "]" * 101, "1" * 4301, "1e5000"])
+async def test_an_answer_beyond_the_limits_that_somebody_put_into_valkey_stays_there(
+    services: Services, database: Database, valkey: redis.Redis, answer: str
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "A")
+    valkey.hset(drafts_key(session_id), "q:1", BEGINNING + answer + "}")
+    report = await flush_at(services)
+    assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
+    assert row(database, session_id)["answers"] == {"0": "A"}
+    assert valkey.hkeys(drafts_key(session_id)) == [b"q:1"]
+
+
+async def test_question_ids_of_any_characters_are_handed_over(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    answers = dict.fromkeys(('"', "\\", "a/b", "\t\n", "é\u2028😀", "displaced:1.-:0", "}"), "A")
+    await services.sessions.update_answers(session_id, answers, autosave=True, at=LATER)
+    assert (await flush_at(services)).dirty_sessions == 0
+    assert row(database, session_id)["answers"] == answers
 
 
 # Deadlines
