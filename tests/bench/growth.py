@@ -123,7 +123,7 @@ async def _flush(stores: Stores) -> float:
     await services.flusher.run()
     for turn in range(6):
         await autosave(services, ids, f"{ANSWER}{turn}")
-        long_ago(stores, ids)
+        long_ago(stores)
         begun = time.perf_counter()
         report = await services.flusher.run()
         times.append((time.perf_counter() - begun) * 1000)

@@ -141,7 +141,7 @@ async def test_a_mark_that_moved_since_it_was_read_stays(services: Services, clu
     shard = session_id.int % len(cache.shards)
     read = dict(await cache.dirty(shard, 0, 10))
     await cache.put_drafts(session_id, Drafts({"0": Draft("B", LATER + 1)}))
-    await cache.put_settled([], [], {}, read)
+    await cache.acknowledge(read)
     assert sum(marks(cluster).values()) == 1
 
 

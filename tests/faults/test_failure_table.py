@@ -486,15 +486,15 @@ async def test_a_flush_that_valkey_leaves_in_the_middle_merges_nothing_twice(
 ) -> None:
     session_id = await start(before)
     await before.update_answer(session_id, 1, "A", autosave=True)
-    settle = services.stores.attempts.settle
+    merge = services.stores.attempts.flush
 
-    async def settle_then_fail(*arguments: object) -> object:
-        settled = await settle(*arguments)  # type: ignore[arg-type]  # passed on as they came
+    async def merge_then_fail(*arguments: object) -> object:
+        merged = await merge(*arguments)  # type: ignore[arg-type]  # passed on as they came
         await outage.begin("valkey")
-        return settled
+        return merged
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(services.stores.attempts, "settle", settle_then_fail)
+        patch.setattr(services.stores.attempts, "flush", merge_then_fail)
         assert (await flush(services)).flush_failures > 0
     await outage.end("valkey")
     await flush_without_failure(services)
@@ -614,7 +614,7 @@ async def test_a_flush_merges_exactly_once(
 ) -> None:
     session_id = await start(by_proxy.sessions)
     await by_proxy.sessions.update_answer(session_id, 1, "A", autosave=True)
-    proxy.lose(b"settle_attempts_", loss)
+    proxy.lose(b"flush_sessions_", loss)
     report = await flush(by_proxy)
     assert proxy.rules == []
     assert (report.flush_failures, report.dirty_sessions) == (0, 0)

@@ -11,6 +11,7 @@ import redis
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.drafts import Drafts
+from quiz_sessions.domain.outcomes import Flushed, Settlement
 from quiz_sessions.domain.validation import MAX_ANSWERS
 from quiz_sessions.stores.valkey import COMMAND_WORDS, DIRTY, FAILURES, SET_ASIDE
 from tests.harness.builders import LATER, attempt
@@ -61,10 +62,10 @@ def log(stores: Stores) -> Iterator[Log]:
 async def test_marks_are_taken_away(
     services: Services, valkey: redis.Redis, log: Log, marks: int, calls: int
 ) -> None:
-    ids = [UUID(int=number) for number in range(marks)]
-    valkey.zadd(DIRTY.format(0), {str(session_id): 1 for session_id in ids})
-    valkey.hset(FAILURES, mapping={str(session_id): 1 for session_id in ids})
-    await services.stores.valkey.put_settled([], [], {}, dict.fromkeys(ids, 1.0))
+    ids = [str(UUID(int=number)) for number in range(marks)]
+    valkey.zadd(DIRTY.format(0), dict.fromkeys(ids, 1))
+    valkey.hset(FAILURES, mapping=dict.fromkeys(ids, 1))
+    await services.stores.valkey.acknowledge(dict.fromkeys(ids, 1.0))
     assert (valkey.exists(DIRTY.format(0)), valkey.exists(FAILURES)) == (0, 0)
     assert len([size for size in log.sizes("acknowledge") if size > 4]) == calls
     assert log.sizes("acknowledge")[0] <= COMMAND_WORDS
@@ -73,24 +74,42 @@ async def test_marks_are_taken_away(
 
 @pytest.mark.parametrize(("failures", "calls"), [(2 * PAIRS, 1), (2 * PAIRS + 1, 2)])
 async def test_failures_are_forgotten(services: Services, log: Log, failures: int, calls: int) -> None:
-    ids = [UUID(int=number) for number in range(failures)]
-    await services.stores.valkey.put_settled([], [], {}, dict.fromkeys(ids, 1.0))
+    ids = [str(UUID(int=number)) for number in range(failures)]
+    await services.stores.valkey.acknowledge(dict.fromkeys(ids, 1.0))
     assert len(log.sizes("HDEL")) == calls
     assert log.sizes("HDEL")[0] <= COMMAND_WORDS
 
 
-@pytest.mark.parametrize(("fields", "calls"), [(PAIRS, 1), (PAIRS + 1, 2), (3 * PAIRS, 3)])
-async def test_the_drafts_of_one_session_are_cleared(
-    services: Services, valkey: redis.Redis, log: Log, fields: int, calls: int
+@pytest.mark.parametrize(("sessions", "calls"), [(570, 1), (571, 2), (1500, 3)])
+async def test_settled_sessions_are_put(
+    services: Services,
+    log: Log,
+    monkeypatch: pytest.MonkeyPatch,
+    sessions: int,
+    calls: int,
 ) -> None:
-    session_id = UUID(int=1)
-    drafts = {f"q:{number}".encode(): b"{}" for number in range(fields)}
-    key = f"{{session:{session_id}}}:drafts"
-    for first in range(0, fields, 1000):
-        valkey.hset(key, mapping=dict(list(drafts.items())[first : first + 1000]))
-    await services.stores.valkey.put_settled([], [], {session_id: drafts}, {})
-    assert valkey.exists(key) == 0
-    sizes = log.sizes("clear_drafts")
+    monkeypatch.setattr("quiz_sessions.stores.valkey.SCRIPT_BYTES", 1 << 30)
+    ids = [str(UUID(int=number)) for number in range(sessions)]
+    handed = await services.stores.valkey.hand_over(ids, 1 << 30)
+    settled = [(each, Flushed(each.session_id, Settlement.UNCHANGED, None, 0)) for each in handed]
+    assert await services.stores.valkey.put_settled(settled) == {*ids}
+    sizes = log.sizes("put_settled")
+    assert (len(sizes), sizes[0] <= COMMAND_WORDS) == (calls, True)
+
+
+@pytest.mark.parametrize(("sessions", "calls"), [(64, 1), (65, 2)])
+async def test_drafts_are_handed_over(services: Services, log: Log, sessions: int, calls: int) -> None:
+    ids = [str(UUID(int=number)) for number in range(sessions)]
+    assert len(await services.stores.valkey.hand_over(ids, 1 << 30)) == sessions
+    sizes = log.sizes("hand_over")
+    assert (len(sizes), sizes[0] <= COMMAND_WORDS) == (calls, True)
+
+
+@pytest.mark.parametrize(("changes", "calls"), [(PAIRS, 1), (PAIRS + 1, 2)])
+async def test_changes_are_compared(services: Services, log: Log, changes: int, calls: int) -> None:
+    revisions = [(str(UUID(int=number)), 1) for number in range(changes)]
+    assert await services.stores.valkey.find_behind(revisions) == []
+    sizes = log.sizes("find_behind")
     assert (len(sizes), sizes[0] <= COMMAND_WORDS) == (calls, True)
 
 
@@ -105,7 +124,7 @@ async def test_rows_are_cached(
 ) -> None:
     monkeypatch.setattr("quiz_sessions.stores.valkey.SCRIPT_BYTES", 1 << 30)
     rows = [attempt(id=UUID(int=number)) for number in range(sessions)]
-    await services.stores.valkey.put_settled(rows, [], {}, {})
+    await services.stores.valkey.put_changed(rows)
     assert valkey.dbsize() == sessions
     sizes = log.sizes("put_session")
     assert (len(sizes), sizes[0] <= COMMAND_WORDS) == (calls, True)

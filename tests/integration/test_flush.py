@@ -107,11 +107,13 @@ async def test_a_draft_older_than_the_committed_answer_is_dropped(
 async def test_a_draft_that_arrives_during_the_flush_stays(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "first")
-    marks = await services.stores.valkey.dirty(0, 0, 10)
-    (stored,) = await services.stores.valkey.read_many([session_id])
-    (settled,) = await services.stores.attempts.settle({session_id: stored.drafts}, LATER)
+    stores = services.stores
+    marks = dict(await stores.valkey.dirty(0, 0, 10))
+    (handed,) = await stores.valkey.hand_over([*marks], 1000)
+    (flushed,) = await stores.attempts.flush([handed.text or ""], LATER)
     await autosave(services, session_id, "second", LATER + 1)
-    await services.stores.valkey.put_settled([settled.attempt], [], {session_id: stored.raw}, dict(marks))
+    assert await stores.valkey.put_settled([(handed, flushed)]) == set()
+    await stores.valkey.acknowledge(marks)
     session = await services.sessions.get_session(session_id, at=LATER + 2)
     assert (session.answers, session.buffered_questions) == ({"0": "second"}, ["0"])
     assert valkey.zcard("dirty:0") == 1
@@ -201,15 +203,88 @@ async def test_a_draft_that_cannot_be_read_stays_and_the_others_are_merged(
     assert valkey.hget(drafts_key(session_id), "q:1") == garbage.encode()
 
 
+BEGINNING = '{"at":1,"writer":"-","answer":'
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('{"at":1,"answer":["B"', '"C"]}'),
+        (BEGINNING + '{"a":{}', BEGINNING + '"C"}}}'),
+        (BEGINNING + '["B",{}', BEGINNING + '"C"}]}'),
+    ],
+)
 async def test_two_damaged_drafts_that_would_make_a_good_one_together_are_none(
-    services: Services, database: Database, valkey: redis.Redis
+    services: Services, database: Database, valkey: redis.Redis, one: str, other: str
 ) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "A")
-    valkey.hset(drafts_key(session_id), "q:1", '{"at":1,"answer":["B"')
-    valkey.hset(drafts_key(session_id), "q:2", '"C"]}')
+    valkey.hset(drafts_key(session_id), "q:1", one)
+    valkey.hset(drafts_key(session_id), "q:2", other)
     assert (await flush_at(services)).flush_failures == 1
     assert row(database, session_id)["answers"] == {"0": "A"}
+
+
+async def test_a_damaged_draft_does_not_swallow_the_next_session(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    bad, good = await start(services, "user1"), await start(services, "user2")
+    valkey.hset(drafts_key(bad), "q:0", BEGINNING + '[{"x":{"a":{}')
+    await services.stores.valkey.put_drafts(bad, Drafts())
+    await autosave(services, good, "B")
+    valkey.hset(drafts_key(good), "q:1", BEGINNING + "1}}}]}")
+    assert (await flush_at(services)).flush_failures == 2
+    assert row(database, bad)["answers"] == {}
+    assert row(database, good)["answers"] == {"0": "B"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        10**4299,
+        -(10**500),
+        2**53 + 1,
+        1e22,
+        5e-324,
+        [[[["deep"] * 60] * 2] * 2] * 2,
+        {"points": [[x, x] for x in range(200)]},
+        'an essay with [brackets] and "quotes" \\ and \u2028 ' * 300,
+        "1e9999",
+        None,
+    ],
+    ids=lambda answer: str(answer)[:20] if not isinstance(answer, int) else f"{answer.bit_length()} bits",
+)
+async def test_every_answer_that_may_be_sent_is_flushed_as_it_was_sent(
+    services: Services, database: Database, valkey: redis.Redis, answer: object
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, answer)
+    report = await flush_at(services)
+    assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 0, 0)
+    assert row(database, session_id)["answers"] == {"0": answer}
+    assert (await services.sessions.get_session(session_id, at=LATER)).answers == {"0": answer}
+    assert valkey.exists(drafts_key(session_id)) == 0
+
+
+@pytest.mark.parametrize("answer", ["[" * 101 + "]" * 101, "1" * 4301, "1e5000"])
+async def test_an_answer_beyond_the_limits_that_somebody_put_into_valkey_stays_there(
+    services: Services, database: Database, valkey: redis.Redis, answer: str
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "A")
+    valkey.hset(drafts_key(session_id), "q:1", BEGINNING + answer + "}")
+    report = await flush_at(services)
+    assert (report.sessions_flushed, report.flush_failures, report.dirty_sessions) == (1, 1, 1)
+    assert row(database, session_id)["answers"] == {"0": "A"}
+    assert valkey.hkeys(drafts_key(session_id)) == [b"q:1"]
+
+
+async def test_question_ids_of_any_characters_are_handed_over(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    answers = dict.fromkeys(('"', "\\", "a/b", "\t\n", "é\u2028😀", "displaced:1.-:0", "}"), "A")
+    await services.sessions.update_answers(session_id, answers, autosave=True, at=LATER)
+    assert (await flush_at(services)).dirty_sessions == 0
+    assert row(database, session_id)["answers"] == answers
 
 
 # Deadlines
@@ -342,8 +417,8 @@ async def test_every_session_that_is_behind_is_healed_page_by_page(
     for session_id in ids:
         await services.stores.attempts.write_answers(session_id, {"0": "A"}, LATER)
     # Some at the same moment, which the pages part by their ids.
-    database.execute("UPDATE quiz_attempts SET last_updated = now()")
-    assert (await flush_at(services, sessions=2)).caches_reconciled == number
+    database.execute("UPDATE attempt_events SET recorded_at = now()")
+    assert (await flush_at(services, changes=2)).caches_reconciled == number
     for session_id in ids:
         assert (await services.sessions.get_session(session_id, at=LATER)).answers == {"0": "A"}
 
@@ -356,7 +431,7 @@ async def test_a_draft_that_was_committed_goes_only_when_the_cache_has_its_answe
     await services.stores.attempts.write_answers(session_id, {"0": "A"}, LATER, current_question=1)
     await autosave(services, session_id, "A")
     # Longer ago than what the flush compares with the cache.
-    database.execute("UPDATE quiz_attempts SET last_updated = now() - interval '1 hour'")
+    database.execute("UPDATE attempt_events SET recorded_at = now() - interval '1 hour'")
     await flush_at(services)
     session = await services.sessions.get_session(session_id, at=LATER)
     assert (session.version, session.answers, session.durability) == (1, {"0": "A"}, "committed")
@@ -442,16 +517,11 @@ async def test_a_step_that_fails_is_told_after_the_others_have_run(
     # As nobody but a person at the database could: the key makes no sense.
     database.execute("UPDATE quizzes SET questions = '[1]'")
     # A row ahead of its cached session is for the step that comes after.
-    database.execute(
-        """
-        UPDATE quiz_attempts SET revision = revision + 5, expires_at = expires_at + interval '1 hour'
-        WHERE id = %s""",
-        [cached],
-    )
+    await services.stores.attempts.write_answers(cached, {"0": "A"}, LATER)
     with pytest.raises(ExceptionGroup) as failed:
         await flush_at(services, END + SECOND)
     assert len(failed.value.exceptions) == 1
     assert row(database, ended)["status"] == "expired"
     healed = valkey.get(f"session:{cached}")
     assert isinstance(healed, bytes)
-    assert json.loads(healed)["revision"] >= 5
+    assert json.loads(healed)["answers"] == {"0": "A"}

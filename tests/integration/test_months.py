@@ -238,7 +238,9 @@ async def test_nobody_is_refused_while_months_come_and_go(months: Stores) -> Non
     await services.close()
 
 
-@pytest.mark.parametrize("name", ["create_attempts", "write_answers", "finish_attempt", "settle_attempts"])
+@pytest.mark.parametrize(
+    "name", ["create_attempts", "write_answers", "finish_attempt", "settle_attempts", "flush_sessions"]
+)
 def test_what_students_wait_for_reads_events_through_functions_alone(name: str) -> None:
     """A kept plan that reads the audit log locks every month of it."""
     text = load(f"stored/{name}").text

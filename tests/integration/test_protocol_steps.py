@@ -13,11 +13,11 @@ import redis
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Attempt, Status
 from quiz_sessions.domain.drafts import Draft, Drafts
-from quiz_sessions.domain.outcomes import DraftsOutcome, WriteOutcome
+from quiz_sessions.domain.outcomes import DraftsOutcome, Flushed, Settlement, WriteOutcome
 from quiz_sessions.domain.tags import Tag, writer_of
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.stores.attempts import Conditions
-from quiz_sessions.stores.valkey import Judged, StoredDrafts
+from quiz_sessions.stores.valkey import HandedOver, Judged
 from tests.harness.builders import SECOND, START
 from tests.harness.tables import Database, events
 from tests.protocol import model
@@ -114,7 +114,7 @@ class Both:
         started = model.Event(0, 0, "started", "", ())
         self.stores = model.Stores(row, (started,), model.Valkey(row, model.NO_DRAFTS))
         self.rows: list[tuple[model.Row, Attempt]] = []
-        self.read: list[tuple[model.Drafts, frozenset[model.Placed], StoredDrafts]] = []
+        self.read: list[tuple[model.Drafts, frozenset[model.Placed], HandedOver]] = []
         self.marks: list[tuple[int, float]] = []
         self.writes = 0
 
@@ -181,6 +181,24 @@ class Both:
         assert found.outcome == WriteOutcome(outcome)
         self.same_row(row, found.attempt)
 
+    async def flush(self) -> None:
+        """As it is handed over, where Valkey passes it on as it is."""
+        drafts, displaced = self.stores.valkey.drafts, self.stores.valkey.displaced
+        (handed,) = await self.real.valkey.hand_over([str(self.id)], 1)
+        now = self.dice.randint(0, 7)
+        _, trail = self.protocol.read_trail(self.stores)
+        self.stores, (row, kind, late) = self.protocol.settle(
+            self.stores, drafts, now, False, trail, displaced
+        )
+        (flushed,) = await self.real.attempts.flush([handed.text or ""], moment(now))
+        assert flushed.settlement == kind
+        open_or_changed = row.is_open or kind in ("expired", "merged", "late_merge")
+        too_late = {str(q) for q, draft in enumerate(drafts) if draft and draft.at > row.at(q)}
+        assert {*flushed.left} == (too_late if open_or_changed else set())
+        assert too_late - {*flushed.left} == {str(q) for q in late}
+        if flushed.session is not None:
+            self.same_row(row, Attempt.from_json(flushed.session))
+
     async def settle(self) -> None:
         drafts, displaced, now = self.some_drafts(), self.some_displaced(), self.dice.randint(0, 7)
         _, trail = self.protocol.read_trail(self.stores)
@@ -207,8 +225,8 @@ class Both:
         assert (put.outcome is DraftsOutcome.KEPT) == is_put
 
     async def read_for_a_flush(self) -> None:
-        (held,) = await self.real.valkey.read_many([self.id])
-        self.read.append((self.stores.valkey.drafts, self.stores.valkey.displaced, held))
+        (handed,) = await self.real.valkey.hand_over([str(self.id)], 1)
+        self.read.append((self.stores.valkey.drafts, self.stores.valkey.displaced, handed))
         for _, mark in await self.real.valkey.dirty(0, 0, 10):
             assert self.stores.valkey.mark is not None
             self.marks.append((self.stores.valkey.mark, mark))
@@ -229,16 +247,17 @@ class Both:
 
     async def clear(self) -> None:
         if self.read:
-            drafts, displaced, held = self.dice.choice(self.read)
-            self.stores, _ = self.protocol.clear_drafts(self.stores, drafts)
-            self.stores, _ = self.protocol.clear_displaced(self.stores, displaced)
-            await self.real.valkey.put_settled([], [], {self.id: held.raw}, {})
+            drafts, displaced, handed = self.dice.choice(self.read)
+            left = self.dice.choice((frozenset(), frozenset((0,)), frozenset((1,))))
+            self.stores, cleared = self.protocol.clear_drafts(self.stores, drafts, displaced, left)
+            flushed = Flushed(handed.session_id, Settlement.UNCHANGED, None, 0, [str(q) for q in left])
+            assert bool(await self.real.valkey.put_settled([(handed, flushed)])) == cleared
 
     async def acknowledge(self) -> None:
         if self.marks:
             mark, score = self.dice.choice(self.marks)
             self.stores, _ = self.protocol.acknowledge(self.stores, mark)
-            await self.real.valkey.put_settled([], [], {}, {self.id: score})
+            await self.real.valkey.acknowledge({str(self.id): score})
 
     async def compare(self, database: Database) -> None:
         (attempt,) = await self.real.attempts.get([self.id])
@@ -262,7 +281,15 @@ async def test_the_stores_do_what_the_model_of_the_protocol_says(
     session = await services.sessions.create_session("user1", "quiz1", at=START)
     both = Both(services, session.id, dice)
     steps = [
-        *[both.write, both.write, both.settle, both.put_drafts, both.put_drafts, both.read_for_a_flush],
+        *[
+            both.write,
+            both.write,
+            both.settle,
+            both.flush,
+            both.put_drafts,
+            both.put_drafts,
+            both.read_for_a_flush,
+        ],
         *[both.put_committed, both.refresh, both.clear, both.acknowledge],
     ]
     for number in range(40):

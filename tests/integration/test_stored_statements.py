@@ -15,7 +15,7 @@ from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.drafts import Drafts
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.telemetry import Telemetry
-from quiz_sessions.stores.attempts import AttemptStore
+from quiz_sessions.stores.attempts import AttemptStore, drafts_text
 from quiz_sessions.stores.postgres import Postgres
 from quiz_sessions.stores.statements import Statement, stored_statements
 from tests.harness.stores import Stores
@@ -91,6 +91,7 @@ async def test_every_request_and_every_flush_runs_the_functions(
     await database.write_answers(start.attempt.id, {"1": "A"}, current_micros())
     await database.settle({start.attempt.id: Drafts()}, current_micros())
     await database.settle({start.attempt.id: Drafts()}, current_micros(), wait=True)
+    await database.flush([drafts_text(start.attempt.id, Drafts())], current_micros())
     await database.finish(start.attempt.id, Status.COMPLETED, Drafts(), {}, current_micros())
     assert telemetry.statements == []
 

@@ -33,7 +33,7 @@ READS = (
     "get",
     "find_event",
     "read_trail",
-    "recent_revisions",
+    "recent_changes",
     "get_session",
     "get_drafts",
     "get_held",

@@ -35,11 +35,10 @@ class Rule(StrEnum):
     DRAFT_PUT_COMPARES_AT = "of two drafts the later request's stays"
     DROP_COMPARES_AT = "a commit drops only drafts that are not later"
     MARK_AFTER_DRAFT = "the mark is set after the draft is written"
-    MARK_READ_FIRST = "the flush reads the mark before the drafts"
     MARK_COMPARED = "a mark is taken away only if it has not moved"
     MARK_KEPT_FOR_REST = "a mark stays while a draft is not dealt with"
     SKIPPED_IS_LEFT = "a row that another holds keeps its drafts and its mark"
-    CLEAR_COMPARES_VALUE = "the flush clears a draft only as it read it"
+    CLEAR_COMPARES_VALUE = "the flush clears drafts only as it read them"
     CLEAR_AFTER_ROW = "the flush caches the row, changed or not, before it clears drafts"
     CACHE_SETTLED = "a request that settles a row caches it, changed or not"
     EVICTION_SPARES_DRAFTS = "memory that runs short takes cached sessions, never drafts or marks"
@@ -306,6 +305,8 @@ def words(step: tuple[Any, ...], reply: Any) -> str:
             said = f"completes {write} with {text(drafts)}"
         case "put_drafts", _, _ if reply is False:
             return "finds other than was judged"
+        case "clear_drafts", *_ if reply is False:
+            return "finds other than it read"
         case "settle", drafts, *_:
             said = f"settles {text(drafts)}"
         case ("put_drafts" | "clear_drafts" as name, drafts, *_):
@@ -336,14 +337,13 @@ WORDS = {
     "insert_event": "writes the event",
     "read_trail": "looks at the trail",
     "last_event": "looks for the last event",
-    "recent_revisions": "asks for changed rows",
+    "recent_changes": "asks for changed rows",
     "get_mark": "reads the mark",
     "get_revision": "reads the revision",
     "delete_session": "deletes the cached session",
     "set_mark": "marks",
     "drop_superseded": "drops superseded drafts",
     "acknowledge": "takes the mark away",
-    "clear_displaced": "clears the displaced ones",
 }
 
 
@@ -645,7 +645,7 @@ class Protocol:
             done = done._replace(events=(*done.events[:-1], last))
         return done, reply
 
-    def recent_revisions(self, stores: Stores) -> Done:
+    def recent_changes(self, stores: Stores) -> Done:
         return stores, stores.row.revision if stores.recent else None
 
     def _counts(self, draft: Draft, known: float, end: float, rule: Rule) -> bool:
@@ -739,14 +739,15 @@ class Protocol:
             ),
         )
 
-    def clear_drafts(self, stores: Stores, read: Drafts) -> Done:
-        return self._keep_drafts(
-            stores,
-            lambda q, draft: read[q] is None or (draft != read[q] and self.has(Rule.CLEAR_COMPARES_VALUE)),
-        )
-
-    def clear_displaced(self, stores: Stores, read: frozenset[Placed]) -> Done:
-        return self._set(stores, displaced=stores.valkey.displaced - read), None
+    def clear_drafts(
+        self, stores: Stores, read: Drafts, displaced: frozenset[Placed], left: frozenset[int]
+    ) -> Done:
+        """What put_settled clears: all that was read but what is `left`, if nothing has changed since."""
+        changed = (stores.valkey.drafts, stores.valkey.displaced) != (read, displaced)
+        if changed and self.has(Rule.CLEAR_COMPARES_VALUE):
+            return stores, False
+        stores, _ = self._keep_drafts(stores, lambda q, _: read[q] is None or q in left)
+        return self._set(stores, displaced=stores.valkey.displaced - displaced), True
 
     def acknowledge(self, stores: Stores, mark: int) -> Done:
         same = stores.valkey.mark == mark or not self.has(Rule.MARK_COMPARED)
@@ -1074,13 +1075,10 @@ class Protocol:
     def flush(self, env: Environment, now: int) -> Program:
         """_flush: the mark, the drafts, the statement, the clean-up."""
         try:
-            if not self.has(Rule.MARK_READ_FIRST):
-                (held,) = yield from self._pipeline(env, ("get_held",))
             (mark,) = yield from self._pipeline(env, ("get_mark",))
             if mark is None:
                 return Reply("done")
-            if self.has(Rule.MARK_READ_FIRST):
-                (held,) = yield from self._pipeline(env, ("get_held",))
+            (held,) = yield from self._pipeline(env, ("get_held",))
             yield from self._flush_session(env, held, mark, now)
         except (ValkeyAwayError, DatabaseAwayError):
             return Reply("failed")
@@ -1112,24 +1110,22 @@ class Protocol:
             draft if draft is not None and (draft.at <= row.at(q) or q in recorded) else None
             for q, draft in enumerate(drafts)
         )
+        left = frozenset(q for q, draft in enumerate(drafts) if draft is not None and done[q] is None)
         steps: list[tuple[Any, ...]] = []
         if kind != "unchanged" or (any(done) and self.has(Rule.CLEAR_AFTER_ROW)):
             steps.append(("put_session", row, not any(done)))
-        if any(done):
-            steps.append(("clear_drafts", done))
-        if displaced:
-            steps.append(("clear_displaced", displaced))
-        if mark is not None and (done == drafts or not self.has(Rule.MARK_KEPT_FOR_REST)):
-            steps.append(("acknowledge", mark))
-        if steps:
-            yield from self._pipeline(env, *steps, writes=True)
+        steps.append(("clear_drafts", drafts, displaced, left))
+        *_, cleared = yield from self._pipeline(env, *steps, writes=True)
+        # Only once they are cleared: so it does not matter whether the mark was read before the drafts.
+        if mark is not None and cleared and (not left or not self.has(Rule.MARK_KEPT_FOR_REST)):
+            yield from self._pipeline(env, ("acknowledge", mark))
 
     def heal(self, env: Environment) -> Program:
         """_heal."""
         if not self.has(Rule.HEAL):
             return Reply("done")
         try:
-            revision = yield from self._fetch("recent_revisions")
+            revision = yield from self._fetch("recent_changes")
             if revision is None:
                 return Reply("done")
             (known,) = yield from self._pipeline(env, ("get_revision",))

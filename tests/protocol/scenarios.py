@@ -127,6 +127,10 @@ SHORT = [
         {"tab 1": [autosave("a", 1), autosave("b", 3)], "tab 2": [complete(2)], "flusher": [flush()]},
     ),
     *play(
+        "a commit of one of two answers beside a flush",
+        {"tab 1": [autosave("a", 1), autosave("b", 2, 1)], "tab 2": [commit("c", 3)], "flusher": [flush()]},
+    ),
+    *play(
         "autosaves of two answers before and after the end",
         {"tab 1": [autosave("a", 1), autosave("b", 3, 1)], "tab 2": [complete(2)], "flusher": [flush()]},
     ),
@@ -372,8 +376,7 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.HEAL: ("two tabs commit, crash", Promise.READS, 1),
     Rule.DRAFT_PUT_COMPARES_AT: ("an autosave overtakes another", Promise.BUFFERED, 7),
     Rule.DROP_COMPARES_AT: ("an autosave that insists on a version", Promise.BUFFERED, 7),
-    Rule.MARK_AFTER_DRAFT: ("an autosave after the other", Promise.BUFFERED, 8),
-    Rule.MARK_READ_FIRST: ("an autosave after the other", Promise.BUFFERED, 8),
+    Rule.MARK_AFTER_DRAFT: ("an autosave after the other", Promise.BUFFERED, 9),
     Rule.MARK_COMPARED: ("an autosave after the other", Promise.BUFFERED, 15),
     Rule.MARK_KEPT_FOR_REST: ("autosaves of two answers before and after the end", Promise.BUFFERED, 11),
     Rule.SKIPPED_IS_LEFT: ("an autosave, read and flushed, skip", Promise.BUFFERED, 9),

@@ -20,8 +20,8 @@ from .processes import Function, Process, Stage
 
 COMMITS = (b"write_answers_", b"finish_attempt_")
 """In the statements that commit answers, and that complete."""
-SETTLES = b"settle_attempts_"
-CLEARS = b"-- clear_drafts:"
+SETTLES = b"flush_sessions_"
+CLEARS = b"-- put_settled:"
 PUTS_DRAFTS = b"-- put_drafts:"
 JUNK_BYTES = 1 << 16
 

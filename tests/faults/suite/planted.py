@@ -28,12 +28,13 @@ from .run import check
 from .students import Classroom
 
 PUTS_SESSION = b'{"revision":'
-PUTS_SETTLED = b"-- acknowledge:"
+PUTS_SETTLED = b"-- put_settled:"
+ACKNOWLEDGES = b"-- acknowledge:"
 PUTS_DRAFTS = b"-- put_drafts:"
 READS_DRAFTS = b"HGETALL"
-COMPARES = b"\r\nGETRANGE\r\n"
+COMPARES = b"-- find_behind:"
 COMMITS = b"write_answers_"
-SETTLES = b"settle_attempts_"
+SETTLES = b"flush_sessions_"
 
 
 @dataclass
@@ -165,7 +166,7 @@ async def a_mark_moves_before_it_is_taken_away(scene: Scene) -> None:
     await scene.meanwhile(
         scene.flush(scene.second),
         scene.second.valkey,
-        Rule(PUTS_SETTLED, Where.HOLD),
+        Rule(ACKNOWLEDGES, Where.HOLD),
         lambda: scene.autosave(scene.first, "1"),
     )
 
@@ -248,6 +249,16 @@ async def a_draft_changes_before_it_is_cleared(scene: Scene) -> None:
         scene.second.valkey,
         Rule(PUTS_SETTLED, Where.HOLD),
         lambda: scene.autosave(scene.first, "0"),
+    )
+
+
+async def a_commit_drops_a_draft_before_it_is_cleared(scene: Scene) -> None:
+    await scene.autosave(scene.first, "0", "1")
+    await scene.meanwhile(
+        scene.flush(scene.second),
+        scene.second.valkey,
+        Rule(PUTS_SETTLED, Where.HOLD),
+        lambda: scene.commit(scene.first, "0"),
     )
 
 
@@ -514,9 +525,9 @@ BUGS = (
         "drafts are merged whatever their time",
         a_commit_comes_before_the_merge_of_an_older_draft,
         Edit(
-            "stores/sql/stored/settle_attempts.sql",
+            "stores/sql/fragments/settled.sql",
             "the flush merges only drafts that are later than the answer",
-            "SELECT draft_at <= end_at AS counts,",
+            "draft_at <= end_at AS counts,",
         ),
     ),
     Bug(
@@ -551,7 +562,16 @@ BUGS = (
     Bug(
         "drafts are cleared by their names",
         a_draft_changes_before_it_is_cleared,
-        Edit("stores/lua/clear_drafts.lua", "the flush clears a draft only as it read it", "if true then"),
+        Edit("stores/lua/put_settled.lua", "the flush clears drafts only as it read them", "if false then"),
+    ),
+    Bug(
+        "a mark is taken away though drafts stay",
+        a_commit_drops_a_draft_before_it_is_cleared,
+        Edit(
+            "services/flush.py",
+            "a mark is taken away only once the drafts are cleared",
+            "if not flushed.left",
+        ),
     ),
     Bug(
         "a statement does not know its repeat",
@@ -654,9 +674,9 @@ BUGS = (
         "a flush clears what lost its place, unrecorded",
         a_commit_over_the_draft_of_another,
         Edit(
-            "stores/sql/stored/settle_attempts.sql",
+            "stores/sql/fragments/settled.sql",
             "what lost its place to another writer becomes an event",
-            "SELECT false AS is_overwritten",
+            "false AS is_overwritten,",
             lines=2,
         ),
     ),
@@ -674,7 +694,7 @@ BUGS = (
         "an answer counts after results were read",
         an_answer_comes_after_results_were_read,
         Edit(
-            "stores/sql/stored/settle_attempts.sql",
+            "stores/sql/fragments/settled.sql",
             "nothing counts once results were read, or long after the end",
             "false AS is_final",
             lines=2,
@@ -739,7 +759,7 @@ BUGS = (
     Bug(
         "a flush leaves the head of the chain where it is",
         a_flush_and_a_commit,
-        Edit("stores/sql/stored/settle_attempts.sql", HEAD_MOVES, "chain_head = attempt.chain_head"),
+        Edit("stores/sql/fragments/settled.sql", HEAD_MOVES, "chain_head = attempt.chain_head"),
     ),
     Bug(
         "an end leaves the head of the chain where it is",

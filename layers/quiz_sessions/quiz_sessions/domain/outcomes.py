@@ -118,14 +118,29 @@ class Settled:
     Attributes:
         late: the questions whose draft came too late and has been recorded in a late_answer event.
         is_final: the row had ended, and no draft counts any more.
-        displaced: whether the drafts that lost their place to another writer's answer have been recorded.
     """
 
     attempt: Attempt
     settlement: Settlement
     late: frozenset[str]
-    displaced: bool = True
     is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """A session that was settled by the flush.
+
+    Attributes:
+        session: what is to be cached, as JSON; None if the row has not changed and no draft will be cleared.
+        dealt_with: how many of its drafts were merged, superseded or recorded.
+        left: the questions of the others.
+    """
+
+    session_id: str
+    settlement: Settlement
+    session: str | None
+    dealt_with: int
+    left: Sequence[str] = ()
 
 
 class ActionOutcome(StrEnum):

@@ -9,8 +9,8 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -28,14 +28,14 @@ from ..domain.errors import (
     PoisonedError,
     StatementFailedError,
 )
-from ..domain.outcomes import Settled, Settlement
+from ..domain.outcomes import Flushed, Settlement
 from ..domain.timestamps import Micros
 from ..runtime.telemetry import Telemetry
-from ..stores.attempts import AttemptStore
+from ..stores.attempts import AttemptStore, drafts_text
 from ..stores.best_effort_cache import BestEffortCache
 from ..stores.event_bus import EventBus
 from ..stores.outbox import OutboxStore
-from ..stores.valkey import StoredDrafts, ValkeyStore, draft_field
+from ..stores.valkey import HandedOver, StoredDrafts, ValkeyStore
 from .grading import Grader
 from .outbox_relay import Relay
 
@@ -51,13 +51,16 @@ class FlushLimits:
 
     Attributes:
         sessions: how many sessions one statement settles.
-        statement_bytes: bytes of drafts in one statement, which may run for two seconds.
+        statement_bytes: bytes of drafts in one statement, which may run for two seconds, and in the call to
+            Valkey that reads them.
+        changes: how many recent changes are compared with the cache at a time.
         fan_out_sessions: with more dirty sessions than this, each shard gets a run of its own; one run
             flushes a few thousand sessions a second.
     """
 
     sessions: int = 200
-    statement_bytes: int = 4 * 1024 * 1024
+    statement_bytes: int = 1024 * 1024
+    changes: int = 1_000
     fan_out_sessions: int = 20_000
 
 
@@ -114,6 +117,7 @@ class FlushReport:
 
 
 _Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+_Settled: TypeAlias = tuple[HandedOver, Flushed]
 _Step: TypeAlias = Callable[[FlushReport, Callable[[], bool]], Awaitable[None]]
 
 
@@ -216,124 +220,140 @@ class Flusher:
         return [shard for shard in shards if shard not in asked]
 
     async def _flush_shard(self, shard: int, report: FlushReport, go_on: Callable[[], bool]) -> None:
-        # Flush a session once a run: one that is autosaved all the time would otherwise stay dirty forever.
-        seen: set[UUID] = set()
-        since, tied = -math.inf, 0
+        # Later marks are for the next run: a session that is autosaved all the time would never be done.
+        until = await self._valkey.latest_mark(shard)
+        since = -math.inf
+        seen: set[str] = set()
         async with two_at_a_time() as begin:
-            while go_on():
+            while until is not None and go_on():
                 # This page starts at the last mark of the one before, so sessions with that mark that are
                 # still dirty come again at its head.
-                page = await self._valkey.dirty(shard, since, self._limits.sessions + tied)
+                limit = self._limits.sessions + len(seen)
+                page = await self._valkey.dirty(shard, since, limit, until)
                 marks = {session_id: mark for session_id, mark in page if session_id not in seen}
-                seen.update(marks)
-                stored = dict(zip(marks, await self._valkey.read_many(list(marks)), strict=True))
-                for chunk in self._chunks(stored):
-                    if not go_on():
-                        return
+                ids = [*marks]
+                while ids and go_on():
+                    chunk = await self._handed_over(ids)
+                    ids = ids[len(chunk) :]
                     await begin(partial(self._flush_chunk, chunk, marks, report, go_on))
-                if len(page) < self._limits.sessions + tied:
+                if len(page) < limit:
                     return
-                since = page[-1][1]
-                tied = sum(mark == since for _, mark in page)
+                if page[-1][1] > since:
+                    since = page[-1][1]
+                    seen.clear()
+                seen.update(session_id for session_id, mark in page if mark == since)
+
+    async def _handed_over(self, session_ids: Sequence[str]) -> list[HandedOver]:
+        """The drafts of the first of these sessions, as the statement takes them."""
+        chunk = await self._valkey.hand_over(session_ids, self._limits.statement_bytes)
+        doubtful = [handed.session_id for handed in chunk if handed.text is None]
+        if not doubtful:
+            return chunk
+        stored = dict(zip(doubtful, await self._valkey.read_many(doubtful), strict=True))
+        return [
+            _looked_at(handed, stored[handed.session_id]) if handed.text is None else handed
+            for handed in chunk
+        ]
 
     async def _flush_chunk(
         self,
-        chunk: Mapping[UUID, StoredDrafts],
-        marks: Mapping[UUID, float],
+        chunk: Sequence[HandedOver],
+        marks: Mapping[str, float],
         report: FlushReport,
         go_on: Callable[[], bool],
     ) -> None:
         settled = await self._settle(chunk, report, go_on)
-        await self._write_back(settled, chunk, marks, report)
-        missing = set(chunk) - {result.attempt.id for result in settled}
+        cleared = await self._write_back(settled, report)
+        done = [
+            flushed.session_id
+            for handed, flushed in settled
+            # rule: a mark is taken away only once the drafts are cleared
+            if flushed.session_id in cleared and not (flushed.left or handed.unreadable)
+        ]
+        await self._cache.acknowledge({session_id: marks[session_id] for session_id in done})
+        missing = {handed.session_id for handed in chunk} - {flushed.session_id for _, flushed in settled}
         if missing:
             # A row that another request holds is left to the next run. A session without a row is a failure.
             try:
-                existing = {attempt.id for attempt in await self._attempts.get(list(missing))}
+                existing = {str(attempt.id) for attempt in await self._attempts.get([*missing])}
             except StatementFailedError:
                 existing = missing
             for session_id in missing - existing:
                 await self._fail(session_id, report)
-        for session_id, held in chunk.items():
-            if not held.readable:
-                await self._fail(session_id, report)
+        for handed in chunk:
+            if handed.unreadable:
+                await self._fail(handed.session_id, report)
 
     async def _settle(
-        self, chunk: Mapping[UUID, StoredDrafts], report: FlushReport, go_on: Callable[[], bool]
-    ) -> list[Settled]:
+        self, chunk: Sequence[HandedOver], report: FlushReport, go_on: Callable[[], bool]
+    ) -> list[_Settled]:
         """Settle a batch; if it fails, settle its halves, so that one session does not hold up the rest."""
-        drafts = {session_id: held.drafts for session_id, held in chunk.items()}
         try:
-            async with self._settling:
-                return await self._attempts.settle(drafts, self._clock())
+            return await self._settle_together(chunk)
         except (PoisonedError, BusyError, StatementFailedError) as error:
-            if len(chunk) > 1:
-                ids, settled = list(chunk), []
-                for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
-                    if go_on():
-                        part = {session_id: chunk[session_id] for session_id in half}
-                        settled += await self._settle(part, report, go_on)
-                return settled
-            (session_id,) = chunk
-            if isinstance(error, StatementFailedError):
-                # A server fault may affect every session; quarantine none.
-                report.flush_failures += 1
-                self._telemetry.failed("session not flushed", error, session_id=str(session_id))
-                return []
-            await self._fail(session_id, report, error)
-            if isinstance(error, BusyError):
-                return []
-            # PostgreSQL refuses its drafts, but it expires in time all the same.
-            without = await self._attempts.settle({session_id: NO_DRAFTS}, self._clock())
-            return [replace(result, displaced=False) for result in without]
+            if len(chunk) == 1:
+                return await self._settle_alone(chunk[0], error, report)
+        settled: list[_Settled] = []
+        for half in (chunk[: len(chunk) // 2], chunk[len(chunk) // 2 :]):
+            if go_on():
+                settled += await self._settle(half, report, go_on)
+        return settled
 
-    async def _write_back(
+    async def _settle_together(self, chunk: Sequence[HandedOver]) -> list[_Settled]:
+        texts = [handed.text or drafts_text(handed.session_id, NO_DRAFTS) for handed in chunk]
+        async with self._settling:
+            found = await self._attempts.flush(texts, self._clock())
+        by_id = {handed.session_id: handed for handed in chunk}
+        return [(by_id[flushed.session_id], flushed) for flushed in found]
+
+    async def _settle_alone(
         self,
-        settled: Sequence[Settled],
-        chunk: Mapping[UUID, StoredDrafts],
-        marks: Mapping[UUID, float],
+        handed: HandedOver,
+        error: PoisonedError | BusyError | StatementFailedError,
         report: FlushReport,
-    ) -> None:
-        """Count what was settled and update the cache."""
-        cleared: dict[UUID, dict[bytes, bytes]] = {}
-        acknowledged: dict[UUID, float] = {}
-        for result in settled:
-            session_id = result.attempt.id
-            held = chunk[session_id]
-            done = _dealt_with(result, held)
-            cleared[session_id] = done
-            if len(done) == len(held.raw) and session_id in marks:
-                acknowledged[session_id] = marks[session_id]
-            report.sessions_flushed += result.settlement in (Settlement.MERGED, Settlement.LATE_MERGE)
-            report.sessions_expired += result.settlement is Settlement.EXPIRED
-            if result.settlement in (Settlement.LATE_MERGE, Settlement.LATE_ANSWER):
-                report.drafts_late += len(done)
-        # Cache a row whose drafts are cleared even if it did not change: when the reply to a commit is lost,
-        # the client may buffer the same answers, while the cache is still behind the row. Clearing the drafts
-        # without caching the row would hide those answers.
-        put = [result.attempt for result in settled if cleared[result.attempt.id]]
-        refreshed = [
-            result.attempt
-            for result in settled
-            if not cleared[result.attempt.id] and result.settlement is not Settlement.UNCHANGED
-        ]
-        await self._cache.put_settled(put, refreshed, cleared, acknowledged)
+    ) -> list[_Settled]:
+        """Settle a session whose statement has failed with what can be read of its drafts, or without."""
+        session_id = handed.session_id
+        if isinstance(error, StatementFailedError):
+            # A server fault may affect every session; quarantine none.
+            report.flush_failures += 1
+            self._telemetry.failed("session not flushed", error, session_id=session_id)
+            return []
+        await self._fail(session_id, report, error)
+        if isinstance(error, BusyError):
+            return []
+        (stored,) = await self._valkey.read_many([session_id])
+        if stored.unreadable:
+            with suppress(PoisonedError):
+                return await self._settle_together([_looked_at(handed, stored)])
+        # PostgreSQL refuses its drafts, but it expires in time all the same.
+        return await self._settle_together([replace(handed, text=None, unreadable=stored.fields)])
+
+    async def _write_back(self, settled: Sequence[_Settled], report: FlushReport) -> set[str]:
+        """Count what was settled and update the cache; returns the sessions whose drafts were cleared."""
+        for _, flushed in settled:
+            settlement = flushed.settlement
+            report.sessions_flushed += settlement in (Settlement.MERGED, Settlement.LATE_MERGE)
+            report.sessions_expired += settlement is Settlement.EXPIRED
+            if settlement in (Settlement.LATE_MERGE, Settlement.LATE_ANSWER):
+                report.drafts_late += flushed.dealt_with
+        return await self._cache.put_settled(settled)
 
     async def _fail(
-        self, session_id: UUID, report: FlushReport, error: PoisonedError | BusyError | None = None
+        self, session_id: str, report: FlushReport, error: PoisonedError | BusyError | None = None
     ) -> None:
         report.flush_failures += 1
-        self._telemetry.failed("session not flushed", error, session_id=str(session_id))
+        self._telemetry.failed("session not flushed", error, session_id=session_id)
         try:
             if await self._valkey.count_failure(session_id) >= MAX_TRIES:
                 await self._valkey.quarantine(session_id)
         except CacheUnavailableError as unavailable:
-            self._telemetry.degraded("failure not counted", unavailable, session_id=str(session_id))
+            self._telemetry.degraded("failure not counted", unavailable, session_id=session_id)
 
     # Deadlines
 
     async def _expire(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
-        after: tuple[datetime, UUID] | None = None
+        after: tuple[datetime, str] | None = None
         async with two_at_a_time() as begin:
             while go_on():
                 async with self._settling:
@@ -342,19 +362,20 @@ class Flusher:
                     return
                 after = page[-1]
                 ids = [session_id for _, session_id in page]
-                await begin(partial(self._expire_batch, ids, report, go_on))
+                while ids and go_on():
+                    try:
+                        chunk = await self._handed_over(ids)
+                    except CacheUnavailableError as error:
+                        # Drafts from before the end still count when a later run finds them.
+                        self._telemetry.degraded("expiring without drafts", error)
+                        chunk = [HandedOver(session_id, None) for session_id in ids]
+                    ids = ids[len(chunk) :]
+                    await begin(partial(self._expire_chunk, chunk, report, go_on))
 
-    async def _expire_batch(
-        self, session_ids: Sequence[UUID], report: FlushReport, go_on: Callable[[], bool]
+    async def _expire_chunk(
+        self, chunk: Sequence[HandedOver], report: FlushReport, go_on: Callable[[], bool]
     ) -> None:
-        try:
-            stored = await self._valkey.read_many(session_ids)
-        except CacheUnavailableError as error:
-            # Drafts from before the end still count when a later run finds them.
-            self._telemetry.degraded("expiring without drafts", error)
-            stored = [StoredDrafts()] * len(session_ids)
-        for chunk in self._chunks(dict(zip(session_ids, stored, strict=True))):
-            await self._write_back(await self._settle(chunk, report, go_on), chunk, {}, report)
+        await self._write_back(await self._settle(chunk, report, go_on), report)
 
     # Scores
 
@@ -389,20 +410,17 @@ class Flusher:
         now = time.monotonic()
         # After an outage of the cache, go back to the last comparison that was completed.
         seconds = RECONCILE_SECONDS if since is None else RECONCILE_SECONDS + math.ceil(now - since)
-        after: tuple[datetime, UUID] | None = None
+        after: tuple[datetime, str] | None = None
         while go_on():
-            page = await self._attempts.recent_revisions(seconds, after, self._limits.sessions)
-            cached = await self._valkey.revisions([session_id for _, session_id, _ in page])
-            behind = [
-                session_id
-                for (_, session_id, revision), known in zip(page, cached, strict=True)
-                if known is not None and known < revision
-            ]
+            page = await self._attempts.recent_changes(seconds, after, self._limits.changes)
+            behind = await self._valkey.find_behind(
+                [(session_id, revision) for _, session_id, revision in page]
+            )
             if behind:
                 attempts = await self._attempts.get(behind)
                 await self._valkey.refresh(attempts)
                 report.caches_reconciled += len(attempts)
-            if len(page) < self._limits.sessions:
+            if len(page) < self._limits.changes:
                 self._reconciled_at = now
                 return
             after = page[-1][:2]
@@ -412,19 +430,6 @@ class Flusher:
         report.dirty_sessions = backlog.dirty
         report.oldest_dirty_age_seconds = backlog.oldest_age_seconds
         report.sessions_quarantined = backlog.quarantined
-
-    def _chunks(self, stored: Mapping[UUID, StoredDrafts]) -> Iterator[dict[UUID, StoredDrafts]]:
-        chunk: dict[UUID, StoredDrafts] = {}
-        size = 0
-        for session_id, held in stored.items():
-            weight = sum(map(len, held.raw.values()))
-            if chunk and size + weight > self._limits.statement_bytes:
-                yield chunk
-                chunk, size = {}, 0
-            chunk[session_id] = held
-            size += weight
-        if chunk:
-            yield chunk
 
 
 @asynccontextmanager
@@ -449,17 +454,5 @@ async def two_at_a_time() -> AsyncIterator[Callable[[_Work], Awaitable[None]]]:
             raise error
 
 
-def _dealt_with(result: Settled, held: StoredDrafts) -> dict[bytes, bytes]:
-    """The stored drafts that were merged, superseded or recorded: field -> stored value."""
-    attempt = result.attempt
-    done = list(held.displaced) if result.displaced else []
-    for question, draft in held.drafts.answers.items():
-        tag = attempt.answer_tag(question)
-        is_past = tag is not None and draft.at <= tag.at and (result.displaced or draft.writer == tag.writer)
-        if is_past or question in result.late:
-            done.append(draft_field(question))
-    current = held.drafts.current_question
-    is_late = current is not None and (result.is_final or current.at > attempt.end)
-    if current is not None and (is_late or current.at <= attempt.current_question_at):
-        done.append(draft_field(None))
-    return {name: held.raw[name] for name in done}
+def _looked_at(handed: HandedOver, stored: StoredDrafts) -> HandedOver:
+    return replace(handed, text=drafts_text(handed.session_id, stored.drafts), unreadable=stored.unreadable)

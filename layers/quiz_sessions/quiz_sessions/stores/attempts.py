@@ -21,7 +21,15 @@ from ..domain.attempts import Attempt, Owner, Staff, Status
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts
 from ..domain.errors import BusyError, PoisonedError, StatementFailedError
 from ..domain.json_values import Json, dump_json
-from ..domain.outcomes import Settled, Settlement, Start, StartOutcome, WriteOutcome, WriteResult
+from ..domain.outcomes import (
+    Flushed,
+    Settled,
+    Settlement,
+    Start,
+    StartOutcome,
+    WriteOutcome,
+    WriteResult,
+)
 from ..domain.pace import NO_PACE, Pace
 from ..domain.tags import ANYBODY, BasedOn
 from ..domain.timestamps import EPOCH, Micros, from_micros
@@ -35,10 +43,12 @@ _START_OF_KEY: Final = load("start_of_key")
 _WRITE_ANSWERS: Final = load("stored/write_answers")
 _FINISH: Final = load("stored/finish_attempt")
 _SETTLE: Final = load("stored/settle_attempts")
+_FLUSH: Final = load("stored/flush_sessions")
 _GET: Final = load("get_attempts")
 _OVERDUE: Final = load("overdue_attempts")
-_RECENT_REVISIONS: Final = load("recent_revisions")
+_RECENT_CHANGES: Final = load("recent_changes")
 
+LOWEST: Final = str(UUID(int=0))
 MOST_TOGETHER: Final = 50
 """Writes in one statement."""
 BYTES_TOGETHER: Final = 1024 * 1024
@@ -172,9 +182,9 @@ class AttemptStore:
             await self._postgres.fetch(_START_OF_KEY, {"user_id": user_id, "by": by, "key": idempotency_key})
         )
 
-    async def get(self, session_ids: Sequence[UUID]) -> list[Attempt]:
+    async def get(self, session_ids: Sequence[UUID | str]) -> list[Attempt]:
         """The attempts that exist, in no order."""
-        rows = await self._postgres.fetch(_GET, {"ids": list(session_ids)})
+        rows = await self._postgres.fetch(_GET, {"ids": [str(each) for each in session_ids]})
         return [attempt_of(row) for row in rows]
 
     async def write_answers(
@@ -275,8 +285,6 @@ class AttemptStore:
             "version": version,
         }
         held = _parameters_of(drafts)
-        held["drafts"] = dump_json(held["drafts"])
-        del held["displaced"]
         try:
             rows = await self._postgres.fetch(_FINISH, parameters | held)
             is_final = not rows or rows[0]["outcome"] not in (WriteOutcome.MOVED, WriteOutcome.CLOSED)
@@ -310,41 +318,45 @@ class AttemptStore:
         Raises:
             PoisonedError: PostgreSQL refuses the data of one of the sessions.
         """
-        batch = [{"id": str(session_id), **_parameters_of(held)} for session_id, held in drafts.items()]
-        parameters = {
-            "batch": dump_json(batch),
-            "now": from_micros(now),
-            "wait": wait,
-            "late_bytes": late_bytes,
-        }
+        texts = [drafts_text(session_id, held) for session_id, held in drafts.items()]
+        parameters = _settle_parameters(texts, now, wait=wait, late_bytes=late_bytes)
         rows = await self._postgres.fetch(_SETTLE, parameters)
         if wait and not rows:
             # Whoever held the row has changed it. A new statement sees the change.
             rows = await self._postgres.fetch(_SETTLE, parameters)
         return [_settled(row) for row in rows]
 
+    async def flush(self, drafts: Sequence[str], now: Micros) -> list[Flushed]:
+        """Settle sessions as `settle` does, without waiting; `drafts` are `drafts_text` of each.
+
+        Raises:
+            PoisonedError: PostgreSQL refuses the data of one of the sessions.
+        """
+        rows = await self._postgres.fetch(_FLUSH, _settle_parameters(drafts, now))
+        return [_flushed(row) for row in rows]
+
     async def overdue(
-        self, now: Micros, after: tuple[datetime, UUID] | None, limit: int
-    ) -> list[tuple[datetime, UUID]]:
+        self, now: Micros, after: tuple[datetime, str] | None, limit: int
+    ) -> list[tuple[datetime, str]]:
         """Open attempts that are overdue at `now`, after `after`: accepts_until and id, in that order."""
-        deadline, session_id = after or (EPOCH, UUID(int=0))
+        deadline, session_id = after or (EPOCH, LOWEST)
         rows = await self._postgres.fetch(
             _OVERDUE, {"now": from_micros(now), "deadline": deadline, "id": session_id, "limit": limit}
         )
         return [(row["accepts_until"], row["id"]) for row in rows]
 
-    async def recent_revisions(
-        self, seconds: int, after: tuple[datetime, UUID] | None, limit: int
-    ) -> list[tuple[datetime, UUID, int]]:
-        """Attempts changed in the last `seconds` of the server's clock, after `after`: when, id and revision.
+    async def recent_changes(
+        self, seconds: int, after: tuple[datetime, str] | None, limit: int
+    ) -> list[tuple[datetime, str, int]]:
+        """Events of the last `seconds` by the server's clock, after `after`: when, whose and revision.
 
-        An attempt that changes between two calls is returned again.
+        Statements commit in another order than they record; `seconds` has to be more than one may take.
         """
-        changed, session_id = after or (None, UUID(int=0))
+        recorded, session_id = after or (None, LOWEST)
         rows = await self._postgres.fetch(
-            _RECENT_REVISIONS, {"seconds": seconds, "changed": changed, "id": session_id, "limit": limit}
+            _RECENT_CHANGES, {"seconds": seconds, "recorded": recorded, "id": session_id, "limit": limit}
         )
-        return [(row["last_updated"], row["id"], row["revision"]) for row in rows]
+        return [(row["recorded_at"], row["attempt_id"], row["revision"]) for row in rows]
 
 
 def request_text(
@@ -414,14 +426,23 @@ def _is_of_one(error: Exception) -> bool:
 
 
 def _settled(row: DictRow) -> Settled:
-    settlement = Settlement(row.pop("settlement"))
-    late = frozenset(row.pop("late") or ())
-    is_final = row.pop("is_final")
-    attempt = attempt_of(row)
-    # If the row took another event first, its late drafts are left to the next call.
-    writes_them = settlement in (Settlement.LATE_ANSWER, Settlement.DISPLACED, Settlement.UNCHANGED)
-    recorded = writes_them and not attempt.status.is_open
-    return Settled(attempt, settlement, late if recorded else frozenset(), is_final=is_final)
+    settlement, is_final = Settlement(row.pop("settlement")), row.pop("is_final")
+    return Settled(
+        late=frozenset(row.pop("recorded") or ()),
+        settlement=settlement,
+        is_final=is_final,
+        attempt=attempt_of(row),
+    )
+
+
+def _flushed(row: DictRow) -> Flushed:
+    return Flushed(
+        row["session_id"],
+        Settlement(row["settlement"]),
+        row["session"],
+        row["dealt_with"],
+        row["left_over"] or (),
+    )
 
 
 def _drafts_in(questions: Iterable[str], drafts: Drafts) -> dict[str, Json]:
@@ -436,8 +457,7 @@ def _json_form(draft: Draft) -> dict[str, Json]:
 def _parameters_of(drafts: Drafts) -> dict[str, Any]:
     current = drafts.current_question
     return {
-        "drafts": {question: _json_form(draft) for question, draft in drafts.answers.items()},
-        "displaced": [{"question": question, **_json_form(draft)} for question, draft in drafts.displaced],
+        "drafts": dump_json(_all_in(drafts)),
         "current_question": None if current is None else current.value,
         "current_question_at": -1 if current is None else current.at,
     }
@@ -448,4 +468,36 @@ def seen_by(owner: Owner) -> dict[str, Any]:
     return {
         "owner": owner.subject if isinstance(owner, Staff) else owner,
         "staff": not isinstance(owner, str),
+    }
+
+
+def _all_in(drafts: Drafts) -> dict[str, Json]:
+    return {question: _json_form(draft) for question, draft in drafts.answers.items()}
+
+
+def drafts_text(session_id: UUID | str, drafts: Drafts) -> str:
+    """The drafts of a session as statements take them; `hand_over` in Valkey writes the same."""
+    current = drafts.current_question
+    return dump_json(
+        {
+            "id": str(session_id),
+            "fields": len(drafts.answers) + len(drafts.displaced) + (current is not None),
+            "drafts": _all_in(drafts),
+            "displaced": [
+                {"question": question, **_json_form(draft)} for question, draft in drafts.displaced
+            ],
+            "current": None if current is None else _json_form(current),
+        }
+    )
+
+
+def _settle_parameters(
+    drafts: Sequence[str], now: Micros, *, wait: bool = False, late_bytes: int | None = None
+) -> dict[str, Any]:
+    return {
+        "list": f"[{','.join(drafts)}]",
+        "sessions": len(drafts),
+        "now": from_micros(now),
+        "wait": wait,
+        "late_bytes": late_bytes,
     }

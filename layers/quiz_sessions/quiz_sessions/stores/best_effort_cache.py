@@ -8,10 +8,11 @@ from uuid import UUID
 from ..domain.attempts import Attempt
 from ..domain.drafts import NO_DRAFTS, Drafts
 from ..domain.errors import CacheUnavailableError
+from ..domain.outcomes import Flushed
 from ..domain.pace import Pace
 from ..domain.timestamps import Micros
 from ..runtime.telemetry import Telemetry
-from .valkey import CachedSession, ValkeyStore
+from .valkey import CachedSession, HandedOver, ValkeyStore
 
 
 class BestEffortCache:
@@ -64,23 +65,28 @@ class BestEffortCache:
             self._not_written(error, attempt.id)
             return attempt, NO_DRAFTS
 
-    async def put_settled(
-        self,
-        put: Sequence[Attempt],
-        refreshed: Sequence[Attempt],
-        cleared: Mapping[UUID, Mapping[bytes, bytes]],
-        acknowledged: Mapping[UUID, float],
-    ) -> None:
+    async def put_settled(self, settled: Sequence[tuple[HandedOver, Flushed]]) -> set[str]:
         """See `ValkeyStore.put_settled`."""
         try:
-            await self._valkey.put_settled(put, refreshed, cleared, acknowledged)
+            return await self._valkey.put_settled(settled)
         except CacheUnavailableError as error:
             # The next flush finds superseded whatever drafts could not be cleared.
+            self._not_written(error)
+            return set()
+
+    async def acknowledge(self, marks: Mapping[str, float]) -> None:
+        """See `ValkeyStore.acknowledge`."""
+        try:
+            await self._valkey.acknowledge(marks)
+        except CacheUnavailableError as error:
             self._not_written(error)
 
     async def refresh(self, attempts: Sequence[Attempt]) -> None:
         """Replace cached rows that are older; a session that is not cached stays so."""
-        await self.put_settled([], attempts, {}, {})
+        try:
+            await self._valkey.refresh(attempts)
+        except CacheUnavailableError as error:
+            self._not_written(error)
 
     async def put_changed(self, attempts: Sequence[Attempt]) -> None:
         """Cache rows that staff have changed; sessions that are not cached, for a moment only."""

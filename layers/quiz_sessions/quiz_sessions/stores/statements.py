@@ -102,6 +102,8 @@ _FRAGMENTS: Final[Mapping[str, str]] = {
         f"'{{}}'::jsonb AS {name}" if name in ("answers", "answer_meta", "marks") else name
         for name in attempts.FIELDS
     ),
+    # As `Attempt.to_json` has them.
+    "cached": ", ".join(dict.fromkeys(["revision", "status", *attempts.CACHED])),
     "open": "status IN ('started', 'in_progress')",
     "quiz": ", ".join(
         ["quiz_id", "revision", *(each.name for each in fields(quizzes.QuizRules)), "updated_at"]

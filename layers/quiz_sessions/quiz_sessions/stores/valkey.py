@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import operator
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ from ..domain.attempts import Attempt
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts, merge_drafts
 from ..domain.errors import CacheUnavailableError, ContentTooLargeError, InvalidInputError
 from ..domain.json_values import dump_json
-from ..domain.outcomes import DraftsOutcome
+from ..domain.outcomes import DraftsOutcome, Flushed
 from ..domain.pace import NO_PACE, Pace
 from ..domain.tags import Tag
 from ..domain.timestamps import Micros
@@ -72,23 +73,37 @@ SET_ASIDE = "dirty:set-aside"
 
 _QUESTION = "q:"
 _CURRENT_QUESTION = "current_question"
+_SESSION_ID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DISPLACED = re.compile(rb"displaced:[0-9]+\.[0-9a-f-]+:(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDrafts:
-    """A session's drafts as the flush reads them.
+    """A session's drafts as far as they can be understood.
 
     Attributes:
-        raw: field -> stored value, so that exactly what was read can be cleared.
-        readable: whether every field could be understood.
-        displaced: the fields of `drafts.displaced`.
+        unreadable: the fields that can't.
     """
 
-    raw: Mapping[bytes, bytes] = field(default_factory=dict)
-    drafts: Drafts = field(default_factory=Drafts)
-    readable: bool = True
-    displaced: Sequence[bytes] = ()
+    drafts: Drafts = NO_DRAFTS
+    fields: Sequence[bytes] = ()
+    unreadable: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A session's drafts as the flush takes them from Valkey to PostgreSQL.
+
+    Attributes:
+        text: as JSON; None if they have to be looked at first.
+        digest: of all of them, so that exactly what was read can be cleared; empty if nothing was.
+        unreadable: the fields that `text` leaves out.
+    """
+
+    session_id: str
+    text: str | None
+    digest: bytes = b""
+    unreadable: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,14 +355,23 @@ class ValkeyStore:
 
     # The flush
 
-    async def dirty(self, shard: int, since: float, limit: int) -> list[tuple[UUID, float]]:
-        """The first `limit` dirty sessions of a shard, with their marks, oldest first, from mark `since` on.
+    async def latest_mark(self, shard: int) -> float | None:
+        """The latest mark of a shard; None if no session of it is dirty."""
+        async with self._pipeline() as pipe:
+            pipe.zrange(DIRTY.format(shard), -1, -1, withscores=True)
+            (last,) = await _reply(pipe.execute())
+        return last[0][1] if last else None
+
+    async def dirty(
+        self, shard: int, since: float, limit: int, until: float = math.inf
+    ) -> list[tuple[str, float]]:
+        """The first `limit` dirty sessions of a shard, marked from `since` to `until`, with marks, in order.
 
         A member that is not a session id (only a person can have put it there) goes into quarantine.
         """
         key = DIRTY.format(shard)
         async with self._pipeline() as pipe:
-            pipe.zrange(key, since, "+inf", byscore=True, offset=0, num=limit, withscores=True)
+            pipe.zrange(key, since, until, byscore=True, offset=0, num=limit, withscores=True)
             (page,) = await _reply(pipe.execute())
             marks = [(_session_id(member), mark) for member, mark in page]
             malformed = [member for (member, _), (known, _) in zip(page, marks, strict=True) if known is None]
@@ -369,66 +393,87 @@ class ValkeyStore:
             quarantined,
         )
 
-    async def read_many(self, session_ids: Sequence[UUID]) -> list[StoredDrafts]:
+    async def read_many(self, session_ids: Sequence[UUID | str]) -> list[StoredDrafts]:
         """The drafts of several sessions in one round trip, in the order of the ids."""
         async with self._pipeline() as pipe:
             for session_id in session_ids:
                 pipe.hgetall(_drafts_key(session_id))
             return [_parse(raw) for raw in await _reply(pipe.execute())]
 
-    async def put_settled(
-        self,
-        put: Sequence[Attempt],
-        refreshed: Sequence[Attempt],
-        cleared: Mapping[UUID, Mapping[bytes, bytes]],
-        acknowledged: Mapping[UUID, float],
-    ) -> None:
-        """After the flush's statement: cache rows, clear the drafts it dealt with, take marks away.
+    async def hand_over(self, session_ids: Sequence[str], most_bytes: int) -> list[HandedOver]:
+        """The drafts of the first of these sessions, up to `most_bytes`, but of one session at least."""
+        # In a cluster each key has its own slot. Elsewhere, limit a call: no other command runs meanwhile.
+        size = 1 if isinstance(self._redis, RedisCluster) else MOST_TOGETHER
+        parts = [session_ids[start : start + size] for start in range(0, len(session_ids), size)]
+        async with self._pipeline() as pipe:
+            for part in parts:
+                pipe.eval(_script("hand_over"), len(part), *map(_drafts_key, part), most_bytes)
+            replies = await _reply(pipe.execute())
+        handed: list[HandedOver] = []
+        found = 0
+        for part, reply in zip(parts, replies, strict=True):
+            for session_id, (text, digest) in zip(part, reply, strict=False):
+                found += len(text or b"")
+                if handed and found > most_bytes:
+                    return handed
+                handed.append(HandedOver(session_id, _text(text), digest))
+            if len(reply) < len(part):
+                break
+        return handed
 
-        Args:
-            put: rows to cache, unless newer ones are cached.
-            refreshed: likewise, but only rows whose session is cached already.
-            cleared: session -> field -> stored value as it was read.
-            acknowledged: session -> its mark as it was read.
+    async def put_settled(self, settled: Sequence[tuple[HandedOver, Flushed]]) -> set[str]:
+        """After the flush's statement: cache what it has changed, and clear the drafts that it dealt with.
+
+        Returns:
+            the sessions whose drafts were still as they were handed over.
         """
-        async with self._pipeline(writes=[attempt.id for attempt in (*put, *refreshed)]) as pipe:
-            self._queue_sessions(pipe, put)
-            self._queue_sessions(pipe, refreshed, if_absent=0)
-            clearing: list[_Call] = [
-                ([_drafts_key(session_id)], [len(part) // 2, *part])
-                for session_id, fields in cleared.items()
-                for part in _parts(_pairs(fields), 2)
-            ]
-            for keys, arguments in self._grouped(clearing):
-                pipe.eval(_script("clear_drafts"), len(keys), *keys, *arguments)
-            await self._before_other_slots(pipe)
-            shards: dict[str, dict[str, str]] = {}
-            for session_id, score in acknowledged.items():
-                shards.setdefault(self._dirty_key(session_id), {})[str(session_id)] = repr(score)
-            for key, marks in shards.items():
-                for part in _parts(_pairs(marks), 2):
+        calls: list[_Call] = []
+        for handed, flushed in settled:
+            absent = self._session_ttl if flushed.dealt_with else 0
+            arguments: list[_Argument] = [flushed.session or "", self._session_ttl, absent]
+            keys = [_drafts_key(flushed.session_id), _session_key(flushed.session_id)]
+            stay = [*handed.unreadable, *map(draft_field, flushed.left)]
+            calls.append((keys, [*arguments, handed.digest, *stay]))
+        ids = [flushed.session_id for _, flushed in settled]
+        async with self._server(ids):
+            replies = await self._call_each("put_settled", calls) if calls else []
+        results = [
+            self._written(session_id, reply, int) for session_id, reply in zip(ids, replies, strict=True)
+        ]
+        return {session_id for session_id, result in zip(ids, results, strict=True) if result == 1}
+
+    async def acknowledge(self, marks: Mapping[str, float]) -> None:
+        """Take marks away, each unless it has moved, and forget the failures of these sessions."""
+        shards: dict[str, dict[str, str]] = {}
+        for session_id, mark in marks.items():
+            shards.setdefault(self._dirty_key(session_id), {})[session_id] = repr(mark)
+        async with self._pipeline() as pipe:
+            for key, of_shard in shards.items():
+                for part in _parts(_pairs(of_shard), 2):
                     pipe.eval(_script("acknowledge"), 1, key, *part)
-                for part in _parts(list(marks), 1):
+                for part in _parts(list(of_shard), 1):
                     pipe.hdel(FAILURES, *part)
             await _reply(pipe.execute())
 
-    async def count_failure(self, session_id: UUID) -> int:
+    async def count_failure(self, session_id: str) -> int:
         """Record that a session could not be flushed; returns how often in a row that has happened."""
         async with self._server():
-            return await _reply(self._redis.hincrby(FAILURES, str(session_id), 1))
+            return await _reply(self._redis.hincrby(FAILURES, session_id, 1))
 
-    async def quarantine(self, session_id: UUID) -> None:
+    async def quarantine(self, session_id: str) -> None:
         """Take a session out of the dirty index, and keep its drafts for a week."""
         async with self._pipeline() as pipe:
-            pipe.sadd(SET_ASIDE, str(session_id))
+            pipe.sadd(SET_ASIDE, session_id)
             pipe.expire(_drafts_key(session_id), SET_ASIDE_TTL_SECONDS)
             await self._before_other_slots(pipe)
-            pipe.zrem(self._dirty_key(session_id), str(session_id))
+            pipe.zrem(self._dirty_key(session_id), session_id)
             await _reply(pipe.execute())
 
-    async def refresh(self, attempts: Iterable[Attempt]) -> None:
+    async def refresh(self, attempts: Sequence[Attempt]) -> None:
         """Replace cached rows that are older; a session that is not cached stays so."""
-        await self.put_settled([], list(attempts), {}, {})
+        async with self._pipeline(writes=[attempt.id for attempt in attempts]) as pipe:
+            self._queue_sessions(pipe, attempts, if_absent=0)
+            await _reply(pipe.execute())
 
     async def put_changed(self, attempts: Sequence[Attempt]) -> None:
         """Cache rows that staff have changed; sessions that are not cached, for a moment only.
@@ -439,17 +484,21 @@ class ValkeyStore:
             self._queue_sessions(pipe, attempts, if_absent=CHANGED_TTL_SECONDS)
             await _reply(pipe.execute())
 
-    async def revisions(self, session_ids: Sequence[UUID]) -> list[int | None]:
-        """The cached revision of each session; None if it is not cached."""
+    async def find_behind(self, revisions: Sequence[tuple[str, int]]) -> list[str]:
+        """The sessions that are cached with an older revision than this."""
+        calls: list[_Call] = [([_session_key(session_id)], [revision]) for session_id, revision in revisions]
         async with self._pipeline() as pipe:
-            for session_id in session_ids:
-                pipe.getrange(_session_key(session_id), 0, 40)
-            return [_revision(start) for start in await _reply(pipe.execute())]
+            for keys, arguments in self._grouped(calls):
+                pipe.eval(_script("find_behind"), len(keys), *keys, *arguments)
+            replies = _for_each(await _reply(pipe.execute()))
+        return [session_id for (session_id, _), behind in zip(revisions, replies, strict=True) if behind]
 
     # Helpers
 
-    def _dirty_key(self, session_id: UUID) -> str:
-        return DIRTY.format(session_id.int % len(self.shards))
+    def _dirty_key(self, session_id: UUID | str) -> str:
+        if len(self.shards) == 1:
+            return DIRTY.format(0)
+        return DIRTY.format(UUID(str(session_id)).int % len(self.shards))
 
     async def _before_other_slots(self, pipe: _Pipeline) -> Sequence[Any]:
         """Make what is queued happen before what follows; a cluster would send it to other nodes at once.
@@ -483,7 +532,7 @@ class ValkeyStore:
                 pipe.eval(_script(script), len(keys), *keys, *arguments)
             return _for_each(await _reply(pipe.execute()))
 
-    def _written(self, session_id: UUID, reply: Any, read: Callable[[Any], _T]) -> _T | Exception:
+    def _written(self, session_id: UUID | str, reply: Any, read: Callable[[Any], _T]) -> _T | Exception:
         """What a session was replied; one that could not be written will be deleted."""
         if isinstance(reply, Exception):
             self._unwritten.add(_session_key(session_id))
@@ -509,7 +558,7 @@ class ValkeyStore:
             yield keys, arguments
 
     @asynccontextmanager
-    async def _pipeline(self, writes: Iterable[UUID] = ()) -> AsyncIterator[_Pipeline]:
+    async def _pipeline(self, writes: Iterable[UUID | str] = ()) -> AsyncIterator[_Pipeline]:
         async with self._server(writes), self._opened_pipeline() as pipe:
             yield pipe
 
@@ -521,7 +570,7 @@ class ValkeyStore:
             yield await _reply(stack.enter_async_context(pipeline))
 
     @asynccontextmanager
-    async def _server(self, writes: Iterable[UUID] = (), *, probe: bool = False) -> AsyncIterator[None]:
+    async def _server(self, writes: Iterable[UUID | str] = (), *, probe: bool = False) -> AsyncIterator[None]:
         """Translate the driver's errors, and remember which cached sessions could not be written."""
         keys = [_session_key(session_id) for session_id in writes]
         if self._breaker.is_open and not probe:
@@ -630,7 +679,6 @@ _PATIENCE: Final[dict[str, Any]] = {
     "protocol": 2,
     "driver_info": None,
 }
-_REVISION = re.compile(rb'{"revision":(\d+)')
 _INCLUDE = re.compile(r"^-- include (\w+)$", re.MULTILINE)
 
 
@@ -675,11 +723,11 @@ def _left(reply: Sequence[Any]) -> tuple[Drafts, bytes | None]:
     return _parse(dict(zip(raw[::2], raw[1::2], strict=True))).drafts, text
 
 
-def _session_key(session_id: UUID) -> str:
+def _session_key(session_id: UUID | str) -> str:
     return f"session:{session_id}"
 
 
-def _drafts_key(session_id: UUID) -> str:
+def _drafts_key(session_id: UUID | str) -> str:
     return f"{{session:{session_id}}}:drafts"
 
 
@@ -691,11 +739,8 @@ def _write_key(session_id: UUID, key: str) -> str:
     return f"{{session:{session_id}}}:write:{key}"
 
 
-def _session_id(member: bytes) -> UUID | None:
-    try:
-        return UUID(member.decode())
-    except ValueError:
-        return None
+def _session_id(member: bytes) -> str | None:
+    return member.decode() if _SESSION_ID.fullmatch(member) else None
 
 
 def _dump_draft(draft: Draft) -> str:
@@ -707,9 +752,9 @@ def _parse(raw: Mapping[bytes, bytes]) -> StoredDrafts:
     if not raw:
         return StoredDrafts()
     answers: dict[str, Draft] = {}
-    displaced: dict[bytes, tuple[str, Draft]] = {}
+    displaced: list[tuple[str, Draft]] = []
     current: Draft | None = None
-    readable = True
+    unreadable: list[bytes] = []
     for name, stored in zip(raw, _load_all(list(raw.values())), strict=True):
         try:
             draft = Draft(stored["answer"], operator.index(stored["at"]), str(stored["writer"]))
@@ -717,16 +762,15 @@ def _parse(raw: Mapping[bytes, bytes]) -> StoredDrafts:
             lost = _DISPLACED.fullmatch(name)
             question = (lost[1] if lost else name).decode()
         except (ValueError, KeyError, TypeError, RecursionError, InvalidInputError, ContentTooLargeError):
-            readable = False
+            unreadable.append(name)
             continue
         if lost is not None:
-            displaced[name] = question, draft
+            displaced.append((question, draft))
         elif question == _CURRENT_QUESTION:
             current = draft
         else:
             answers[question.removeprefix(_QUESTION)] = draft
-    drafts = Drafts(answers, current, tuple(displaced.values()))
-    return StoredDrafts(raw, drafts, readable, tuple(displaced))
+    return StoredDrafts(Drafts(answers, current, tuple(displaced)), tuple(raw), unreadable)
 
 
 def _load_all(texts: Sequence[bytes]) -> Sequence[Any]:
@@ -739,6 +783,14 @@ def _load_all(texts: Sequence[bytes]) -> Sequence[Any]:
     return together if len(together) == len(texts) else [_load(text) for text in texts]
 
 
+def _text(text: bytes | None) -> str | None:
+    """None if it is not in UTF-8."""
+    try:
+        return None if text is None else text.decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def _load(text: bytes) -> Any:
     try:
         return json.loads(text)
@@ -749,12 +801,6 @@ def _load(text: bytes) -> Any:
 def draft_field(question: str | None) -> bytes:
     """The hash field of a question's draft, or with None, of the current question's."""
     return _CURRENT_QUESTION.encode() if question is None else (_QUESTION + question).encode()
-
-
-def _revision(start: bytes) -> int | None:
-    """The revision of a cached session, from its first bytes."""
-    found = _REVISION.match(start)
-    return int(found[1]) if found else None
 
 
 def _decode(text: str | bytes) -> Attempt | None:

@@ -2,4 +2,4 @@
 -- Takes    ids
 -- Returns  attempts
 -- Locks    nothing
-SELECT {attempt} FROM quiz_attempts WHERE id = ANY(%(ids)s)
+SELECT {attempt} FROM quiz_attempts WHERE id = ANY(%(ids)s::uuid[])

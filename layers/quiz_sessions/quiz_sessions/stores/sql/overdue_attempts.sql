@@ -2,7 +2,7 @@
 -- Takes    now, deadline and id (those of the last row of the previous page), limit
 -- Returns  id, accepts_until
 -- Locks    nothing
-SELECT id, accepts_until FROM quiz_attempts
+SELECT id::text, accepts_until FROM quiz_attempts
 WHERE {open} AND accepts_until < %(now)s
-    AND (accepts_until, id) > (%(deadline)s, %(id)s)
-ORDER BY accepts_until, id LIMIT %(limit)s
+    AND (accepts_until, quiz_attempts.id) > (%(deadline)s, %(id)s)
+ORDER BY accepts_until, quiz_attempts.id LIMIT %(limit)s

@@ -12,7 +12,9 @@ local function cache_session(key, revision, session, seconds, absent)
     return false
   end
   -- What has no longer to live is there for the sake of its revision: it stays that.
-  local brief = absent > 0 and redis.call('TTL', key) <= absent
-  redis.call('SET', key, session, 'EX', brief and absent or seconds)
+  if absent > 0 and absent < tonumber(seconds) and redis.call('TTL', key) <= absent then
+    seconds = absent
+  end
+  redis.call('SET', key, session, 'EX', seconds)
   return true
 end
