@@ -92,7 +92,7 @@ async def test_settled_sessions_are_put(
     ids = [str(UUID(int=number)) for number in range(sessions)]
     handed = await services.stores.valkey.hand_over(ids, 1 << 30)
     settled = [(each, Flushed(each.session_id, Settlement.UNCHANGED, None, 0)) for each in handed]
-    assert await services.stores.valkey.put_settled(settled) == {*ids}
+    assert (await services.stores.valkey.put_settled(settled)).cleared == {*ids}
     sizes = log.sizes("put_settled")
     assert (len(sizes), sizes[0] <= COMMAND_WORDS) == (calls, True)
 

@@ -15,6 +15,7 @@ from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.sessions import view
+from quiz_sessions.stores.valkey import SettledPut
 from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.service import autosave, flush_at, start
 from tests.harness.stores import Stores
@@ -112,7 +113,7 @@ async def test_a_draft_that_arrives_during_the_flush_stays(services: Services, v
     (handed,) = await stores.valkey.hand_over([*marks], 1000)
     (flushed,) = await stores.attempts.flush([handed.text or ""], LATER)
     await autosave(services, session_id, "second", LATER + 1)
-    assert await stores.valkey.put_settled([(handed, flushed)]) == set()
+    assert await stores.valkey.put_settled([(handed, flushed)]) == SettledPut()
     await stores.valkey.acknowledge(marks)
     session = await services.sessions.get_session(session_id, at=LATER + 2)
     assert (session.answers, session.buffered_questions) == ({"0": "second"}, ["0"])

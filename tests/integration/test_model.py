@@ -92,7 +92,7 @@ class Model:
     outdated: list[tuple[str, Any]] = field(default_factory=list)
     """What came too late, each time that it did."""
     accepted: set[int] = field(default_factory=set)
-    marks: dict[str, Value] = field(default_factory=dict)
+    marks: dict[str, tuple[float, list[Any]]] = field(default_factory=dict)
     """What a person gave, and the `at` of the answer that it was given for."""
 
     # The current question moves by the rules of an answer, so it is kept as one more of them.
@@ -108,6 +108,10 @@ class Model:
 
     def at(self, name: str) -> int:
         return self.committed[name][1] if name in self.committed else -1
+
+    def value(self, name: str) -> list[Any]:
+        """The committed answer, if there is one."""
+        return [self.committed[name][0]] if name in self.committed else []
 
     def expire(self, now: int) -> None:
         """What any touch and the flush do to an attempt whose time is over."""
@@ -291,7 +295,7 @@ class Model:
             raise RefusedError(SessionClosedError)
         self.marks.pop(name, None)
         if points is not None:
-            self.marks[name] = (points, self.at(name))
+            self.marks[name] = (points, self.value(name))
 
     def flush(self, now: int) -> None:
         if self.dirty:
@@ -314,9 +318,11 @@ class Model:
         score, waiting = 0.0, False
         for name, worth in POINTS.items():
             if name in self.marks:
-                points, answered = self.marks[name]
-                score += points if answered == self.at(name) else 0
-                waiting = waiting or answered != self.at(name)
+                points, answer = self.marks[name]
+                # For an equal answer, whenever it was given.
+                holds = answer == self.value(name)
+                score += points if holds else 0
+                waiting = waiting or not holds
             elif name not in KEY:
                 waiting = waiting or name in self.committed
             elif name in self.committed and self.committed[name][0] == KEY[name]:

@@ -251,7 +251,7 @@ class Both:
             left = self.dice.choice((frozenset(), frozenset((0,)), frozenset((1,))))
             self.stores, cleared = self.protocol.clear_drafts(self.stores, drafts, displaced, left)
             flushed = Flushed(handed.session_id, Settlement.UNCHANGED, None, 0, [str(q) for q in left])
-            assert bool(await self.real.valkey.put_settled([(handed, flushed)])) == cleared
+            assert bool((await self.real.valkey.put_settled([(handed, flushed)])).cleared) == cleared
 
     async def acknowledge(self) -> None:
         if self.marks:

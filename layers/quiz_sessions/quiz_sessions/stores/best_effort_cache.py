@@ -66,13 +66,16 @@ class BestEffortCache:
             return attempt, NO_DRAFTS
 
     async def put_settled(self, settled: Sequence[tuple[HandedOver, Flushed]]) -> set[str]:
-        """See `ValkeyStore.put_settled`."""
+        """See `ValkeyStore.put_settled`; returns the sessions whose drafts were cleared."""
         try:
-            return await self._valkey.put_settled(settled)
+            put = await self._valkey.put_settled(settled)
         except CacheUnavailableError as error:
             # The next flush finds superseded whatever drafts could not be cleared.
             self._not_written(error)
             return set()
+        if put.refused:
+            self._not_written(CacheUnavailableError())
+        return put.cleared
 
     async def acknowledge(self, marks: Mapping[str, float]) -> None:
         """See `ValkeyStore.acknowledge`."""

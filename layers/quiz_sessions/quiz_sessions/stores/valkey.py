@@ -175,6 +175,19 @@ class DraftsPut:
     dirty: int
 
 
+@dataclass(slots=True)
+class SettledPut:
+    """What became of sessions that a flush has settled.
+
+    Attributes:
+        cleared: those whose drafts were still as they were handed over.
+        refused: how many Valkey did not cache, for want of room most likely.
+    """
+
+    cleared: set[str] = field(default_factory=set)
+    refused: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits for the flush.
@@ -421,12 +434,8 @@ class ValkeyStore:
                 break
         return handed
 
-    async def put_settled(self, settled: Sequence[tuple[HandedOver, Flushed]]) -> set[str]:
-        """After the flush's statement: cache what it has changed, and clear the drafts that it dealt with.
-
-        Returns:
-            the sessions whose drafts were still as they were handed over.
-        """
+    async def put_settled(self, settled: Sequence[tuple[HandedOver, Flushed]]) -> SettledPut:
+        """After the flush's statement: cache what it has changed, and clear the drafts that it dealt with."""
         calls: list[_Call] = []
         for handed, flushed in settled:
             absent = self._session_ttl if flushed.dealt_with else 0
@@ -437,10 +446,14 @@ class ValkeyStore:
         ids = [flushed.session_id for _, flushed in settled]
         async with self._server(ids):
             replies = await self._call_each("put_settled", calls) if calls else []
-        results = [
-            self._written(session_id, reply, int) for session_id, reply in zip(ids, replies, strict=True)
-        ]
-        return {session_id for session_id, result in zip(ids, results, strict=True) if result == 1}
+        put = SettledPut()
+        for session_id, reply in zip(ids, replies, strict=True):
+            written = self._written(session_id, reply, tuple)
+            is_cleared, had_room = (0, 0) if isinstance(written, Exception) else written
+            if is_cleared:
+                put.cleared.add(session_id)
+            put.refused += not had_room
+        return put
 
     async def acknowledge(self, marks: Mapping[str, float]) -> None:
         """Take marks away, each unless it has moved, and forget the failures of these sessions."""
