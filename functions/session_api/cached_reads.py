@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from quiz_sessions.domain.errors import UnauthenticatedError
 from quiz_sessions.domain.json_values import Json, dump_json
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.services.backpressure import Backpressure
-from quiz_sessions.services.cached_reads import CachedSessions
+from quiz_sessions.services.cached_reads import CachedSessions, Reading
 
 from .entity_tags import is_unchanged
 from .gateway import is_time_refused, path_of, request_time
@@ -51,13 +52,15 @@ class CachedReads:
         # The app counts what is odd about a request.
         if is_read and not is_time_refused(scope):
             path = _PATH.fullmatch(path_of(scope))
-            session = await self._read(UUID(path[1]), scope) if path is not None else None
-            if session is not None:
-                await send_session(scope, send, Shown(session), self._sessions().backpressure)
+            reading = await self._read(UUID(path[1]), scope) if path is not None else None
+            if reading is not None:
+                pause = self._sessions().backpressure.next_autosave_after_ms()
+                body = f'{reading.text[:-1]},"next_autosave_after_ms":{pause}}}'
+                await _send(scope, send, reading.etag, body)
                 return
         await self._app()(scope, receive, send)
 
-    async def _read(self, session_id: UUID, scope: Scope) -> Session | None:
+    async def _read(self, session_id: UUID, scope: Scope) -> Reading | None:
         sessions = self._sessions()
         try:
             caller = authenticate(scope, jwt=sessions.jwt)
@@ -73,14 +76,28 @@ def session_content(session: Session, backpressure: Backpressure) -> dict[str, A
 
 
 async def send_session(scope: Scope, send: Send, shown: Shown, backpressure: Backpressure) -> None:
-    """Send a reply that shows a session; a read of what the caller knows is answered without it."""
-    etag = str(shown.session.etag)
-    added = [(name.encode(), value.encode()) for name, value in shown.headers.items()]
+    """Send a reply that shows a session."""
+    body = dump_json({**session_content(shown.session, backpressure), **shown.more})
+    await _send(scope, send, str(shown.session.etag), body, status=shown.status, more=shown.headers)
+
+
+async def _send(
+    scope: Scope,
+    send: Send,
+    etag: str,
+    text: str,
+    *,
+    status: int = 200,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Send a session; a read of what the caller knows is answered without it."""
+    added = [(name.encode(), value.encode()) for name, value in more.items()]
     headers = [(b"cache-control", b"no-store"), (b"etag", f'"{etag}"'.encode()), *added]
-    status, body = 304, b""
-    if scope["method"] != "GET" or not is_unchanged(scope, etag):
-        status = shown.status
-        body = dump_json({**session_content(shown.session, backpressure), **shown.more}).encode()
+    body = b""
+    if scope["method"] == "GET" and is_unchanged(scope, etag):
+        status = 304
+    else:
+        body = text.encode()
         headers += [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

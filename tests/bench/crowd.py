@@ -22,12 +22,7 @@ PEER = Path(__file__).with_name("peer")
 CONNECTIONS = 100
 PEER_PROCESSES = 2
 BARS = {"get": 1.0, "patch": 1.0, "autosave": 1.5, "start": 0.8}
-SERVED_BEST_BY = {
-    "get": ["make run"],
-    "patch": ["make run", "two processes"],
-    "autosave": ["make run", "two processes"],
-    "start": ["make run"],
-}
+SERVED_BY = ["make run", "two processes"]
 
 
 def measure(stores: Stores, rounds: int) -> Iterator[Crowd]:
@@ -42,7 +37,7 @@ def measure(stores: Stores, rounds: int) -> Iterator[Crowd]:
     seconds = min(30, rounds * 1.5)
     with service(stores) as one, _two_processes(stores) as two, _peer(stores) as theirs:
         for kind, bar in BARS.items():
-            for name in SERVED_BEST_BY[kind]:
+            for name in SERVED_BY:
                 port = one if name == "make run" else two
                 of_ours, of_theirs = [], []
                 for _ in range(2):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from uuid import UUID
 
 import pytest
@@ -54,7 +56,7 @@ async def minutes(services: Services, session_id: UUID) -> float:
     session = await services.sessions.get_session(session_id, at=LATER)
     cached = await services.cached.read(session_id, None, LATER)
     assert cached is not None
-    assert cached.expires_at == session.expires_at
+    assert datetime.fromisoformat(json.loads(cached.text)["expires_at"]) == session.expires_at
     return (session.expires_at - session.started_at).total_seconds() / 60
 
 

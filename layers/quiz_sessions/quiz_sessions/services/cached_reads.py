@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from ..domain.attempts import Owner
-from ..domain.deadlines import is_overdue
+from ..domain.attempts import Attempt, Owner
+from ..domain.deadlines import is_overdue, shown_time_remaining
+from ..domain.drafts import NO_DRAFTS
 from ..domain.errors import CacheUnavailableError
+from ..domain.json_values import dump_json
 from ..domain.sessions import Session, view
 from ..domain.timestamps import Micros
 from ..runtime.settings import Settings
 from ..stores.valkey import ValkeyStore
 from .backpressure import Backpressure
+
+_KEPT: Final = 1024
+"""Sessions of at most _KEPT_BYTES each whose reply a process keeps: most reads find what the last one did."""
+_KEPT_BYTES: Final = 8192
+
+
+class Reading(NamedTuple):
+    """What a reply shows of a session: its entity tag, and its members as a JSON object."""
+
+    etag: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +50,7 @@ class CachedSessions:
         )
         return cls(valkey, jwt=settings.jwt)
 
-    async def read(self, session_id: UUID, owner: Owner, at: Micros) -> Session | None:
+    async def read(self, session_id: UUID, owner: Owner, at: Micros) -> Reading | None:
         """The session as `SessionManager.get_session` shows it; None if that needs more than the cache."""
         try:
             cached = await self.valkey.read(session_id)
@@ -48,4 +63,36 @@ class CachedSessions:
         if not attempt.status.is_open or is_overdue(attempt, at):
             # What it scored, and whether that is shown, is not in the cache.
             return None
-        return view(attempt, cached.drafts, at)
+        if cached.fields or cached.text is None or len(cached.text) > _KEPT_BYTES:
+            return _reading(view(attempt, cached.drafts, at))
+        rendered = _rendered(_Cached(cached.text, attempt))
+        return Reading(rendered.etag, f"{rendered.before}{shown_time_remaining(attempt, at)}{rendered.after}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    """An attempt and the text that it was read from, which stands for it."""
+
+    text: bytes
+    attempt: Attempt = field(compare=False)
+
+
+class _Rendered(NamedTuple):
+    """What is shown of a session without drafts, around its remaining time, which alone passes by itself."""
+
+    etag: str
+    before: str
+    after: str
+
+
+@lru_cache(maxsize=_KEPT)
+def _rendered(cached: _Cached) -> _Rendered:
+    session = view(cached.attempt, NO_DRAFTS, 0)
+    shown = list(session.to_dict().items())
+    place = next(i for i, (name, _) in enumerate(shown) if name == "time_remaining")
+    before, after = dump_json(dict(shown[:place])), dump_json(dict(shown[place + 1 :]))
+    return _Rendered(str(session.etag), f'{before[:-1]},"time_remaining":', f",{after[1:]}")
+
+
+def _reading(session: Session) -> Reading:
+    return Reading(str(session.etag), dump_json(session.to_dict()))

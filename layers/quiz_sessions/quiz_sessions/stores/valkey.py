@@ -115,6 +115,7 @@ class CachedSession:
         fields: how many fields its drafts have, readable or not.
         named: the payload of the write that had the name which was asked for; None if there was none.
         is_unreadable: another release cached the row.
+        text: the cached row as it was read.
     """
 
     drafts: Drafts = NO_DRAFTS
@@ -122,6 +123,7 @@ class CachedSession:
     fields: int = 0
     named: str | None = None
     is_unreadable: bool = False
+    text: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -727,7 +729,12 @@ def _cached(reply: Sequence[Any]) -> CachedSession:
     attempt = None if text is None else _decode(text)
     unreadable = text is not None and attempt is None
     return CachedSession(
-        _parse(fields).drafts, attempt, len(fields), named and named.decode(), is_unreadable=unreadable
+        _parse(fields).drafts,
+        attempt,
+        len(fields),
+        named and named.decode(),
+        is_unreadable=unreadable,
+        text=text,
     )
 
 
