@@ -39,6 +39,8 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.ActiveAttemptError: (409, "attempt_active"),
     errors.QuizNotOpenError: (409, "quiz_not_open"),
     errors.QuizClosedError: (409, "quiz_closed"),
+    errors.QuizPausedError: (409, "quiz_paused"),
+    errors.SessionPausedError: (409, "session_paused"),
     errors.QuizClosesFirstError: (409, "quiz_closes_first"),
     errors.NoTimeLeftError: (409, "no_time_left"),
     errors.QuizInUseError: (409, "quiz_in_use"),

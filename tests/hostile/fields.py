@@ -22,17 +22,17 @@ class Rule(Enum):
 
 _ANYONE, _RESULTS, _KEYS, _STAFF = Rule
 _SUMMARY = (
-    "id user_id quiz_id attempt_no status version time_remaining started_at expires_at last_updated "
-    "completed_at late_ms"
+    "id user_id quiz_id attempt_no status version time_remaining started_at expires_at paused last_updated "
+    "completed_at group late_ms"
 )
 _STATE = (
-    f"{_SUMMARY} current_question answers durability buffered_questions answer_tags receipt "
-    "next_autosave_after_ms"
+    f"{_SUMMARY} accepts_until pause_seconds label metadata unread_notices current_question answers durability buffered_questions "
+    "answer_tags receipt next_autosave_after_ms"
 )
 _SCORE = "score max_score grading"
 _QUIZ = (
     "quiz_id revision time_limit_seconds grace_seconds opens_at closes_at max_attempts when_active "
-    "show_results unknown_questions questions updated_at"
+    "show_results unknown_questions questions paused_at updated_at"
 )
 _ACCOMMODATION = "user_id quiz_id extra_seconds reason granted_by granted_at"
 _PROBLEM = "type title status detail code request_id"
@@ -46,7 +46,8 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "StartReply": {_ANYONE: f"{_STATE} resumed", _RESULTS: _SCORE},
     "DeadlineReply": {
         _ANYONE: "session_id status started_at time_limit_seconds accommodation_seconds extension_seconds "
-        "closes_at cut_seconds grace_seconds expires_at accepts_until binding server_time time_remaining"
+        "pause_seconds paused_at closes_at closes_later_seconds cut_seconds grace_seconds expires_at "
+        "accepts_until binding server_time time_remaining"
     },
     "ConflictingAnswer": {_ANYONE: "answer at durability"},
     "BeaconTokenReply": {_ANYONE: "token expires_at"},
@@ -66,6 +67,8 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "Cut": {_STAFF: "count session_ids"},
     "Unchanged": {_STAFF: "reason count session_ids"},
     "CohortExtensionReply": {_STAFF: "extended cut unchanged"},
+    "PausedReply": {_STAFF: "paused unchanged"},
+    "ResumedReply": {_STAFF: "resumed unchanged"},
     "LateAnswerReply": {_STAFF: "event answers received_at accepted"},
     "LateAnswersReply": {_STAFF: "late_answers next_after"},
     "StaffActionReply": {

@@ -480,6 +480,8 @@ async def test_the_metrics_are_printed_as_one_embedded_metric_line(
             "EventsPending",
             "OldestEventAgeSeconds",
             "EventsWithoutMonth",
+            "PausedAttempts",
+            "OldestPauseAgeSeconds",
         }
     )
     assert line["SessionsFlushed"] == [1.0]

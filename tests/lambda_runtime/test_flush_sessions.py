@@ -31,6 +31,8 @@ METRICS = {
     "EventsPending",
     "OldestEventAgeSeconds",
     "EventsWithoutMonth",
+    "PausedAttempts",
+    "OldestPauseAgeSeconds",
 }
 
 

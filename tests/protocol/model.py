@@ -83,6 +83,8 @@ class Rule(StrEnum):
     MATCH_IN_STATEMENT = "the revision of If-Match is compared with the row's"
     MATCH_SEES_DRAFTS = "the drafts of If-Match are compared with those that count"
     MATCH_REPEATED = "a repeat under If-Match is the event of the next revision"
+    PAUSE_STOPS_WRITES = "no answer is written while the clock stands"
+    PAUSE_STOPS_EXPIRY = "nothing expires while its clock stands"
     CHAIN_HEAD_MOVES = "the head of the chain moves with the row"
     CHAIN_HEAD_OF_ROW = "an event names the event before it as the locked row has it"
 
@@ -125,7 +127,7 @@ NO_DRAFTS: Drafts = (None,) * QUESTIONS
 class Row(NamedTuple):
     """The row. `end` is the last moment whose answers count: the deadline, until the session has ended.
 
-    `read`: its owner has been shown results.
+    `read`: its owner has been shown results. `paused`: when its clock was stopped, and the time left then.
     `head`: the revision of the event that the chain ends with; in the real row its hash.
     """
 
@@ -136,6 +138,10 @@ class Row(NamedTuple):
     end: int
     head: int = 0
     read: bool = False
+    paused: tuple[int, int] | None = None
+
+    def is_stopped(self, at: int) -> bool:
+        return self.paused is not None and at > self.paused[0]
 
     @property
     def is_open(self) -> bool:
@@ -327,12 +333,15 @@ def words(step: tuple[Any, ...], reply: Any) -> str:
     return said if outcome in ("", "written", "merged") else f"{said}: {outcome}"
 
 
-REFUSED = ("closed", "conflict", "moved", "unseen")
+REFUSED = ("closed", "paused", "conflict", "moved", "unseen")
 TRIES = 3
+CHANGING = ("write", "finish", "settle", "pause", "resume")
 
 WORDS = {
     "get": "reads the row",
     "show_results": "is shown the results",
+    "pause": "stops the clock",
+    "resume": "lets the clock run",
     "find_event": "looks for its write_id",
     "insert_event": "writes the event",
     "read_trail": "looks at the trail",
@@ -462,6 +471,8 @@ class Protocol:
             return stores, ("closed", row)
         if (row.status == "expired" or write.at > row.end) and bounded:
             return stores, ("overdue", row)
+        if row.is_stopped(write.at) and self.has(Rule.PAUSE_STOPS_WRITES):
+            return stores, ("paused", row)
         if row.version != known and self.has(Rule.VERSION_IN_STATEMENT):
             return stores, ("conflict", row)
         if self._moved(row, drafts, write):
@@ -507,6 +518,8 @@ class Protocol:
             return stores, ("repeated" if held or not self.has(Rule.HAND_IN_IS_HELD) else "closed", row)
         if (row.status == "expired" or write.at > row.end) and self.has(Rule.FIRST_END_WINS):
             return stores, ("overdue", row)
+        if row.is_stopped(write.at) and write.answers:
+            return stores, ("paused", row)
         if write.version is not None and row.version != write.version:
             return stores, ("conflict", row)
         if self._moved(row, drafts, write):
@@ -631,6 +644,23 @@ class Protocol:
         if row.is_open or row.read:
             return stores, row
         stores = self._change(stores, row._replace(read=True), "results_read", "", ())
+        return stores, stores.row
+
+    def pause(self, stores: Stores, at: int) -> Done:
+        """RoomStore.pause."""
+        row = stores.row
+        if row.is_open and row.paused is None and at <= row.end:
+            end = NEVER if self.has(Rule.PAUSE_STOPS_EXPIRY) else row.end
+            stopped = row._replace(end=end, paused=(at, row.end - at))
+            stores = self._change(stores, stopped, "paused", "", ())
+        return stores, stores.row
+
+    def resume(self, stores: Stores, at: int) -> Done:
+        """RoomStore.resume; the deadline is as far away as it was."""
+        row = stores.row
+        if row.is_open and row.paused is not None:
+            runs = row._replace(end=max(at, row.paused[0]) + row.paused[1], paused=None)
+            stores = self._change(stores, runs, "resumed", "", ())
         return stores, stores.row
 
     def last_event(self, stores: Stores) -> Done:
@@ -764,10 +794,10 @@ class Protocol:
     # Calls
 
     def _statement(self, *step: Any) -> Steps:
-        if step[0] in ("write", "finish", "settle") and not self.has(Rule.ROW_LOCKED):
+        if step[0] in CHANGING and not self.has(Rule.ROW_LOCKED):
             (row,) = yield Call(POSTGRES, (("get",),))
             step = ("overwrite", row, *step)
-        if step[0] in ("write", "finish", "settle") and not self.has(Rule.CHAIN_HEAD_OF_ROW):
+        if step[0] in CHANGING and not self.has(Rule.CHAIN_HEAD_OF_ROW):
             (head,) = yield Call(POSTGRES, (("last_event",),))
             step = ("chain_to", head, *step)
         (reply,) = yield Call(POSTGRES, (step,))
@@ -954,6 +984,8 @@ class Protocol:
             raise RefusedError("expired")
         if not row.is_open:
             raise RefusedError("closed")
+        if row.is_stopped(write.at):
+            raise RefusedError("paused")
         if write.version is not None and write.version != row.version:
             raise RefusedError("conflict")
         if self._unseen(row, drafts, write):
@@ -1061,6 +1093,22 @@ class Protocol:
                 return True
             return (yield from self._settle(env, drafts, at)) is not None
         return False
+
+    def stop(self, env: Environment, at: int) -> Program:
+        """Room.pause."""
+        return (yield from self._act(env, "pause", at))
+
+    def go_on(self, env: Environment, at: int) -> Program:
+        """Room.resume."""
+        return (yield from self._act(env, "resume", at))
+
+    def _act(self, env: Environment, action: str, at: int) -> Program:
+        try:
+            row = yield from self._fetch(action, at)
+        except DatabaseAwayError:
+            return Reply("failed")
+        drafts = yield from self._put_committed(env, row, ())
+        return self._told("read", row, drafts)
 
     def forge(self, env: Environment, write: Write) -> Program:
         """Somebody who has Valkey, and nothing else."""

@@ -23,6 +23,7 @@ class Promise(StrEnum):
     UNSEEN = "nothing unseen is replaced"
     RECORDED = "nothing is dropped unrecorded"
     SHOWN = "results that were shown stay"
+    PAUSED = "a pause takes no time and lets no answer pass"
     CHAIN = "the trail is one chain"
 
 
@@ -81,6 +82,12 @@ def of_step(before: Stores, after: Stores) -> Iterator[Broken]:
         yield Broken(Promise.ENDED, f"a session that is {before.row.status} becomes {after.row.status}")
     if before.row.read and before.row.answers != after.row.answers:
         yield Broken(Promise.SHOWN, f"after results were shown, {before.row} becomes {after.row}")
+    if len(after.events) > len(before.events) and before.row.paused is not None:
+        event = after.events[-1]
+        if event.kind == "expired":
+            yield Broken(Promise.PAUSED, "a session expires while its clock stands")
+        if event.kind == "answered" and any(before.row.is_stopped(int(d.at)) for _, d in event.changes):
+            yield Broken(Promise.PAUSED, "an answer is written while the clock stands")
     if len(after.events) > len(before.events) and (event := after.events[-1]).kind != "late_answer":
         end = after.row.end if event.kind == "completed" else before.row.end
         if any(draft.at > end for _, draft in event.changes):

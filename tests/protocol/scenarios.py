@@ -49,6 +49,14 @@ def results(at: int) -> Request:
     return ("results", at)
 
 
+def pause(at: int) -> Request:
+    return ("stop", at)
+
+
+def resume(at: int) -> Request:
+    return ("go_on", at)
+
+
 def forge(value: str, at: int) -> Request:
     return ("forge", Write(value, at, ((0, value),)))
 
@@ -331,6 +339,29 @@ SHORT = [
         {"tab": [complete(2), results(3)], "intruder": [forge("x", 1)], "flusher": [flush()]},
     ),
     *play(
+        "a pause beside a commit",
+        {"tab": [commit("a", 2)], "proctor": [pause(1)]},
+        "crash lose valkey",
+    ),
+    *play(
+        "a pause beside an autosave that is flushed",
+        {"tab": [autosave("a", 2)], "proctor": [pause(1), resume(4)], "flusher": [flush(5)]},
+        "crash lose",
+        deadline=3,
+    ),
+    *play(
+        "a pause beside an expiry",
+        {"tab": [autosave("a", 1)], "proctor": [pause(2), resume(9)], "expirer": [expire(5)]},
+        "lose valkey",
+        deadline=3,
+    ),
+    *play(
+        "a pause beside a completion",
+        {"tab": [autosave("a", 1), complete(3)], "proctor": [pause(2)]},
+        "lose",
+        deadline=4,
+    ),
+    *play(
         "a commit, readers and a comparison",
         {"tab": [commit("a", 1)], "reader": [read(), read()], "flusher": [HEAL]},
         "crash evict lose valkey age",
@@ -433,6 +464,8 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.MATCH_IN_STATEMENT: ("a commit if nothing has changed", Promise.UNSEEN, 8),
     Rule.MATCH_SEES_DRAFTS: ("a commit if nothing has changed, not even a draft", Promise.UNSEEN, 11),
     Rule.MATCH_REPEATED: ("a commit if nothing has changed, lose", Promise.REFUSALS, 10),
+    Rule.PAUSE_STOPS_WRITES: ("a pause beside a commit", Promise.PAUSED, 5),
+    Rule.PAUSE_STOPS_EXPIRY: ("a pause beside an expiry", Promise.PAUSED, 5),
     Rule.CHAIN_HEAD_MOVES: ("two tabs commit", Promise.CHAIN, 1),
     Rule.CHAIN_HEAD_OF_ROW: ("two tabs commit", Promise.CHAIN, 4),
 }

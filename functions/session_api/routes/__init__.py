@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from quiz_sessions.bootstrap import Services
 
 from ..strict_routes import StrictRoute, StrictTextRoute
-from . import audit, beacons, grades, health, quizzes, room, sessions
+from . import audit, beacons, grades, health, pauses, quizzes, room, sessions
 
 
 def build_router(services: Callable[[], Services]) -> APIRouter:
@@ -20,6 +20,8 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
         capability.add_routes(routes, services)
         if capability is sessions:
             beacons.add_routes(routes, services)
+        if capability is room:
+            pauses.add_routes(routes, services)
         router.include_router(routes)
     texts = _router("sessions", StrictTextRoute)
     beacons.add_text_routes(texts, services)

@@ -87,5 +87,6 @@ def _content(quiz: Quiz, *, with_keys: bool) -> Mapping[str, Any]:
             name: to_json(question) if with_keys else {"points": question.points}
             for name, question in quiz.rules.questions.items()
         },
+        "paused_at": quiz.paused_at,
         "updated_at": quiz.updated_at,
     }

@@ -89,7 +89,8 @@ class Conflict(Problem):
     )
     session: SessionState | _Absent = Field(
         None,
-        description="As it is now: with answer_conflict, version_conflict, session_closed, deadline_moved.",
+        description="As it is now: with answer_conflict, version_conflict, session_closed, session_paused, "
+        "deadline_moved.",
     )
     session_id: UUID | _Absent = Field(
         None, description="With attempt_active, and attempts_exhausted where there is one: the open attempt."

@@ -142,6 +142,7 @@ class QuizReply:
     show_results: ShowResults
     unknown_questions: UnknownQuestions
     questions: dict[str, QuestionOutput]
+    paused_at: datetime | None = field(metadata={"description": "Since when it is paused, if it is."})
     updated_at: datetime
 
 

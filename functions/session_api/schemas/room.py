@@ -95,7 +95,7 @@ class Cut:
 
 @reply
 class Unchanged:
-    """Attempts whose deadline an extension did not move, all for the same reason."""
+    """Attempts with which an action did nothing, all for the same reason."""
 
     reason: str
     count: int

@@ -134,8 +134,10 @@ class SessionSummary:
     time_remaining: int
     started_at: datetime
     expires_at: datetime
+    paused: bool
     last_updated: datetime
     completed_at: datetime | None
+    group: str | None
     late_ms: int
     score: float | None
     max_score: float | None

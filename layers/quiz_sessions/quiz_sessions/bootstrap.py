@@ -22,6 +22,7 @@ from .services.grading import Grader
 from .services.health import Health
 from .services.outbox_relay import Relay
 from .services.receipts import Receipts
+from .services.room import Room
 from .services.scores import Scores
 from .services.sessions import CallerLimits, SessionManager
 from .services.settlement import Settler
@@ -33,6 +34,7 @@ from .stores.best_effort_cache import BestEffortCache
 from .stores.event_bus import EventBus
 from .stores.outbox import OutboxStore
 from .stores.postgres import Postgres
+from .stores.room import RoomStore
 from .stores.secrets_manager import DatabaseAddress, beacon_keys, receipt_keys
 from .stores.valkey import ValkeyStore
 
@@ -46,6 +48,7 @@ class Stores:
     postgres: Postgres
     attempts: AttemptStore
     administration: AdministrationStore
+    room: RoomStore
     audit: AuditStore
     outbox: OutboxStore
     valkey: ValkeyStore
@@ -66,6 +69,7 @@ class Services:
     sessions: SessionManager
     beacons: Beacons
     administration: ExamAdministration
+    room: Room
     scores: Scores
     audit: Audit
     receipts: Receipts
@@ -96,6 +100,7 @@ def open_stores(
         postgres=postgres,
         attempts=AttemptStore(postgres),
         administration=AdministrationStore(postgres),
+        room=RoomStore(postgres),
         audit=AuditStore(postgres),
         outbox=OutboxStore(postgres),
         valkey=valkey or CachedSessions.of(settings).valkey,
@@ -165,6 +170,7 @@ def build_services(
             clock=clock,
             time_limit_seconds=time_limit_seconds,
         ),
+        room=Room(room=stores.room, settler=settler, staff_actions=staff_actions),
         scores=Scores(
             administration=stores.administration,
             cache=cache,
@@ -188,6 +194,7 @@ def build_services(
             cache=cache,
             grader=grader,
             outbox=stores.outbox,
+            room=stores.room,
             relay=Relay(stores.outbox, bus, telemetry) if bus else None,
             bus=bus,
             telemetry=telemetry,

@@ -22,6 +22,7 @@ def upgrade() -> None:
             unknown_questions text NOT NULL CHECK (unknown_questions IN ('refuse', 'accept')),
             questions jsonb NOT NULL,
             gradable boolean NOT NULL,
+            paused_at timestamptz,
             updated_at timestamptz NOT NULL,
             updated_by text
         )
@@ -48,13 +49,21 @@ def upgrade() -> None:
             time_limit_seconds integer NOT NULL,
             accommodation_seconds integer NOT NULL DEFAULT 0,
             extension_seconds integer NOT NULL DEFAULT 0,
+            pause_seconds integer NOT NULL DEFAULT 0,
+            paused_at timestamptz,
+            session_paused boolean NOT NULL DEFAULT false,
+            quiz_paused boolean NOT NULL DEFAULT false,
             closes_at timestamptz,
+            closes_later_seconds integer NOT NULL DEFAULT 0,
             grace_seconds integer NOT NULL DEFAULT 0,
             started_at timestamptz NOT NULL,
             expires_at timestamptz NOT NULL,
-            -- By way of UTC, because adding an interval to a timestamptz depends on the time zone.
-            accepts_until timestamptz NOT NULL GENERATED ALWAYS AS (
-                (expires_at AT TIME ZONE 'UTC' + make_interval(secs => grace_seconds)) AT TIME ZONE 'UTC'
+            -- While the clock stands, nothing comes too late. By way of UTC, because adding an interval to a
+            -- timestamptz depends on the time zone.
+            accepts_until timestamptz NOT NULL GENERATED ALWAYS AS (CASE
+                WHEN paused_at IS NULL
+                THEN (expires_at AT TIME ZONE 'UTC' + make_interval(secs => grace_seconds)) AT TIME ZONE 'UTC'
+                ELSE '9999-12-31 00:00:00+00'::timestamptz END
             ) STORED,
             last_updated timestamptz NOT NULL DEFAULT clock_timestamp(),
             completed_at timestamptz,
@@ -63,6 +72,13 @@ def upgrade() -> None:
             end_recorded_at timestamptz,
             late_ms integer NOT NULL DEFAULT 0,
             question_ids jsonb,
+            group_name text,
+            label text,
+            metadata jsonb,
+            device text,
+            device_since bigint NOT NULL DEFAULT 0,
+            unread_notices integer NOT NULL DEFAULT 0 CHECK (unread_notices >= 0),
+            incidents integer NOT NULL DEFAULT 0,
             sole boolean NOT NULL DEFAULT false,
             score double precision,
             max_score double precision,
@@ -79,7 +95,9 @@ def upgrade() -> None:
             -- Who writes too fast (domain/pace).
             paced_until bigint NOT NULL DEFAULT 0,
             UNIQUE (user_id, quiz_id, attempt_no),
-            CHECK ((ended_at IS NULL) = (status IN ('started', 'in_progress')))
+            CHECK ((ended_at IS NULL) = (status IN ('started', 'in_progress'))),
+            CHECK ((paused_at IS NOT NULL) = (session_paused OR quiz_paused)),
+            CHECK (paused_at IS NULL OR ended_at IS NULL)
         ) WITH (fillfactor = 70)
         """
     )
@@ -117,6 +135,7 @@ def upgrade() -> None:
         """
     )
     op.execute("CREATE INDEX quiz_attempts_needs_grading ON quiz_attempts (id) WHERE needs_grading")
+    op.execute("CREATE INDEX quiz_attempts_paused ON quiz_attempts (paused_at) WHERE paused_at IS NOT NULL")
     op.execute(
         """
         CREATE INDEX quiz_attempts_pending ON quiz_attempts (quiz_id, started_at, id)
@@ -193,7 +212,8 @@ def _create_audit_log() -> None:
         """
         CREATE INDEX attempt_events_outbox ON attempt_events (attempt_id, revision)
         WHERE published_at IS NULL AND type IN (
-            'started', 'completed', 'abandoned', 'expired', 'extended', 'rescheduled', 'reopened', 'graded'
+            'started', 'completed', 'abandoned', 'expired', 'extended', 'rescheduled', 'paused', 'resumed',
+            'reopened', 'graded'
         )
         """
     )

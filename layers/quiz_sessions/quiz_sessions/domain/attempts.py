@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, Literal, TypeAlias
@@ -34,6 +34,8 @@ class Staff:
 Owner: TypeAlias = str | Staff | None
 """Whose attempts a caller may see: its own as a student, anybody's as staff, or without restriction."""
 
+FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""When an attempt whose clock stands accepts no answers any more."""
 _NOT_CACHED: Final = {"cached": False}
 """Of a field that is read from PostgreSQL alone: it is not for everybody who may see the rest."""
 
@@ -65,14 +67,26 @@ class Attempt:
         revision: incremented by every change of the row; it orders writes to the cache.
         time_remaining: whole seconds, as of the last write that computed it: out of date while the attempt is
             open, final once it has ended.
-        time_limit_seconds, accommodation_seconds, extension_seconds, closes_at: what the deadline is computed
-            from. While the attempt is open they follow its quiz, but no change puts the deadline into the
-            past.
+        time_limit_seconds, accommodation_seconds, extension_seconds, pause_seconds, closes_at,
+            closes_later_seconds: what the deadline is computed from. While the attempt is open they follow
+            its quiz, but no change puts the deadline into the past.
+        pause_seconds: how long the clock stood in all pauses that are over, each rounded up.
+        paused_at: since when the clock stands; None while it runs.
+        session_paused, quiz_paused: why it stands: this attempt, or its whole quiz was paused. It runs again
+            once neither is so.
+        closes_later_seconds: by how much later than closes_at the quiz closes for this user.
         grace_seconds: how long after the deadline answers are still accepted.
-        expires_at: the deadline: started_at plus the three numbers of seconds, at most closes_at.
-        accepts_until: expires_at plus grace_seconds.
+        expires_at: the deadline: started_at plus the four numbers of seconds, at most `close`. While the
+            clock stands, as it was when it stopped.
+        accepts_until: expires_at plus grace_seconds; FOREVER while the clock stands.
         ended_at: the last moment whose answers count, once the attempt has ended.
         question_ids: the questions that take answers, as the quiz had them at the start; None for any.
+        group_name: the room or campus that it is taken in; None for none.
+        label, metadata: what the platform wrote onto it, for itself.
+        device: the writer (see `tags`) who may write, at a quiz that has one device only; None until one does.
+        device_since: since when.
+        unread_notices: notices that its owner has not acknowledged.
+        incidents: how many were recorded.
         late_ms: by how many milliseconds the latest answer that counts, or the request that ended the
             attempt, came after the deadline.
         grading: pending while a question waits for a person; None if nothing was graded.
@@ -99,7 +113,12 @@ class Attempt:
     time_limit_seconds: int
     accommodation_seconds: int = 0
     extension_seconds: int = 0
+    pause_seconds: int = 0
+    paused_at: datetime | None = None
+    session_paused: bool = False
+    quiz_paused: bool = False
     closes_at: datetime | None = None
+    closes_later_seconds: int = 0
     grace_seconds: int = 0
     started_at: datetime
     expires_at: datetime
@@ -108,6 +127,13 @@ class Attempt:
     completed_at: datetime | None = None
     ended_at: datetime | None = None
     question_ids: list[str] | None = None
+    group_name: str | None = None
+    label: str | None = None
+    metadata: dict[str, Json] | None = None
+    device: str | None = None
+    device_since: Micros = 0
+    unread_notices: int = 0
+    incidents: int = 0
     late_ms: int = 0
     score: float | None = field(default=None, metadata=_NOT_CACHED)
     max_score: float | None = field(default=None, metadata=_NOT_CACHED)
@@ -116,6 +142,13 @@ class Attempt:
     score_by_hand: bool = field(default=False, metadata=_NOT_CACHED)
     results_read_at: datetime | None = None
     needs_grading: bool = False
+
+    @property
+    def close(self) -> datetime | None:
+        """When the quiz closes for this attempt: each of its pauses puts that off."""
+        if self.closes_at is None:
+            return None
+        return self.closes_at + timedelta(seconds=self.closes_later_seconds + self.pause_seconds)
 
     @property
     def end(self) -> Micros:

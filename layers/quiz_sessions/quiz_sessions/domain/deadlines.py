@@ -43,9 +43,18 @@ def shown_status(attempt: Attempt, drafts: Drafts, at: Micros) -> Status:
     return attempt.status
 
 
+def is_stopped(attempt: Attempt, at: Micros) -> bool:
+    """Whether the attempt is paused, and was so at `at`; what came before is in time."""
+    return attempt.paused_at is not None and at > to_micros(attempt.paused_at)
+
+
 def shown_time_remaining(attempt: Attempt, at: Micros) -> int:
     """Whole seconds left at `at`; for an attempt that has ended, what was left at its end."""
-    return time_remaining(attempt.expires_at, at) if attempt.status.is_open else attempt.time_remaining
+    if not attempt.status.is_open:
+        return attempt.time_remaining
+    # rule: a pause stops the clock
+    stopped = attempt.paused_at
+    return time_remaining(attempt.expires_at, at if stopped is None else min(at, to_micros(stopped)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +67,24 @@ class Deadline:
     time_limit_seconds: int
     accommodation_seconds: int = field(metadata={"description": "The user's extra time for the quiz."})
     extension_seconds: int = field(metadata={"description": "Given since the start, or taken."})
+    pause_seconds: int = field(metadata={"description": "How long the clock stood, each pause rounded up."})
+    paused_at: datetime | None = field(
+        metadata={"description": "Since when the clock stands: expires_at moves once it runs again."}
+    )
     closes_at: datetime | None = field(metadata={"description": "When the quiz closes, if it does."})
+    closes_later_seconds: int = field(
+        metadata={"description": "How much later it closes for this user; pause_seconds put it off as well."}
+    )
     cut_seconds: int = field(
-        metadata={"description": "Of these seconds, those that closes_at cuts off, rounded up."}
+        metadata={"description": "Of these seconds, those that the close cuts off, rounded up."}
     )
     grace_seconds: int
     expires_at: datetime = field(
-        metadata={"description": "started_at with all the seconds, at most closes_at."}
+        metadata={"description": "started_at with all the seconds, at most the close."}
     )
-    accepts_until: datetime = field(metadata={"description": "expires_at with the grace."})
+    accepts_until: datetime = field(
+        metadata={"description": "expires_at with the grace; the end of 9999 while the clock stands."}
+    )
     binding: Literal["time_limit", "closes_at"] = field(metadata={"description": "What makes the deadline."})
     server_time: datetime
     time_remaining: int
@@ -75,9 +93,8 @@ class Deadline:
 def deadline_of(attempt: Attempt, drafts: Drafts, at: Micros) -> Deadline:
     """Explain the deadline of `attempt` as of `at`; its drafts matter for the status."""
     seconds = attempt.time_limit_seconds + attempt.accommodation_seconds + attempt.extension_seconds
-    by_limit = attempt.started_at + timedelta(seconds=seconds)
-    closes_at = attempt.closes_at or by_limit
-    cut_seconds = max(0, -((closes_at - by_limit) // timedelta(seconds=1)))
+    by_limit = attempt.started_at + timedelta(seconds=seconds + attempt.pause_seconds)
+    cut_seconds = max(0, -(((attempt.close or by_limit) - by_limit) // timedelta(seconds=1)))
     return Deadline(
         session_id=attempt.id,
         status=shown_status(attempt, drafts, at),
@@ -85,7 +102,10 @@ def deadline_of(attempt: Attempt, drafts: Drafts, at: Micros) -> Deadline:
         time_limit_seconds=attempt.time_limit_seconds,
         accommodation_seconds=attempt.accommodation_seconds,
         extension_seconds=attempt.extension_seconds,
+        pause_seconds=attempt.pause_seconds,
+        paused_at=attempt.paused_at,
         closes_at=attempt.closes_at,
+        closes_later_seconds=attempt.closes_later_seconds,
         cut_seconds=cut_seconds,
         grace_seconds=attempt.grace_seconds,
         expires_at=attempt.expires_at,

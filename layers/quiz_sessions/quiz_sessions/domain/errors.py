@@ -239,6 +239,25 @@ class NoTimeLeftError(QuizSessionsError):
         super().__init__("The session has no time left that could be taken away.")
 
 
+class QuizPausedError(StartRefusedError):
+    """The quiz is paused: it can't be started, and a session of it can't be resumed alone."""
+
+    def __init__(self) -> None:
+        super().__init__("The quiz is paused. It goes on when a proctor resumes it.")
+
+
+class SessionPausedError(QuizSessionsError):
+    """The clock of the session stands, and nothing is written meanwhile.
+
+    Attributes:
+        session: the session as it is now.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("The session is paused. Keep the answers, and send them when it goes on.")
+        self.session = session
+
+
 class AttemptsExhaustedError(StartRefusedError):
     """The user has used every attempt that the quiz allows.
 

@@ -30,6 +30,7 @@ class StartOutcome(StrEnum):
     UNKNOWN_QUIZ = "unknown_quiz"
     NOT_OPEN = "not_open"
     QUIZ_CLOSED = "quiz_closed"
+    QUIZ_PAUSED = "quiz_paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class WriteOutcome(StrEnum):
     CLOSED = "closed"
     OVERDUE = "overdue"
     """The write came after the deadline and the grace, whether or not the row is expired already."""
+    PAUSED = "paused"
+    """The clock stands, and stood already when the request came."""
     EXTENDED = "extended"
     """The deadline is later than the one that the client knows."""
     MOVED = "moved"
@@ -151,6 +154,8 @@ class ActionOutcome(StrEnum):
     """The same action was taken before; nothing was changed."""
     REUSED = "reused"
     """Another action was taken before with this key."""
+    UNCHANGED = "unchanged"
+    """The attempt was so already."""
     OPEN = "open"
     CLOSED = "closed"
     """The attempt is completed or abandoned."""
@@ -161,6 +166,8 @@ class ActionOutcome(StrEnum):
     NO_TIME_LEFT = "no_time_left"
     """The deadline would not move, because there is no time to take away."""
     QUIZ_CLOSED = "quiz_closed"
+    QUIZ_PAUSED = "quiz_paused"
+    """The attempt stands still because its whole quiz does."""
     ACTIVE = "active"
     """The quiz allows one open attempt at a time, and the user has another one, which the result holds."""
     GRADED_BY_KEY = "graded_by_key"
@@ -283,6 +290,19 @@ class Counted(NamedTuple):
 
     number: int
     session_ids: list[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class CohortAction:
+    """The result of pausing or resuming attempts at a quiz.
+
+    Attributes:
+        changed: the attempts that were paused, or resumed.
+        unchanged: reason -> the others.
+    """
+
+    changed: list[UUID]
+    unchanged: dict[str, Counted]
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,12 +74,14 @@ class Quiz:
 
     Attributes:
         revision: incremented by every change; a score records the revision by which it was graded.
+        paused_at: since when it is paused; None if it is not.
     """
 
     quiz_id: str
     revision: int
     rules: QuizRules
     updated_at: datetime
+    paused_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

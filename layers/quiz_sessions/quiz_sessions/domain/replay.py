@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from .attempts import FIELDS, MOMENTS, Attempt, Status
+from .attempts import FIELDS, FOREVER, MOMENTS, Attempt, Status
 from .audit_events import AuditEvent
 from .errors import AuditLogDamagedError, EventsErasedError
 from .json_values import Json
@@ -105,7 +105,8 @@ def _apply(state: Attempt, event: AuditEvent) -> Attempt:
         revision=event.revision,
         last_updated=event.at,
     )
-    state = replace(state, accepts_until=state.expires_at + timedelta(seconds=state.grace_seconds))
+    grace = timedelta(seconds=state.grace_seconds)
+    state = replace(state, accepts_until=FOREVER if state.paused_at else state.expires_at + grace)
     match event.type:
         case "completed":
             return replace(state, completed_at=min(event.at, state.expires_at), ended_at=event.at)

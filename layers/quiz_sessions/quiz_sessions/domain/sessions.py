@@ -42,8 +42,21 @@ class Session:
     time_remaining: int = field(metadata={"description": "Whole seconds, rounded up; 0 once expired."})
     started_at: datetime
     expires_at: datetime
+    accepts_until: datetime = field(
+        metadata={"description": "expires_at with the grace; the end of 9999 while the session is paused."}
+    )
+    paused: bool = field(metadata={"description": "Whether the clock stands: time_remaining does not run."})
+    pause_seconds: int = field(
+        metadata={"description": "How long it stood in pauses that are over, each rounded up."}
+    )
     last_updated: datetime
     completed_at: datetime | None
+    group: str | None = field(metadata={"description": "The room or campus that it is taken in."})
+    label: str | None = field(metadata={"description": "The platform's, for people."})
+    metadata: dict[str, Json] | None = field(metadata={"description": "The platform's, for programs."})
+    unread_notices: int = field(
+        metadata={"description": "Notices of staff, and changes of the deadline, not acknowledged yet."}
+    )
     late_ms: int = field(
         metadata={"description": "By how much the latest answer that counts came after the deadline."}
     )
@@ -112,6 +125,8 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros, *, scored: bool = False) 
         current_question=attempt.current_question if current is None else current.value,
         answers={**attempt.answers, **{question: draft.value for question, draft in buffered.items()}},
         time_remaining=shown_time_remaining(attempt, at),
+        paused=attempt.paused_at is not None,
+        group=attempt.group_name,
         late_ms=max(attempt.late_ms, lateness_ms(attempt.expires_at, latest)),
         score=attempt.score if scored else None,
         max_score=attempt.max_score if scored else None,

@@ -35,6 +35,7 @@ from ..stores.attempts import AttemptStore, drafts_text
 from ..stores.best_effort_cache import BestEffortCache
 from ..stores.event_bus import EventBus
 from ..stores.outbox import OutboxStore
+from ..stores.room import RoomStore
 from ..stores.valkey import HandedOver, StoredDrafts, ValkeyStore
 from .grading import Grader
 from .outbox_relay import Relay
@@ -82,6 +83,8 @@ class FlushReport:
         events_pending: outbox messages still waiting.
         oldest_event_age_seconds: the age of the oldest of them.
         events_without_month: audit events whose month has no partition.
+        attempts_paused: attempts whose clock stands.
+        oldest_pause_age_seconds: how long the oldest pause of an attempt or a quiz lasts.
     """
 
     sessions_flushed: int = 0
@@ -97,6 +100,8 @@ class FlushReport:
     events_pending: int = 0
     oldest_event_age_seconds: float = 0.0
     events_without_month: int = 0
+    attempts_paused: int = 0
+    oldest_pause_age_seconds: float = 0.0
 
     def metrics(self) -> dict[str, float]:
         """The report under the names of the metrics; `caches_reconciled` is not a metric."""
@@ -113,6 +118,8 @@ class FlushReport:
             "EventsPending": self.events_pending,
             "OldestEventAgeSeconds": round(self.oldest_event_age_seconds, 3),
             "EventsWithoutMonth": self.events_without_month,
+            "PausedAttempts": self.attempts_paused,
+            "OldestPauseAgeSeconds": round(self.oldest_pause_age_seconds, 3),
         }
 
 
@@ -132,6 +139,7 @@ class Flusher:
         cache: BestEffortCache,
         grader: Grader,
         outbox: OutboxStore,
+        room: RoomStore,
         relay: Relay | None,
         bus: EventBus | None,
         telemetry: Telemetry,
@@ -144,6 +152,7 @@ class Flusher:
         self._cache = cache
         self._grader = grader
         self._outbox = outbox
+        self._room = room
         self._relay = relay
         self._bus = bus
         self._telemetry = telemetry
@@ -176,6 +185,7 @@ class Flusher:
             "reconcile": self._reconcile,
             "publish": self._publish,
             "months": self._measure_months,
+            "pauses": self._measure_pauses,
             "measure": self._measure,
         }
         if shard is not None:
@@ -193,7 +203,7 @@ class Flusher:
                 unknown.append(error)
         self._telemetry.measure(
             report.metrics(),
-            {"OldestDirtyAgeSeconds": MetricUnit.Seconds, "OldestEventAgeSeconds": MetricUnit.Seconds},
+            {name: MetricUnit.Seconds for name in report.metrics() if name.endswith("AgeSeconds")},
         )
         if unknown:
             raise ExceptionGroup("flush steps failed", unknown)
@@ -397,6 +407,11 @@ class Flusher:
 
     async def _measure_months(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
         report.events_without_month = await self._outbox.events_without_month()
+
+    async def _measure_pauses(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        pauses = await self._room.pauses()
+        report.attempts_paused = pauses.attempts
+        report.oldest_pause_age_seconds = pauses.oldest_age_seconds
 
     # The cache
 

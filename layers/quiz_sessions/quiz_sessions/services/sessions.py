@@ -12,7 +12,7 @@ from uuid import UUID
 
 from ..domain.attempts import Attempt, Owner, Status
 from ..domain.canonical_json import canonical_json
-from ..domain.deadlines import Deadline, deadline_of, is_overdue
+from ..domain.deadlines import Deadline, deadline_of, is_overdue, is_stopped
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts, merge_drafts, unseen
 from ..domain.errors import (
     ActiveAttemptError,
@@ -28,9 +28,11 @@ from ..domain.errors import (
     PreconditionFailedError,
     QuizClosedError,
     QuizNotOpenError,
+    QuizPausedError,
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
+    SessionPausedError,
     TooManyRequestsError,
     UnknownQuestionError,
     UnknownQuizError,
@@ -66,6 +68,7 @@ from .settlement import Current, Settler
 _REFUSALS = (
     SessionExpiredError,
     SessionClosedError,
+    SessionPausedError,
     VersionConflictError,
     PreconditionFailedError,
     AnswerConflictError,
@@ -221,8 +224,8 @@ class SessionManager:
             IdempotencyKeyReusedError: the key started an attempt at another quiz.
             TooManyRequestsError: the caller starts too many.
             UnknownQuizError: nobody registered the quiz, and that is needed here.
-            QuizNotOpenError, QuizClosedError, AttemptsExhaustedError, ActiveAttemptError: the rules of the
-                quiz do not allow a start.
+            QuizNotOpenError, QuizClosedError, QuizPausedError, AttemptsExhaustedError, ActiveAttemptError:
+                the rules of the quiz do not allow a start.
         """
         check_id("user_id", user_id)
         check_id("quiz_id", quiz_id)
@@ -246,6 +249,8 @@ class SessionManager:
                 raise QuizNotOpenError(start.opens_at)
             case StartOutcome.QUIZ_CLOSED:
                 raise QuizClosedError(start.closes_at)
+            case StartOutcome.QUIZ_PAUSED:
+                raise QuizPausedError
             case StartOutcome.ACTIVE:
                 raise ActiveAttemptError(attempt.id if attempt else None)
         if attempt is None or start.outcome is StartOutcome.OVERDUE:
@@ -362,6 +367,7 @@ class SessionManager:
             SessionNotFoundError: there is no such session.
             SessionClosedError: it is completed or abandoned.
             SessionExpiredError: the request came after the deadline and the grace.
+            SessionPausedError: the clock stands.
             VersionConflictError: `version` is not the current one.
             PreconditionFailedError: the session has another entity tag.
             AnswerConflictError: `based_on` does not know somebody else's answer to one of the questions.
@@ -416,7 +422,8 @@ class SessionManager:
         that they were outdated. Otherwise they are kept as late answers, and it is refused.
 
         A client that completes because the time is over passes the `deadline` it knows. If the deadline has
-        moved to a later time since, the session stays open.
+        moved to a later time since, the session stays open. While the clock stands, a completion without
+        answers ends the pause first; one with answers is refused.
 
         Raises:
             DeadlineMovedError: the session's deadline is later than `deadline`.
@@ -568,6 +575,8 @@ class SessionManager:
         shown = partial(view, attempt, drafts, write.at)
         if not attempt.status.is_open:
             raise await self._closed(Current(attempt, drafts, attempt), write)
+        if is_stopped(attempt, write.at):
+            raise SessionPausedError(shown())
         if write.version is not None and write.version != attempt.version:
             raise VersionConflictError(shown(), attempt.changed_since(write.version))
         if write.if_match is not None and shown().etag not in write.if_match:
@@ -693,6 +702,8 @@ def _refuse(result: WriteResult, current: Current, write: Write) -> None:
         return
     shown = view(current.attempt, current.drafts, write.at)
     match result.outcome:
+        case WriteOutcome.PAUSED:
+            raise SessionPausedError(shown)
         case WriteOutcome.CONFLICT:
             raise VersionConflictError(shown, current.attempt.changed_since(write.version or 0))
         case WriteOutcome.MOVED:

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from psycopg import errors
 from psycopg.rows import DictRow
 
 from ..domain.attempts import Attempt, Owner
-from ..domain.canonical_json import canonical_json
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Mark, parse_questions, to_json
-from ..domain.json_values import Json, dump_json
+from ..domain.json_values import dump_json
 from ..domain.outcomes import (
     AccommodationWrite,
-    ActionOutcome,
     ActionResult,
     AttemptsOpen,
     CohortExtension,
@@ -47,7 +44,8 @@ from ..domain.quizzes import (
 from ..domain.timestamps import Micros, from_micros
 from .attempts import attempt_of, seen_by
 from .postgres import Postgres
-from .statements import Statement, load
+from .staff_actions import act, action_parameters, request_hash
+from .statements import load
 
 _LOCK_QUIZ: Final = load("lock_quiz")
 _LOCK_QUIZ_ROW: Final = load("lock_quiz_row")
@@ -194,7 +192,7 @@ class AdministrationStore:
     async def extend(self, session_id: UUID, seconds: int, action: StaffAction) -> ActionResult | None:
         """Move an open attempt's deadline, never to before `action.at`; None if there is no such attempt."""
         parameters = {"id": session_id, "seconds": seconds, "payload": _payload(seconds, action)}
-        return await self._act(_EXTEND, parameters, action)
+        return await act(self._postgres, _EXTEND, parameters, action)
 
     async def extend_quiz(self, quiz_id: str, seconds: int, action: StaffAction) -> CohortExtension:
         """Move the deadline of every open attempt at a quiz, in one statement.
@@ -207,8 +205,8 @@ class AdministrationStore:
             "seconds": seconds,
             "payload": _payload(seconds, action),
             "resent": False,
-            **_parameters(action),
-            "payload_hash": _hash([seconds, action.reason]),
+            **action_parameters(action),
+            "payload_hash": request_hash([seconds, action.reason]),
         }
         try:
             rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters, resend={"resent": True})
@@ -237,7 +235,7 @@ class AdministrationStore:
             "time_limit": time_limit,
             "payload": _payload(seconds, action),
         }
-        return await self._act(_REOPEN, parameters, action, lock=_LOCK_QUIZ_OF_ATTEMPT)
+        return await act(self._postgres, _REOPEN, parameters, action, lock=_LOCK_QUIZ_OF_ATTEMPT)
 
     # Late answers
 
@@ -265,7 +263,9 @@ class AdministrationStore:
         None if there is no such attempt.
         """
         given = {"late_answer": event}
-        return await self._act(_ACCEPT_LATE_ANSWER, {"id": session_id, "event": event}, action, given=given)
+        return await act(
+            self._postgres, _ACCEPT_LATE_ANSWER, {"id": session_id, "event": event}, action, given=given
+        )
 
     # Scores
 
@@ -312,7 +312,9 @@ class AdministrationStore:
         self, session_id: UUID, score: float, max_score: float, action: StaffAction
     ) -> ActionResult | None:
         """Set the score of an ended attempt at a quiz without questions; None if there is no attempt."""
-        return await self._act(_SET_SCORE, {"id": session_id, "score": score, "max_score": max_score}, action)
+        return await act(
+            self._postgres, _SET_SCORE, {"id": session_id, "score": score, "max_score": max_score}, action
+        )
 
     async def set_grades(
         self, attempt: Attempt, marks: Mapping[str, Mark | None], action: StaffAction
@@ -323,7 +325,7 @@ class AdministrationStore:
         """
         given = {question: None if mark is None else asdict(mark) for question, mark in marks.items()}
         # A hash, because the event has more in each mark than was asked for.
-        payload = dump_json({"payload": _hash([given, action.reason])})
+        payload = dump_json({"payload": request_hash([given, action.reason])})
         kept = {
             question: mark and {**mark, "answer_sha256": attempt.answer_sha256(question)}
             for question, mark in given.items()
@@ -331,7 +333,7 @@ class AdministrationStore:
         parameters = {"id": attempt.id, "marks": dump_json(kept), "payload": payload}
         # Without comments, which stand in the audit log alone: that can be erased.
         points = {question: mark and mark["points"] for question, mark in given.items()}
-        return await self._act(_SET_GRADES, parameters, action, given={"points": points})
+        return await act(self._postgres, _SET_GRADES, parameters, action, given={"points": points})
 
     async def show_results(
         self, session_id: UUID, owner: Owner, at: Micros, *, settled: bool
@@ -376,48 +378,6 @@ class AdministrationStore:
         )
         return [RecordedAction(**row) for row in rows]
 
-    # Helpers
-
-    async def _act(
-        self,
-        statement: Statement,
-        parameters: dict[str, Any],
-        action: StaffAction,
-        *,
-        lock: Statement | None = None,
-        given: Mapping[str, Json] | None = None,
-    ) -> ActionResult | None:
-        asked = {name: value for name, value in parameters.items() if name not in ("id", "time_limit")}
-        parameters |= _parameters(action) | {
-            "payload_hash": _hash([asked, action.reason]),
-            "given": dump_json(given or {}),
-        }
-        try:
-            (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
-        except errors.UniqueViolation:
-            # The same action was sent twice, or another attempt was opened meanwhile, and that has committed:
-            # run again to find it.
-            (rows,) = await self._postgres.fetch_together([statement], parameters, lock=lock)
-        if not rows:
-            return None
-        outcome = ActionOutcome(rows[0].pop("outcome"))
-        return ActionResult(outcome, attempt_of(rows[0]))
-
-
-def _parameters(action: StaffAction) -> dict[str, Any]:
-    return {
-        "at": from_micros(action.at),
-        "by": action.by,
-        "reason": action.reason,
-        "write_id": action.key,
-        "action": action.kind,
-        "key": action.named,
-    }
-
-
-def _hash(asked: Json) -> str:
-    return sha256(canonical_json(asked).encode()).hexdigest()
-
 
 def _payload(seconds: int, action: StaffAction) -> str:
     """What a request that has an Idempotency-Key asked for, under the names that its event has."""
@@ -431,4 +391,4 @@ def _quiz(row: DictRow) -> Quiz:
         "unknown_questions": UnknownQuestions(row["unknown_questions"]),
         "questions": parse_questions(row["questions"]),
     }
-    return Quiz(row["quiz_id"], row["revision"], QuizRules(**rules), row["updated_at"])
+    return Quiz(row["quiz_id"], row["revision"], QuizRules(**rules), row["updated_at"], row["paused_at"])

@@ -106,7 +106,7 @@ _FRAGMENTS: Final[Mapping[str, str]] = {
     "cached": ", ".join(dict.fromkeys(["revision", "status", *attempts.CACHED])),
     "open": "status IN ('started', 'in_progress')",
     "quiz": ", ".join(
-        ["quiz_id", "revision", *(each.name for each in fields(quizzes.QuizRules)), "updated_at"]
+        ["quiz_id", "revision", *(each.name for each in fields(quizzes.QuizRules)), "updated_at", "paused_at"]
     ),
     "staff_action": ", ".join(each.name for each in fields(outcomes.RecordedAction)),
     "max_answers": str(MAX_ANSWERS),

@@ -11,7 +11,7 @@ WITH current AS (
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR accepts_until < %(at)s THEN 'expired'
         WHEN deadline = expires_at
-            THEN CASE WHEN deadline = closes_at THEN 'closes_first' ELSE 'no_time_left' END
+            THEN CASE WHEN deadline = {close} THEN 'closes_first' ELSE 'no_time_left' END
         ELSE 'changed' END AS outcome, attempt.*
     FROM planned AS attempt
 ), {extended}, {acted}

@@ -32,7 +32,7 @@ WITH current AS (
 ), explained AS (
     SELECT CASE
         WHEN expires_at <> former_expires_at THEN 'changed'
-        WHEN expires_at = closes_at THEN 'closes_at'
+        WHEN expires_at = {close} THEN 'closes_at'
         ELSE 'no time left' END AS reason, id, {cut} AS cut
     FROM changed AS attempt
     UNION ALL SELECT CASE

@@ -11,6 +11,8 @@ WITH current AS (
         coalesce(extra_seconds, 0) AS accommodation_seconds,
         coalesce(quizzes.grace_seconds, 0) AS grace_seconds,
         quizzes.closes_at,
+        quizzes.closes_at + make_interval(secs => closes_later_seconds + pause_seconds) AS close,
+        quizzes.paused_at IS NOT NULL AS is_paused,
         coalesce(when_active, 'new') <> 'new' AS sole,
         -- Whole seconds after the start, as every deadline: rounded down, or there would be more than was given.
         started_at + make_interval(
@@ -28,7 +30,7 @@ WITH current AS (
         WHEN {same_request} THEN 'repeated'
         WHEN NOT {same_request} THEN 'reused'
         WHEN {open} THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
-        WHEN rule.closes_at <= %(at)s THEN 'quiz_closed'
+        WHEN rule.close <= %(at)s THEN 'quiz_closed'
         WHEN EXISTS (SELECT FROM other) THEN 'active'
         ELSE 'changed' END AS outcome
     FROM current AS attempt, rule
@@ -36,8 +38,8 @@ WITH current AS (
     SELECT deadline, {late_ms} AS lateness,
         CASE WHEN version = 0 AND answers = '{}' THEN 'started' ELSE 'in_progress' END AS new_status,
         (extract(epoch FROM until - started_at)
-            - rule.time_limit_seconds - rule.accommodation_seconds)::integer AS extension
-    FROM current AS attempt, rule, LATERAL (SELECT least(until, rule.closes_at) AS deadline) AS deadlines
+            - rule.time_limit_seconds - rule.accommodation_seconds - pause_seconds)::integer AS extension
+    FROM current AS attempt, rule, LATERAL (SELECT least(until, rule.close) AS deadline) AS deadlines
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version, 'reopened', jsonb_build_object(
@@ -47,7 +49,9 @@ WITH current AS (
         'closes_at', rule.closes_at, 'expires_at', deadline, 'late_ms', lateness,
         'grading', CASE WHEN score_by_hand THEN 'pending' END,
         'by', %(by)s::text, 'reason', %(reason)s::text
-    ), %(at)s, chain_head
+    -- What is opened while its quiz is paused stands still with the others.
+    ) || CASE WHEN is_paused THEN jsonb_build_object('paused_at', %(at)s::timestamptz, 'quiz_paused', true) ELSE '{}' END,
+        %(at)s, chain_head
     FROM current, rule, opening, judged WHERE outcome = 'changed'
     RETURNING hash
 ), changed AS (
@@ -59,6 +63,8 @@ WITH current AS (
         grace_seconds = rule.grace_seconds,
         closes_at = rule.closes_at,
         sole = rule.sole,
+        paused_at = CASE WHEN is_paused THEN %(at)s::timestamptz END,
+        quiz_paused = is_paused,
         expires_at = deadline,
         late_ms = lateness,
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),

@@ -12,21 +12,25 @@ WITH target AS (
     SELECT attempt.*, coalesce(quizzes.grace_seconds, 0) AS least_grace,
         coalesce(extra_seconds, 0) AS accommodation,
         -- Infinity stands for none, because greatest() ignores NULL.
-        greatest(coalesce(quizzes.closes_at, 'infinity'), least(%(at)s, expires_at)) AS close,
+        greatest(
+            coalesce(quizzes.closes_at, 'infinity'),
+            used - make_interval(secs => closes_later_seconds + pause_seconds)
+        ) AS close,
         greatest(
             coalesce(quizzes.time_limit_seconds, %(time_limit)s),
-            ceil(extract(epoch FROM least(%(at)s, expires_at) - started_at))
-                - coalesce(extra_seconds, 0) - extension_seconds
+            ceil(extract(epoch FROM used - started_at))
+                - coalesce(extra_seconds, 0) - extension_seconds - pause_seconds
         )::integer AS time_limit
-    FROM target AS attempt LEFT JOIN quizzes USING (quiz_id) LEFT JOIN attempt_counters USING (user_id, quiz_id)
+    FROM target AS attempt LEFT JOIN quizzes USING (quiz_id) LEFT JOIN attempt_counters USING (user_id, quiz_id),
+        LATERAL (SELECT {clock} AS clock, least({clock}, expires_at) AS used) AS moments
 ), moved AS (
     SELECT attempt.*, deadline, grace, {late_ms} AS lateness
     FROM planned AS attempt, LATERAL (
-        SELECT least(
-            started_at + make_interval(secs => time_limit + accommodation + extension_seconds), close
-        ) AS deadline
+        SELECT time_limit + accommodation + extension_seconds AS own_seconds
+    ) AS parts, LATERAL (
+        SELECT {deadline} AS deadline
     ) AS deadlines, LATERAL (
-        SELECT greatest(least_grace, ceil(extract(epoch FROM %(at)s - deadline)))::integer AS grace
+        SELECT greatest(least_grace, ceil(extract(epoch FROM clock - deadline)))::integer AS grace
     ) AS graces
     WHERE (
         time_limit_seconds, accommodation_seconds, grace_seconds, coalesce(closes_at, 'infinity')
@@ -49,7 +53,7 @@ WITH target AS (
         closes_at = nullif(close, 'infinity'),
         expires_at = deadline,
         late_ms = lateness,
-        time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
+        time_remaining = greatest(0, ceil(extract(epoch FROM deadline - clock))),
         revision = attempt.revision + 1,
         last_updated = clock_timestamp(),
         chain_head = event.hash

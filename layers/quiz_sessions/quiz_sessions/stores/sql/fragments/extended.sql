@@ -14,7 +14,7 @@ event AS (
     SET extension_seconds = extension,
         expires_at = deadline,
         late_ms = {late_ms},
-        time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
+        time_remaining = greatest(0, ceil(extract(epoch FROM deadline - {clock}))),
         revision = attempt.revision + 1,
         last_updated = clock_timestamp(),
         chain_head = event.hash

@@ -1,19 +1,18 @@
 -- A CTE: `planned` has the attempts of `current`, and to which extension, and so which deadline, they would move.
 -- Takes seconds, at; uses current (attempts).
 planned AS (
-    SELECT current.*, extension, least(
-        started_at + make_interval(secs => time_limit_seconds + accommodation_seconds + extension),
-        closes_at
-    ) AS deadline
-    FROM current, LATERAL (
+    SELECT attempt.*, extension, {deadline} AS deadline
+    FROM current AS attempt, LATERAL (
         -- The extension never moves the deadline back to before now.
         SELECT greatest(
             extension_seconds + %(seconds)s,
             least(
                 extension_seconds,
-                ceil(extract(epoch FROM least(%(at)s, expires_at) - started_at))
-                    - time_limit_seconds - accommodation_seconds
+                ceil(extract(epoch FROM least({clock}, expires_at) - started_at))
+                    - time_limit_seconds - accommodation_seconds - pause_seconds
             )
         )::integer AS extension
-    ) AS extensions
+    ) AS extensions, LATERAL (
+        SELECT time_limit_seconds + accommodation_seconds + extension AS own_seconds, closes_at AS close
+    ) AS parts
 )

@@ -1,3 +1,3 @@
 -- The rules of `quiz` as staff actions tell them.
 -- Uses quiz (a row of quizzes).
-to_jsonb(quiz.*) - '{quiz_id,gradable,updated_at,updated_by}'::text[]
+to_jsonb(quiz.*) - '{quiz_id,gradable,paused_at,updated_at,updated_by}'::text[]

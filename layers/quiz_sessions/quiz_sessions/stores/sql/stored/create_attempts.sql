@@ -14,12 +14,12 @@ WITH request AS (
     )
 ), quiz AS (
     SELECT quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active,
-        unknown_questions, questions
+        unknown_questions, questions, paused_at
     FROM quizzes WHERE quiz_id IN (SELECT quiz_id FROM request) ORDER BY quiz_id FOR SHARE
 ), rule AS (
     SELECT request.*, quiz.quiz_id IS NOT NULL AS is_registered,
         coalesce(time_limit_seconds, time_limit) AS time_limit_seconds,
-        coalesce(grace_seconds, 0) AS grace_seconds, opens_at, closes_at, max_attempts,
+        coalesce(grace_seconds, 0) AS grace_seconds, opens_at, closes_at, max_attempts, paused_at,
         coalesce(when_active, 'new') AS when_active,
         CASE WHEN unknown_questions = 'refuse'
             THEN (SELECT jsonb_agg(question ORDER BY question) FROM jsonb_object_keys(questions) AS question)
@@ -34,6 +34,8 @@ WITH request AS (
         WHEN active_id IS NOT NULL THEN CASE when_active WHEN 'resume' THEN 'resumed' ELSE 'active' END
         WHEN at_time < opens_at THEN 'not_open'
         WHEN at_time >= closes_at THEN 'quiz_closed'
+        -- rule: nothing starts while its quiz is paused
+        WHEN paused_at IS NOT NULL THEN 'quiz_paused'
         ELSE 'created' END AS outcome
     FROM rule LEFT JOIN LATERAL (
         SELECT attempt.id AS known_id FROM quiz_attempts AS attempt

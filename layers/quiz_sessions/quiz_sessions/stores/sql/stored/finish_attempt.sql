@@ -62,6 +62,7 @@ WITH current AS (
         WHEN status = %(status)s AND held IS NOT FALSE THEN 'repeated'
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
+        WHEN %(at_time)s > paused_at AND %(answers)s::jsonb <> '{}' THEN 'paused'
         -- Clients know the deadline in milliseconds, like the clocks of browsers.
         WHEN date_trunc('milliseconds', expires_at) > %(deadline)s THEN 'extended'
         WHEN version <> %(version)s THEN 'conflict'
@@ -81,9 +82,14 @@ WITH current AS (
             WHEN %(current_question_at)s > current_question_at AND %(current_question_at)s <= %(at)s
             THEN %(current_question)s ELSE current_question END AS question,
         greatest(late_ms, least(
-            {max_integer}, ceil(extract(epoch FROM %(at_time)s - expires_at) * 1000)
-        ))::integer AS lateness
-    FROM current
+            {max_integer}, ceil(extract(epoch FROM %(at_time)s - deadline) * 1000)
+        ))::integer AS lateness, lasted, deadline
+    -- The end of an attempt ends its pause.
+    FROM current AS attempt, LATERAL (
+        SELECT coalesce(greatest(0, ceil(extract(epoch FROM %(at_time)s - paused_at))), 0)::integer AS lasted
+    ) AS pause, LATERAL (
+        SELECT expires_at + make_interval(secs => lasted) AS deadline
+    ) AS deadlines
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version + 1, %(status)s, jsonb_strip_nulls(jsonb_build_object(
@@ -92,7 +98,11 @@ WITH current AS (
     )) || jsonb_build_object(
         'answers', counted, 'current_question', ending.question, 'late_ms', lateness
     -- rule: a completion records what it brought too late to count
-    ) || CASE WHEN outdated IS NULL THEN '{}' ELSE jsonb_build_object('outdated', outdated) END,
+    ) || CASE WHEN outdated IS NULL THEN '{}' ELSE jsonb_build_object('outdated', outdated) END
+        || CASE WHEN paused_at IS NULL THEN '{}' ELSE jsonb_build_object(
+            'paused_at', NULL, 'session_paused', false, 'quiz_paused', false,
+            'pause_seconds', pause_seconds + lasted, 'expires_at', deadline
+        ) END,
         %(at_time)s, chain_head
     FROM current, merged, own, ending, judged WHERE outcome = 'written'
     RETURNING hash
@@ -107,10 +117,15 @@ WITH current AS (
             ELSE attempt.current_question_at END,
         version = attempt.version + 1,
         revision = attempt.revision + 1,
-        time_remaining = greatest(0, ceil(extract(epoch FROM expires_at - %(at_time)s))),
+        time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at_time)s))),
+        pause_seconds = attempt.pause_seconds + lasted,
+        paused_at = NULL,
+        session_paused = false,
+        quiz_paused = false,
+        expires_at = deadline,
         late_ms = lateness,
         last_updated = clock_timestamp(),
-        completed_at = CASE WHEN %(status)s = 'completed' THEN least(%(at_time)s, expires_at) END,
+        completed_at = CASE WHEN %(status)s = 'completed' THEN least(%(at_time)s, deadline) END,
         ended_at = %(at_time)s,
         end_recorded_at = %(at_time)s,
         needs_grading = %(status)s = 'completed' AND {gradable},

@@ -42,6 +42,8 @@ WITH request AS (
         ) THEN 'repeated'
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR at_time > accepts_until THEN 'overdue'
+        -- rule: no answer is written while the clock stands
+        WHEN at_time > paused_at THEN 'paused'
         WHEN paced_until - at > pace_burst AND pace_interval > 0 THEN 'too_fast'
         -- rule: a version is compared with the row's
         WHEN version <> known_version THEN 'conflict'
@@ -107,7 +109,7 @@ WITH request AS (
             THEN greatest(at, attempt.current_question_at) ELSE attempt.current_question_at END,
         version = attempt.version + 1,
         revision = attempt.revision + 1,
-        time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - at_time))),
+        time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - least(at_time, attempt.paused_at)))),
         late_ms = greatest(attempt.late_ms, lateness),
         last_updated = clock_timestamp(),
         paced_until = greatest(attempt.paced_until, at) + pace_interval,

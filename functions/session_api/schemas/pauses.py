@@ -1,0 +1,39 @@
+"""Pauses of sessions and quizzes."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+
+from quiz_sessions.services.room import MAX_NAMED
+
+from .common import REASON, Reason, RequestBody, example, reply
+from .room import Unchanged
+
+
+class CohortRequest(RequestBody):
+    """The reason, and which sessions of the quiz if not all."""
+
+    model_config = example(reason="the fire alarm")
+
+    reason: Reason = REASON
+    session_ids: list[UUID] | None = Field(
+        None, min_length=1, max_length=MAX_NAMED, description="These sessions of the quiz alone."
+    )
+
+
+@reply
+class PausedReply:
+    """The result of pausing sessions of a quiz."""
+
+    paused: int
+    unchanged: list[Unchanged]
+
+
+@reply
+class ResumedReply:
+    """The result of resuming sessions of a quiz."""
+
+    resumed: int
+    unchanged: list[Unchanged]

@@ -1,0 +1,39 @@
+-- Three CTEs: the clocks of the attempts which were judged 'changed' run again, where nothing else stops them. `event`
+-- records that, and `changed` moves their deadlines by as long as they stood.
+-- Takes at, write_id, payload_hash, by, reason, whole (whether their quiz is resumed, and not these alone); uses judged
+-- (attempts with their outcome).
+resuming AS (
+    SELECT judged.*, runs,
+        CASE WHEN runs THEN greatest(0, ceil(extract(epoch FROM %(at)s - paused_at))) ELSE 0 END::integer AS lasted
+    FROM judged, LATERAL (
+        SELECT NOT CASE WHEN %(whole)s::boolean THEN session_paused ELSE quiz_paused END AS runs
+    ) AS other
+    WHERE outcome = 'changed'
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
+    SELECT id, revision + 1, version, 'resumed', jsonb_build_object(
+        'write_id', %(write_id)s::text, 'payload', %(payload_hash)s::text,
+        'paused_at', CASE WHEN NOT runs THEN paused_at END,
+        CASE WHEN %(whole)s THEN 'quiz_paused' ELSE 'session_paused' END, false,
+        'pause_seconds', pause_seconds + lasted, 'expires_at', expires_at + make_interval(secs => lasted),
+        'by', %(by)s::text, 'reason', %(reason)s::text
+    ), %(at)s, chain_head
+    FROM resuming
+    RETURNING attempt_id, hash
+), changed AS (
+    UPDATE quiz_attempts AS attempt
+    SET paused_at = CASE WHEN NOT runs THEN attempt.paused_at END,
+        session_paused = attempt.session_paused AND %(whole)s,
+        quiz_paused = attempt.quiz_paused AND NOT %(whole)s,
+        pause_seconds = attempt.pause_seconds + lasted,
+        expires_at = attempt.expires_at + make_interval(secs => lasted),
+        time_remaining = greatest(0, ceil(extract(epoch FROM
+            attempt.expires_at + make_interval(secs => lasted) - CASE WHEN runs THEN %(at)s ELSE attempt.paused_at END
+        ))),
+        revision = attempt.revision + 1,
+        last_updated = clock_timestamp(),
+        chain_head = event.hash
+    FROM resuming JOIN event ON event.attempt_id = resuming.id
+    WHERE attempt.id = resuming.id
+    RETURNING attempt.*
+)
