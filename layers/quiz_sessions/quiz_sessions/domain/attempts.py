@@ -83,8 +83,8 @@ class Attempt:
         question_ids: the questions that take answers, as the quiz had them at the start; None for any.
         group_name: the room or campus that it is taken in; None for none.
         label, metadata: what the platform wrote onto it, for itself.
-        device: the writer (see `tags`) who may write, at a quiz that has one device only; None until one does.
-        device_since: since when.
+        device, device_since: the writer (see `tags`) who may write, at a quiz that allows one device, and since
+            when; None until one does.
         unread_notices: notices that its owner has not acknowledged.
         incidents: how many were recorded.
         late_ms: by how many milliseconds the latest answer that counts, or the request that ended the
