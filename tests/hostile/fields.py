@@ -67,6 +67,7 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "Cut": {_STAFF: "count session_ids"},
     "Unchanged": {_STAFF: "reason count session_ids"},
     "CohortExtensionReply": {_STAFF: "extended cut unchanged"},
+    "CompletedReply": {_STAFF: "completed remaining unchanged"},
     "PausedReply": {_STAFF: "paused unchanged"},
     "ResumedReply": {_STAFF: "resumed unchanged"},
     "LateAnswerReply": {_STAFF: "event answers received_at accepted"},

@@ -1,4 +1,4 @@
-"""Pauses: stop the clocks of a session, of some, or of a whole quiz, and let them run again."""
+"""Pauses and hand-ins: stop the clocks of a session, of some, or of a whole quiz, and end them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
-from quiz_sessions.domain.outcomes import CohortAction
+from quiz_sessions.domain.outcomes import CohortAction, CohortHandIn
 
 from ..identity import PROCTOR
 from ..replies import documented, json_reply, session_reply
 from ..schemas.common import ReasonRequest
-from ..schemas.pauses import CohortRequest, PausedReply, ResumedReply
+from ..schemas.pauses import CohortRequest, CompletedReply, PausedReply, ResumedReply
 from ..schemas.room import Unchanged
 from .parameters import IdempotencyKey, authenticated
 
@@ -22,6 +22,7 @@ from .parameters import IdempotencyKey, authenticated
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     _add_pauses_of_sessions(router, services)
     _add_pauses_of_quizzes(router, services)
+    _add_hand_in(router, services)
 
 
 def _add_pauses_of_sessions(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -114,7 +115,36 @@ def _add_pauses_of_quizzes(router: APIRouter, services: Callable[[], Services]) 
         return json_reply(ResumedReply(resumed=len(resumed.changed), unchanged=_unchanged(resumed)))
 
 
-def _unchanged(result: CohortAction) -> list[Unchanged]:
+def _add_hand_in(router: APIRouter, services: Callable[[], Services]) -> None:
+    @router.post(
+        "/quizzes/{quiz_id}/complete",
+        summary="Hand in all open sessions of a quiz, or some",
+        responses=documented(200, "Handed in", 403, 413, 422, model=CompletedReply),
+    )
+    async def complete_quiz(
+        request: Request, quiz_id: str, body: CohortRequest, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        """With their drafts. While `remaining` is above 0, send it again."""
+        caller = authenticated(request, services())
+        caller.require(PROCTOR)
+        handed_in = await services().room.hand_in_quiz(
+            quiz_id,
+            body.reason,
+            session_ids=body.session_ids,
+            idempotency_key=idempotency_key,
+            by=caller.subject,
+            at=request.state.at,
+        )
+        return json_reply(
+            CompletedReply(
+                completed=handed_in.completed,
+                remaining=handed_in.remaining,
+                unchanged=_unchanged(handed_in),
+            )
+        )
+
+
+def _unchanged(result: CohortAction | CohortHandIn) -> list[Unchanged]:
     return [
         Unchanged(reason=reason, count=unmoved.number, session_ids=unmoved.session_ids)
         for reason, unmoved in sorted(result.unchanged.items())

@@ -204,7 +204,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.post(
         "/sessions/{session_id}/complete",
         summary="Hand the attempt in",
-        responses=documented(200, "Completed", 404, 409, 410, 412, 413, 422),
+        responses=documented(200, "Completed", 403, 404, 409, 410, 412, 413, 422),
     )
     async def complete_session(
         request: Request,
@@ -216,8 +216,10 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         """With its drafts and these last answers. Sent again, it returns the same result; with other answers
-        it is refused, and they are kept as late answers."""
+        it is refused, and they are kept as late answers. Staff do it `on_behalf` of the user."""
         body = body or CompleteRequest.model_validate({})
+        if body.reason is not None:
+            return await _hand_in(request, services(), session_id, body.reason, idempotency_key)
         session = await services().sessions.complete(
             session_id,
             body.answers,
@@ -272,3 +274,14 @@ def _entity_tags(request: Request, if_match: str | None) -> list[str] | None:
         )
     # A weak tag is never equal to another one here (RFC 9110, 13.1.1).
     return [tag.value for tag in tags if not tag.weak]
+
+
+async def _hand_in(
+    request: Request, services: Services, session_id: UUID, reason: str, idempotency_key: str | None
+) -> Response:
+    caller = authenticated(request, services)
+    caller.require(PROCTOR)
+    session = await services.room.hand_in(
+        session_id, reason, idempotency_key=idempotency_key, by=caller.subject, at=request.state.at
+    )
+    return session_reply(services, session)

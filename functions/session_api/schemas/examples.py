@@ -161,6 +161,7 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "Cut": _CUT,
     "Unchanged": _UNCHANGED,
     "CohortExtensionReply": {"extended": 28, "cut": _CUT, "unchanged": [_UNCHANGED]},
+    "CompletedReply": {"completed": 28, "remaining": 0, "unchanged": [_UNCHANGED]},
     "PausedReply": {"paused": 28, "unchanged": [_UNCHANGED]},
     "ResumedReply": {"resumed": 28, "unchanged": [_UNCHANGED]},
     "LateAnswerReply": _LATE,

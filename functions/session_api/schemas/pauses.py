@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from uuid import UUID
 
 from pydantic import Field
@@ -36,4 +37,13 @@ class ResumedReply:
     """The result of resuming sessions of a quiz."""
 
     resumed: int
+    unchanged: list[Unchanged]
+
+
+@reply
+class CompletedReply:
+    """The result of handing in sessions of a quiz."""
+
+    completed: int
+    remaining: int = field(metadata={"description": "Open ones for which there was no time: send it again."})
     unchanged: list[Unchanged]

@@ -13,7 +13,7 @@ from quiz_sessions.domain.attempts import GradingState, Status
 from quiz_sessions.domain.deadlines import Deadline
 from quiz_sessions.domain.sessions import GRADING, Session
 
-from .common import Answers, Count, Id, Moment, RequestBody, Tags, reply
+from .common import Answers, Count, Id, Moment, Reason, RequestBody, Tags, reply
 
 
 class StartRequest(RequestBody):
@@ -84,7 +84,15 @@ class ProgressRequest(RequestBody):
 class CompleteRequest(RequestBody):
     """Last answers to merge before the attempt is completed."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"answers": {"essay": "The end."}}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {},
+                {"answers": {"essay": "The end."}},
+                {"on_behalf": True, "reason": "the hall is closed"},
+            ]
+        }
+    )
 
     answers: Answers | None = Field(None, description="Question -> answer.")
     version: Count | None = Field(None, description="Refuse with 409 when the session is at another version.")
@@ -93,6 +101,20 @@ class CompleteRequest(RequestBody):
         None,
         description="The deadline that made the client do this; refused with 409 when there is a later one.",
     )
+    on_behalf: StrictBool = Field(
+        False, description="Staff hand in for the user: then with `reason`, and nothing else."
+    )
+    reason: Reason | None = Field(None, description="With `on_behalf`: kept in the audit log.")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if not self.on_behalf and self.reason is not None:
+            raise ValueError("a reason is of staff who hand in on_behalf of the user")
+        if self.on_behalf and self.reason is None:
+            raise ValueError("on_behalf needs a reason")
+        if self.on_behalf and self.model_fields_set - {"on_behalf", "reason"}:
+            raise ValueError("on_behalf comes with a reason and nothing else")
+        return self
 
 
 @reply

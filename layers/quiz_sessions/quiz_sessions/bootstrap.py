@@ -170,7 +170,13 @@ def build_services(
             clock=clock,
             time_limit_seconds=time_limit_seconds,
         ),
-        room=Room(room=stores.room, settler=settler, staff_actions=staff_actions),
+        room=Room(
+            room=stores.room,
+            attempts=stores.attempts,
+            cache=cache,
+            settler=settler,
+            staff_actions=staff_actions,
+        ),
         scores=Scores(
             administration=stores.administration,
             cache=cache,

@@ -83,7 +83,7 @@ class Attempt:
         question_ids: the questions that take answers, as the quiz had them at the start; None for any.
         group_name: the room or campus that it is taken in; None for none.
         label, metadata: what the platform wrote onto it, for itself.
-        device, device_since: the writer (see `tags`) who may write, at a quiz that allows one device, and since
+        device, device_since: the writer (see `tags`) who may write, where a quiz allows one device, and since
             when; None until one does.
         unread_notices: notices that its owner has not acknowledged.
         incidents: how many were recorded.

@@ -306,6 +306,21 @@ class CohortAction:
 
 
 @dataclass(frozen=True, slots=True)
+class CohortHandIn:
+    """The result of handing in attempts at a quiz.
+
+    Attributes:
+        completed: how many were handed in.
+        unchanged: reason -> the others.
+        remaining: how many are open still, because there was no time for them.
+    """
+
+    completed: int
+    unchanged: dict[str, Counted]
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
 class CohortExtension:
     """The result of extending all open attempts at a quiz.
 

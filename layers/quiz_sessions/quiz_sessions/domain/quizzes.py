@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
+from .canonical_json import canonical_json
 from .grading import Question
+from .json_values import Json
 from .timestamps import Micros
 
 
@@ -118,3 +121,8 @@ class StaffAction:
     reason: str | None
     key: str
     named: str | None
+
+
+def request_hash(asked: Json) -> str:
+    """What a request of staff asked for, as a hash in hexadecimal."""
+    return sha256(canonical_json(asked).encode()).hexdigest()

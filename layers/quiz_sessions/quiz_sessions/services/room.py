@@ -2,39 +2,72 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections import deque
 from collections.abc import Sequence
 from uuid import UUID
 
+from ..domain.attempts import Status
 from ..domain.errors import (
+    IdempotencyKeyReusedError,
     InvalidInputError,
     QuizNotFoundError,
     QuizPausedError,
+    SessionClosedError,
+    SessionNotFoundError,
     SessionStateError,
 )
-from ..domain.outcomes import ActionOutcome, ActionResult, CohortAction
+from ..domain.outcomes import (
+    ActionOutcome,
+    ActionResult,
+    CohortAction,
+    CohortHandIn,
+    Counted,
+    WriteOutcome,
+    WriteResult,
+)
 from ..domain.quizzes import StaffAction
 from ..domain.sessions import Session
 from ..domain.timestamps import Micros
 from ..domain.validation import check_id, session_key
+from ..stores.attempts import AttemptStore
+from ..stores.best_effort_cache import BestEffortCache
 from ..stores.room import RoomStore
 from .settlement import Settler
 from .staff_actions import StaffActions, found
 
 MAX_NAMED = 1000
 """Sessions that one request may name."""
+MAX_HANDED_IN = 5000
+"""Sessions that one request hands in."""
+HAND_IN_SECONDS = 15
+"""After so long a request begins with no further session: the gateway gives up after 30 s."""
+AT_ONCE = 8
+"""Sessions that one request hands in at a time."""
 _SHOWN_AS_WELL = {"paused already", "resumed already"}
 
 
 class Room:
-    """Stops clocks, and lets them run again.
+    """Stops clocks and lets them run again, and hands in for students.
 
     Every method takes `at`, the moment at which the gateway received the request, in microseconds since
     1970-01-01 UTC; without it, the clock of this process is used. Without PostgreSQL nothing changes:
     DatabaseUnavailableError.
     """
 
-    def __init__(self, *, room: RoomStore, settler: Settler, staff_actions: StaffActions) -> None:
+    def __init__(
+        self,
+        *,
+        room: RoomStore,
+        attempts: AttemptStore,
+        cache: BestEffortCache,
+        settler: Settler,
+        staff_actions: StaffActions,
+    ) -> None:
         self._room = room
+        self._attempts = attempts
+        self._cache = cache
         self._settler = settler
         self._staff_actions = staff_actions
 
@@ -120,6 +153,90 @@ class Room:
         _check_named(quiz_id, session_ids)
         action = self._staff_actions.action("resume-quiz", reason, idempotency_key, by, at)
         return await self._show(await self._room.resume_quiz(quiz_id, session_ids, action))
+
+    async def hand_in(
+        self,
+        session_id: str | UUID,
+        reason: str,
+        *,
+        idempotency_key: str | None = None,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> Session:
+        """Complete a session for its user, with its drafts. One that is completed stays as it is.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+            SessionClosedError: it is abandoned.
+            SessionStateError: its time is over.
+            IdempotencyKeyReusedError: the key came with another hand-in of the session.
+        """
+        action = self._staff_actions.action("complete", reason, idempotency_key, by, at)
+        key = session_key(session_id)
+        result = await self._finish(key, action)
+        if result is None:
+            raise SessionNotFoundError
+        if result.outcome is WriteOutcome.KEY_REUSED:
+            raise IdempotencyKeyReusedError
+        if result.outcome is WriteOutcome.OVERDUE:
+            await self._settler.expire(key, (await self._cache.read(key)).drafts, action.at)
+            raise SessionStateError("The session's time is over; it has ended by itself.")
+        current = await self._settler.write_back(result.attempt, [], action.at)
+        shown = await self._staff_actions.shown(current, action)
+        if result.outcome is WriteOutcome.CLOSED:
+            raise SessionClosedError(shown)
+        return shown
+
+    async def hand_in_quiz(
+        self,
+        quiz_id: str,
+        reason: str,
+        *,
+        session_ids: Sequence[UUID] | None = None,
+        idempotency_key: str | None = None,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> CohortHandIn:
+        """Complete all open sessions of a quiz, or these; as many as there is time for.
+
+        Called again, it goes on with those that are left.
+        """
+        _check_named(quiz_id, session_ids)
+        action = self._staff_actions.action("complete", reason, idempotency_key, by, at)
+        attempts = await self._room.attempts_of(quiz_id, session_ids, MAX_HANDED_IN)
+        found = attempts.pop("open", Counted(0, []))
+        until = time.monotonic() + HAND_IN_SECONDS
+        waiting = deque(found.session_ids)
+        outcomes: dict[str, list[UUID]] = {}
+
+        async def hand_in_next() -> None:
+            while waiting and time.monotonic() < until:
+                session_id = waiting.popleft()
+                outcomes.setdefault(await self._hand_in_one(session_id, action), []).append(session_id)
+
+        await asyncio.gather(*(hand_in_next() for _ in range(AT_ONCE)))
+        completed = len(outcomes.pop(WriteOutcome.WRITTEN, []))
+        for reason_why, session_ids_left in outcomes.items():
+            known = attempts.get(reason_why, Counted(0, []))
+            attempts[reason_why] = Counted(
+                known.number + len(session_ids_left), [*known.session_ids, *session_ids_left][:MAX_NAMED]
+            )
+        return CohortHandIn(completed, attempts, found.number - len(found.session_ids) + len(waiting))
+
+    async def _hand_in_one(self, session_id: UUID, action: StaffAction) -> str:
+        """Why a session was not handed in, or that it was."""
+        result = await self._finish(session_id, action)
+        if result is None:
+            return "not found"
+        if result.outcome is WriteOutcome.OVERDUE:
+            await self._settler.expire(session_id, (await self._cache.read(session_id)).drafts, action.at)
+            return "expired"
+        await self._settler.write_back(result.attempt, [], action.at)
+        return result.outcome if result.outcome is WriteOutcome.WRITTEN else result.attempt.status
+
+    async def _finish(self, session_id: UUID, action: StaffAction) -> WriteResult | None:
+        drafts = (await self._cache.read(session_id)).drafts
+        return await self._attempts.finish(session_id, Status.COMPLETED, drafts, {}, action.at, action=action)
 
     async def _after(self, result: ActionResult, action: StaffAction) -> Session:
         if result.outcome is ActionOutcome.EXPIRED:

@@ -40,11 +40,12 @@ from ..domain.quizzes import (
     StaffAction,
     UnknownQuestions,
     WhenActive,
+    request_hash,
 )
 from ..domain.timestamps import Micros, from_micros
 from .attempts import attempt_of, seen_by
 from .postgres import Postgres
-from .staff_actions import act, action_parameters, request_hash
+from .staff_actions import act, action_parameters
 from .statements import load
 
 _LOCK_QUIZ: Final = load("lock_quiz")

@@ -11,9 +11,9 @@ from psycopg import errors
 
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.outcomes import ActionResult, CohortAction, Counted
-from ..domain.quizzes import StaffAction
+from ..domain.quizzes import StaffAction, request_hash
 from .postgres import Postgres
-from .staff_actions import act, action_parameters, request_hash
+from .staff_actions import act, action_parameters
 from .statements import Statement, load
 
 _LOCK_QUIZ: Final = load("lock_quiz")
@@ -22,6 +22,7 @@ _PAUSE: Final = load("pause_attempt")
 _RESUME: Final = load("resume_attempt")
 _PAUSE_QUIZ: Final = load("pause_quiz")
 _RESUME_QUIZ: Final = load("resume_quiz")
+_ATTEMPTS: Final = load("attempts_of_quiz")
 _PAUSES: Final = load("paused_backlog")
 
 
@@ -71,6 +72,20 @@ class RoomStore:
             IdempotencyKeyReusedError: another resumption at the quiz has this key.
         """
         return await self._act_on_quiz(_RESUME_QUIZ, quiz_id, session_ids, action)
+
+    async def attempts_of(
+        self, quiz_id: str, session_ids: Sequence[UUID] | None, limit: int
+    ) -> dict[str, Counted]:
+        """The attempts at a quiz, or some of them: those that are `open`, at most `limit`, and the others."""
+        rows = await self._postgres.fetch(
+            _ATTEMPTS,
+            {
+                "quiz_id": quiz_id,
+                "session_ids": None if session_ids is None else list(session_ids),
+                "limit": limit,
+            },
+        )
+        return {row["reason"]: Counted(row["count"], row["ids"]) for row in rows}
 
     async def pauses(self) -> Pauses:
         """The pauses that there are."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from psycopg import errors
 
-from ..domain.canonical_json import canonical_json
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import ActionOutcome, ActionResult
-from ..domain.quizzes import StaffAction
+from ..domain.quizzes import StaffAction, request_hash
 from ..domain.timestamps import from_micros
 from .attempts import attempt_of
 from .postgres import Postgres
@@ -58,8 +56,3 @@ def action_parameters(action: StaffAction) -> dict[str, Any]:
         "action": action.kind,
         "key": action.named,
     }
-
-
-def request_hash(asked: Json) -> str:
-    """What a request asked for, as a hash in hexadecimal."""
-    return sha256(canonical_json(asked).encode()).hexdigest()

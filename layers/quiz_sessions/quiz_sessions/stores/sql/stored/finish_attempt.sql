@@ -2,7 +2,8 @@
 -- Takes    id, owner (or null), status (completed or abandoned), deadline (the one that the client knows, or null),
 --          drafts (question -> {answer, at, writer}), answers, current_question and current_question_at (of its draft;
 --          -1 for none), at, at_time, writer, version (or null), write_id (the caller's, or null), payload, based_on,
---          revision, moved (these as in write_answers), by and reason (of staff who do it, or null)
+--          revision, moved (these as in write_answers), by and reason (of staff who do it, or null), action (what staff do,
+--          to be recorded with key and payload, or null)
 -- Returns  no row if there is no such attempt; else outcome, unseen (questions whose answer the writer had not seen),
 --          and the attempt as it is now
 -- Locks    the attempt's row
@@ -134,6 +135,14 @@ WITH current AS (
     FROM merged, ending, event
     WHERE attempt.id = %(id)s
     RETURNING attempt.*
+), acted AS (
+    INSERT INTO staff_actions (
+        at, by, action, session_id, revision, quiz_id, user_id, reason, before, after, key, payload_hash
+    )
+    SELECT %(at_time)s, %(by)s::text, %(action)s::text, id, written.revision, quiz_id, user_id, %(reason)s::text,
+        former.state, {state} - '{score,max_score,grading}'::text[], %(key)s::text, %(payload)s::text
+    FROM written JOIN (SELECT id, {state} AS state FROM current) AS former USING (id)
+    WHERE %(action)s::text IS NOT NULL
 )
 SELECT outcome, unseen, row.* FROM judged, own, LATERAL (
     SELECT {attempt} FROM written
