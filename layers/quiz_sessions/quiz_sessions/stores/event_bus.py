@@ -28,6 +28,8 @@ _DETAIL_TYPES: Final = {
     "expired": "session.expired",
     "extended": "session.extended",
     "rescheduled": "session.extended",
+    "paused": "session.paused",
+    "resumed": "session.resumed",
     "reopened": "session.reopened",
     "graded": "session.graded",
 }
@@ -36,10 +38,13 @@ _DETAILS: Final[Mapping[str, Mapping[str, Any]]] = {
     # Events from before there was a grace lack late_ms: nothing could be late.
     "session.completed": {"late_ms": 0},
     "session.extended": {"expires_at": None},
+    "session.paused": {"paused_at": None},
+    "session.resumed": {"paused_at": None, "expires_at": None},
     "session.reopened": {"expires_at": None},
     "session.graded": {"score": None, "max_score": None, "grading": None},
 }
 """The fields that each type adds, with their values for older events that lack them."""
+_MOMENTS: Final = frozenset({"expires_at", "paused_at"})
 
 
 def detail_of(message: OutboxMessage) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def detail_of(message: OutboxMessage) -> dict[str, Any]:
 
 def _detail(name: str, value: Json) -> Any:
     # The audit log has times in the time zone of PostgreSQL's server.
-    return iso(datetime.fromisoformat(value)) if name == "expires_at" and value is not None else value
+    return iso(datetime.fromisoformat(value)) if name in _MOMENTS and value is not None else value
 
 
 def connect() -> Any:
