@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness.launch import QUIET, DevelopmentServer, development_server
 
+from .room import room
 from .scenarios import all_end_at_once, all_start_at_once, exam
 
 CROWD = 250
@@ -34,4 +35,9 @@ async def test_a_crowd_ends_in_the_same_moment(server: DevelopmentServer) -> Non
 
 async def test_an_exam_of_two_hundred_students_through_a_dead_database(server: DevelopmentServer) -> None:
     figures = await exam(server, 200, seconds=24, seed=1)
+    print(*figures.lines(), sep="\n")
+
+
+async def test_a_room_of_two_hundred_from_its_doors_to_its_last_hand_in(server: DevelopmentServer) -> None:
+    figures = await room(server, 200, seconds=24, seed=1)
     print(*figures.lines(), sep="\n")

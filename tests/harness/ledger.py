@@ -93,8 +93,10 @@ def wrong(
     rows = stores.query(
         """
         SELECT id, user_id, status, answers, score, max_score, needs_grading, ended_at, completed_at,
-            accepts_until, expires_at = least(closes_at, started_at + make_interval(
-                secs => time_limit_seconds + accommodation_seconds + extension_seconds
+            accepts_until, expires_at = least(closes_at + make_interval(
+                secs => closes_later_seconds + pause_seconds
+            ), started_at + make_interval(
+                secs => time_limit_seconds + accommodation_seconds + extension_seconds + pause_seconds
             )) AS deadline_holds
         FROM quiz_attempts"""
     )
