@@ -40,7 +40,7 @@ _TOLD = ("paused", "resumed", "completed", "remaining", "status", "pause_seconds
 
 
 async def room(server: DevelopmentServer, count: int, seconds: float, seed: int) -> Figures:
-    """A room from its doors to its last hand-in, which comes after the time limit: its clock stands meanwhile.
+    """A room from its doors to its last hand-in, which comes after the time limit because its clock stands.
 
     The clock stands from a quarter of `seconds` to six tenths, while the database dies once.
     """
