@@ -67,7 +67,7 @@ async def test_a_hand_in_beside_the_students_own_ends_the_session_once(
         services.sessions.complete(session_id, {"0": "A"}, at=LATER),
         return_exceptions=True,
     )
-    types = [event["type"] for event in events(database, session_id)]
+    types = events(database, session_id)
     assert types.count("completed") == 1
 
 

@@ -464,8 +464,8 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.MATCH_IN_STATEMENT: ("a commit if nothing has changed", Promise.UNSEEN, 8),
     Rule.MATCH_SEES_DRAFTS: ("a commit if nothing has changed, not even a draft", Promise.UNSEEN, 11),
     Rule.MATCH_REPEATED: ("a commit if nothing has changed, lose", Promise.REFUSALS, 10),
-    Rule.PAUSE_STOPS_WRITES: ("a pause beside a commit", Promise.PAUSED, 5),
-    Rule.PAUSE_STOPS_EXPIRY: ("a pause beside an expiry", Promise.PAUSED, 5),
+    Rule.PAUSE_STOPS_WRITES: ("a pause beside a commit", Promise.PAUSED, 2),
+    Rule.PAUSE_STOPS_EXPIRY: ("a pause beside an expiry", Promise.PAUSED, 4),
     Rule.CHAIN_HEAD_MOVES: ("two tabs commit", Promise.CHAIN, 1),
     Rule.CHAIN_HEAD_OF_ROW: ("two tabs commit", Promise.CHAIN, 4),
 }

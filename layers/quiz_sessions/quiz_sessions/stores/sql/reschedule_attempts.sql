@@ -9,7 +9,7 @@ WITH target AS (
         AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
     ORDER BY id FOR UPDATE
 ), planned AS (
-    SELECT attempt.*, coalesce(quizzes.grace_seconds, 0) AS least_grace,
+    SELECT attempt.*, clock, coalesce(quizzes.grace_seconds, 0) AS least_grace,
         coalesce(extra_seconds, 0) AS accommodation,
         -- Infinity stands for none, because greatest() ignores NULL.
         greatest(
