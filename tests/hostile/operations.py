@@ -116,6 +116,8 @@ OPERATIONS = [
         parameters=_SESSION,
     ),
     Operation("POST", "/sessions/{session_id}/extend", _LATER, headers=_KEY, parameters=_SESSION),
+    Operation("POST", "/sessions/{session_id}/pause", _WHY, headers=_KEY, parameters=_SESSION),
+    Operation("POST", "/sessions/{session_id}/resume", _WHY, headers=_KEY, parameters=_SESSION),
     Operation("POST", "/sessions/{session_id}/reopen", _LATER, headers=_KEY, parameters=_SESSION),
     Operation("GET", "/sessions/{session_id}/late-answers", parameters=_SESSION),
     Operation(
@@ -152,6 +154,9 @@ OPERATIONS = [
     Operation("PUT", "/quizzes/{quiz_id}", _QUIZ, parameters=_OF_QUIZ),
     Operation("GET", "/quizzes/{quiz_id}", parameters=_OF_QUIZ),
     Operation("POST", "/quizzes/{quiz_id}/extend", _LATER, headers=_KEY, parameters=_OF_QUIZ),
+    Operation("POST", "/quizzes/{quiz_id}/pause", _WHY, headers=_KEY, parameters=_OF_QUIZ),
+    Operation("POST", "/quizzes/{quiz_id}/resume", _WHY, headers=_KEY, parameters=_OF_QUIZ),
+    Operation("POST", "/quizzes/{quiz_id}/complete", _WHY, headers=_KEY, parameters=_OF_QUIZ),
     Operation("POST", "/quizzes/{quiz_id}/regrade", _WHY, parameters=_OF_QUIZ),
     Operation(
         "PUT",

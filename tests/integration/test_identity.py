@@ -70,6 +70,8 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("POST", "/sessions/{session_id}/abandon"): (None, [401, 200, 404, 404, 404, 404, 200]),
     ("POST", "/sessions/{session_id}/extend"): (SECONDS, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/sessions/{session_id}/reopen"): (SECONDS, [401, 403, 403, 409, 403, 403, 409]),
+    ("POST", "/sessions/{session_id}/pause"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
+    ("POST", "/sessions/{session_id}/resume"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
     ("GET", "/sessions/{session_id}/late-answers"): (None, [401, 403, 403, 200, 200, 403, 200]),
     ("POST", "/sessions/{session_id}/late-answers/{event}/accept"): (
         REASON,
@@ -89,6 +91,9 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("GET", "/quizzes/{quiz_id}"): (None, [401, 200, 200, 200, 200, 200, 200]),
     ("DELETE", "/quizzes/{quiz_id}"): (None, [401, 403, 403, 403, 403, 409, 409]),
     ("POST", "/quizzes/{quiz_id}/extend"): (SECONDS, [401, 403, 403, 200, 403, 403, 200]),
+    ("POST", "/quizzes/{quiz_id}/pause"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
+    ("POST", "/quizzes/{quiz_id}/resume"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
+    ("POST", "/quizzes/{quiz_id}/complete"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/quizzes/{quiz_id}/regrade"): (REASON, [401, 403, 403, 403, 200, 403, 200]),
     ("PUT", "/quizzes/{quiz_id}/accommodations/{user_id}"): (
         {"extra_seconds": 60, **REASON},

@@ -105,6 +105,8 @@ KINDS = [
     (errors.SessionStateError("Extend it instead."), 409, "session_state"),
     (errors.GradedByKeyError(), 409, "graded_by_key"),
     (errors.SessionClosedError(SESSION), 409, "session_closed"),
+    (errors.SessionPausedError(SESSION), 409, "session_paused"),
+    (errors.QuizPausedError(), 409, "quiz_paused"),
     (errors.VersionConflictError(SESSION, ["1"]), 409, "version_conflict"),
     (errors.AnswerConflictError(SESSION, ["1"]), 409, "answer_conflict"),
     (errors.PreconditionFailedError(SESSION), 412, "precondition_failed"),

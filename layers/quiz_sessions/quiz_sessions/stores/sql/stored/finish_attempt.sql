@@ -3,7 +3,7 @@
 --          drafts (question -> {answer, at, writer}), answers, current_question and current_question_at (of its draft;
 --          -1 for none), at, at_time, writer, version (or null), write_id (the caller's, or null), payload, based_on,
 --          revision, moved (these as in write_answers), by and reason (of staff who do it, or null), action (what staff do,
---          to be recorded with key and payload, or null)
+--          or null) and key (the Idempotency-Key of that, or null)
 -- Returns  no row if there is no such attempt; else outcome, unseen (questions whose answer the writer had not seen),
 --          and the attempt as it is now
 -- Locks    the attempt's row
