@@ -34,6 +34,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.UnknownQuizError: (404, "unknown_quiz"),
     errors.AccommodationNotFoundError: (404, "accommodation_not_found"),
     errors.LateAnswerNotFoundError: (404, "late_answer_not_found"),
+    errors.NoticeNotFoundError: (404, "notice_not_found"),
     errors.VersionNotFoundError: (404, "version_not_found"),
     errors.AttemptsExhaustedError: (409, "attempts_exhausted"),
     errors.ActiveAttemptError: (409, "attempt_active"),

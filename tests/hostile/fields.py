@@ -70,6 +70,11 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "CompletedReply": {_STAFF: "completed remaining unchanged"},
     "PausedReply": {_STAFF: "paused unchanged"},
     "ResumedReply": {_STAFF: "resumed unchanged"},
+    "NoticeReply": {_ANYONE: "id kind text expires_at pause_seconds at read_at"},
+    "NoticesReply": {_ANYONE: "notices next_after"},
+    "NotifiedReply": {_STAFF: "notified unchanged"},
+    "IncidentReply": {_STAFF: "id type detail source at"},
+    "IncidentsReply": {_STAFF: "incidents next_after"},
     "LateAnswerReply": {_STAFF: "event answers received_at accepted"},
     "LateAnswersReply": {_STAFF: "late_answers next_after"},
     "StaffActionReply": {

@@ -229,10 +229,10 @@ def test_what_fits_written_out_is_taken() -> None:
     "answer", [5e-324, 1.5e-7, 1e16, -1.25e20, 1.7976931348623157e308, 2.5, 1e22, 0.0001]
 )
 async def test_the_size_that_is_measured_is_that_of_the_database(database: Database, answer: float) -> None:
-    from quiz_sessions.domain.validation import _written_size
+    from quiz_sessions.domain.validation import written_size
 
     found = database.execute("SELECT octet_length(%s::jsonb::text) AS size", [f"[{answer!r}]"]).fetchone()
-    assert found == {"size": _written_size([answer])}
+    assert found == {"size": written_size([answer])}
 
 
 async def test_a_beacon_is_limited_as_an_autosave(limited: Services) -> None:

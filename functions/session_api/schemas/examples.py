@@ -94,6 +94,29 @@ _EVENT: Final[dict[str, Any]] = {
     "erased_by": None,
 }
 
+_NOTICE: Final[dict[str, Any]] = {
+    "id": 4,
+    "kind": "message",
+    "text": "In question 3 it must read 5 N, not 5 kg.",
+    "expires_at": None,
+    "pause_seconds": None,
+    "at": "2027-01-15T08:10:00Z",
+    "read_at": None,
+}
+_MOVED: Final[dict[str, Any]] = {
+    **_NOTICE,
+    "id": 6,
+    "kind": "deadline",
+    "text": None,
+    "expires_at": "2027-01-15T08:40:00Z",
+}
+_INCIDENT: Final[dict[str, Any]] = {
+    "id": 5,
+    "type": "blur",
+    "detail": {"seconds": 12},
+    "source": "client",
+    "at": "2027-01-15T08:11:00Z",
+}
 _ACTION: Final = {
     "id": 17,
     "at": "2027-01-15T08:10:00Z",
@@ -164,6 +187,11 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "CompletedReply": {"completed": 28, "remaining": 0, "unchanged": [_UNCHANGED]},
     "PausedReply": {"paused": 28, "unchanged": [_UNCHANGED]},
     "ResumedReply": {"resumed": 28, "unchanged": [_UNCHANGED]},
+    "NoticeReply": _NOTICE,
+    "NoticesReply": {"notices": [_NOTICE, _MOVED], "next_after": None},
+    "NotifiedReply": {"notified": 28, "unchanged": [_UNCHANGED]},
+    "IncidentReply": _INCIDENT,
+    "IncidentsReply": {"incidents": [_INCIDENT], "next_after": None},
     "LateAnswerReply": _LATE,
     "LateAnswersReply": {"late_answers": [_LATE], "next_after": None},
     "QuestionResult": _KEYED,

@@ -20,6 +20,8 @@ from .services.disclosure import Disclosure
 from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
 from .services.health import Health
+from .services.incidents import Incidents
+from .services.notices import Notices
 from .services.outbox_relay import Relay
 from .services.receipts import Receipts
 from .services.room import Room
@@ -32,6 +34,8 @@ from .stores.attempts import AttemptStore
 from .stores.audit import AuditStore
 from .stores.best_effort_cache import BestEffortCache
 from .stores.event_bus import EventBus
+from .stores.incidents import IncidentStore
+from .stores.notices import NoticeStore
 from .stores.outbox import OutboxStore
 from .stores.postgres import Postgres
 from .stores.room import RoomStore
@@ -49,6 +53,8 @@ class Stores:
     attempts: AttemptStore
     administration: AdministrationStore
     room: RoomStore
+    notices: NoticeStore
+    incidents: IncidentStore
     audit: AuditStore
     outbox: OutboxStore
     valkey: ValkeyStore
@@ -70,6 +76,8 @@ class Services:
     beacons: Beacons
     administration: ExamAdministration
     room: Room
+    notices: Notices
+    incidents: Incidents
     scores: Scores
     audit: Audit
     receipts: Receipts
@@ -101,6 +109,8 @@ def open_stores(
         attempts=AttemptStore(postgres),
         administration=AdministrationStore(postgres),
         room=RoomStore(postgres),
+        notices=NoticeStore(postgres),
+        incidents=IncidentStore(postgres),
         audit=AuditStore(postgres),
         outbox=OutboxStore(postgres),
         valkey=valkey or CachedSessions.of(settings).valkey,
@@ -144,6 +154,7 @@ def build_services(
     )
     staff_actions = StaffActions(settler=settler, disclosure=disclosure, clock=clock)
     receipts = Receipts(receipt_keys(settings), telemetry)
+    limits = CallerLimits.of(settings)
     sessions = SessionManager(
         attempts=stores.attempts,
         valkey=stores.valkey,
@@ -156,7 +167,7 @@ def build_services(
         clock=clock,
         time_limit_seconds=time_limit_seconds,
         refuse_unknown_quizzes=settings.refuse_unknown_quizzes,
-        limits=CallerLimits.of(settings),
+        limits=limits,
     )
     return Services(
         sessions=sessions,
@@ -176,6 +187,22 @@ def build_services(
             cache=cache,
             settler=settler,
             staff_actions=staff_actions,
+        ),
+        notices=Notices(
+            notices=stores.notices,
+            attempts=stores.attempts,
+            settler=settler,
+            staff_actions=staff_actions,
+            clock=clock,
+        ),
+        incidents=Incidents(
+            incidents=stores.incidents,
+            attempts=stores.attempts,
+            settler=settler,
+            disclosure=disclosure,
+            telemetry=telemetry,
+            clock=clock,
+            pace=limits.writes,
         ),
         scores=Scores(
             administration=stores.administration,

@@ -343,7 +343,8 @@ def _create_staff_actions() -> None:
         """
     )
     # Takes what events say away, and leaves the chain whole: it is over the digests. What says so is the
-    # staff action that the events name. An event that waits for the event bus has nothing to tell any more.
+    # staff action that the events name. An event that waits for the event bus has nothing to tell any more, and
+    # a notice nothing to read.
     op.execute(
         """
         CREATE FUNCTION erase_events(attempt uuid, by text, reason text) RETURNS bigint LANGUAGE sql AS $$
@@ -357,6 +358,9 @@ def _create_staff_actions() -> None:
                 UPDATE attempt_events SET changes = NULL, nonce = NULL, erased_by = action.id,
                     published_at = coalesce(published_at, clock_timestamp())
                 FROM action WHERE attempt_id = attempt AND changes IS NOT NULL RETURNING 1
+            ), silenced AS (
+                UPDATE quiz_attempts SET unread_notices = 0 FROM action
+                WHERE quiz_attempts.id = attempt AND unread_notices > 0
             )
             SELECT count(*) FROM erased
         $$

@@ -352,6 +352,11 @@ class LateAnswerNotFoundError(QuizSessionsError):
         super().__init__("The session has no late answer of this number.")
 
 
+class NoticeNotFoundError(QuizSessionsError):
+    def __init__(self) -> None:
+        super().__init__("The session has no notice of this number.")
+
+
 class VersionNotFoundError(QuizSessionsError):
     """The session has no such version: it has not reached it yet, or nothing is recorded for it."""
 

@@ -117,7 +117,7 @@ def check_answers(answers: Mapping[str, Json]) -> None:
 def _check_answer(answer: Json) -> int:
     """Its size, as PostgreSQL writes it."""
     check_json_value(answer)
-    written = _written_size(answer)
+    written = written_size(answer)
     # PostgreSQL writes no answer shorter than as compact JSON.
     if written > MAX_ANSWER_BYTES and (size := len(dump_json(answer).encode())) > MAX_ANSWER_BYTES:
         raise ContentTooLargeError(f"An answer has at most {MAX_ANSWER_BYTES} bytes; this one has {size}.")
@@ -184,11 +184,11 @@ def check_session_size(answers: Mapping[str, Json], displaced: Sequence[Json] = 
     """
     if len(answers) > MAX_ANSWERS:
         raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
-    if _written_size([answers, *displaced] if displaced else answers) > MAX_SESSION_BYTES:
+    if written_size([answers, *displaced] if displaced else answers) > MAX_SESSION_BYTES:
         raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
 
 
-def _written_size(value: Any) -> int:
+def written_size(value: Any) -> int:
     """The bytes of a JSON value as PostgreSQL writes it."""
     text = json.dumps(value, ensure_ascii=False)
     size = len(text.encode())

@@ -131,7 +131,7 @@ class Room:
             QuizNotFoundError: no quiz is registered under this id.
             IdempotencyKeyReusedError: the key came with another pause at the quiz.
         """
-        _check_named(quiz_id, session_ids)
+        check_named(quiz_id, session_ids)
         action = self._staff_actions.action("pause-quiz", reason, idempotency_key, by, at)
         return await self._show(await self._room.pause_quiz(quiz_id, session_ids, action))
 
@@ -150,7 +150,7 @@ class Room:
         Raises:
             the same as `pause_quiz`.
         """
-        _check_named(quiz_id, session_ids)
+        check_named(quiz_id, session_ids)
         action = self._staff_actions.action("resume-quiz", reason, idempotency_key, by, at)
         return await self._show(await self._room.resume_quiz(quiz_id, session_ids, action))
 
@@ -201,7 +201,7 @@ class Room:
 
         Called again, it goes on with those that are left.
         """
-        _check_named(quiz_id, session_ids)
+        check_named(quiz_id, session_ids)
         action = self._staff_actions.action("complete", reason, idempotency_key, by, at)
         attempts = await self._room.attempts_of(quiz_id, session_ids, MAX_HANDED_IN)
         found = attempts.pop("open", Counted(0, []))
@@ -252,7 +252,7 @@ class Room:
         return result
 
 
-def _check_named(quiz_id: str, session_ids: Sequence[UUID] | None) -> None:
+def check_named(quiz_id: str, session_ids: Sequence[UUID] | None) -> None:
     check_id("quiz_id", quiz_id)
     if session_ids is not None and not 0 < len(session_ids) <= MAX_NAMED:
         raise InvalidInputError(f"session_ids has 1 to {MAX_NAMED} sessions.", member="session_ids")

@@ -94,9 +94,19 @@ def check_reason(reason: str) -> None:
     Raises:
         InvalidInputError: it is empty, too long, shows nothing, or is text that PostgreSQL can't hold.
     """
-    if not 1 <= len(reason) <= MAX_REASON_CHARACTERS:
-        raise InvalidInputError(f"reason has 1 to {MAX_REASON_CHARACTERS} characters.", member="reason")
-    check_text("reason", reason, "reason")
+    check_words("reason", reason, MAX_REASON_CHARACTERS)
+
+
+def check_words(member: str, words: str, most: int) -> None:
+    """Refuse what staff have written into `member` if it is not allowed.
+
+    Raises:
+        InvalidInputError: it is empty, has more than `most` characters, shows nothing, or is text that
+            PostgreSQL can't hold.
+    """
+    if not 1 <= len(words) <= most:
+        raise InvalidInputError(f"{member} has 1 to {most} characters.", member=member)
+    check_text(member, words, member)
     # White space, control and format characters, and what the matching of answers leaves out.
-    if is_accepted("".join(each for each in reason if category(each)[0] not in "CZ"), [""]):
-        raise InvalidInputError("reason shows nothing.", member="reason")
+    if is_accepted("".join(each for each in words if category(each)[0] not in "CZ"), [""]):
+        raise InvalidInputError(f"{member} shows nothing.", member=member)

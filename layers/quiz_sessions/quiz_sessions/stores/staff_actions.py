@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from psycopg import errors
+from psycopg.rows import DictRow
 
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import ActionOutcome, ActionResult
@@ -29,6 +30,23 @@ async def act(
 
     `given` is what the action gave, for its record.
     """
+    row = await act_on(postgres, statement, parameters, action, lock=lock, given=given)
+    if row is None:
+        return None
+    outcome = ActionOutcome(row.pop("outcome"))
+    return ActionResult(outcome, attempt_of(row))
+
+
+async def act_on(
+    postgres: Postgres,
+    statement: Statement,
+    parameters: dict[str, Any],
+    action: StaffAction,
+    *,
+    lock: Statement | None = None,
+    given: Mapping[str, Json] | None = None,
+) -> DictRow | None:
+    """Like `act`; the row as the statement returns it."""
     asked = {name: value for name, value in parameters.items() if name not in ("id", "time_limit")}
     parameters |= action_parameters(action) | {
         "payload_hash": request_hash([asked, action.reason]),
@@ -40,10 +58,7 @@ async def act(
         # The same action was sent twice, or another attempt was opened meanwhile, and that has committed: run
         # again to find it.
         (rows,) = await postgres.fetch_together([statement], parameters, lock=lock)
-    if not rows:
-        return None
-    outcome = ActionOutcome(rows[0].pop("outcome"))
-    return ActionResult(outcome, attempt_of(rows[0]))
+    return rows[0] if rows else None
 
 
 def action_parameters(action: StaffAction) -> dict[str, Any]:

@@ -50,8 +50,8 @@ WITH current AS (
         'grading', CASE WHEN score_by_hand THEN 'pending' END,
         'by', %(by)s::text, 'reason', %(reason)s::text
     -- What is opened while its quiz is paused stands still with the others.
-    ) || CASE WHEN is_paused THEN jsonb_build_object('paused_at', %(at)s::timestamptz, 'quiz_paused', true) ELSE '{}' END,
-        %(at)s, chain_head
+    ) || CASE WHEN is_paused THEN jsonb_build_object('paused_at', %(at)s::timestamptz, 'quiz_paused', true) ELSE '{}' END
+        || {noticed}, %(at)s, chain_head
     FROM current, rule, opening, judged WHERE outcome = 'changed'
     RETURNING hash
 ), changed AS (
@@ -78,6 +78,7 @@ WITH current AS (
         results = NULL,
         graded_with = NULL,
         needs_grading = false,
+        unread_notices = attempt.unread_notices + 1,
         revision = attempt.revision + 1,
         last_updated = clock_timestamp(),
         chain_head = event.hash

@@ -42,7 +42,7 @@ WITH target AS (
         'accommodation_seconds', accommodation, 'grace_seconds', grace,
         'closes_at', nullif(close, 'infinity'), 'late_ms', lateness,
         'by', %(by)s::text, 'reason', %(reason)s::text
-    ), %(at)s, chain_head
+    ) || CASE WHEN deadline = expires_at THEN '{}' ELSE {noticed} END, %(at)s, chain_head
     FROM moved
     RETURNING attempt_id, hash
 ), changed AS (
@@ -54,6 +54,7 @@ WITH target AS (
         expires_at = deadline,
         late_ms = lateness,
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - clock))),
+        unread_notices = attempt.unread_notices + (deadline <> attempt.expires_at)::integer,
         revision = attempt.revision + 1,
         last_updated = clock_timestamp(),
         chain_head = event.hash

@@ -1,4 +1,5 @@
 -- Two CTEs: `event` records that the attempts which were judged 'changed' get other deadlines, and `changed` moves them.
+-- A deadline that moves is a notice.
 -- Takes seconds, at, write_id, by, reason; uses judged (planned attempts with their outcome).
 event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
@@ -6,7 +7,7 @@ event AS (
         'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer,
         'extension_seconds', extension, 'expires_at', deadline, 'late_ms', {late_ms},
         'by', %(by)s::text, 'reason', %(reason)s::text
-    ), %(at)s, chain_head
+    ) || CASE WHEN deadline = expires_at THEN '{}' ELSE {noticed} END, %(at)s, chain_head
     FROM judged AS attempt WHERE outcome = 'changed'
     RETURNING attempt_id, hash
 ), changed AS (
@@ -15,6 +16,7 @@ event AS (
         expires_at = deadline,
         late_ms = {late_ms},
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - {clock}))),
+        unread_notices = attempt.unread_notices + (deadline <> attempt.expires_at)::integer,
         revision = attempt.revision + 1,
         last_updated = clock_timestamp(),
         chain_head = event.hash

@@ -1,5 +1,5 @@
 -- Three CTEs: the clocks of the attempts which were judged 'changed' run again, where nothing else stops them. `event`
--- records that, and `changed` moves their deadlines by as long as they stood.
+-- records that, and `changed` moves their deadlines by as long as they stood. A clock that runs again is a notice.
 -- Takes at, write_id, payload_hash, by, reason, whole (whether their quiz is resumed, and not these alone); uses judged
 -- (attempts with their outcome).
 resuming AS (
@@ -17,7 +17,7 @@ resuming AS (
         CASE WHEN %(whole)s THEN 'quiz_paused' ELSE 'session_paused' END, false,
         'pause_seconds', pause_seconds + lasted, 'expires_at', expires_at + make_interval(secs => lasted),
         'by', %(by)s::text, 'reason', %(reason)s::text
-    ), %(at)s, chain_head
+    ) || CASE WHEN runs THEN {noticed} ELSE '{}' END, %(at)s, chain_head
     FROM resuming
     RETURNING attempt_id, hash
 ), changed AS (
@@ -30,6 +30,7 @@ resuming AS (
         time_remaining = greatest(0, ceil(extract(epoch FROM
             attempt.expires_at + make_interval(secs => lasted) - CASE WHEN runs THEN %(at)s ELSE attempt.paused_at END
         ))),
+        unread_notices = attempt.unread_notices + runs::integer,
         revision = attempt.revision + 1,
         last_updated = clock_timestamp(),
         chain_head = event.hash
