@@ -72,6 +72,15 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("POST", "/sessions/{session_id}/reopen"): (SECONDS, [401, 403, 403, 409, 403, 403, 409]),
     ("POST", "/sessions/{session_id}/pause"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/sessions/{session_id}/resume"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
+    ("POST", "/sessions/{session_id}/notices"): ({"text": "5 N"}, [401, 403, 403, 201, 403, 403, 201]),
+    ("GET", "/sessions/{session_id}/notices"): (None, [401, 200, 404, 200, 200, 404, 200]),
+    ("POST", "/sessions/{session_id}/notices/{notice}/read"): (None, [401, 404, 404, 403, 403, 404, 404]),
+    ("POST", "/quizzes/{quiz_id}/notices"): ({"text": "5 N"}, [401, 403, 403, 200, 403, 403, 200]),
+    ("POST", "/sessions/{session_id}/incidents"): (
+        {"type": "blur"},
+        [401, 204, 404, 404, 404, 404, 204],
+    ),
+    ("GET", "/sessions/{session_id}/incidents"): (None, [401, 403, 403, 200, 200, 403, 200]),
     ("GET", "/sessions/{session_id}/late-answers"): (None, [401, 403, 403, 200, 200, 403, 200]),
     ("POST", "/sessions/{session_id}/late-answers/{event}/accept"): (
         REASON,
@@ -171,7 +180,7 @@ async def test_what_each_caller_gets(
     for caller in (*CALLERS, UNKNOWN_CALLERS):
         gateway.claims, gateway.app = OWNER, app_of(services)
         started = await http.post("/sessions/start", json={"quiz_id": "quiz1"})
-        names = {"quiz_id": "quiz1", "user_id": "owner", "event": 1, "name": "swagger-ui.css"}
+        names = {"quiz_id": "quiz1", "user_id": "owner", "event": 1, "notice": 1, "name": "swagger-ui.css"}
         url = path.format(session_id=started.json()["id"], **names)
         url += QUERIES.get(path, "")
         before = stores.everything()
@@ -226,7 +235,7 @@ async def test_the_session_of_another_is_told_as_one_that_does_not_exist(
 ) -> None:
     gateway.claims = OTHER
     replies = [
-        await http.request(method, path.format(session_id=each), json=body) for each in (session_id, uuid4())
+        await http.request(method, path.format(session_id=each, notice=1), json=body) for each in (session_id, uuid4())
     ]
     one, other = (({**reply.json(), "request_id": None}, set(reply.headers)) for reply in replies)
     assert one == other

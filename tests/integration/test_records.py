@@ -366,7 +366,12 @@ async def eventful(services: Services) -> list[UUID]:
     await manager.update_answer(lagging, 0, "in time", autosave=True, at=END)
     await services.stores.attempts.settle({lagging: NO_DRAFTS}, END + 1)
     await flush_at(services, END + 2)
-    return [graded, late, scored, held_up, accepted, lagging]
+
+    watched = await start(services, user="user4")
+    notice = await services.notices.notify(watched, "5 N", by="proctor1", at=LATER)
+    await services.notices.read(watched, notice.id, at=LATER)
+    await services.incidents.report(watched, "blur", {"seconds": 12}, at=LATER)
+    return [graded, late, scored, held_up, accepted, lagging, watched]
 
 
 async def test_verify_finds_nothing_where_nobody_has_interfered(
@@ -376,7 +381,8 @@ async def test_verify_finds_nothing_where_nobody_has_interfered(
     happened = {event for session_id in ids for event in events(database, session_id)}
     assert happened == {
         "started", "answered", "merged", "completed", "abandoned", "expired", "graded", "extended",
-        "rescheduled", "reopened", "late_answer", "late_merge", "late_accepted",
+        "rescheduled", "reopened", "late_answer", "late_merge", "late_accepted", "notified", "notice_read",
+        "incident",
     }  # fmt: skip
     for session_id in ids:
         found = await services.audit.verify(session_id)
@@ -614,7 +620,8 @@ class Step:
 
 KINDS = (
     "write", "write", "write", "write", "autosave", "autosave", "flush", "flush", "extend", "quiz",
-    "accommodation", "complete", "abandon", "accept", "reopen", "score", "regrade", "mark",
+    "accommodation", "complete", "abandon", "accept", "reopen", "score", "regrade", "mark", "notify", "read",
+    "incident",
 )  # fmt: skip
 STEPS = st.lists(
     st.builds(
@@ -693,6 +700,13 @@ async def happen(services: Services, session_id: UUID, step: Step, rules: QuizRu
         case "mark":
             marks = {name: Mark(0.5, "well") if step.versioned else None for name in step.answers}
             await services.scores.set_grades(session_id, marks, at=at)
+        case "notify":
+            await services.notices.notify(session_id, "5 N", at=at)
+        case "read":
+            for notice in (await services.notices.notices(session_id, at=at)).notices:
+                await services.notices.read(session_id, notice.id, at=at)
+        case "incident":
+            await services.incidents.report(session_id, "blur", step.seconds, at=at)
         case "regrade":
             key = parse_questions({"0": {"grading": "exact", "key": "B", "points": 3}, "2": {}})
             await exams.put_quiz("quiz1", replace(rules, questions=key), at=at)
@@ -782,6 +796,8 @@ HASHED = """digest = attempt_event_digest(nonce, changes), hash = attempt_event_
         ("ended_at = ended_at + interval '1 hour'", ["ended_at"]),
         ("status = 'abandoned'", ["status"]),
         ("late_ms = 1", ["late_ms"]),
+        ("unread_notices = 0", ["unread_notices"]),
+        ("incidents = 1", ["incidents"]),
         ("version = 2", ["version"]),
         ("current_question = 9", ["current_question"]),
         ("user_id = 'user2'", ["user_id"]),

@@ -91,6 +91,18 @@ async def extend_all(api: Api, services: Services) -> tuple[Any, ...]:
     return reply, {"action": "extend-quiz", "after": {"seconds": 60, "extended": 1}, **WHY}
 
 
+async def write(api: Api, services: Services) -> tuple[Any, ...]:
+    session_id = await started(api)
+    reply = await api("POST", f"/sessions/{session_id}/notices", {"text": "5 N"}, at=LATER, key="k")
+    return reply, {"action": "notify", "session_id": session_id, "revision": 1, "key": "k", "reason": None}
+
+
+async def write_to_all(api: Api, services: Services) -> tuple[Any, ...]:
+    await started(api)
+    reply = await api("POST", "/quizzes/quiz1/notices", {"text": "5 N"}, at=LATER)
+    return reply, {"action": "notify-quiz", "after": {"notified": 1}, "reason": None}
+
+
 async def reopen(api: Api, services: Services) -> tuple[Any, ...]:
     session_id = await ended(api)
     reply = await api("POST", f"/sessions/{session_id}/reopen", MORE, at=LATER)
@@ -156,6 +168,8 @@ ACTS: list[Act] = [
     start_for_somebody,
     extend,
     extend_all,
+    write,
+    write_to_all,
     reopen,
     accept,
     score,

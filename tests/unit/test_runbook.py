@@ -24,6 +24,7 @@ EMITTED = {
     "ErrorsSurvived",
     "EventsDelayed",
     "GatewayTimeRefused",
+    "IncidentsForgotten",
 }
 
 
