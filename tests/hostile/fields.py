@@ -72,6 +72,8 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "ResumedReply": {_STAFF: "resumed unchanged"},
     "NoticeReply": {_ANYONE: "id kind text expires_at pause_seconds at read_at"},
     "NoticesReply": {_ANYONE: "notices next_after"},
+    "QuizNoticeReply": {_STAFF: "id text at by notified read"},
+    "QuizNoticesReply": {_STAFF: "notices next_after"},
     "NotifiedReply": {_STAFF: "notified unchanged"},
     "IncidentReply": {_STAFF: "id type detail source at"},
     "IncidentsReply": {_STAFF: "incidents next_after"},

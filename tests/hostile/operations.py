@@ -129,6 +129,7 @@ OPERATIONS = [
     Operation(
         "POST", "/quizzes/{quiz_id}/notices", {"text": "why"}, headers=_KEY, parameters=_OF_QUIZ
     ),
+    Operation("GET", "/quizzes/{quiz_id}/notices", query={"after": "0"}, parameters=_OF_QUIZ),
     Operation(
         "POST",
         "/sessions/{session_id}/incidents",

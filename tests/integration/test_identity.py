@@ -76,6 +76,7 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("GET", "/sessions/{session_id}/notices"): (None, [401, 200, 404, 200, 200, 404, 200]),
     ("POST", "/sessions/{session_id}/notices/{notice}/read"): (None, [401, 404, 404, 403, 403, 404, 404]),
     ("POST", "/quizzes/{quiz_id}/notices"): ({"text": "5 N"}, [401, 403, 403, 200, 403, 403, 200]),
+    ("GET", "/quizzes/{quiz_id}/notices"): (None, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/sessions/{session_id}/incidents"): (
         {"type": "blur"},
         [401, 204, 404, 404, 404, 404, 204],

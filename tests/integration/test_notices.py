@@ -21,7 +21,7 @@ from quiz_sessions.domain.errors import (
 from quiz_sessions.domain.notices import Notice
 from quiz_sessions.domain.outcomes import CohortAction, Counted
 from quiz_sessions.domain.timestamps import Micros, from_micros
-from quiz_sessions.services.notices import MAX_TEXT_CHARACTERS
+from quiz_sessions.services.notices import MAX_MESSAGES, MAX_TEXT_CHARACTERS
 from quiz_sessions.services.pages import MAX_PAGE
 from quiz_sessions.services.room import MAX_NAMED
 from tests.harness.builders import END, LATER, SECOND, START
@@ -241,8 +241,41 @@ async def test_what_is_written_is_an_action_of_staff_without_its_text(
         "teacher",
         "k",
     )
-    assert (all_.action, all_.quiz_id, all_.after) == ("notify-quiz", "quiz1", {"notified": 1})
+    assert (all_.action, all_.quiz_id, (all_.after or {})["notified"]) == ("notify-quiz", "quiz1", 1)
     assert TEXT not in str(database.execute("SELECT * FROM staff_actions").fetchall())
+
+
+async def test_of_a_message_to_a_quiz_it_is_told_how_many_have_read_it(services: Services) -> None:
+    session_ids = [await start(services, f"user{number}") for number in range(3)]
+    await notify_all(services, key="k")
+    session_ids.append(await start(services, "user3", at=LATER))
+    await notify_all(services, at=LATER + SECOND, key="k")
+    await notify_all(services, "To two", only=session_ids[:2])
+    await notify(services, session_ids[0], "To one")
+    for session_id in session_ids[:2]:
+        first = (await listed(services, session_id))[0]
+        await services.notices.read(session_id, first.id, at=LATER)
+    page = await services.notices.quiz_notices("quiz1")
+    assert [(each.text, each.by, each.notified, each.read) for each in page.notices] == [
+        (TEXT, "teacher", 4, 2),
+        ("To two", "teacher", 2, 0),
+    ]
+    assert page.notices[0].at == from_micros(LATER)
+    assert (await services.notices.quiz_notices("quiz2")).notices == []
+
+
+async def test_messages_to_a_quiz_come_in_pages(services: Services) -> None:
+    await start(services)
+    for number in range(3):
+        await notify_all(services, f"{number}")
+    first = await services.notices.quiz_notices("quiz1", limit=2)
+    assert first.next_after is not None
+    rest = await services.notices.quiz_notices("quiz1", after=first.next_after, limit=2)
+    assert [[each.text for each in page.notices] for page in (first, rest)] == [["0", "1"], ["2"]]
+    assert rest.next_after is None
+    for limit in (0, MAX_MESSAGES + 1):
+        with pytest.raises(InvalidInputError, match="limit"):
+            await services.notices.quiz_notices("quiz1", limit=limit)
 
 
 # Notices by themselves

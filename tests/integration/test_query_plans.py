@@ -33,6 +33,7 @@ OPERATIONS: dict[str, Operation] = {
     "reopen": lambda s, one, ended: s.administration.reopen(ended, 60, "again"),
     "write to one": lambda s, one, ended: s.notices.notify(one, "5 N"),
     "write to a quiz": lambda s, one, ended: s.notices.notify_quiz("quiz1", "5 N"),
+    "messages to a quiz": lambda s, one, ended: s.notices.quiz_notices("quiz1"),
     "notices": lambda s, one, ended: s.notices.notices(one),
     "incident": lambda s, one, ended: s.incidents.report(one, "blur"),
     "incidents": lambda s, one, ended: s.incidents.incidents(one),

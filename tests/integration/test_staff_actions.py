@@ -99,8 +99,9 @@ async def write(api: Api, services: Services) -> tuple[Any, ...]:
 
 async def write_to_all(api: Api, services: Services) -> tuple[Any, ...]:
     await started(api)
-    reply = await api("POST", "/quizzes/quiz1/notices", {"text": "5 N"}, at=LATER)
-    return reply, {"action": "notify-quiz", "after": {"notified": 1}, "reason": None}
+    reply = await api("POST", "/quizzes/quiz1/notices", {"text": "5 N"}, at=LATER, key="k")
+    after = {"notified": 1, "write_id": "notify-quiz:k"}
+    return reply, {"action": "notify-quiz", "after": after, "key": "k", "reason": None}
 
 
 async def reopen(api: Api, services: Services) -> tuple[Any, ...]:

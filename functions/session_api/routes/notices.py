@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.validation import MAX_INTEGER
+from quiz_sessions.services.notices import MAX_MESSAGES
 from quiz_sessions.services.pages import MAX_PAGE
 
 from ..identity import GRADE, PROCTOR
@@ -19,6 +22,8 @@ from ..schemas.notices import (
     NoticeRequest,
     NoticesReply,
     NotifiedReply,
+    QuizNoticeReply,
+    QuizNoticesReply,
 )
 from ..schemas.room import Unchanged
 from .parameters import After, IdempotencyKey, Limit, authenticated
@@ -77,6 +82,24 @@ def _add_writing(router: APIRouter, services: Callable[[], Services]) -> None:
             for reason, unmoved in sorted(notified.unchanged.items())
         ]
         return json_reply(NotifiedReply(notified=len(notified.changed), unchanged=unchanged))
+
+
+    @router.get(
+        "/quizzes/{quiz_id}/notices",
+        summary="The messages to a quiz, and how many have read them",
+        responses=documented(200, "In their order", 403, 422, model=QuizNoticesReply),
+    )
+    async def list_quiz_notices(
+        request: Request,
+        quiz_id: str,
+        after: Annotated[int, Query(ge=0, le=MAX_INTEGER, description="What follows this message.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=MAX_MESSAGES, description="How many at most.")] = 5,
+    ) -> Response:
+        """Those that were written to the whole quiz or to some of its sessions."""
+        authenticated(request, services()).require(PROCTOR)
+        page = await services().notices.quiz_notices(quiz_id, after=after, limit=limit)
+        shown = [pick(QuizNoticeReply, notice) for notice in page.notices]
+        return json_reply(QuizNoticesReply(notices=shown, next_after=page.next_after))
 
 
 def _add_reading(router: APIRouter, services: Callable[[], Services]) -> None:

@@ -110,6 +110,14 @@ _MOVED: Final[dict[str, Any]] = {
     "text": None,
     "expires_at": "2027-01-15T08:40:00Z",
 }
+_TO_ALL: Final[dict[str, Any]] = {
+    "id": 18,
+    "text": _NOTICE["text"],
+    "at": _NOTICE["at"],
+    "by": "proctor1",
+    "notified": 28,
+    "read": 26,
+}
 _INCIDENT: Final[dict[str, Any]] = {
     "id": 5,
     "type": "blur",
@@ -189,6 +197,8 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "ResumedReply": {"resumed": 28, "unchanged": [_UNCHANGED]},
     "NoticeReply": _NOTICE,
     "NoticesReply": {"notices": [_NOTICE, _MOVED], "next_after": None},
+    "QuizNoticeReply": _TO_ALL,
+    "QuizNoticesReply": {"notices": [_TO_ALL], "next_after": None},
     "NotifiedReply": {"notified": 28, "unchanged": [_UNCHANGED]},
     "IncidentReply": _INCIDENT,
     "IncidentsReply": {"incidents": [_INCIDENT], "next_after": None},

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictStr
 
-from quiz_sessions.domain.notices import Notice
+from quiz_sessions.domain.notices import Notice, QuizNotice
 from quiz_sessions.services.notices import MAX_TEXT_CHARACTERS
 from quiz_sessions.services.room import MAX_NAMED
 
@@ -46,6 +46,21 @@ class NoticesReply:
     """Notices of a session, oldest first."""
 
     notices: list[NoticeReply]
+    next_after: int | None = field(
+        metadata={"description": "The `after` of the next page; null on the last one."}
+    )
+
+
+@reply
+class QuizNoticeReply(QuizNotice):
+    """A message to those who were taking a quiz, and how many have read it."""
+
+
+@reply
+class QuizNoticesReply:
+    """Messages to a quiz, oldest first."""
+
+    notices: list[QuizNoticeReply]
     next_after: int | None = field(
         metadata={"description": "The `after` of the next page; null on the last one."}
     )

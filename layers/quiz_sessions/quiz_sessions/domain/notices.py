@@ -57,6 +57,37 @@ class NoticePage:
     next_after: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuizNotice:
+    """A message to those who were taking a quiz, as staff see it.
+
+    Attributes:
+        id: of the staff action.
+        by: who wrote it; None if callers were not authenticated.
+        text: None where it was erased for all.
+        notified, read: to how many it was written, and how many have read it, but for erased ones.
+    """
+
+    id: int
+    text: str | None
+    at: datetime
+    by: str | None
+    notified: int
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuizNoticePage:
+    """A page of the messages to a quiz, oldest first.
+
+    Attributes:
+        next_after: the message after which the next page begins; None on the last one.
+    """
+
+    notices: list[QuizNotice]
+    next_after: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Notified:
     """The result of writing a message to one student.

@@ -8,14 +8,15 @@ from uuid import UUID
 from ..domain.attempts import Owner, Staff
 from ..domain.errors import (
     ForbiddenError,
+    InvalidInputError,
     NoticeNotFoundError,
     SessionNotFoundError,
     SessionStateError,
 )
-from ..domain.notices import Notice, NoticePage, ReadingOutcome
+from ..domain.notices import Notice, NoticePage, QuizNoticePage, ReadingOutcome
 from ..domain.outcomes import ActionOutcome, CohortAction
 from ..domain.timestamps import Micros
-from ..domain.validation import check_count, session_key
+from ..domain.validation import check_count, check_id, session_key
 from ..stores.attempts import AttemptStore
 from ..stores.notices import NoticeStore
 from .pages import MAX_PAGE, check_page
@@ -24,6 +25,8 @@ from .settlement import Settler
 from .staff_actions import StaffActions, check_words
 
 MAX_TEXT_CHARACTERS = 2000
+MAX_MESSAGES = 20
+"""To a quiz, on one page: of each the sessions of the quiz are looked at."""
 
 
 class Notices:
@@ -145,3 +148,13 @@ class Notices:
         found = await self._notices.notices(current.attempt.id, after=after, limit=limit + 1)
         more = len(found) > limit
         return NoticePage(found[:limit], found[limit - 1].id if more else None)
+
+    async def quiz_notices(self, quiz_id: str, *, after: int = 0, limit: int = 5) -> QuizNoticePage:
+        """The messages to a quiz after message `after`, oldest first, and how many have read them."""
+        check_id("quiz_id", quiz_id)
+        check_count("after", after)
+        if not 1 <= limit <= MAX_MESSAGES:
+            raise InvalidInputError(f"limit is from 1 to {MAX_MESSAGES}.", member="limit")
+        found = await self._notices.quiz_notices(quiz_id, after=after, limit=limit + 1)
+        more = len(found) > limit
+        return QuizNoticePage(found[:limit], found[limit - 1].id if more else None)

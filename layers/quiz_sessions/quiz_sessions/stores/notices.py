@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import errors
 
 from ..domain.errors import IdempotencyKeyReusedError
-from ..domain.notices import KIND_OF, Notice, Notified, Reading, ReadingOutcome
+from ..domain.notices import KIND_OF, Notice, Notified, QuizNotice, Reading, ReadingOutcome
 from ..domain.outcomes import ActionOutcome, ActionResult, CohortAction, Counted
 from ..domain.quizzes import StaffAction, request_hash
 from ..domain.timestamps import Micros, from_micros
@@ -22,6 +22,7 @@ _NOTIFY: Final = load("notify_attempt")
 _NOTIFY_QUIZ: Final = load("notify_quiz")
 _READ: Final = load("read_notice")
 _NOTICES: Final = load("notices")
+_QUIZ_NOTICES: Final = load("quiz_notices")
 
 
 class NoticeStore:
@@ -90,6 +91,11 @@ class NoticeStore:
         """The notices of an attempt after notice `after`, oldest first: at most `limit`."""
         rows = await self._postgres.fetch(_NOTICES, {"id": session_id, "after": after, "limit": limit})
         return [_notice(**row) for row in rows]
+
+    async def quiz_notices(self, quiz_id: str, *, after: int, limit: int) -> list[QuizNotice]:
+        """The messages to a quiz after message `after`, oldest first: at most `limit`."""
+        parameters = {"quiz_id": quiz_id, "after": after, "limit": limit}
+        return [QuizNotice(**row) for row in await self._postgres.fetch(_QUIZ_NOTICES, parameters)]
 
 
 def _notice(*, type: str, **known: Any) -> Notice:

@@ -26,7 +26,7 @@ WITH current AS (
     -- Without the text, which stands in the audit logs alone: those can be erased.
     INSERT INTO staff_actions (at, by, action, quiz_id, after, key, payload_hash)
     SELECT %(at)s::timestamptz, %(by)s::text, %(action)s::text, %(quiz_id)s,
-        jsonb_build_object('notified', count(*)), %(key)s::text, %(payload_hash)s::text
+        jsonb_build_object('notified', count(*), 'write_id', %(write_id)s::text), %(key)s::text, %(payload_hash)s::text
     FROM changed HAVING count(*) > 0
 ), explained AS (
     SELECT 'changed' AS reason, id FROM changed
