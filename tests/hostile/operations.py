@@ -119,16 +119,10 @@ OPERATIONS = [
     Operation("POST", "/sessions/{session_id}/pause", _WHY, headers=_KEY, parameters=_SESSION),
     Operation("POST", "/sessions/{session_id}/resume", _WHY, headers=_KEY, parameters=_SESSION),
     Operation("POST", "/sessions/{session_id}/reopen", _LATER, headers=_KEY, parameters=_SESSION),
-    Operation(
-        "POST", "/sessions/{session_id}/notices", {"text": "why"}, headers=_KEY, parameters=_SESSION
-    ),
+    Operation("POST", "/sessions/{session_id}/notices", {"text": "why"}, headers=_KEY, parameters=_SESSION),
     Operation("GET", "/sessions/{session_id}/notices", query={"after": "-1"}, parameters=_SESSION),
-    Operation(
-        "POST", "/sessions/{session_id}/notices/{notice}/read", parameters={**_SESSION, "notice": "1"}
-    ),
-    Operation(
-        "POST", "/quizzes/{quiz_id}/notices", {"text": "why"}, headers=_KEY, parameters=_OF_QUIZ
-    ),
+    Operation("POST", "/sessions/{session_id}/notices/{notice}/read", parameters={**_SESSION, "notice": "1"}),
+    Operation("POST", "/quizzes/{quiz_id}/notices", {"text": "why"}, headers=_KEY, parameters=_OF_QUIZ),
     Operation("GET", "/quizzes/{quiz_id}/notices", query={"after": "0"}, parameters=_OF_QUIZ),
     Operation(
         "POST",

@@ -236,7 +236,8 @@ async def test_the_session_of_another_is_told_as_one_that_does_not_exist(
 ) -> None:
     gateway.claims = OTHER
     replies = [
-        await http.request(method, path.format(session_id=each, notice=1), json=body) for each in (session_id, uuid4())
+        await http.request(method, path.format(session_id=each, notice=1), json=body)
+        for each in (session_id, uuid4())
     ]
     one, other = (({**reply.json(), "request_id": None}, set(reply.headers)) for reply in replies)
     assert one == other

@@ -1,4 +1,4 @@
-"""Incidents: what clients report is kept up to a number, costs nobody else anything, and is for staff to read."""
+"""Incidents: what clients report is kept up to a number, slows nobody else down, and is for staff."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ async def limited(stores: Stores) -> AsyncIterator[Services]:
 async def report(
     services: Services,
     session_id: UUID,
-    type: ClientIncident = "blur",
+    kind: ClientIncident = "blur",
     detail: Any = None,
     at: Micros = LATER,
     owner: str | None = None,
 ) -> None:
-    await services.incidents.report(session_id, type, detail, owner=owner, at=at)
+    await services.incidents.report(session_id, kind, detail, owner=owner, at=at)
 
 
 async def listed(services: Services, session_id: UUID) -> list[RecordedIncident]:
@@ -76,23 +76,19 @@ async def test_what_a_client_reports_is_counted_and_listed(services: Services) -
     await report(services, session_id, "blur", {"seconds": 12})
     await report(services, session_id, "offline", at=LATER + SECOND)
     assert await listed(services, session_id) == [
-        RecordedIncident(
-            id=1, type="blur", detail={"seconds": 12}, source="client", at=from_micros(LATER)
-        ),
-        RecordedIncident(
-            id=2, type="offline", detail=None, source="client", at=from_micros(LATER + SECOND)
-        ),
+        RecordedIncident(id=1, type="blur", detail={"seconds": 12}, source="client", at=from_micros(LATER)),
+        RecordedIncident(id=2, type="offline", detail=None, source="client", at=from_micros(LATER + SECOND)),
     ]
     assert await number_of(services, session_id) == 2
 
 
-@pytest.mark.parametrize("type", get_args(ClientIncident))
-async def test_a_client_reports_each_of_these(services: Services, type: ClientIncident) -> None:
+@pytest.mark.parametrize("kind", get_args(ClientIncident))
+async def test_a_client_reports_each_of_these(services: Services, kind: ClientIncident) -> None:
     session_id = await start(services)
     async with api_of(services) as api:
-        reply = await api("POST", f"/sessions/{session_id}/incidents", {"type": type}, at=LATER)
+        reply = await api("POST", f"/sessions/{session_id}/incidents", {"type": kind}, at=LATER)
     assert (reply.status_code, reply.content) == (204, b"")
-    assert [incident.type for incident in await listed(services, session_id)] == [type]
+    assert [incident.type for incident in await listed(services, session_id)] == [kind]
 
 
 @pytest.mark.parametrize(
@@ -318,14 +314,14 @@ async def test_a_page_that_is_too_small_or_too_large_is_refused(services: Servic
 # By the service itself
 
 
-@pytest.mark.parametrize("type", get_args(ServerIncident))
+@pytest.mark.parametrize("kind", get_args(ServerIncident))
 async def test_what_the_service_itself_sees_is_told_from_what_clients_say(
-    services: Services, type: ServerIncident
+    services: Services, kind: ServerIncident
 ) -> None:
     session_id = await start(services)
-    await services.incidents.observe(session_id, type, {"why": "so"}, at=LATER)
+    await services.incidents.observe(session_id, kind, {"why": "so"}, at=LATER)
     (incident,) = await listed(services, session_id)
-    assert (incident.type, incident.detail, incident.source) == (type, {"why": "so"}, "server")
+    assert (incident.type, incident.detail, incident.source) == (kind, {"why": "so"}, "server")
     assert await number_of(services, session_id) == 1
 
 

@@ -83,7 +83,6 @@ def _add_writing(router: APIRouter, services: Callable[[], Services]) -> None:
         ]
         return json_reply(NotifiedReply(notified=len(notified.changed), unchanged=unchanged))
 
-
     @router.get(
         "/quizzes/{quiz_id}/notices",
         summary="The messages to a quiz, and how many have read them",

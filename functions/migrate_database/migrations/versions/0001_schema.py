@@ -343,8 +343,8 @@ def _create_staff_actions() -> None:
         """
     )
     # Takes what events say away, and leaves the chain whole: it is over the digests. What says so is the
-    # staff action that the events name. An event that waits for the event bus has nothing to tell any more, and
-    # a notice nothing to read.
+    # staff action that the events name. An event that waits for the event bus has nothing to tell any more,
+    # and a notice nothing to read.
     op.execute(
         """
         CREATE FUNCTION erase_events(attempt uuid, by text, reason text) RETURNS bigint LANGUAGE sql AS $$

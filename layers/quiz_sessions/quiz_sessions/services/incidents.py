@@ -67,7 +67,7 @@ class Incidents:
     async def report(
         self,
         session_id: str | UUID,
-        type: ClientIncident,
+        kind: ClientIncident,
         detail: Json = None,
         *,
         owner: str | None = None,
@@ -86,7 +86,7 @@ class Incidents:
         check_detail(detail)
         at = self._clock() if at is None else at
         pace = NO_PACE if owner is None else self._pace
-        incident = Incident(type, detail, "client")
+        incident = Incident(kind, detail, "client")
         result = await self._incidents.record(key, incident, at, owner=owner, pace=pace)
         if result is None:
             raise SessionNotFoundError
@@ -105,11 +105,11 @@ class Incidents:
         await self._settler.write_back(result.attempt, [], at)
 
     async def observe(
-        self, session_id: UUID, type: ServerIncident, detail: Json = None, *, at: Micros
+        self, session_id: UUID, kind: ServerIncident, detail: Json = None, *, at: Micros
     ) -> None:
         """Record what the service itself saw, if it can: a request is never refused for want of that."""
         try:
-            result = await self._incidents.record(session_id, Incident(type, detail, "server"), at)
+            result = await self._incidents.record(session_id, Incident(kind, detail, "server"), at)
         except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
             self._telemetry.degraded("incident not recorded", error, session_id=str(session_id))
             return

@@ -1,4 +1,4 @@
-"""Notices: messages of staff, deadlines that moved and clocks that stood; and that students have read them."""
+"""Notices: staff write to students, deadlines move, clocks stand; and students acknowledge it."""
 
 from __future__ import annotations
 

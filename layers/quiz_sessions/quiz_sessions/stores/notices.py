@@ -37,7 +37,7 @@ class NoticeStore:
         if row is None:
             return None
         outcome, notice, at = (row.pop(name) for name in ("outcome", "notice", "noticed_at"))
-        message = None if notice is None else _notice(id=notice, type="notified", text=text, at=at)
+        message = None if notice is None else _notice("notified", id=notice, text=text, at=at)
         return Notified(ActionResult(ActionOutcome(outcome), attempt_of(row)), message)
 
     async def notify_quiz(
@@ -90,7 +90,7 @@ class NoticeStore:
     async def notices(self, session_id: UUID, *, after: int, limit: int) -> list[Notice]:
         """The notices of an attempt after notice `after`, oldest first: at most `limit`."""
         rows = await self._postgres.fetch(_NOTICES, {"id": session_id, "after": after, "limit": limit})
-        return [_notice(**row) for row in rows]
+        return [_notice(row.pop("type"), **row) for row in rows]
 
     async def quiz_notices(self, quiz_id: str, *, after: int, limit: int) -> list[QuizNotice]:
         """The messages to a quiz after message `after`, oldest first: at most `limit`."""
@@ -98,6 +98,6 @@ class NoticeStore:
         return [QuizNotice(**row) for row in await self._postgres.fetch(_QUIZ_NOTICES, parameters)]
 
 
-def _notice(*, type: str, **known: Any) -> Notice:
+def _notice(event: str, **known: Any) -> Notice:
     nothing = {"expires_at": None, "pause_seconds": None, "read_at": None}
-    return Notice(kind=KIND_OF[type], **{**nothing, **known})
+    return Notice(kind=KIND_OF[event], **{**nothing, **known})

@@ -1,6 +1,6 @@
 -- Record an incident during an open attempt.
--- Takes    id, owner (whose attempt it has to be, or null), incident ({type, detail, source}), at in microseconds, at_time
---          (the same as a timestamp), write_id, most (how many an attempt has at most), pace_interval and pace_burst (in
+-- Takes    id, owner (whose attempt it has to be, or null), incident ({type, detail, source}), at (in microseconds),
+--          at_time (the same as a timestamp), write_id, most (how many an attempt has at most), pace_interval and pace_burst (in
 --          microseconds, see domain/pace, zero for no limit)
 -- Returns  no row if there is no such attempt, or it is not the owner's; else outcome and the attempt as it is now
 -- Locks    the attempt's row
