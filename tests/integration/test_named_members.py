@@ -63,6 +63,9 @@ REFUSED = [
     ),
     Refused("PUT", "/quizzes/quiz2", "body.show_results", {"show_results": "after_close"}),
     Refused("POST", f"{SESSION}/late-answers/-1/accept", "path.event", {"reason": "why"}),
+    Refused("POST", f"{SESSION}/notices", "body.text", {"text": "\u200b"}),
+    Refused("POST", f"{SESSION}/notices/-1/read", "path.notice"),
+    Refused("POST", f"{SESSION}/incidents", "body.detail", {"type": "blur", "detail": "\0"}),
     Refused("POST", f"{SESSION}/score", "body.score", {"score": 2, "max_score": 1, "reason": "why"}),
     # What a schema knows, with names of Pydantic's own.
     Refused("PATCH", PROGRESS, "body.question_id", {"question_id": -1, "answer": "A"}),
