@@ -838,7 +838,7 @@ async def test_verify_finds_what_was_changed_in_the_row(
         ),
         pytest.param(
             "DELETE FROM attempt_events WHERE attempt_id = %(id)s AND revision = 3",
-            [3, 4], ["extension_seconds", "expires_at"], id="deleted in the middle",
+            [3, 4], ["extension_seconds", "expires_at", "unread_notices"], id="deleted in the middle",
         ),
         pytest.param(
             "DELETE FROM attempt_events WHERE attempt_id = %(id)s AND revision = 0",

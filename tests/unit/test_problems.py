@@ -88,6 +88,7 @@ KINDS = [
     (errors.QuizNotFoundError(), 404, "quiz_not_found"),
     (errors.AccommodationNotFoundError(), 404, "accommodation_not_found"),
     (errors.LateAnswerNotFoundError(), 404, "late_answer_not_found"),
+    (errors.NoticeNotFoundError(), 404, "notice_not_found"),
     (errors.VersionNotFoundError(), 404, "version_not_found"),
     (errors.EventsErasedError(), 410, "events_erased"),
     (errors.AuditLogDamagedError(), 409, "trail_damaged"),

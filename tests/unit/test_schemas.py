@@ -462,7 +462,7 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/sessions/{session_id}/incidents", "post"): "204 400 401 404 409 410 413 415 422 429 500 503",
     ("/sessions/{session_id}/incidents", "get"): "200 401 403 404 422 429 500 503",
     ("/quizzes/{quiz_id}/notices", "post"): "200 400 401 403 413 415 422 429 500 503",
-    ("/quizzes/{quiz_id}/notices", "get"): "200 401 403 422 429 500 503",
+    ("/quizzes/{quiz_id}/notices", "get"): "200 401 403 404 422 429 500 503",
     ("/sessions/{session_id}/late-answers", "get"): "200 401 403 404 422 429 500 503",
     (
         "/sessions/{session_id}/late-answers/{event}/accept",

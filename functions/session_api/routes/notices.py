@@ -86,7 +86,7 @@ def _add_writing(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.get(
         "/quizzes/{quiz_id}/notices",
         summary="The messages to a quiz, and how many have read them",
-        responses=documented(200, "In their order", 403, 422, model=QuizNoticesReply),
+        responses=documented(200, "In their order", 403, 404, 422, model=QuizNoticesReply),
     )
     async def list_quiz_notices(
         request: Request,
