@@ -87,6 +87,7 @@ _QUIZ = {
     "show_results": "after_end",
     "questions": {"0": {"points": 1, "grading": "exact", "key": {"k": ["v"]}}, "1": {"points": 2}},
     "unknown_questions": "accept",
+    "access": {"password": "word", "networks": ["192.0.2.0/24"], "seb_config_keys": ["0" * 64]},
 }
 _KEY = {"Idempotency-Key": "key1"}
 _SESSION = {"session_id": UNKNOWN}
@@ -136,6 +137,7 @@ OPERATIONS = [
         parameters=_SESSION,
     ),
     Operation("POST", "/sessions/{session_id}/abandon", parameters=_SESSION),
+    Operation("POST", "/sessions/{session_id}/device", _WHY, headers=_KEY, parameters=_SESSION),
     Operation(
         "POST",
         "/sessions/{session_id}/score",

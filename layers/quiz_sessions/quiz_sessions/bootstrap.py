@@ -16,6 +16,7 @@ from .services.administration import ExamAdministration
 from .services.audit import Audit
 from .services.beacons import Beacons
 from .services.cached_reads import CachedSessions
+from .services.devices import Devices
 from .services.disclosure import Disclosure
 from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
@@ -31,6 +32,7 @@ from .stores.administration import AdministrationStore
 from .stores.attempts import AttemptStore
 from .stores.audit import AuditStore
 from .stores.best_effort_cache import BestEffortCache
+from .stores.devices import DeviceStore
 from .stores.event_bus import EventBus
 from .stores.outbox import OutboxStore
 from .stores.postgres import Postgres
@@ -49,6 +51,7 @@ class Stores:
     attempts: AttemptStore
     administration: AdministrationStore
     room: RoomStore
+    devices: DeviceStore
     audit: AuditStore
     outbox: OutboxStore
     valkey: ValkeyStore
@@ -70,6 +73,7 @@ class Services:
     beacons: Beacons
     administration: ExamAdministration
     room: Room
+    devices: Devices
     scores: Scores
     audit: Audit
     receipts: Receipts
@@ -101,6 +105,7 @@ def open_stores(
         attempts=AttemptStore(postgres),
         administration=AdministrationStore(postgres),
         room=RoomStore(postgres),
+        devices=DeviceStore(postgres),
         audit=AuditStore(postgres),
         outbox=OutboxStore(postgres),
         valkey=valkey or CachedSessions.of(settings).valkey,
@@ -143,6 +148,13 @@ def build_services(
         administration=stores.administration, cache=cache, settler=settler, telemetry=telemetry
     )
     staff_actions = StaffActions(settler=settler, disclosure=disclosure, clock=clock)
+    devices = Devices(
+        devices=stores.devices,
+        settler=settler,
+        disclosure=disclosure,
+        staff_actions=staff_actions,
+        clock=clock,
+    )
     receipts = Receipts(receipt_keys(settings), telemetry)
     sessions = SessionManager(
         attempts=stores.attempts,
@@ -152,6 +164,7 @@ def build_services(
         receipts=receipts,
         backpressure=cached.backpressure,
         disclosure=disclosure,
+        devices=devices,
         telemetry=telemetry,
         clock=clock,
         time_limit_seconds=time_limit_seconds,
@@ -177,6 +190,7 @@ def build_services(
             settler=settler,
             staff_actions=staff_actions,
         ),
+        devices=devices,
         scores=Scores(
             administration=stores.administration,
             cache=cache,
