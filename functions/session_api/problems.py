@@ -147,7 +147,6 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
         raise error
     status, code = _STATUS_AND_CODE[type(error)]
     extra: dict[str, Any] = {}
-    headers: dict[str, str] = {}
 
     def shown(session: Session) -> dict[str, Any]:
         return session_content(session, services().cached.backpressure)
@@ -179,16 +178,21 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
             extra |= {"attempts": error.attempts, "rules": error.rules}
         case errors.QuizNotOpenError():
             extra["opens_at"] = error.opens_at
-            headers["Retry-After"] = str(error.retry_after)
         case errors.QuizClosedError() | errors.QuizClosesFirstError():
             extra["closes_at"] = error.closes_at
     if request.scope["route"].name == "send_beacon":
         # The page is closed: who reads this may have found its token, which is good for a write alone.
         extra = {name: value for name, value in extra.items() if name not in _OF_THE_SESSION}
-    if status == HTTPStatus.UNAUTHORIZED:
-        # RFC 9110, 11.6.1.
-        headers["WWW-Authenticate"] = "Bearer"
-    return problem(status, code, str(error), request.state.request_id, headers=headers, extra=extra)
+    return problem(
+        status, code, str(error), request.state.request_id, headers=_headers(error, status), extra=extra
+    )
+
+
+def _headers(error: errors.QuizSessionsError, status: int) -> dict[str, str]:
+    if isinstance(error, errors.QuizNotOpenError):
+        return {"Retry-After": str(error.retry_after)}
+    # RFC 9110, 11.6.1.
+    return {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
 
 
 def _conflicts(error: errors.AnswerConflictError) -> dict[str, Any]:

@@ -80,7 +80,7 @@ QuestionOutput = Annotated[dict[str, Any], _DocumentedAs(QuestionReply)]
 class AccessRules(RequestBody):
     """What a quiz asks of those who take it, beside their token."""
 
-    model_config = example(password="quiet please", networks=["192.0.2.0/24", "2001:db8::/32"])
+    model_config = example(networks=["192.0.2.0/24", "2001:db8::/32"])
 
     password: Annotated[StrictStr, Field(min_length=1, max_length=MAX_PASSWORD_CHARACTERS)] | None = Field(
         None, description="For the start."
@@ -144,7 +144,7 @@ class QuizRequest(RequestBody):
     access: AccessRules | None = Field(None, description="What it asks of those who take it.")
     one_device: OneDevice = Field(
         OneDevice.OFF,
-        description="Whether one device at a time may write to an attempt, and who lets another take it over.",
+        description="Whether one device at a time may write to an attempt, and who lets another have it.",
     )
     admission_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_ADMISSION_SECONDS)] = Field(
         0, description="Over how many seconds from opens_at on those who wait are asked to come."

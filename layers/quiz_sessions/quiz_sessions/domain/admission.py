@@ -14,7 +14,7 @@ MAX_ADMISSION_SECONDS: Final = 3600
 def seconds_to_wait(
     opens_at: datetime, admission_seconds: int, user_id: str, quiz_id: str, at: Micros
 ) -> int:
-    """How long to wait before starting a quiz that has not opened: till then, and to one's place in the crowd.
+    """How long to wait before starting a quiz that has not opened: till then, and for one's place.
 
     A place is the same each time that its user asks, so that asking often gains nothing.
     """

@@ -34,8 +34,8 @@ class StartOutcome(StrEnum):
     NETWORK_REFUSED = "network_refused"
     SAFE_EXAM_BROWSER_REQUIRED = "safe_exam_browser_required"
     SAFE_EXAM_BROWSER_REFUSED = "safe_exam_browser_refused"
-    PASSWORD_REQUIRED = "password_required"
-    PASSWORD_WRONG = "password_wrong"
+    PASSWORD_REQUIRED = "password_required"  # noqa: S105
+    PASSWORD_WRONG = "password_wrong"  # noqa: S105
     DEVICE_UNNAMED = "device_unnamed"
     """The quiz allows one device at a time, and the request does not name its own."""
 

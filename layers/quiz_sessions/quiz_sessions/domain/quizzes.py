@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from .canonical_json import canonical_json
 from .access import Access
+from .canonical_json import canonical_json
 from .grading import Question
 from .json_values import Json
 from .timestamps import Micros

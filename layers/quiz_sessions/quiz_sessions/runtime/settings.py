@@ -29,8 +29,8 @@ class Settings:
             and writes to one session, of which so many may come at once. 0 for any number.
         allowed_origins: the origins whose pages may call the API; "*" stands for all of them.
         base_path: what stands in front of the API's paths, such as the path of a custom domain's mapping.
-        origin_secrets: what a CloudFront distribution in front sends in X-Origin-Secret, so that it is believed
-            whose requests it passes on; two while it is changed.
+        origin_secrets: what a CloudFront distribution in front sends in X-Origin-Secret, so that it is
+            believed whose requests it passes on; two while it is changed.
         event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
         receipt_keys: the keys that sign receipts, as JSON; see `services.signing_keys`.
         receipt_keys_secret_arn: Secrets Manager secret that holds the keys instead.

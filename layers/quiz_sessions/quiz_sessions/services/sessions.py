@@ -244,8 +244,8 @@ class SessionManager:
         If `idempotency_key` started an attempt before, that one is returned, as `replayed`. If the user has
         an open attempt and the quiz says to resume it, that one is returned, as `resumed`. `by` is who starts
         it for the user; a key of theirs is none of the user's, and the quiz asks them for nothing of what
-        follows: `client_id` names the device, `password` is the quiz's, `page_url` is the address of the page,
-        and `source` where the request comes from.
+        follows: `client_id` names the device, `password` is the quiz's, `page_url` the address of the page,
+        `source` where the request comes from.
 
         Raises:
             IdempotencyKeyReusedError: the key started an attempt at another quiz.
@@ -266,32 +266,28 @@ class SessionManager:
         entry = Entry(source, writer_of(client_id), password, page_url)
         at = self._clock() if at is None else at
         await self._check_pace(user_id, by, owner, idempotency_key, at)
-        start = await self._start(user_id, quiz_id, at, idempotency_key, by, entry)
+        start_it = partial(
+            self._attempts.create,
+            user_id,
+            quiz_id,
+            at,
+            self._time_limit_seconds,
+            idempotency_key,
+            by=by,
+            refuse_unknown=self._refuse_unknown_quizzes,
+            entry=entry,
+        )
+        start = await start_it()
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
             # Expire the user's overdue attempt, which would block the new one while its row is open.
             cached = await self._cache.read(start.attempt.id)
             await self._settler.expire(start.attempt.id, cached.drafts, at)
-            start = await self._start(user_id, quiz_id, at, idempotency_key, by, entry)
+            start = await start_it()
         attempt = start.attempt
-        if start.outcome in REFUSALS:
-            raise REFUSALS[start.outcome]()
-        match start.outcome:
-            case StartOutcome.UNKNOWN_QUIZ:
-                raise UnknownQuizError
-            case StartOutcome.EXHAUSTED:
-                raise AttemptsExhaustedError(attempt.id if attempt else None)
-            case StartOutcome.NOT_OPEN:
-                assert start.opens_at is not None
-                wait = seconds_to_wait(start.opens_at, start.admission_seconds, user_id, quiz_id, at)
-                raise QuizNotOpenError(start.opens_at, wait)
-            case StartOutcome.DEVICE_UNNAMED:
-                raise device_unnamed()
-            case StartOutcome.QUIZ_CLOSED:
-                raise QuizClosedError(start.closes_at)
-            case StartOutcome.QUIZ_PAUSED:
-                raise QuizPausedError
-            case StartOutcome.ACTIVE:
-                raise ActiveAttemptError(attempt.id if attempt else None)
+        if start.outcome is StartOutcome.NOT_OPEN and start.opens_at is not None:
+            wait = seconds_to_wait(start.opens_at, start.admission_seconds, user_id, quiz_id, at)
+            raise QuizNotOpenError(start.opens_at, wait)
+        _refuse_start(start)
         if attempt is None or start.outcome is StartOutcome.OVERDUE:
             raise BusyError
         if attempt.quiz_id != quiz_id:
@@ -324,20 +320,6 @@ class SessionManager:
     def _pace_of(self, write: Write) -> Pace:
         """How fast the caller may write; callers whose name is not known as fast as they like."""
         return NO_PACE if write.owner is None else self._limits.writes
-
-    async def _start(
-        self, user_id: str, quiz_id: str, at: Micros, key: str | None, by: str | None, entry: Entry
-    ) -> Start:
-        return await self._attempts.create(
-            user_id,
-            quiz_id,
-            at,
-            self._time_limit_seconds,
-            key,
-            by=by,
-            refuse_unknown=self._refuse_unknown_quizzes,
-            entry=entry,
-        )
 
     async def get_session(
         self, session_id: str | UUID, *, owner: Owner = None, at: Micros | None = None
@@ -688,8 +670,8 @@ class SessionManager:
         if attempt.is_of_other_device(write.writer, write.at):
             raise OtherDeviceError(view(attempt, drafts, write.at))
         held = (drafts.answers[question] for question in write.answers if question in drafts.answers)
-        # Which device may write is said by the row. A draft that does not count, of another device, could keep
-        # the place of one that does.
+        # Which device may write is said by the row. A draft of another device, which does not count, could
+        # keep the place of one that does.
         return attempt.device is None or any(
             attempt.is_of_other_device(draft.writer, draft.at) for draft in held
         )
@@ -808,17 +790,31 @@ class SessionManager:
         return replace(session, receipt=await self._receipts.sign(attempt, at))
 
 
+def _refuse_start(start: Start) -> None:
+    found = None if start.attempt is None else start.attempt.id
+    if start.outcome in REFUSALS:
+        raise REFUSALS[start.outcome]()
+    match start.outcome:
+        case StartOutcome.UNKNOWN_QUIZ:
+            raise UnknownQuizError
+        case StartOutcome.EXHAUSTED:
+            raise AttemptsExhaustedError(found)
+        case StartOutcome.DEVICE_UNNAMED:
+            raise device_unnamed()
+        case StartOutcome.QUIZ_CLOSED:
+            raise QuizClosedError(start.closes_at)
+        case StartOutcome.QUIZ_PAUSED:
+            raise QuizPausedError
+        case StartOutcome.ACTIVE:
+            raise ActiveAttemptError(found)
+
+
 def _refuse(result: WriteResult, current: Current, write: Write) -> None:
     if result.outcome in (WriteOutcome.WRITTEN, WriteOutcome.REPEATED):
         return
-    if result.outcome in REFUSALS:
-        raise REFUSALS[result.outcome]()
     shown = view(current.attempt, current.drafts, write.at)
+    _refuse_source(result.outcome, shown)
     match result.outcome:
-        case WriteOutcome.DEVICE_UNNAMED:
-            raise device_unnamed()
-        case WriteOutcome.OTHER_DEVICE:
-            raise OtherDeviceError(shown)
         case WriteOutcome.PAUSED:
             raise SessionPausedError(shown)
         case WriteOutcome.CONFLICT:
@@ -837,6 +833,15 @@ def _refuse(result: WriteResult, current: Current, write: Write) -> None:
             raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
         case WriteOutcome.TOO_LARGE:
             raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+
+
+def _refuse_source(outcome: WriteOutcome, shown: Session) -> None:
+    if outcome in REFUSALS:
+        raise REFUSALS[outcome]()
+    if outcome is WriteOutcome.DEVICE_UNNAMED:
+        raise device_unnamed()
+    if outcome is WriteOutcome.OTHER_DEVICE:
+        raise OtherDeviceError(shown)
 
 
 def _check_questions(attempt: Attempt, write: Write) -> None:

@@ -35,9 +35,9 @@ WITH former AS (
             OR former.access ? 'seb_config_keys' AND NOT coalesce(rules ? 'seb_config_keys', false)
             -- A network or a key that was not let in before.
             OR former.access ? 'networks' AND EXISTS (
-                SELECT FROM jsonb_array_elements_text(rules -> 'networks') AS network WHERE NOT EXISTS (
-                    SELECT FROM jsonb_array_elements_text(former.access -> 'networks') AS known
-                    WHERE network::inet <<= known::inet
+                SELECT FROM jsonb_array_elements_text(rules -> 'networks') AS given (network) WHERE NOT EXISTS (
+                    SELECT FROM jsonb_array_elements_text(former.access -> 'networks') AS known (known_network)
+                    WHERE network::inet <<= known_network::inet
                 )
             )
             OR former.access ? 'seb_config_keys' AND NOT rules -> 'seb_config_keys' <@ (former.access -> 'seb_config_keys')

@@ -4,8 +4,9 @@ nullif(jsonb_strip_nulls(jsonb_build_object(
     'networks', quiz_access -> 'networks',
     -- The keys themselves stay with the quiz. Without the page's address there is no hash that would be let in.
     'config_key_hashes', CASE WHEN quiz_access ? 'seb_config_keys' THEN (
-        SELECT coalesce(jsonb_agg(encode(sha256(convert_to(page_url || key, 'UTF8')), 'hex')), '[]')
-        FROM jsonb_array_elements_text(quiz_access -> 'seb_config_keys') AS key WHERE page_url IS NOT NULL
+        SELECT coalesce(jsonb_agg(encode(sha256(convert_to(page_url || config_key, 'UTF8')), 'hex')), '[]')
+        FROM jsonb_array_elements_text(quiz_access -> 'seb_config_keys') AS known (config_key)
+        WHERE page_url IS NOT NULL
     ) END,
     'page_url', CASE WHEN quiz_access ? 'seb_config_keys' THEN page_url END,
     'one_device', nullif(quiz_device, 'off')

@@ -3,7 +3,8 @@
 -- rule: a request whose source is not known, or not allowed, writes nothing
 CASE
     WHEN access ? 'networks' AND NOT EXISTS (
-        SELECT FROM jsonb_array_elements_text(access -> 'networks') AS network WHERE address <<= network::inet
+        SELECT FROM jsonb_array_elements_text(access -> 'networks') AS known (network)
+        WHERE address <<= network::inet
     ) THEN 'network_refused'
     WHEN access ? 'config_key_hashes' AND config_key_hash IS NULL THEN 'safe_exam_browser_required'
     WHEN access ? 'config_key_hashes' AND NOT access -> 'config_key_hashes' ? config_key_hash
