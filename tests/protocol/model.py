@@ -1216,7 +1216,10 @@ class Protocol:
             return
         row, kind, recorded = settled
         done = tuple(
-            draft if draft is not None and (draft.at <= row.at(q) or q in recorded) else None
+            draft
+            if draft is not None
+            and (draft.at <= row.at(q) or q in recorded or row.is_of_other_device(draft.writer, draft.at))
+            else None
             for q, draft in enumerate(drafts)
         )
         left = frozenset(q for q, draft in enumerate(drafts) if draft is not None and done[q] is None)
