@@ -194,7 +194,6 @@ class Attempt:
 
     def is_of_other_device(self, writer: str, at: Micros) -> bool:
         """Whether what `writer` sent at `at` comes from another device than the one that may write."""
-        # rule: what another device sent after the takeover does not count
         return (
             self.one_device is not None
             and self.device is not None

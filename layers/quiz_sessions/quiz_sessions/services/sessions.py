@@ -670,8 +670,8 @@ class SessionManager:
         if attempt.is_of_other_device(write.writer, write.at):
             raise OtherDeviceError(view(attempt, drafts, write.at))
         held = (drafts.answers[question] for question in write.answers if question in drafts.answers)
-        # Which device may write is said by the row. A draft of another device, which does not count, could
-        # keep the place of one that does.
+        # Which device may write is said by the row.
+        # rule: over a draft that another device put after a takeover an autosave is committed
         return attempt.device is None or any(
             attempt.is_of_other_device(draft.writer, draft.at) for draft in held
         )
@@ -864,7 +864,7 @@ def _judged(attempt: Attempt, cached: CachedSession, write: Write) -> Judged:
         if held.current_question is not None:
             tags[None] = held.current_question.tag
         return Judged(attempt.revision, tags, cached.fields)
-    # rule: where one device may write, drafts are put only where the row and theirs are as they were judged
+    # rule: where one device may write, drafts are put only where row and drafts are as judged
     is_bound = attempt.one_device is not None
     drafts = (
         (question, held.answers.get(question)) for question in (write.answers if is_bound else write.based_on)

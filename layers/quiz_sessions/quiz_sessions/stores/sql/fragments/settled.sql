@@ -78,6 +78,7 @@ batch AS MATERIALIZED (
                 draft_at > known_at AND draft_at <= end_at AND NOT is_final AND NOT is_of_other AS counts,
                 draft_at > known_at AND (draft_at > end_at OR is_final) AND NOT is_of_other AS is_late
             FROM (
+                -- rule: a draft that another device put after a takeover is displaced
                 SELECT key, value, sent_at AS draft_at, known_at, {other_device} AS is_of_other
                 FROM (
                     SELECT key, value, (value ->> 'at')::bigint AS sent_at, value ->> 'writer' AS sent_by,

@@ -39,6 +39,7 @@ WITH current AS (
         SELECT coalesce((answer_meta -> key ->> 'at')::bigint, -1) AS known_at
     )
     WHERE sent.at <= %(at)s
+        -- rule: a completion merges no draft that another device put after a takeover
         AND NOT (SELECT {other_device} FROM (SELECT sent.writer AS sent_by, sent.at AS sent_at) AS sending)
         AND (sent.at > known_at
             OR rank = 2 AND (sent.at = known_at OR %(version)s::bigint IS NOT NULL))

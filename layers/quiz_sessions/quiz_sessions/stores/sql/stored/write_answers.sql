@@ -45,6 +45,7 @@ WITH request AS (
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR at_time > accepts_until THEN 'overdue'
         WHEN access ? 'one_device' AND writer = '-' THEN 'device_unnamed'
+        -- rule: what another device sends after a takeover is not written
         WHEN is_of_other THEN 'other_device'
         -- rule: no answer is written while the clock stands
         WHEN at_time > paused_at THEN 'paused'
