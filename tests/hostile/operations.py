@@ -87,7 +87,8 @@ _QUIZ = {
     "show_results": "after_end",
     "questions": {"0": {"points": 1, "grading": "exact", "key": {"k": ["v"]}}, "1": {"points": 2}},
     "unknown_questions": "accept",
-    "access": {"password": "word", "networks": ["192.0.2.0/24"], "seb_config_keys": ["0" * 64]},
+    "access": {"networks": ["0.0.0.0/0", "::/0"]},
+    "one_device": "off",
 }
 _KEY = {"Idempotency-Key": "key1"}
 _SESSION = {"session_id": UNKNOWN}

@@ -137,6 +137,7 @@ def test_every_error_of_a_use_case_is_among_these() -> None:
         # Only their subclasses are raised.
         errors.QuizSessionsError,
         errors.StartRefusedError,
+        errors.AccessRefusedError,
         # No request meets it: it is degraded operation.
         errors.EventBusUnavailableError,
     }
@@ -167,7 +168,7 @@ async def test_retry_after_stands_where_trying_again_may_help(
     ask: Ask, error: Exception, status: int, code: str
 ) -> None:
     reply = await ask(error)
-    assert ("retry-after" in reply.headers) is (status in (429, 503))
+    assert ("retry-after" in reply.headers) is (status in (429, 503) or code == "quiz_not_open")
 
 
 async def test_retry_after_is_a_number_of_seconds(ask: Ask) -> None:

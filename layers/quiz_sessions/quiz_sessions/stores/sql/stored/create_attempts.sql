@@ -3,7 +3,7 @@
 -- Takes    batch (list of {id, user_id, quiz_id, key: the Idempotency-Key or null, at_time, time_limit: if the quiz sets
 --          none, by: who starts it for the user, or null for the user, refuse_unknown: whether the quiz has to be
 --          registered, writer, address: of the client, or null, config_key_hash: what its page got from Safe Exam
---          Browser, or null, page_url, password_sha256 (in hexadecimal)}; no two of one user at one quiz)
+--          Browser, or null, page_url, password_sha256, as hexadecimal digits}; no two of one user at one quiz)
 -- Returns  one row for each: the id that was to be its own, outcome, the quiz's opens_at, closes_at and admission_seconds,
 --          the attempt created or found (null if none); with 'exhausted' the last one that is open
 -- Locks    the quizzes' rows FOR SHARE, so that a change of their rules precedes these starts or reaches their
