@@ -13,6 +13,7 @@ from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_ID_CHARACTERS, MAX_
 from .cached_reads import UUID_PATTERN, Shown, send_session
 from .gateway import is_time_refused, path_of
 from .identity import GRADE, PROCTOR, authenticate
+from .request_source import source_of
 from .strict_json import MAX_BODY_BYTES, loads
 
 if TYPE_CHECKING:
@@ -74,7 +75,15 @@ def raise_failure(scope: Scope) -> None:
 
 
 async def start(
-    services: Services, scope: Scope, quiz_id: str, user_id: str | None, idempotency_key: str | None
+    services: Services,
+    scope: Scope,
+    quiz_id: str,
+    user_id: str | None,
+    *,
+    idempotency_key: str | None,
+    client_id: str | None,
+    password: str | None = None,
+    page_url: str | None = None,
 ) -> Shown:
     """Start an attempt for the caller, or for the user whom a proctor names.
 
@@ -89,6 +98,10 @@ async def start(
         idempotency_key=idempotency_key,
         by=None if caller.subject == user_id else caller.subject,
         owner=caller.owner(PROCTOR, GRADE),
+        client_id=client_id,
+        password=password,
+        page_url=page_url,
+        source=source_of(scope, services.settings.origin_secrets),
         at=scope["state"]["at"],
     )
     status = 200 if session.replayed or session.resumed else 201
@@ -108,6 +121,7 @@ async def save(
         whatever `authenticate` and `SessionManager.update_answers` raise.
     """
     options["owner"] = authenticate(scope, jwt=services.jwt).subject
+    options["source"] = source_of(scope, services.settings.origin_secrets)
     options["at"] = scope["state"]["at"]
     if isinstance(answers, tuple):
         return Shown(await services.sessions.update_answer(session_id, *answers, **options))
@@ -168,7 +182,10 @@ def _start_of(body: dict[str, Any], headers: dict[bytes, str]) -> Write | None:
     is_plain = body.keys() <= {"quiz_id", "user_id"} and (user_id is None or _is_id(user_id))
     if not is_plain or not _is_id(quiz_id):
         return None
-    return lambda services, scope: start(services, scope, quiz_id, user_id, headers.get(b"idempotency-key"))
+    key, client_id = headers.get(b"idempotency-key"), headers.get(b"x-client-id")
+    return lambda services, scope: start(
+        services, scope, quiz_id, user_id, idempotency_key=key, client_id=client_id
+    )
 
 
 def _save_of(session_id: UUID, body: dict[str, Any], headers: dict[bytes, str]) -> Write | None:

@@ -27,6 +27,7 @@ REQUEST_HEADERS = (
     "if-none-match",
     "x-client-id",
     "x-request-id",
+    "x-seb-config-key-hash",
 )
 REPLY_HEADERS = ("date", "etag", "location", "retry-after", "x-request-id")
 PREFLIGHT_SECONDS = 3600

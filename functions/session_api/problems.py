@@ -29,6 +29,11 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.UnauthenticatedError: (401, "unauthenticated"),
     errors.ForbiddenError: (403, "forbidden"),
     errors.ResultsHiddenError: (403, "results_hidden"),
+    errors.PasswordRequiredError: (403, "password_required"),
+    errors.PasswordWrongError: (403, "password_wrong"),
+    errors.NetworkRefusedError: (403, "network_refused"),
+    errors.SafeExamBrowserRequiredError: (403, "safe_exam_browser_required"),
+    errors.SafeExamBrowserRefusedError: (403, "safe_exam_browser_refused"),
     errors.SessionNotFoundError: (404, "session_not_found"),
     errors.QuizNotFoundError: (404, "quiz_not_found"),
     errors.UnknownQuizError: (404, "unknown_quiz"),
@@ -42,6 +47,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.QuizClosedError: (409, "quiz_closed"),
     errors.QuizPausedError: (409, "quiz_paused"),
     errors.SessionPausedError: (409, "session_paused"),
+    errors.OtherDeviceError: (409, "other_device"),
     errors.QuizClosesFirstError: (409, "quiz_closes_first"),
     errors.NoTimeLeftError: (409, "no_time_left"),
     errors.QuizInUseError: (409, "quiz_in_use"),
@@ -157,6 +163,7 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
             | errors.PreconditionFailedError()
             | errors.SessionClosedError()
             | errors.DeadlineMovedError()
+            | errors.OtherDeviceError()
         ):
             extra["session"] = shown(error.session)
         case errors.ActiveAttemptError() | errors.AttemptsExhaustedError():
@@ -177,9 +184,16 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
     if request.scope["route"].name == "send_beacon":
         # The page is closed: who reads this may have found its token, which is good for a write alone.
         extra = {name: value for name, value in extra.items() if name not in _OF_THE_SESSION}
+    return problem(
+        status, code, str(error), request.state.request_id, headers=_headers(error, status), extra=extra
+    )
+
+
+def _headers(error: errors.QuizSessionsError, status: int) -> dict[str, str]:
+    if isinstance(error, errors.QuizNotOpenError):
+        return {"Retry-After": str(error.retry_after)}
     # RFC 9110, 11.6.1.
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return problem(status, code, str(error), request.state.request_id, headers=headers, extra=extra)
+    return {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
 
 
 def _conflicts(error: errors.AnswerConflictError) -> dict[str, Any]:

@@ -32,7 +32,8 @@ _STATE = (
 _SCORE = "score max_score grading"
 _QUIZ = (
     "quiz_id revision time_limit_seconds grace_seconds opens_at closes_at max_attempts when_active "
-    "show_results unknown_questions questions paused_at updated_at"
+    "show_results unknown_questions questions access one_device admission_seconds common_start paused_at "
+    "updated_at"
 )
 _ACCOMMODATION = "user_id quiz_id extra_seconds reason granted_by granted_at"
 _PROBLEM = "type title status detail code request_id"
@@ -59,6 +60,7 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "QuizReply": {_ANYONE: _QUIZ},
     "QuizWritten": {_STAFF: f"{_QUIZ} rescheduled abandoned"},
     "QuestionReply": {_ANYONE: "points", _KEYS: "grading key tolerance decimal partial"},
+    "AccessReply": {_KEYS: "password networks seb_config_keys"},
     # What staff do
     "RescheduledReply": {_STAFF: f"{_STATE} {_SCORE} results_read_at binding closes_at cut_seconds"},
     "AcceptedReply": {_STAFF: f"{_STATE} {_SCORE} results_read_at"},

@@ -87,6 +87,8 @@ _QUIZ = {
     "show_results": "after_end",
     "questions": {"0": {"points": 1, "grading": "exact", "key": {"k": ["v"]}}, "1": {"points": 2}},
     "unknown_questions": "accept",
+    "access": {"networks": ["0.0.0.0/0", "::/0"]},
+    "one_device": "off",
 }
 _KEY = {"Idempotency-Key": "key1"}
 _SESSION = {"session_id": UNKNOWN}
@@ -148,6 +150,7 @@ OPERATIONS = [
         parameters=_SESSION,
     ),
     Operation("POST", "/sessions/{session_id}/abandon", parameters=_SESSION),
+    Operation("POST", "/sessions/{session_id}/device", _WHY, headers=_KEY, parameters=_SESSION),
     Operation(
         "POST",
         "/sessions/{session_id}/score",

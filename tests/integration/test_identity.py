@@ -68,6 +68,7 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
         [403, 403, 403, 403, 403, 403, 403],
     ),
     ("POST", "/sessions/{session_id}/abandon"): (None, [401, 200, 404, 404, 404, 404, 200]),
+    ("POST", "/sessions/{session_id}/device"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/sessions/{session_id}/extend"): (SECONDS, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/sessions/{session_id}/reopen"): (SECONDS, [401, 403, 403, 409, 403, 403, 409]),
     ("POST", "/sessions/{session_id}/pause"): (REASON, [401, 403, 403, 200, 403, 403, 200]),

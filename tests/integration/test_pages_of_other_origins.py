@@ -41,7 +41,8 @@ async def strict(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.mark.parametrize("path", ["/sessions/start", "/sessions/1/progress", "/nowhere"])
 async def test_a_preflight_is_answered_on_every_path(client: httpx.AsyncClient, path: str) -> None:
-    asked = "authorization, content-type, idempotency-key, if-match, if-none-match, x-client-id"
+    asked = "authorization, content-type, idempotency-key, if-match, if-none-match, x-client-id, "
+    asked += "x-seb-config-key-hash"
     reply = await client.options(path, headers={**PREFLIGHT, "Access-Control-Request-Headers": asked})
     assert reply.status_code == 200
     assert reply.headers["access-control-allow-origin"] == "*"

@@ -11,14 +11,17 @@ import pytest
 import redis
 
 from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.access import Entry
 from quiz_sessions.domain.attempts import Attempt, Status
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.outcomes import DraftsOutcome, Flushed, Settlement, WriteOutcome
+from quiz_sessions.domain.quizzes import OneDevice
 from quiz_sessions.domain.tags import Tag, writer_of
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.stores.attempts import Conditions
 from quiz_sessions.stores.valkey import HandedOver, Judged
 from tests.harness.builders import SECOND, START
+from tests.harness.service import put_quiz
 from tests.harness.tables import Database, events
 from tests.protocol import model
 
@@ -68,7 +71,10 @@ def row_of(attempt: Attempt) -> model.Row:
     status = "open" if attempt.status.is_open else attempt.status.value
     end = (attempt.end - START) // UNIT
     is_read = attempt.results_read_at is not None
-    return model.Row(status, answers, attempt.version, attempt.revision, end, attempt.revision, is_read)
+    row = model.Row(status, answers, attempt.version, attempt.revision, end, attempt.revision, is_read)
+    if attempt.device is None:
+        return row
+    return row._replace(device=(NAMES[attempt.device], (attempt.device_since - START) // UNIT))
 
 
 def chain_of(database: Database, session_id: UUID) -> tuple[int, list[int]]:
@@ -105,12 +111,17 @@ def plain(row: model.Row | None) -> model.Row | None:
 class Both:
     """One session in the model and in the stores, with what a slow process may still hold of it."""
 
-    def __init__(self, services: Services, session_id: UUID, dice: random.Random) -> None:
+    def __init__(
+        self, services: Services, session_id: UUID, dice: random.Random, device: str | None = None
+    ) -> None:
         self.id = session_id
         self.real = services.stores
         self.dice = dice
         self.protocol = model.Protocol()
+        self.writers = (model.ANYBODY, "A", "B") if device is None else ("A", "B")
+        self.has_device = device is not None
         row = model.Row("open", (None,) * model.QUESTIONS, 0, 0, DEADLINE)
+        row = row._replace(device=None if device is None else (device, 0))
         started = model.Event(0, 0, "started", "", ())
         self.stores = model.Stores(row, (started,), model.Valkey(row, model.NO_DRAFTS))
         self.rows: list[tuple[model.Row, Attempt]] = []
@@ -123,8 +134,12 @@ class Both:
         questions = self.dice.choice(((0,), (1,), (0, 1)))
         version = self.dice.choice((None, self.stores.row.version, max(0, self.stores.row.version - 1)))
         answers = tuple((q, self.dice.choice("ab")) for q in questions)
-        writer = self.dice.choice((model.ANYBODY, "A", "B"))
-        write = model.Write(f"write {self.writes}", self.dice.randint(0, 7), answers, version, writer)
+        writer = self.dice.choice(self.writers)
+        at = self.dice.randint(0, 7)
+        if self.has_device:
+            # Two writers are at one moment twice more often: then they write the same.
+            answers = tuple((q, "abcdefgh"[at]) for q in questions)
+        write = model.Write(f"write {self.writes}", at, answers, version, writer)
         if writer != model.ANYBODY and self.dice.random() < 0.5:
             write = write._replace(based_on=tuple((q, self.some_tag(q)) for q, _ in answers))
         return write
@@ -193,7 +208,11 @@ class Both:
         (flushed,) = await self.real.attempts.flush([handed.text or ""], moment(now))
         assert flushed.settlement == kind
         open_or_changed = row.is_open or kind in ("expired", "merged", "late_merge")
-        too_late = {str(q) for q, draft in enumerate(drafts) if draft and draft.at > row.at(q)}
+        too_late = {
+            str(q)
+            for q, draft in enumerate(drafts)
+            if draft and draft.at > row.at(q) and not row.is_of_other_device(draft.writer, draft.at)
+        }
         assert {*flushed.left} == (too_late if open_or_changed else set())
         assert too_late - {*flushed.left} == {str(q) for q in late}
         if flushed.session is not None:
@@ -259,6 +278,15 @@ class Both:
             self.stores, _ = self.protocol.acknowledge(self.stores, mark)
             await self.real.valkey.acknowledge({str(self.id): score})
 
+    async def take_over(self) -> None:
+        at, writer = self.dice.randint(1, DEADLINE), self.dice.choice("AB")
+        self.stores, row = self.protocol.have_device(self.stores, at, writer)
+        found = await self.real.devices.enter(
+            self.id, Entry(writer=WRITERS[writer]), moment(at), owner=None, takeover=True
+        )
+        assert found is not None
+        self.same_row(row, found.attempt)
+
     async def compare(self, database: Database) -> None:
         (attempt,) = await self.real.attempts.get([self.id])
         assert row_of(attempt) == plain(self.stores.row)
@@ -273,13 +301,21 @@ class Both:
         assert bool(await self.real.valkey.dirty(0, 0, 10)) == (self.stores.valkey.mark is not None)
 
 
+@pytest.mark.parametrize("device", [None, "A"], ids=["any device", "one device"])
 @pytest.mark.parametrize("seed", range(20))
 async def test_the_stores_do_what_the_model_of_the_protocol_says(
-    services: Services, database: psycopg.Connection[dict[str, object]], valkey: redis.Redis, seed: int
+    services: Services,
+    database: psycopg.Connection[dict[str, object]],
+    valkey: redis.Redis,
+    seed: int,
+    device: str | None,
 ) -> None:
     dice = random.Random(seed)
-    session = await services.sessions.create_session("user1", "quiz1", at=START)
-    both = Both(services, session.id, dice)
+    if device is not None:
+        await put_quiz(services, one_device=OneDevice.TAKEOVER)
+    client_id = None if device is None else CLIENTS[device]
+    session = await services.sessions.create_session("user1", "quiz1", client_id=client_id, at=START)
+    both = Both(services, session.id, dice, device)
     steps = [
         *[
             both.write,
@@ -291,6 +327,7 @@ async def test_the_stores_do_what_the_model_of_the_protocol_says(
             both.read_for_a_flush,
         ],
         *[both.put_committed, both.refresh, both.clear, both.acknowledge],
+        *([] if device is None else [both.take_over]),
     ]
     for number in range(40):
         await dice.choice([*steps, both.finish] if number > 15 else steps)()

@@ -57,6 +57,7 @@ class Scenario:
             first saves what Valkey has, the second brings it back), `age` (90 s pass).
         deadline: of the session.
         cached: whether the session is in the cache at first.
+        device: the writer who alone may write at first; None if any may.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Scenario:
     faults: dict[str, int] = field(default_factory=dict)
     deadline: int = NEVER
     cached: bool = True
+    device: str | None = None
 
 
 class Process(NamedTuple):
@@ -151,6 +153,8 @@ class Explorer:
 
     def run(self, most: int = 10_000_000) -> Found:
         row = Row("open", (None,) * len(NO_DRAFTS), 0, 0, self._scenario.deadline)
+        if self._scenario.device is not None:
+            row = row._replace(device=(self._scenario.device, 0))
         valkey = Valkey(row if self._scenario.cached else None, NO_DRAFTS)
         stores = Stores(row, (Event(0, 0, "started", "", ()),), valkey)
         processes = tuple(Process(self._begin(who, 0, False)) for who in range(len(self._names)))

@@ -85,6 +85,11 @@ class Rule(StrEnum):
     MATCH_REPEATED = "a repeat under If-Match is the event of the next revision"
     PAUSE_STOPS_WRITES = "no answer is written while the clock stands"
     PAUSE_STOPS_EXPIRY = "nothing expires while its clock stands"
+    DEVICE_STOPS_WRITES = "what another device sends after a takeover is not written"
+    DEVICE_STOPS_DRAFTS = "a draft that another device put after a takeover is displaced"
+    DEVICE_STOPS_MERGES = "a completion merges no draft that another device put after a takeover"
+    DEVICE_AS_JUDGED = "where one device may write, drafts are put only where row and drafts are as judged"
+    DEVICE_GIVES_WAY = "over a draft that another device put after a takeover an autosave is committed"
     CHAIN_HEAD_MOVES = "the head of the chain moves with the row"
     CHAIN_HEAD_OF_ROW = "an event names the event before it as the locked row has it"
 
@@ -128,6 +133,7 @@ class Row(NamedTuple):
     """The row. `end` is the last moment whose answers count: the deadline, until the session has ended.
 
     `read`: its owner has been shown results. `paused`: when its clock was stopped, and the time left then.
+    `device`: the writer who alone may write, and since when; None where any may.
     `head`: the revision of the event that the chain ends with; in the real row its hash.
     """
 
@@ -139,6 +145,10 @@ class Row(NamedTuple):
     head: int = 0
     read: bool = False
     paused: tuple[int, int] | None = None
+    device: tuple[str, int] | None = None
+
+    def is_of_other_device(self, writer: str, at: float) -> bool:
+        return self.device is not None and writer != self.device[0] and at > self.device[1]
 
     def is_stopped(self, at: int) -> bool:
         return self.paused is not None and at > self.paused[0]
@@ -333,15 +343,16 @@ def words(step: tuple[Any, ...], reply: Any) -> str:
     return said if outcome in ("", "written", "merged") else f"{said}: {outcome}"
 
 
-REFUSED = ("closed", "paused", "conflict", "moved", "unseen")
+REFUSED = ("closed", "paused", "other_device", "conflict", "moved", "unseen")
 TRIES = 3
-CHANGING = ("write", "finish", "settle", "pause", "resume")
+CHANGING = ("write", "finish", "settle", "pause", "resume", "have_device")
 
 WORDS = {
     "get": "reads the row",
     "show_results": "is shown the results",
     "pause": "stops the clock",
     "resume": "lets the clock run",
+    "have_device": "takes over",
     "find_event": "looks for its write_id",
     "insert_event": "writes the event",
     "read_trail": "looks at the trail",
@@ -386,7 +397,10 @@ class Protocol:
         compares = self.has(Rule.READ_COMPARES_AT)
         return tuple(
             draft
-            if draft is not None and draft.at <= row.end and (row.at(q) < draft.at or not compares)
+            if draft is not None
+            and draft.at <= row.end
+            and (row.at(q) < draft.at or not compares)
+            and not row.is_of_other_device(draft.writer, draft.at)
             else (answer := row.answers[q]) and Draft(answer.value, answer.at, answer.writer)
             for q, draft in enumerate(drafts)
         )
@@ -419,7 +433,11 @@ class Protocol:
 
     def _counted(self, row: Row, drafts: Drafts) -> Drafts:
         return tuple(
-            draft if draft is not None and row.at(q) < draft.at <= row.end else None
+            draft
+            if draft is not None
+            and row.at(q) < draft.at <= row.end
+            and not row.is_of_other_device(draft.writer, draft.at)
+            else None
             for q, draft in enumerate(drafts)
         )
 
@@ -471,6 +489,8 @@ class Protocol:
             return stores, ("closed", row)
         if (row.status == "expired" or write.at > row.end) and bounded:
             return stores, ("overdue", row)
+        if row.is_of_other_device(write.writer, write.at) and self.has(Rule.DEVICE_STOPS_WRITES):
+            return stores, ("other_device", row)
         if row.is_stopped(write.at) and self.has(Rule.PAUSE_STOPS_WRITES):
             return stores, ("paused", row)
         if row.version != known and self.has(Rule.VERSION_IN_STATEMENT):
@@ -518,6 +538,8 @@ class Protocol:
             return stores, ("repeated" if held or not self.has(Rule.HAND_IN_IS_HELD) else "closed", row)
         if (row.status == "expired" or write.at > row.end) and self.has(Rule.FIRST_END_WINS):
             return stores, ("overdue", row)
+        if row.is_of_other_device(write.writer, write.at):
+            return stores, ("other_device", row)
         if row.is_stopped(write.at) and write.answers:
             return stores, ("paused", row)
         if write.version is not None and row.version != write.version:
@@ -538,10 +560,16 @@ class Protocol:
                 continue
             if q in own and self.has(Rule.OUTDATED_IS_RECORDED):
                 outdated.append((q, own[q]))
-            if draft is not None and self._counts(draft, row.at(q), write.at, Rule.FINISH_COMPARES_AT):
+            if draft is None or (
+                row.is_of_other_device(draft.writer, draft.at) and self.has(Rule.DEVICE_STOPS_MERGES)
+            ):
+                continue
+            if self._counts(draft, row.at(q), write.at, Rule.FINISH_COMPARES_AT):
                 answers[q] = Answer(draft.value, draft.at, row.version + 1, False, draft.writer)
                 changes.append((q, draft))
-        row = Row("completed", tuple(answers), row.version + 1, row.revision, write.at, row.head)
+        row = row._replace(
+            status="completed", answers=tuple(answers), version=row.version + 1, end=write.at, paused=None
+        )
         stores = self._change(stores, row, "completed", write.name, tuple(changes), tuple(outdated))
         return stores, ("written", stores.row)
 
@@ -579,6 +607,12 @@ class Protocol:
         None where the row is not the one that `trail` goes with. `wait` is what the explorer asks for.
         """
         row, (revision, known, known_beside) = stores.row, trail
+        others = {
+            q
+            for q, draft in enumerate(drafts)
+            if draft is not None and row.is_of_other_device(draft.writer, draft.at)
+            if self.has(Rule.DEVICE_STOPS_DRAFTS)
+        }
         is_final = row.read and self.has(Rule.RESULTS_END_IT)
         if (any(drafts) or displaced) and row.revision != revision and self.has(Rule.TRAIL_OF_THE_ROW):
             return stores, None
@@ -587,17 +621,18 @@ class Protocol:
             for q, draft in enumerate(drafts)
             if draft is not None and self._counts(draft, row.at(q), row.end, Rule.SETTLE_COMPARES_AT)
             if row.is_open or self.has(Rule.LATE_MERGE)
-            if not is_final
+            if not is_final and q not in others
         ]
         late = [
             (q, draft)
             for q, draft in enumerate(drafts)
             if draft is not None and draft.at > row.at(q) and (draft.at > row.end or is_final)
+            if q not in others
         ]
         unrecorded = [each for each in late if each not in known or not self.has(Rule.LATE_RECORDED_ONCE)]
         beside = sorted(
             each
-            for each in displaced | self._overwritten(row, drafts)
+            for each in displaced | self._overwritten(row, drafts, others)
             if each not in known_beside or not self.has(Rule.DISPLACED_ONCE)
             if self.has(Rule.DISPLACED_IS_RECORDED)
         )
@@ -624,13 +659,18 @@ class Protocol:
             stores = self._change(stores, after, kind, "", changes, tuple(beside))
         return stores, (stores.row, kind, recorded)
 
-    def _overwritten(self, row: Row, drafts: Drafts) -> frozenset[Placed]:
-        """Drafts whose place an answer of another writer has taken."""
-        return frozenset(
+    def _overwritten(self, row: Row, drafts: Drafts, others: set[int]) -> frozenset[Placed]:
+        """Drafts whose place an answer of another writer has taken, or that `others` put after a takeover."""
+        overwritten = {
             (q, draft)
             for q, draft in enumerate(drafts)
             if draft is not None and (answer := row.answers[q]) is not None and draft.at <= answer.at
             if draft.writer != answer.writer and draft.value != answer.value
+        }
+        return frozenset(overwritten) | frozenset(
+            (q, draft)
+            for q, draft in enumerate(drafts)
+            if draft is not None and q in others and not self._has(row, q, draft.value)
         )
 
     def overwrite(self, stores: Stores, read: Row, step: str, *args: Any) -> Done:
@@ -661,6 +701,13 @@ class Protocol:
         if row.is_open and row.paused is not None:
             runs = row._replace(end=max(at, row.paused[0]) + row.paused[1], paused=None)
             stores = self._change(stores, runs, "resumed", "", ())
+        return stores, stores.row
+
+    def have_device(self, stores: Stores, at: int, writer: str) -> Done:
+        """DeviceStore.enter, to take over."""
+        row = stores.row
+        if row.is_open and at <= row.end and row.device is not None and row.device[0] != writer:
+            stores = self._change(stores, row._replace(device=(writer, at)), "device_changed", "", ())
         return stores, stores.row
 
     def last_event(self, stores: Stores) -> Done:
@@ -984,6 +1031,14 @@ class Protocol:
             raise RefusedError("expired")
         if not row.is_open:
             raise RefusedError("closed")
+        if row.is_of_other_device(write.writer, write.at):
+            raise RefusedError("other_device")
+        sent = [q for q, _ in write.answers]
+        held = (drafts[q] for q in sent)
+        if self.has(Rule.DEVICE_GIVES_WAY) and any(
+            draft is not None and row.is_of_other_device(draft.writer, draft.at) for draft in held
+        ):
+            return (yield from self._commit(env, write))
         if row.is_stopped(write.at):
             raise RefusedError("paused")
         if write.version is not None and write.version != row.version:
@@ -991,9 +1046,10 @@ class Protocol:
         if self._unseen(row, drafts, write):
             raise RefusedError("unseen")
         new = write.drafts
+        is_bound = row.device is not None and self.has(Rule.DEVICE_AS_JUDGED)
         judged: Judged = (
-            row.revision if write.based_on else None,
-            tuple((q, drafts[q]) for q, _ in write.based_on),
+            row.revision if write.based_on or is_bound else None,
+            tuple((q, drafts[q]) for q in (sent if is_bound else [q for q, _ in write.based_on])),
         )
         steps = ("put_drafts", new, judged), ("set_mark", new)
         replies = yield from self._pipeline(env, *(steps if self.has(Rule.MARK_AFTER_DRAFT) else steps[::-1]))
@@ -1102,9 +1158,13 @@ class Protocol:
         """Room.resume."""
         return (yield from self._act(env, "resume", at))
 
-    def _act(self, env: Environment, action: str, at: int) -> Program:
+    def take_over(self, env: Environment, at: int, writer: str) -> Program:
+        """Devices.take_over."""
+        return (yield from self._act(env, "have_device", at, writer))
+
+    def _act(self, env: Environment, action: str, *about: Any) -> Program:
         try:
-            row = yield from self._fetch(action, at)
+            row = yield from self._fetch(action, *about)
         except DatabaseAwayError:
             return Reply("failed")
         yield from self._put_committed(env, row, ())
@@ -1156,7 +1216,10 @@ class Protocol:
             return
         row, kind, recorded = settled
         done = tuple(
-            draft if draft is not None and (draft.at <= row.at(q) or q in recorded) else None
+            draft
+            if draft is not None
+            and (draft.at <= row.at(q) or q in recorded or row.is_of_other_device(draft.writer, draft.at))
+            else None
             for q, draft in enumerate(drafts)
         )
         left = frozenset(q for q, draft in enumerate(drafts) if draft is not None and done[q] is None)

@@ -24,6 +24,7 @@ class Promise(StrEnum):
     RECORDED = "nothing is dropped unrecorded"
     SHOWN = "results that were shown stay"
     PAUSED = "a pause takes no time and lets no answer pass"
+    DEVICE = "what another device sends after a takeover takes no place"
     CHAIN = "the trail is one chain"
 
 
@@ -88,6 +89,10 @@ def of_step(before: Stores, after: Stores) -> Iterator[Broken]:
             yield Broken(Promise.PAUSED, "a session expires while its clock stands")
         if event.kind == "answered" and any(before.row.is_stopped(int(d.at)) for _, d in event.changes):
             yield Broken(Promise.PAUSED, "an answer is written while the clock stands")
+    if len(after.events) > len(before.events):
+        event = after.events[-1]
+        if any(before.row.is_of_other_device(draft.writer, draft.at) for _, draft in event.changes):
+            yield Broken(Promise.DEVICE, f"an answer of another device counts: {event.kind}")
     if len(after.events) > len(before.events) and (event := after.events[-1]).kind != "late_answer":
         end = after.row.end if event.kind == "completed" else before.row.end
         if any(draft.at > end for _, draft in event.changes):
@@ -145,7 +150,8 @@ def of_reply(
         return
     if reply.outcome == "ended" or (reply.outcome == "blind" and Gap.END_WITHOUT_DRAFTS not in excused):
         for q, draft in floor.buffered - told.lost:
-            if row.at(q) < draft.at <= row.end and not _overtaken(stores, q, excused):
+            other = row.is_of_other_device(draft.writer, draft.at)
+            if row.at(q) < draft.at <= row.end and not other and not _overtaken(stores, q, excused):
                 yield Broken(Promise.ENDED, f"a completion leaves out {draft} to question {q}")
     if Gap.STALE_UNTIL_HEALED in excused:
         return
@@ -153,6 +159,9 @@ def of_reply(
         yield Broken(Promise.READS, f"a reply shows version {row.version} after {floor.version}")
     for q, (shown, at) in enumerate(zip(reply.shown, floor.at, strict=True)):
         if Gap.WITHOUT_DRAFTS in excused or at > row.end or _overtaken(stores, q, excused):
+            continue
+        # A device that was taken over may have been shown what counts no more.
+        if any(q == other and stores.row.is_of_other_device(d.writer, d.at) for other, d in stores.put):
             continue
         if (shown.at if shown else -1) < at:
             yield Broken(Promise.READS, f"{shown or 'nothing'} is shown for question {q} after one from {at}")
@@ -227,6 +236,8 @@ def of_rest(stores: Stores, told: Told, excused: frozenset[Gap]) -> Iterator[Bro
     for q, draft in told.buffered - lost:
         recorded = draft.at > row.end and any(q == other and at >= draft.at for other, at in late)
         skipped = draft.at <= row.end and _overtaken(stores, q, excused)
+        if row.is_of_other_device(draft.writer, draft.at):
+            skipped = skipped or is_recorded(stores, (q, draft))
         if not (stands(row, q, draft.value, draft.at, -1) or recorded or skipped):
             yield Broken(Promise.BUFFERED, f"{draft} to question {q} was told buffered, and is gone")
         answer = row.answers[q]

@@ -57,6 +57,10 @@ def resume(at: int) -> Request:
     return ("go_on", at)
 
 
+def take_over(at: int, writer: str) -> Request:
+    return ("take_over", at, writer)
+
+
 def forge(value: str, at: int) -> Request:
     return ("forge", Write(value, at, ((0, value),)))
 
@@ -65,14 +69,20 @@ HEAL: Request = ("heal",)
 
 
 def play(
-    name: str, actors: dict[str, list[Request]], faults: str = "", deadline: int = NEVER, cached: bool = True
+    name: str,
+    actors: dict[str, list[Request]],
+    faults: str = "",
+    deadline: int = NEVER,
+    cached: bool = True,
+    device: str | None = None,
 ) -> list[Scenario]:
     """Without faults, and with each of them; "crash+lose" are both in one scenario."""
     found = []
     for each in ("", *faults.split()):
         kinds = each.split("+") if each else []
         title = ", ".join(filter(None, (name, " and ".join(kinds))))
-        found.append(Scenario(title, actors, {kind: kinds.count(kind) for kind in kinds}, deadline, cached))
+        counts = {kind: kinds.count(kind) for kind in kinds}
+        found.append(Scenario(title, actors, counts, deadline, cached, device))
     return found
 
 
@@ -362,6 +372,28 @@ SHORT = [
         deadline=4,
     ),
     *play(
+        "a takeover beside a commit",
+        {"tab A": [commit("a", 3, writer="A")], "tab B": [take_over(2, "B")]},
+        "crash lose valkey",
+        device="A",
+    ),
+    *play(
+        "a takeover beside an autosave that is flushed",
+        {
+            "tab A": [autosave("a", 5, writer="A")],
+            "tab B": [take_over(2, "B"), autosave("b", 4, **B)],
+            "flusher": [flush()],
+        },
+        "crash lose",
+        device="A",
+    ),
+    *play(
+        "a takeover beside an autosave, and a completion",
+        {"tab A": [autosave("a", 3, writer="A")], "tab B": [take_over(2, "B"), complete(4, **B)]},
+        "lose valkey",
+        device="A",
+    ),
+    *play(
         "a commit, readers and a comparison",
         {"tab": [commit("a", 1)], "reader": [read(), read()], "flusher": [HEAL]},
         "crash evict lose valkey age",
@@ -377,7 +409,7 @@ LONG = [
     scenario
     for short in SHORT
     if not short.faults
-    for scenario in play(short.name, short.actors, MORE, short.deadline, short.cached)
+    for scenario in play(short.name, short.actors, MORE, short.deadline, short.cached, short.device)
     if scenario not in SHORT
 ] + play(
     "everybody",
@@ -466,6 +498,11 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.MATCH_REPEATED: ("a commit if nothing has changed, lose", Promise.REFUSALS, 10),
     Rule.PAUSE_STOPS_WRITES: ("a pause beside a commit", Promise.PAUSED, 2),
     Rule.PAUSE_STOPS_EXPIRY: ("a pause beside an expiry", Promise.PAUSED, 4),
+    Rule.DEVICE_STOPS_WRITES: ("a takeover beside a commit", Promise.DEVICE, 2),
+    Rule.DEVICE_STOPS_DRAFTS: ("a takeover beside an autosave that is flushed", Promise.DEVICE, 9),
+    Rule.DEVICE_STOPS_MERGES: ("a takeover beside an autosave, and a completion", Promise.DEVICE, 11),
+    Rule.DEVICE_AS_JUDGED: ("a takeover beside an autosave that is flushed", Promise.BUFFERED, 12),
+    Rule.DEVICE_GIVES_WAY: ("a takeover beside an autosave that is flushed", Promise.BUFFERED, 12),
     Rule.CHAIN_HEAD_MOVES: ("two tabs commit", Promise.CHAIN, 1),
     Rule.CHAIN_HEAD_OF_ROW: ("two tabs commit", Promise.CHAIN, 4),
 }

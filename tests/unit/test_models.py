@@ -215,6 +215,7 @@ def test_the_cached_form_is_the_session_and_what_the_api_strips() -> None:
         "device",
         "device_since",
         "incidents",
+        "access",
         "results_read_at",
         "needs_grading",
     }

@@ -84,6 +84,12 @@ KINDS = [
     (errors.UnauthenticatedError(), 401, "unauthenticated"),
     (errors.ForbiddenError("This needs the scope sessions:grade."), 403, "forbidden"),
     (errors.ResultsHiddenError(), 403, "results_hidden"),
+    (errors.PasswordRequiredError(), 403, "password_required"),
+    (errors.PasswordWrongError(), 403, "password_wrong"),
+    (errors.NetworkRefusedError(), 403, "network_refused"),
+    (errors.SafeExamBrowserRequiredError(), 403, "safe_exam_browser_required"),
+    (errors.SafeExamBrowserRefusedError(), 403, "safe_exam_browser_refused"),
+    (errors.OtherDeviceError(OPEN), 409, "other_device"),
     (errors.SessionNotFoundError(), 404, "session_not_found"),
     (errors.QuizNotFoundError(), 404, "quiz_not_found"),
     (errors.AccommodationNotFoundError(), 404, "accommodation_not_found"),
@@ -92,7 +98,7 @@ KINDS = [
     (errors.VersionNotFoundError(), 404, "version_not_found"),
     (errors.EventsErasedError(), 410, "events_erased"),
     (errors.AuditLogDamagedError(), 409, "trail_damaged"),
-    (errors.QuizNotOpenError(MOMENT), 409, "quiz_not_open"),
+    (errors.QuizNotOpenError(MOMENT, 60), 409, "quiz_not_open"),
     (errors.QuizClosedError(MOMENT), 409, "quiz_closed"),
     (errors.QuizClosesFirstError(MOMENT), 409, "quiz_closes_first"),
     (errors.NoTimeLeftError(), 409, "no_time_left"),
@@ -132,6 +138,7 @@ def test_every_error_of_a_use_case_is_among_these() -> None:
         # Only their subclasses are raised.
         errors.QuizSessionsError,
         errors.StartRefusedError,
+        errors.AccessRefusedError,
         # No request meets it: it is degraded operation.
         errors.EventBusUnavailableError,
     }
@@ -162,7 +169,7 @@ async def test_retry_after_stands_where_trying_again_may_help(
     ask: Ask, error: Exception, status: int, code: str
 ) -> None:
     reply = await ask(error)
-    assert ("retry-after" in reply.headers) is (status in (429, 503))
+    assert ("retry-after" in reply.headers) is (status in (429, 503) or code == "quiz_not_open")
 
 
 async def test_retry_after_is_a_number_of_seconds(ask: Ask) -> None:
@@ -192,7 +199,7 @@ USUAL = {"type", "title", "status", "detail", "code", "request_id"}
         (errors.ActiveAttemptError(None), {}),
         (errors.AttemptsExhaustedError(SESSION.id), {"session_id": str(SESSION.id)}),
         (errors.AttemptsExhaustedError(None), {}),
-        (errors.QuizNotOpenError(MOMENT), {"opens_at": "2027-01-15T08:00:00Z"}),
+        (errors.QuizNotOpenError(MOMENT, 60), {"opens_at": "2027-01-15T08:00:00Z"}),
         (errors.QuizClosedError(MOMENT), {"closes_at": "2027-01-15T08:00:00Z"}),
         (errors.QuizClosedError(None), {"closes_at": None}),
         (errors.QuizClosesFirstError(MOMENT), {"closes_at": "2027-01-15T08:00:00Z"}),

@@ -117,3 +117,20 @@ def test_what_may_be_left_out_is_taken_as_it_is_and_empty_is_none(name: str, fie
 @pytest.mark.parametrize("name", ["RECEIPT_KEYS", "BEACON_KEYS"])
 def test_settings_do_not_show_the_keys(name: str) -> None:
     assert "a-key" not in repr(Settings.from_environment({**DATABASE, name: "a-key"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [("", ()), (" , ", ()), ("x" * 16, ("x" * 16,)), (f"{'x' * 256}, {'y' * 16}", ("x" * 256, "y" * 16))],
+)
+def test_the_secret_of_a_distribution(text: str, secrets: tuple[str, ...]) -> None:
+    settings = Settings.from_environment({**DATABASE, "ORIGIN_SECRET": text})
+    assert settings.origin_secrets == secrets
+    assert not secrets or secrets[0] not in repr(settings)
+
+
+@pytest.mark.parametrize("text", ["x" * 15, "x" * 257, f"{'x' * 16} x", "ä" * 16])
+def test_what_is_no_secret_of_a_distribution_is_refused_and_not_shown(text: str) -> None:
+    with pytest.raises(SettingsError, match="ORIGIN_SECRET") as caught:
+        Settings.from_environment({**DATABASE, "ORIGIN_SECRET": text})
+    assert text not in str(caught.value)

@@ -11,8 +11,9 @@ from fastapi.responses import Response
 from quiz_sessions.bootstrap import Services
 
 from ..replies import documented, json_reply
+from ..request_source import source_of
 from ..schemas.beacons import BeaconRequest, BeaconTokenReply
-from .parameters import ClientId, authenticated
+from .parameters import ClientId, ConfigKeyHash, authenticated
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -22,12 +23,22 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         summary="Get a token for a beacon",
         responses=documented(200, "Good for one beacon", 404, 422, model=BeaconTokenReply),
     )
-    async def issue_beacon_token(request: Request, session_id: UUID, client_id: ClientId = None) -> Response:
+    async def issue_beacon_token(
+        request: Request,
+        session_id: UUID,
+        *,
+        client_id: ClientId = None,
+        config_key_hash: ConfigKeyHash = None,
+    ) -> Response:
         """A page that is closed can send its last answers by `navigator.sendBeacon`, but no headers with
         them. It gets this token before."""
         owner = authenticated(request, services()).subject
         token = await services().beacons.issue(
-            session_id, client_id=client_id, owner=owner, at=request.state.at
+            session_id,
+            client_id=client_id,
+            source=source_of(request.scope, services().settings.origin_secrets),
+            owner=owner,
+            at=request.state.at,
         )
         return json_reply(token)
 
@@ -45,6 +56,11 @@ def add_text_routes(router: APIRouter, services: Callable[[], Services]) -> None
     async def send_beacon(request: Request, session_id: UUID, body: BeaconRequest) -> Response:
         """As an autosave. Needs no Authorization: the token in the body has it. Any Content-Type will do."""
         await services().beacons.receive(
-            session_id, body.token, body.answers, body.based_on, at=request.state.at
+            session_id,
+            body.token,
+            body.answers,
+            body.based_on,
+            source=source_of(request.scope, services().settings.origin_secrets),
+            at=request.state.at,
         )
         return Response(status_code=204)

@@ -11,6 +11,7 @@ from quiz_sessions.domain.validation import MAX_ID_CHARACTERS, MAX_INTEGER
 from quiz_sessions.services.pages import MAX_PAGE
 
 from ..identity import Caller, authenticate
+from ..request_source import CONFIG_KEY_HASH
 
 IdempotencyKey = Annotated[
     str | None,
@@ -38,6 +39,14 @@ ClientId = Annotated[
         pattern="^[A-Za-z0-9_-]+$",
         description="Names the copy of the answers that a write comes from: tabs with copies of their own "
         "have ids of their own.",
+    ),
+]
+ConfigKeyHash = Annotated[
+    str | None,
+    Header(
+        alias=CONFIG_KEY_HASH,
+        description="What the page got from Safe Exam Browser (SafeExamBrowser.security.configKey), where "
+        "the quiz asks for it.",
     ),
 ]
 After = Annotated[int, Query(ge=-1, le=MAX_INTEGER, description="What follows this event.")]

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.access import parse_access
 from quiz_sessions.domain.grading import parse_questions, to_json
 from quiz_sessions.domain.quizzes import Quiz, QuizRules
 
 from ..identity import WRITE_QUIZZES
-from ..replies import documented, json_reply
-from ..schemas.quizzes import QuizReply, QuizRequest, QuizWritten
+from ..replies import documented, json_reply, pick
+from ..schemas.quizzes import AccessReply, QuizReply, QuizRequest, QuizWritten
 from .parameters import authenticated
 
 
@@ -35,7 +36,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         `open_attempts`."""
         caller = authenticated(request, services())
         caller.require(WRITE_QUIZZES)
-        given = {**dict(body), "questions": parse_questions(body.questions)}
+        access = None if body.access is None else parse_access(body.access.model_dump())
+        given = {**dict(body), "questions": parse_questions(body.questions), "access": access}
         open_attempts = given.pop("open_attempts")
         written = await services().administration.put_quiz(
             quiz_id,
@@ -78,7 +80,11 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
 
 
 def _content(quiz: Quiz, *, with_keys: bool) -> Mapping[str, Any]:
-    """The fields of a reply that shows a quiz; without `with_keys`, questions have only their points."""
+    """The fields of a reply that shows a quiz; without `with_keys`, questions have only their points.
+
+    Nor is there what the quiz asks of those who take it.
+    """
+    access = quiz.rules.access
     return {
         "quiz_id": quiz.quiz_id,
         "revision": quiz.revision,
@@ -87,6 +93,7 @@ def _content(quiz: Quiz, *, with_keys: bool) -> Mapping[str, Any]:
             name: to_json(question) if with_keys else {"points": question.points}
             for name, question in quiz.rules.questions.items()
         },
+        "access": pick(AccessReply, access) if with_keys and access is not None else None,
         "paused_at": quiz.paused_at,
         "updated_at": quiz.updated_at,
     }

@@ -20,6 +20,7 @@ from ..direct_writes import save, start
 from ..entity_tags import parse_entity_tags
 from ..identity import GRADE, PROCTOR
 from ..replies import LOCATION, NOT_MODIFIED, documented, json_reply, pick, session_read, session_reply
+from ..request_source import source_of
 from ..schemas.sessions import (
     CompleteRequest,
     DeadlineReply,
@@ -29,7 +30,7 @@ from ..schemas.sessions import (
     StartReply,
     StartRequest,
 )
-from .parameters import ClientId, IdempotencyKey, IfMatch, IfNoneMatch, authenticated, query
+from .parameters import ClientId, ConfigKeyHash, IdempotencyKey, IfMatch, IfNoneMatch, authenticated, query
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -55,10 +56,25 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
         },
     )
     async def start_session(
-        request: Request, body: StartRequest, idempotency_key: IdempotencyKey = None
+        request: Request,
+        body: StartRequest,
+        *,
+        idempotency_key: IdempotencyKey = None,
+        client_id: ClientId = None,
+        config_key_hash: ConfigKeyHash = None,
     ) -> Response:
-        """Under the rules of the quiz. Sent again with its Idempotency-Key, it finds what it started."""
-        shown = await start(services(), request.scope, body.quiz_id, body.user_id, idempotency_key)
+        """Under the rules of the quiz. Sent again with its Idempotency-Key, it finds what it started. Before
+        `opens_at` it is refused with 409 and a Retry-After that spreads those who wait."""
+        shown = await start(
+            services(),
+            request.scope,
+            body.quiz_id,
+            body.user_id,
+            idempotency_key=idempotency_key,
+            client_id=client_id,
+            password=body.password,
+            page_url=body.page_url,
+        )
         return session_reply(services(), shown.session, shown.status, shown.headers, **shown.more)
 
 
@@ -175,7 +191,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.patch(
         "/sessions/{session_id}/progress",
         summary="Keep answers",
-        responses=documented(200, "Kept", 404, 409, 410, 412, 413, 422),
+        responses=documented(200, "Kept", 403, 404, 409, 410, 412, 413, 422),
     )
     async def save_progress(
         request: Request,
@@ -185,6 +201,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
         if_match: IfMatch = None,
         client_id: ClientId = None,
         idempotency_key: IdempotencyKey = None,
+        config_key_hash: ConfigKeyHash = None,
     ) -> Response:
         """Committed; or buffered, with `autosave` and while the database is away: `durability` says which.
         With `based_on` it is refused where somebody else has answered the same question meanwhile, with
@@ -214,6 +231,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
         if_match: IfMatch = None,
         client_id: ClientId = None,
         idempotency_key: IdempotencyKey = None,
+        config_key_hash: ConfigKeyHash = None,
     ) -> Response:
         """With its drafts and these last answers. Sent again, it returns the same result; with other answers
         it is refused, and they are kept as late answers. Staff do it `on_behalf` of the user."""
@@ -230,6 +248,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
             if_match=_entity_tags(request, if_match),
             idempotency_key=idempotency_key,
             owner=authenticated(request, services()).subject,
+            source=source_of(request.scope, services().settings.origin_secrets),
             at=request.state.at,
         )
         return session_reply(services(), session)
@@ -237,12 +256,22 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.post(
         "/sessions/{session_id}/abandon",
         summary="Give the attempt up",
-        responses=documented(200, "Abandoned", 404, 409, 410, 422),
+        responses=documented(200, "Abandoned", 403, 404, 409, 410, 422),
     )
-    async def abandon_session(request: Request, session_id: UUID) -> Response:
+    async def abandon_session(
+        request: Request,
+        session_id: UUID,
+        *,
+        client_id: ClientId = None,
+        config_key_hash: ConfigKeyHash = None,
+    ) -> Response:
         """Its answers stay. Sent again, it changes nothing."""
         session = await services().sessions.abandon(
-            session_id, owner=authenticated(request, services()).subject, at=request.state.at
+            session_id,
+            client_id=client_id,
+            owner=authenticated(request, services()).subject,
+            source=source_of(request.scope, services().settings.origin_secrets),
+            at=request.state.at,
         )
         return session_reply(services(), session)
 

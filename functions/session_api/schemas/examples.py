@@ -44,6 +44,11 @@ _SESSION: Final[dict[str, Any]] = {
     "receipt": None,
 }
 _REPLY: Final[dict[str, Any]] = {**_SESSION, "next_autosave_after_ms": 10_942}
+_ACCESS: Final[dict[str, Any]] = {
+    "password": "quiet please",
+    "networks": ["192.0.2.0/24", "2001:db8::/32"],
+    "seb_config_keys": None,
+}
 _QUIZ: Final[dict[str, Any]] = {
     "quiz_id": "physics",
     "revision": 1,
@@ -56,6 +61,10 @@ _QUIZ: Final[dict[str, Any]] = {
     "show_results": "after_end",
     "unknown_questions": "refuse",
     "questions": {"0": {"points": 1, "grading": "exact", "key": "B"}, "essay": {"points": 5}},
+    "access": _ACCESS,
+    "one_device": "takeover",
+    "admission_seconds": 60,
+    "common_start": False,
     "paused_at": None,
     "updated_at": "2027-01-01T08:00:00Z",
 }
@@ -175,6 +184,7 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
         "server_time": "2027-01-15T08:10:00Z",
         "time_remaining": 1200,
     },
+    "AccessReply": _ACCESS,
     "QuizReply": _QUIZ,
     "QuizWritten": {**_QUIZ, "rescheduled": 0, "abandoned": 0},
     "RescheduledReply": {

@@ -90,7 +90,7 @@ class Conflict(Problem):
     session: SessionState | _Absent = Field(
         None,
         description="As it is now: with answer_conflict, version_conflict, session_closed, session_paused, "
-        "deadline_moved.",
+        "deadline_moved, other_device.",
     )
     session_id: UUID | _Absent = Field(
         None, description="With attempt_active, and attempts_exhausted where there is one: the open attempt."

@@ -6,16 +6,18 @@ from dataclasses import field
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StrictBool, StrictInt, StrictStr
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
+from quiz_sessions.domain.access import MAX_CONFIG_KEYS, MAX_NETWORKS, MAX_PASSWORD_CHARACTERS
+from quiz_sessions.domain.admission import MAX_ADMISSION_SECONDS
 from quiz_sessions.domain.grading import MAX_POINTS, GradingMethod
-from quiz_sessions.domain.quizzes import OpenAttempts, ShowResults, UnknownQuestions, WhenActive
+from quiz_sessions.domain.quizzes import OneDevice, OpenAttempts, ShowResults, UnknownQuestions, WhenActive
 from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_INTEGER
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
-from .common import Id, Moment, OptionalMembers, RequestBody, reply
+from .common import Id, Moment, OptionalMembers, RequestBody, example, reply
 
 
 class QuestionRules(RequestBody):
@@ -75,6 +77,25 @@ QuestionInput = Annotated[dict[str, Any], _DocumentedAs(QuestionRules)]
 QuestionOutput = Annotated[dict[str, Any], _DocumentedAs(QuestionReply)]
 
 
+class AccessRules(RequestBody):
+    """What a quiz asks of those who take it, beside their token."""
+
+    model_config = example(networks=["192.0.2.0/24", "2001:db8::/32"])
+
+    password: Annotated[StrictStr, Field(min_length=1, max_length=MAX_PASSWORD_CHARACTERS)] | None = Field(
+        None, description="For the start."
+    )
+    networks: Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_NETWORKS)] | None = Field(
+        None, description="In CIDR notation: each start and write comes from an address in one of them."
+    )
+    seb_config_keys: Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_CONFIG_KEYS)] | None = (
+        Field(
+            None,
+            description="Config Keys of Safe Exam Browser: its page proves one with each start and write.",
+        )
+    )
+
+
 class QuizRequest(RequestBody):
     """The rules of a quiz. A rule that is left out takes its default."""
 
@@ -120,11 +141,31 @@ class QuizRequest(RequestBody):
     questions: Annotated[dict[Id, QuestionInput], Field(max_length=MAX_ANSWERS)] = Field(
         default_factory=dict, description="How each question is graded, by its id."
     )
+    access: AccessRules | None = Field(None, description="What it asks of those who take it.")
+    one_device: OneDevice = Field(
+        OneDevice.OFF,
+        description="Whether one device at a time may write to an attempt, and who lets another have it.",
+    )
+    admission_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_ADMISSION_SECONDS)] = Field(
+        0, description="Over how many seconds from opens_at on those who wait are asked to come."
+    )
+    common_start: StrictBool = Field(
+        False, description="Whether time counts from the end of these seconds for all who start before it."
+    )
     open_attempts: OpenAttempts | None = Field(
         None,
         description="What becomes of open attempts that these rules would have refused. Without it they are "
         "refused (409) while there are such attempts, or while they weaken a rule for open ones.",
     )
+
+
+@reply
+class AccessReply:
+    """What a quiz asks of those who take it; null for what it does not."""
+
+    password: str | None
+    networks: list[str] | None
+    seb_config_keys: list[str] | None
 
 
 @reply
@@ -142,6 +183,12 @@ class QuizReply:
     show_results: ShowResults
     unknown_questions: UnknownQuestions
     questions: dict[str, QuestionOutput]
+    access: AccessReply | None = field(
+        metadata={"description": "Null where nothing is asked, and for who may not write quizzes."}
+    )
+    one_device: OneDevice
+    admission_seconds: int
+    common_start: bool
     paused_at: datetime | None = field(metadata={"description": "Since when it is paused, if it is."})
     updated_at: datetime
 

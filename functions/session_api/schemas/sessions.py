@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StrictBool, model_validator
+from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
+from quiz_sessions.domain.access import MAX_PAGE_URL_CHARACTERS, MAX_PASSWORD_CHARACTERS
 from quiz_sessions.domain.attempts import GradingState, Status
 from quiz_sessions.domain.deadlines import Deadline
 from quiz_sessions.domain.sessions import GRADING, Session
@@ -25,6 +26,12 @@ class StartRequest(RequestBody):
     quiz_id: Id = Field(
         description="Any id; a quiz that nobody registered is 404, or has the service's defaults: "
         "UNKNOWN_QUIZZES chooses."
+    )
+    password: Annotated[StrictStr, Field(min_length=1, max_length=MAX_PASSWORD_CHARACTERS)] | None = Field(
+        None, description="Where the quiz asks for one."
+    )
+    page_url: Annotated[StrictStr, Field(min_length=1, max_length=MAX_PAGE_URL_CHARACTERS)] | None = Field(
+        None, description="The address of the student's page, where the quiz asks for Safe Exam Browser."
     )
 
 

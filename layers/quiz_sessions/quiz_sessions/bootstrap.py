@@ -16,6 +16,7 @@ from .services.administration import ExamAdministration
 from .services.audit import Audit
 from .services.beacons import Beacons
 from .services.cached_reads import CachedSessions
+from .services.devices import Devices
 from .services.disclosure import Disclosure
 from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
@@ -33,6 +34,7 @@ from .stores.administration import AdministrationStore
 from .stores.attempts import AttemptStore
 from .stores.audit import AuditStore
 from .stores.best_effort_cache import BestEffortCache
+from .stores.devices import DeviceStore
 from .stores.event_bus import EventBus
 from .stores.incidents import IncidentStore
 from .stores.notices import NoticeStore
@@ -55,6 +57,7 @@ class Stores:
     room: RoomStore
     notices: NoticeStore
     incidents: IncidentStore
+    devices: DeviceStore
     audit: AuditStore
     outbox: OutboxStore
     valkey: ValkeyStore
@@ -78,6 +81,7 @@ class Services:
     room: Room
     notices: Notices
     incidents: Incidents
+    devices: Devices
     scores: Scores
     audit: Audit
     receipts: Receipts
@@ -111,6 +115,7 @@ def open_stores(
         room=RoomStore(postgres),
         notices=NoticeStore(postgres),
         incidents=IncidentStore(postgres),
+        devices=DeviceStore(postgres),
         audit=AuditStore(postgres),
         outbox=OutboxStore(postgres),
         valkey=valkey or CachedSessions.of(settings).valkey,
@@ -153,6 +158,13 @@ def build_services(
         administration=stores.administration, cache=cache, settler=settler, telemetry=telemetry
     )
     staff_actions = StaffActions(settler=settler, disclosure=disclosure, clock=clock)
+    devices = Devices(
+        devices=stores.devices,
+        settler=settler,
+        disclosure=disclosure,
+        staff_actions=staff_actions,
+        clock=clock,
+    )
     receipts = Receipts(receipt_keys(settings), telemetry)
     limits = CallerLimits.of(settings)
     sessions = SessionManager(
@@ -163,6 +175,7 @@ def build_services(
         receipts=receipts,
         backpressure=cached.backpressure,
         disclosure=disclosure,
+        devices=devices,
         telemetry=telemetry,
         clock=clock,
         time_limit_seconds=time_limit_seconds,
@@ -204,6 +217,7 @@ def build_services(
             clock=clock,
             pace=limits.writes,
         ),
+        devices=devices,
         scores=Scores(
             administration=stores.administration,
             cache=cache,

@@ -22,6 +22,10 @@ def upgrade() -> None:
             unknown_questions text NOT NULL CHECK (unknown_questions IN ('refuse', 'accept')),
             questions jsonb NOT NULL,
             gradable boolean NOT NULL,
+            access jsonb,
+            one_device text NOT NULL CHECK (one_device IN ('off', 'takeover', 'proctor')),
+            admission_seconds integer NOT NULL CHECK (admission_seconds >= 0),
+            common_start boolean NOT NULL,
             paused_at timestamptz,
             updated_at timestamptz NOT NULL,
             updated_by text
@@ -75,6 +79,7 @@ def upgrade() -> None:
             group_name text,
             label text,
             metadata jsonb,
+            access jsonb,
             device text,
             device_since bigint NOT NULL DEFAULT 0,
             unread_notices integer NOT NULL DEFAULT 0 CHECK (unread_notices >= 0),

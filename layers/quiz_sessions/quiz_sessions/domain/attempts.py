@@ -83,6 +83,9 @@ class Attempt:
         question_ids: the questions that take answers, as the quiz had them at the start; None for any.
         group_name: the room or campus that it is taken in; None for none.
         label, metadata: what the platform wrote onto it, for itself.
+        access: what the quiz asks of writes (see `domain.access`): networks; config_key_hashes, with the
+            page_url that they are over; one_device, which says who lets another device take the attempt over.
+            None for nothing.
         device, device_since: the writer (see `tags`) who may write, where a quiz allows one device, and since
             when; None until one does.
         unread_notices: notices that its owner has not acknowledged.
@@ -130,6 +133,7 @@ class Attempt:
     group_name: str | None = None
     label: str | None = None
     metadata: dict[str, Json] | None = None
+    access: dict[str, Json] | None = None
     device: str | None = None
     device_since: Micros = 0
     unread_notices: int = 0
@@ -182,6 +186,20 @@ class Attempt:
         """Whether a caller who may only see the attempts of `owner` may see this one."""
         # rule: nobody sees another's session
         return not isinstance(owner, str) or self.user_id == owner
+
+    @property
+    def one_device(self) -> str | None:
+        """Who lets another device take it over: the student (takeover) or a proctor. None: any may write."""
+        return None if self.access is None else self.access.get("one_device")
+
+    def is_of_other_device(self, writer: str, at: Micros) -> bool:
+        """Whether what `writer` sent at `at` comes from another device than the one that may write."""
+        return (
+            self.one_device is not None
+            and self.device is not None
+            and writer != self.device
+            and at > self.device_since
+        )
 
     def changed_since(self, version: int) -> list[str]:
         """The questions whose answer was committed after `version`, sorted."""

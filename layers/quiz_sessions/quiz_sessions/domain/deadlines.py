@@ -54,7 +54,9 @@ def shown_time_remaining(attempt: Attempt, at: Micros) -> int:
         return attempt.time_remaining
     # rule: a pause stops the clock
     stopped = attempt.paused_at
-    return time_remaining(attempt.expires_at, at if stopped is None else min(at, to_micros(stopped)))
+    now = at if stopped is None else min(at, to_micros(stopped))
+    # rule: with a common start the clock stands until then
+    return time_remaining(attempt.expires_at, max(now, to_micros(attempt.started_at)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,11 +201,13 @@ class QuizNotOpenError(StartRefusedError):
 
     Attributes:
         opens_at: when it opens.
+        retry_after: in how many seconds to try; not everybody is asked to come at the same moment.
     """
 
-    def __init__(self, opens_at: datetime | None) -> None:
+    def __init__(self, opens_at: datetime | None, retry_after: int) -> None:
         super().__init__("The quiz has not opened yet.")
         self.opens_at = opens_at
+        self.retry_after = retry_after
 
 
 class QuizClosedError(StartRefusedError):
@@ -256,6 +258,47 @@ class SessionPausedError(QuizSessionsError):
     def __init__(self, session: Session) -> None:
         super().__init__("The session is paused. Keep the answers, and send them when it goes on.")
         self.session = session
+
+
+class OtherDeviceError(QuizSessionsError):
+    """The session is taken on another device, and the quiz allows one at a time.
+
+    Attributes:
+        session: the session as it is now.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("The session is open on another device, and this quiz allows one at a time.")
+        self.session = session
+
+
+class AccessRefusedError(QuizSessionsError):
+    """The quiz is not taken in this way; each subclass is one reason."""
+
+
+class PasswordRequiredError(AccessRefusedError):
+    def __init__(self) -> None:
+        super().__init__("This quiz is started with a password.")
+
+
+class PasswordWrongError(AccessRefusedError):
+    def __init__(self) -> None:
+        super().__init__("The password is another one.")
+
+
+class NetworkRefusedError(AccessRefusedError):
+    def __init__(self) -> None:
+        super().__init__("This quiz is taken in other networks than this one.")
+
+
+class SafeExamBrowserRequiredError(AccessRefusedError):
+    def __init__(self) -> None:
+        super().__init__("This quiz is taken in Safe Exam Browser.")
+
+
+class SafeExamBrowserRefusedError(AccessRefusedError):
+    def __init__(self) -> None:
+        super().__init__("This Safe Exam Browser has another configuration than the quiz asks for.")
 
 
 class AttemptsExhaustedError(StartRefusedError):

@@ -31,6 +31,13 @@ class StartOutcome(StrEnum):
     NOT_OPEN = "not_open"
     QUIZ_CLOSED = "quiz_closed"
     QUIZ_PAUSED = "quiz_paused"
+    NETWORK_REFUSED = "network_refused"
+    SAFE_EXAM_BROWSER_REQUIRED = "safe_exam_browser_required"
+    SAFE_EXAM_BROWSER_REFUSED = "safe_exam_browser_refused"
+    PASSWORD_REQUIRED = "password_required"  # noqa: S105
+    PASSWORD_WRONG = "password_wrong"  # noqa: S105
+    DEVICE_UNNAMED = "device_unnamed"
+    """The quiz allows one device at a time, and the request does not name its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +47,14 @@ class Start:
     Attributes:
         attempt: the attempt that was created or found, with EXHAUSTED the last one that is open; None if
             there is none.
-        opens_at, closes_at: those of the quiz.
+        opens_at, closes_at, admission_seconds: those of the quiz.
     """
 
     outcome: StartOutcome
     attempt: Attempt | None
     opens_at: datetime | None
     closes_at: datetime | None
+    admission_seconds: int = 0
 
 
 class WriteOutcome(StrEnum):
@@ -74,6 +82,35 @@ class WriteOutcome(StrEnum):
     UNKNOWN_QUESTION = "unknown_question"
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
+    NETWORK_REFUSED = "network_refused"
+    SAFE_EXAM_BROWSER_REQUIRED = "safe_exam_browser_required"
+    SAFE_EXAM_BROWSER_REFUSED = "safe_exam_browser_refused"
+    DEVICE_UNNAMED = "device_unnamed"
+    """One device may write at a time, and the request does not name its own."""
+    OTHER_DEVICE = "other_device"
+    """Another device may write."""
+
+
+class EntryOutcome(StrEnum):
+    """The decision that a statement took about a device that comes to an attempt."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    """It is the one already, or any may write."""
+    ENDED = "ended"
+    OTHER_DEVICE = "other_device"
+    DEVICE_UNNAMED = "device_unnamed"
+    NETWORK_REFUSED = "network_refused"
+    SAFE_EXAM_BROWSER_REQUIRED = "safe_exam_browser_required"
+    SAFE_EXAM_BROWSER_REFUSED = "safe_exam_browser_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryResult:
+    """The result of a device's coming, with the attempt as it is now."""
+
+    outcome: EntryOutcome
+    attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
+from .access import Access
 from .canonical_json import canonical_json
 from .grading import Question
 from .json_values import Json
@@ -44,6 +45,15 @@ class UnknownQuestions(StrEnum):
     ACCEPT = "accept"
 
 
+class OneDevice(StrEnum):
+    """Whether an attempt is taken on one device at a time, and who lets another one take it over."""
+
+    OFF = "off"
+    TAKEOVER = "takeover"
+    """The student."""
+    PROCTOR = "proctor"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuizRules:
     """The rules that the author of a quiz sets.
@@ -58,6 +68,9 @@ class QuizRules:
             another one.)
         unknown_questions: whether attempts take answers to other questions than these, if there are any.
         questions: how each question is graded, with its answer key.
+        access: what is asked of those who take it; None for nothing.
+        admission_seconds: over how many seconds those who wait for opens_at are asked to come.
+        common_start: whether time counts from the end of these seconds for all who start before it.
     """
 
     time_limit_seconds: int | None = None
@@ -69,6 +82,10 @@ class QuizRules:
     show_results: ShowResults = ShowResults.AFTER_END
     unknown_questions: UnknownQuestions = UnknownQuestions.REFUSE
     questions: Mapping[str, Question] = field(default_factory=dict)
+    access: Access | None = None
+    one_device: OneDevice = OneDevice.OFF
+    admission_seconds: int = 0
+    common_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,6 @@ _BY_RULE: Final = frozenset(
         "version",
         "revision",
         "late_ms",
-        "started_at",
         "completed_at",
         "ended_at",
     }
@@ -87,7 +86,8 @@ def _apply(state: Attempt, event: AuditEvent) -> Attempt:
         name: _value(name, value) for name, value in changes.items() if name in _NAMED
     }
     if event.type == "started":
-        recorded |= {"status": Status.STARTED, "started_at": event.at}
+        # With a common start the clock begins later than the attempt.
+        recorded = {"started_at": event.at, **recorded, "status": Status.STARTED}
     elif event.type == "reopened":
         recorded |= {name: _BEFORE[name] for name in _UNTIL_REOPENED} | {"status": Status(changes["status"])}
     elif event.type in _STATUS_AFTER:

@@ -40,7 +40,9 @@ class Session:
     answers: dict[str, Json]
     version: int
     time_remaining: int = field(metadata={"description": "Whole seconds, rounded up; 0 once expired."})
-    started_at: datetime
+    started_at: datetime = field(
+        metadata={"description": "When its clock starts: with a common start not before that."}
+    )
     expires_at: datetime
     accepts_until: datetime = field(
         metadata={"description": "expires_at with the grace; the end of 9999 while the session is paused."}

@@ -29,6 +29,8 @@ class Settings:
             and writes to one session, of which so many may come at once. 0 for any number.
         allowed_origins: the origins whose pages may call the API; "*" stands for all of them.
         base_path: what stands in front of the API's paths, such as the path of a custom domain's mapping.
+        origin_secrets: what a CloudFront distribution in front sends in X-Origin-Secret, so that it is
+            believed whose requests it passes on; two while it is changed.
         event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
         receipt_keys: the keys that sign receipts, as JSON; see `services.signing_keys`.
         receipt_keys_secret_arn: Secrets Manager secret that holds the keys instead.
@@ -48,6 +50,7 @@ class Settings:
     write_burst: int = 0
     allowed_origins: tuple[str, ...] = ("*",)
     base_path: str = ""
+    origin_secrets: tuple[str, ...] = field(default=(), repr=False)
     event_bus_name: str | None = None
     receipt_keys: str | None = field(default=None, repr=False)
     receipt_keys_secret_arn: str | None = None
@@ -96,6 +99,7 @@ class Settings:
             write_burst=_count(environment, "WRITE_BURST", 100 if jwt else 0),
             allowed_origins=_origins(environment, () if jwt else ("*",)),
             base_path=base_path,
+            origin_secrets=_secrets(environment, "ORIGIN_SECRET"),
             event_bus_name=environment.get("EVENT_BUS_NAME") or None,
             receipt_keys=environment.get("RECEIPT_KEYS") or None,
             receipt_keys_secret_arn=environment.get("RECEIPT_KEYS_SECRET_ARN") or None,
@@ -113,6 +117,14 @@ def _origins(environment: Mapping[str, str], default: tuple[str, ...]) -> tuple[
                 f"ALLOWED_ORIGINS has origins such as https://exam.example.org, not {origin!r}."
             )
     return origins or default
+
+
+def _secrets(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    secrets = tuple(filter(None, map(str.strip, environment.get(name, "").split(","))))
+    if not all(re.fullmatch("[!-+.-~-]{16,256}", secret, re.ASCII) for secret in secrets):
+        # The message must not have it.
+        raise SettingsError(f"{name} has 16 to 256 characters of ASCII, or is two of them with a comma.")
+    return secrets
 
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:

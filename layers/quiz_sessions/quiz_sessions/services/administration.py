@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from uuid import UUID
 
+from ..domain.admission import MAX_ADMISSION_SECONDS
 from ..domain.attempts import Status
 from ..domain.deadlines import Deadline, deadline_of, is_overdue
 from ..domain.errors import (
@@ -452,14 +453,17 @@ def _check_quiz(quiz: QuizRules) -> None:
         ("time_limit_seconds", quiz.time_limit_seconds, MAX_CHANGE_SECONDS),
         ("grace_seconds", quiz.grace_seconds, MAX_CHANGE_SECONDS),
         ("max_attempts", quiz.max_attempts, MAX_INTEGER),
+        ("admission_seconds", quiz.admission_seconds, MAX_ADMISSION_SECONDS),
     ):
         check_count(name, value, maximum)
-        if value == 0 and name != "grace_seconds":
+        if value == 0 and name not in ("grace_seconds", "admission_seconds"):
             raise InvalidInputError(f"{name} is above 0; leave it out for none.", member=name)
     if quiz.opens_at is not None and quiz.closes_at is not None and quiz.closes_at <= quiz.opens_at:
         raise InvalidInputError("closes_at lies after opens_at.", member="closes_at")
     if quiz.show_results is ShowResults.AFTER_CLOSE and quiz.closes_at is None:
         raise InvalidInputError("show_results after_close needs closes_at.", member="show_results")
+    if quiz.common_start and quiz.opens_at is None:
+        raise InvalidInputError("common_start needs opens_at.", member="common_start")
 
 
 def _check_seconds(seconds: int) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
+from ..domain.access import UNKNOWN_SOURCE, RequestSource
 from ..domain.errors import ForbiddenError, IdempotencyKeyReusedError, SecretUnavailableError
 from ..domain.json_values import Json
 from ..domain.timestamps import Micros, from_micros
@@ -45,7 +46,13 @@ class Beacons:
         self._tokens = Jws("beacon+jws", HS256, read_keys, telemetry)
 
     async def issue(
-        self, session_id: UUID, *, client_id: str | None, owner: str | None, at: Micros
+        self,
+        session_id: UUID,
+        *,
+        client_id: str | None,
+        source: RequestSource = UNKNOWN_SOURCE,
+        owner: str | None,
+        at: Micros,
     ) -> BeaconToken:
         """A token for one beacon of this client to this session.
 
@@ -59,6 +66,8 @@ class Beacons:
             "session_id": str(session_id),
             "owner": owner,
             "client_id": client_id,
+            # A beacon has no headers: what the page got from Safe Exam Browser comes with the token.
+            "config_key_hash": source.config_key_hash,
             "id": uuid4().hex,
             "expires_at": expires_at,
         }
@@ -74,6 +83,7 @@ class Beacons:
         answers: Mapping[str, Json],
         based_on: Mapping[str, str | None] | None,
         *,
+        source: RequestSource = UNKNOWN_SOURCE,
         at: Micros,
     ) -> None:
         """Keep the answers of a beacon, as an autosave of the client that got the token.
@@ -97,6 +107,7 @@ class Beacons:
                 idempotency_key=f"beacon:{payload['id']}",
                 key_seconds=SECONDS,
                 owner=payload["owner"],
+                source=RequestSource(source.address, payload.get("config_key_hash")),
                 at=at,
             )
         except IdempotencyKeyReusedError as error:

@@ -10,11 +10,22 @@ from functools import partial
 from typing import Literal, TypedDict, Unpack
 from uuid import UUID
 
+from ..domain.access import (
+    REFUSALS,
+    UNKNOWN_SOURCE,
+    Entry,
+    RequestSource,
+    check,
+    check_password,
+    parse_page_url,
+)
+from ..domain.admission import seconds_to_wait
 from ..domain.attempts import Attempt, Owner, Status
 from ..domain.canonical_json import canonical_json
 from ..domain.deadlines import Deadline, deadline_of, is_overdue, is_stopped
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts, merge_drafts, unseen
 from ..domain.errors import (
+    AccessRefusedError,
     ActiveAttemptError,
     AnswerConflictError,
     AttemptsExhaustedError,
@@ -25,6 +36,8 @@ from ..domain.errors import (
     DeadlineMovedError,
     IdempotencyKeyReusedError,
     InvalidInputError,
+    OtherDeviceError,
+    PoisonedError,
     PreconditionFailedError,
     QuizClosedError,
     QuizNotOpenError,
@@ -61,11 +74,14 @@ from ..stores.attempts import AttemptStore, Conditions
 from ..stores.best_effort_cache import BestEffortCache
 from ..stores.valkey import CachedSession, Judged, ValkeyStore, WriteKey
 from .backpressure import Backpressure
+from .devices import Devices, device_unnamed
 from .disclosure import Disclosure
 from .receipts import Receipts
 from .settlement import Current, Settler
 
 _REFUSALS = (
+    AccessRefusedError,
+    OtherDeviceError,
     SessionExpiredError,
     SessionClosedError,
     SessionPausedError,
@@ -93,6 +109,7 @@ class WriteOptions(TypedDict, total=False):
     idempotency_key: str | None
     key_seconds: int
     owner: str | None
+    source: RequestSource
     at: Micros | None
 
 
@@ -111,6 +128,7 @@ class Write:
         key: the caller's name for this write, which is made once.
         key_seconds: how long the key of an autosave is remembered; that of a commit is always.
         payload: a hash of what `key` stands for.
+        source: where the request comes from.
     """
 
     answers: Mapping[str, Json]
@@ -124,6 +142,7 @@ class Write:
     if_match: Sequence[EntityTag] | None = None
     key: str | None = None
     key_seconds: int = KEY_SECONDS
+    source: RequestSource = UNKNOWN_SOURCE
     payload: str | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -184,6 +203,7 @@ class SessionManager:
         receipts: Receipts,
         backpressure: Backpressure,
         disclosure: Disclosure,
+        devices: Devices,
         telemetry: Telemetry,
         clock: Callable[[], Micros],
         time_limit_seconds: int,
@@ -200,6 +220,7 @@ class SessionManager:
         self._receipts = receipts
         self._backpressure = backpressure
         self._disclosure = disclosure
+        self._devices = devices
         self._telemetry = telemetry
         self._clock = clock
         self._time_limit_seconds = time_limit_seconds
@@ -212,13 +233,19 @@ class SessionManager:
         idempotency_key: str | None = None,
         by: str | None = None,
         owner: Owner = None,
+        client_id: str | None = None,
+        password: str | None = None,
+        page_url: str | None = None,
+        source: RequestSource = UNKNOWN_SOURCE,
         at: Micros | None = None,
     ) -> Session:
         """Start an attempt under the rules of its quiz.
 
         If `idempotency_key` started an attempt before, that one is returned, as `replayed`. If the user has
         an open attempt and the quiz says to resume it, that one is returned, as `resumed`. `by` is who starts
-        it for the user; a key of theirs is none of the user's.
+        it for the user; a key of theirs is none of the user's, and the quiz asks them for nothing of what
+        follows: `client_id` names the device, `password` is the quiz's, `page_url` the address of the page,
+        `source` where the request comes from.
 
         Raises:
             IdempotencyKeyReusedError: the key started an attempt at another quiz.
@@ -226,33 +253,41 @@ class SessionManager:
             UnknownQuizError: nobody registered the quiz, and that is needed here.
             QuizNotOpenError, QuizClosedError, QuizPausedError, AttemptsExhaustedError, ActiveAttemptError:
                 the rules of the quiz do not allow a start.
+            AccessRefusedError: the quiz does not let the request in.
+            OtherDeviceError: the open attempt is taken on another device.
         """
         check_id("user_id", user_id)
         check_id("quiz_id", quiz_id)
         if idempotency_key is not None:
             check_id("Idempotency-Key", idempotency_key)
+        if password is not None:
+            check_password(password)
+        page_url = None if page_url is None else parse_page_url(page_url)
+        entry = Entry(source, writer_of(client_id), password, page_url)
         at = self._clock() if at is None else at
         await self._check_pace(user_id, by, owner, idempotency_key, at)
-        start = await self._start(user_id, quiz_id, at, idempotency_key, by)
+        start_it = partial(
+            self._attempts.create,
+            user_id,
+            quiz_id,
+            at,
+            self._time_limit_seconds,
+            idempotency_key,
+            by=by,
+            refuse_unknown=self._refuse_unknown_quizzes,
+            entry=entry,
+        )
+        start = await start_it()
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
             # Expire the user's overdue attempt, which would block the new one while its row is open.
             cached = await self._cache.read(start.attempt.id)
             await self._settler.expire(start.attempt.id, cached.drafts, at)
-            start = await self._start(user_id, quiz_id, at, idempotency_key, by)
+            start = await start_it()
         attempt = start.attempt
-        match start.outcome:
-            case StartOutcome.UNKNOWN_QUIZ:
-                raise UnknownQuizError
-            case StartOutcome.EXHAUSTED:
-                raise AttemptsExhaustedError(attempt.id if attempt else None)
-            case StartOutcome.NOT_OPEN:
-                raise QuizNotOpenError(start.opens_at)
-            case StartOutcome.QUIZ_CLOSED:
-                raise QuizClosedError(start.closes_at)
-            case StartOutcome.QUIZ_PAUSED:
-                raise QuizPausedError
-            case StartOutcome.ACTIVE:
-                raise ActiveAttemptError(attempt.id if attempt else None)
+        if start.outcome is StartOutcome.NOT_OPEN and start.opens_at is not None:
+            wait = seconds_to_wait(start.opens_at, start.admission_seconds, user_id, quiz_id, at)
+            raise QuizNotOpenError(start.opens_at, wait)
+        _refuse_start(start)
         if attempt is None or start.outcome is StartOutcome.OVERDUE:
             raise BusyError
         if attempt.quiz_id != quiz_id:
@@ -260,6 +295,8 @@ class SessionManager:
         if start.outcome is StartOutcome.CREATED:
             await self._cache.put_session(attempt)
             return await self._receipted(view(attempt, NO_DRAFTS, at), attempt, at)
+        if by is None:
+            await self._devices.go_on(attempt, entry, owner, at)
         return replace(
             await self.get_session(attempt.id, owner=owner, at=at),
             replayed=start.outcome is StartOutcome.REPLAYED,
@@ -283,17 +320,6 @@ class SessionManager:
     def _pace_of(self, write: Write) -> Pace:
         """How fast the caller may write; callers whose name is not known as fast as they like."""
         return NO_PACE if write.owner is None else self._limits.writes
-
-    async def _start(self, user_id: str, quiz_id: str, at: Micros, key: str | None, by: str | None) -> Start:
-        return await self._attempts.create(
-            user_id,
-            quiz_id,
-            at,
-            self._time_limit_seconds,
-            key,
-            by=by,
-            refuse_unknown=self._refuse_unknown_quizzes,
-        )
 
     async def get_session(
         self, session_id: str | UUID, *, owner: Owner = None, at: Micros | None = None
@@ -351,6 +377,7 @@ class SessionManager:
         idempotency_key: str | None = None,
         key_seconds: int = KEY_SECONDS,
         owner: str | None = None,
+        source: RequestSource = UNKNOWN_SOURCE,
         at: Micros | None = None,
     ) -> Session:
         """Store answers: they are committed, or with `autosave`, or if PostgreSQL is down, buffered.
@@ -361,6 +388,7 @@ class SessionManager:
             if_match: the entity tags of which one must be the session's.
             idempotency_key: names this write, which is made once however often it is sent.
             key_seconds: how long that is remembered of an autosave.
+            source: where the request comes from.
 
         Raises:
             ContentTooLargeError: an answer or the session would exceed its limit.
@@ -368,6 +396,8 @@ class SessionManager:
             SessionClosedError: it is completed or abandoned.
             SessionExpiredError: the request came after the deadline and the grace.
             SessionPausedError: the clock stands.
+            AccessRefusedError: the quiz does not let the request in.
+            OtherDeviceError: the session is taken on another device. The answers are recorded as displaced.
             VersionConflictError: `version` is not the current one.
             PreconditionFailedError: the session has another entity tag.
             AnswerConflictError: `based_on` does not know somebody else's answer to one of the questions.
@@ -393,11 +423,15 @@ class SessionManager:
             if_match=_entity_tags(if_match),
             key=_checked_key(idempotency_key),
             key_seconds=key_seconds,
+            source=source,
         )
         try:
             session = await (self._autosave(key, write) if autosave else self._commit_or_buffer(key, write))
         except (DatabaseUnavailableError, CacheUnavailableError, BusyError):
             self._backpressure.note_write(failed=True)
+            raise
+        except OtherDeviceError:
+            await self._keep_displaced(key, write)
             raise
         self._backpressure.note_write(failed=False)
         return session
@@ -414,6 +448,7 @@ class SessionManager:
         if_match: Sequence[str] | None = None,
         idempotency_key: str | None = None,
         owner: str | None = None,
+        source: RequestSource = UNKNOWN_SOURCE,
         at: Micros | None = None,
     ) -> Session:
         """Complete an attempt, with its drafts and these last answers. Repeating it returns the result.
@@ -443,11 +478,22 @@ class SessionManager:
             based_on=_based_on(based_on, answers or {}, client_id),
             if_match=_entity_tags(if_match),
             key=_checked_key(idempotency_key),
+            source=source,
         )
-        return await self._finish(key, Status.COMPLETED, write, deadline)
+        try:
+            return await self._finish(key, Status.COMPLETED, write, deadline)
+        except OtherDeviceError:
+            await self._keep_displaced(key, write)
+            raise
 
     async def abandon(
-        self, session_id: str | UUID, *, owner: str | None = None, at: Micros | None = None
+        self,
+        session_id: str | UUID,
+        *,
+        client_id: str | None = None,
+        owner: str | None = None,
+        source: RequestSource = UNKNOWN_SOURCE,
+        at: Micros | None = None,
     ) -> Session:
         """Abandon an attempt; its answers and drafts are kept. Repeating it is not an error.
 
@@ -455,7 +501,14 @@ class SessionManager:
             the same as `update_answers`.
         """
         key = session_key(session_id)
-        write = Write(answers={}, at=self._clock() if at is None else at, operation="end", owner=owner)
+        write = Write(
+            answers={},
+            at=self._clock() if at is None else at,
+            operation="end",
+            owner=owner,
+            writer=writer_of(client_id),
+            source=source,
+        )
         return await self._finish(key, Status.ABANDONED, write, None)
 
     # Writing
@@ -508,6 +561,7 @@ class SessionManager:
             drafts=cached.drafts,
             key=write.key,
             payload=write.payload,
+            source=write.source,
         )
         if write.if_match is None:
             return conditions
@@ -570,11 +624,15 @@ class SessionManager:
         """Keep the answers as drafts; None if something that they were judged by has changed meanwhile."""
         drafts = cached.drafts
         _check_owner(attempt, write.owner)
+        if refused := check(attempt.access, write.source):
+            raise refused
         if attempt.status is Status.EXPIRED or is_overdue(attempt, write.at):
             raise SessionExpiredError
         shown = partial(view, attempt, drafts, write.at)
         if not attempt.status.is_open:
             raise await self._closed(Current(attempt, drafts, attempt), write)
+        if attempt.one_device is not None and self._has_to_be_committed(attempt, drafts, write):
+            return await self._commit(attempt.id, write)
         if is_stopped(attempt, write.at):
             raise SessionPausedError(shown())
         if write.version is not None and write.version != attempt.version:
@@ -599,6 +657,41 @@ class SessionManager:
             raise IdempotencyKeyReusedError
         self._backpressure.note_backlog(put.dirty)
         return replace(shown() if put.outcome is DraftsOutcome.REPEATED else after, durability="buffered")
+
+    def _has_to_be_committed(self, attempt: Attempt, drafts: Drafts, write: Write) -> bool:
+        """Whether only PostgreSQL can keep answers from a device.
+
+        Raises:
+            OtherDeviceError: it is not the one that may write.
+            InvalidInputError: it is not named.
+        """
+        if write.writer == ANYBODY:
+            raise device_unnamed()
+        if attempt.is_of_other_device(write.writer, write.at):
+            raise OtherDeviceError(view(attempt, drafts, write.at))
+        held = (drafts.answers[question] for question in write.answers if question in drafts.answers)
+        # Which device may write is said by the row.
+        # rule: over a draft that another device put after a takeover an autosave is committed
+        return attempt.device is None or any(
+            attempt.is_of_other_device(draft.writer, draft.at) for draft in held
+        )
+
+    async def _keep_displaced(self, key: UUID, write: Write) -> None:
+        """Record the answers of a device that may no longer write, so that they are not lost: best effort."""
+        drafts = write.as_drafts().answers
+        try:
+            attempt = await self._settler.load(key)
+            lost = {question: drafts[question] for question in _not_held(attempt, write.answers)}
+            if lost:
+                await self._settler.settle(
+                    key,
+                    Drafts(displaced=tuple(lost.items())),
+                    write.at,
+                    wait=True,
+                    late_bytes=MAX_SESSION_BYTES,
+                )
+        except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
+            self._telemetry.degraded("displaced answers not recorded", error, session_id=str(key))
 
     async def _repeated(self, key: UUID, write: Write, payload: str) -> Session:
         """What a write is told whose name is used: the session as it is, whatever has become of it since."""
@@ -697,10 +790,30 @@ class SessionManager:
         return replace(session, receipt=await self._receipts.sign(attempt, at))
 
 
+def _refuse_start(start: Start) -> None:
+    found = None if start.attempt is None else start.attempt.id
+    if start.outcome in REFUSALS:
+        raise REFUSALS[start.outcome]()
+    match start.outcome:
+        case StartOutcome.UNKNOWN_QUIZ:
+            raise UnknownQuizError
+        case StartOutcome.EXHAUSTED:
+            raise AttemptsExhaustedError(found)
+        case StartOutcome.DEVICE_UNNAMED:
+            raise device_unnamed()
+        case StartOutcome.QUIZ_CLOSED:
+            raise QuizClosedError(start.closes_at)
+        case StartOutcome.QUIZ_PAUSED:
+            raise QuizPausedError
+        case StartOutcome.ACTIVE:
+            raise ActiveAttemptError(found)
+
+
 def _refuse(result: WriteResult, current: Current, write: Write) -> None:
     if result.outcome in (WriteOutcome.WRITTEN, WriteOutcome.REPEATED):
         return
     shown = view(current.attempt, current.drafts, write.at)
+    _refuse_source(result.outcome, shown)
     match result.outcome:
         case WriteOutcome.PAUSED:
             raise SessionPausedError(shown)
@@ -720,6 +833,15 @@ def _refuse(result: WriteResult, current: Current, write: Write) -> None:
             raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
         case WriteOutcome.TOO_LARGE:
             raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+
+
+def _refuse_source(outcome: WriteOutcome, shown: Session) -> None:
+    if outcome in REFUSALS:
+        raise REFUSALS[outcome]()
+    if outcome is WriteOutcome.DEVICE_UNNAMED:
+        raise device_unnamed()
+    if outcome is WriteOutcome.OTHER_DEVICE:
+        raise OtherDeviceError(shown)
 
 
 def _check_questions(attempt: Attempt, write: Write) -> None:
@@ -742,9 +864,13 @@ def _judged(attempt: Attempt, cached: CachedSession, write: Write) -> Judged:
         if held.current_question is not None:
             tags[None] = held.current_question.tag
         return Judged(attempt.revision, tags, cached.fields)
-    drafts = ((question, held.answers.get(question)) for question in write.based_on)
+    # rule: where one device may write, drafts are put only where row and drafts are as judged
+    is_bound = attempt.one_device is not None
+    drafts = (
+        (question, held.answers.get(question)) for question in (write.answers if is_bound else write.based_on)
+    )
     seen: dict[str | None, Tag | None] = {q: None if draft is None else draft.tag for q, draft in drafts}
-    return Judged(attempt.revision if write.based_on else None, seen)
+    return Judged(attempt.revision if write.based_on or is_bound else None, seen)
 
 
 def _write_key(write: Write) -> WriteKey | None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from psycopg import errors
 from psycopg.rows import DictRow
 
+from ..domain.access import parse_access
 from ..domain.attempts import Attempt, Owner
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Mark, parse_questions, to_json
@@ -33,6 +34,7 @@ from ..domain.outcomes import (
 )
 from ..domain.quizzes import (
     Accommodation,
+    OneDevice,
     OpenAttempts,
     Quiz,
     QuizRules,
@@ -110,6 +112,7 @@ class AdministrationStore:
                 "user_id": None,
                 "questions": dump_json({name: to_json(q) for name, q in rules.questions.items()}),
                 "gradable": bool(rules.questions),
+                "access": None if rules.access is None else dump_json(rules.access.to_json()),
                 "at": from_micros(at),
                 "by": by,
                 "reason": "the quiz was changed",
@@ -391,5 +394,7 @@ def _quiz(row: DictRow) -> Quiz:
         "show_results": ShowResults(row["show_results"]),
         "unknown_questions": UnknownQuestions(row["unknown_questions"]),
         "questions": parse_questions(row["questions"]),
+        "access": parse_access(row["access"]),
+        "one_device": OneDevice(row["one_device"]),
     }
     return Quiz(row["quiz_id"], row["revision"], QuizRules(**rules), row["updated_at"], row["paused_at"])

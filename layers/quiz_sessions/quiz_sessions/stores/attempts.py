@@ -17,6 +17,7 @@ from psycopg import errors
 from psycopg.rows import DictRow
 from psycopg_pool import PoolTimeout
 
+from ..domain.access import NO_ENTRY, UNKNOWN_SOURCE, Entry, RequestSource
 from ..domain.attempts import Attempt, Owner, Staff, Status
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts
 from ..domain.errors import BusyError, PoisonedError, StatementFailedError
@@ -70,6 +71,7 @@ class Conditions:
         key: the caller's name for this write, which is made once.
         payload: a hash of what `key` stands for.
         pace: how fast the caller may write.
+        source: where the request comes from.
     """
 
     writer: str = ANYBODY
@@ -80,6 +82,7 @@ class Conditions:
     key: str | None = None
     payload: str | None = None
     pace: Pace = NO_PACE
+    source: RequestSource = UNKNOWN_SOURCE
 
     @property
     def shown(self) -> dict[str, Json]:
@@ -134,6 +137,7 @@ class AttemptStore:
         *,
         by: str | None = None,
         refuse_unknown: bool = False,
+        entry: Entry = NO_ENTRY,
     ) -> Start:
         """Start an attempt under the rules of its quiz, or find the existing one that is returned instead.
 
@@ -141,6 +145,7 @@ class AttemptStore:
             time_limit: that of a quiz that sets none.
             by: who starts it for the user; None for the user. A key is good for one of them.
             refuse_unknown: whether the quiz has to be registered.
+            entry: what the user brings to be let in; who starts it for a user needs nothing.
         """
         session_id = uuid7(at, os.urandom(10))
         text = dump_json(
@@ -153,6 +158,11 @@ class AttemptStore:
                 "time_limit": time_limit,
                 "by": by,
                 "refuse_unknown": refuse_unknown,
+                "writer": entry.writer,
+                "address": entry.source.address,
+                "config_key_hash": entry.source.config_key_hash,
+                "page_url": entry.page_url,
+                "password_sha256": entry.password_sha256,
             }
         )
         return await self._starts(_Request(session_id, text), (user_id, quiz_id), len(text))
@@ -292,6 +302,8 @@ class AttemptStore:
             "at": at,
             "at_time": from_micros(at),
             "version": version,
+            "address": conditions.source.address,
+            "config_key_hash": conditions.source.config_key_hash,
         }
         held = _parameters_of(drafts)
         try:
@@ -398,6 +410,8 @@ def request_text(
             "moved": conditions.moved,
             "pace_interval": conditions.pace.interval,
             "pace_burst": conditions.pace.burst,
+            "address": conditions.source.address,
+            "config_key_hash": conditions.source.config_key_hash,
         }
     )
 
@@ -411,10 +425,12 @@ def attempt_of(row: DictRow) -> Attempt:
 def _started(own_id: UUID, row: DictRow) -> Start:
     outcome = StartOutcome(row.pop("outcome"))
     opens_at, closes_at = row.pop("quiz_opens_at"), row.pop("quiz_closes_at")
+    admission_seconds = row.pop("quiz_admission_seconds")
     if outcome is StartOutcome.REPLAYED and row["id"] == own_id:
         # The first sending of this statement created it; its reply was lost.
         outcome = StartOutcome.CREATED
-    return Start(outcome, attempt_of(row) if row["id"] is not None else None, opens_at, closes_at)
+    attempt = attempt_of(row) if row["id"] is not None else None
+    return Start(outcome, attempt, opens_at, closes_at, admission_seconds)
 
 
 def _write(row: DictRow) -> WriteResult:

@@ -1,6 +1,6 @@
 -- Register a quiz or change its rules, unless that would be unfair to open attempts.
 -- Takes    quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active, show_results,
---          unknown_questions, questions, gradable, at, by, open_attempts (what is to become of open attempts that the new
+--          unknown_questions, questions, gradable, access, one_device, admission_seconds, common_start, at, by, open_attempts (what is to become of open attempts that the new
 --          rules would have refused, or null), resent
 -- Returns  outcome (written, or attempts_open), concerned (how many open attempts are in its way), weakened (the rules that
 --          it takes away or weakens), refused (the open attempts that it would have refused), and, if it was written, the
@@ -29,9 +29,23 @@ WITH former AS (
         CASE WHEN unknown_questions = 'refuse' AND %(unknown_questions)s::text = 'accept' THEN 'unknown_questions' END,
         CASE WHEN EXISTS (
             SELECT FROM jsonb_each(questions) WHERE (value -> 'key') IS NOT NULL AND (%(questions)s::jsonb -> key -> 'key') IS NULL
-        ) THEN 'questions' END
+        ) THEN 'questions' END,
+        CASE WHEN former.access ? 'password' AND NOT coalesce(rules ? 'password', false)
+            OR former.access ? 'networks' AND NOT coalesce(rules ? 'networks', false)
+            OR former.access ? 'seb_config_keys' AND NOT coalesce(rules ? 'seb_config_keys', false)
+            -- A network or a key that was not let in before.
+            OR former.access ? 'networks' AND EXISTS (
+                SELECT FROM jsonb_array_elements_text(rules -> 'networks') AS given (network) WHERE NOT EXISTS (
+                    SELECT FROM jsonb_array_elements_text(former.access -> 'networks') AS known (known_network)
+                    WHERE network::inet <<= known_network::inet
+                )
+            )
+            OR former.access ? 'seb_config_keys' AND NOT rules -> 'seb_config_keys' <@ (former.access -> 'seb_config_keys')
+            THEN 'access' END,
+        CASE WHEN array_position('{off,takeover,proctor}', former.one_device)
+            > array_position('{off,takeover,proctor}', %(one_device)s::text) THEN 'one_device' END
     ], NULL) AS names
-    FROM (SELECT) AS one LEFT JOIN former ON true
+    FROM (SELECT %(access)s::jsonb AS rules) AS one LEFT JOIN former ON true
 ), concerned AS (
     SELECT CASE WHEN names = '{}' THEN coalesce(array_length(ids, 1), 0)
         ELSE (SELECT count(*) FROM attempt) END::integer AS number
@@ -43,7 +57,8 @@ WITH former AS (
 ), written AS (
     INSERT INTO quizzes AS known (
         quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
-        when_active, show_results, unknown_questions, questions, gradable, updated_at, updated_by
+        when_active, show_results, unknown_questions, questions, gradable, access, one_device, admission_seconds,
+        common_start, updated_at, updated_by
     )
     SELECT
         %(quiz_id)s,
@@ -53,7 +68,8 @@ WITH former AS (
             WHERE quiz_id = %(quiz_id)s AND NOT EXISTS (SELECT FROM former)),
         %(time_limit_seconds)s::integer, %(grace_seconds)s::integer, %(opens_at)s::timestamptz, %(closes_at)s::timestamptz,
         %(max_attempts)s::integer, %(when_active)s::text, %(show_results)s::text, %(unknown_questions)s::text, %(questions)s::jsonb,
-        %(gradable)s::boolean, %(at)s::timestamptz, %(by)s::text
+        %(gradable)s::boolean, %(access)s::jsonb, %(one_device)s::text, %(admission_seconds)s::integer,
+        %(common_start)s::boolean, %(at)s::timestamptz, %(by)s::text
     FROM judged WHERE outcome = 'written'
     ON CONFLICT (quiz_id) DO UPDATE SET revision = known.revision + CASE
             WHEN %(resent)s AND known.updated_at = %(at)s::timestamptz
@@ -62,7 +78,9 @@ WITH former AS (
         time_limit_seconds = %(time_limit_seconds)s::integer, grace_seconds = %(grace_seconds)s::integer,
         opens_at = %(opens_at)s::timestamptz, closes_at = %(closes_at)s::timestamptz, max_attempts = %(max_attempts)s::integer,
         when_active = %(when_active)s::text, show_results = %(show_results)s::text,
-        unknown_questions = %(unknown_questions)s::text, questions = %(questions)s::jsonb, gradable = %(gradable)s::boolean, updated_at = %(at)s::timestamptz,
+        unknown_questions = %(unknown_questions)s::text, questions = %(questions)s::jsonb, gradable = %(gradable)s::boolean,
+        access = %(access)s::jsonb, one_device = %(one_device)s::text, admission_seconds = %(admission_seconds)s::integer,
+        common_start = %(common_start)s::boolean, updated_at = %(at)s::timestamptz,
         updated_by = %(by)s::text
     RETURNING known.*, xmax = 0 OR revision = 1 AS created
 ), acted AS (

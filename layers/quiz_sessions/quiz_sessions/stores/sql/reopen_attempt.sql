@@ -14,12 +14,15 @@ WITH current AS (
         quizzes.closes_at + make_interval(secs => closes_later_seconds + pause_seconds) AS close,
         quizzes.paused_at IS NOT NULL AS is_paused,
         coalesce(when_active, 'new') <> 'new' AS sole,
+        {attempt_access} AS new_access,
         -- Whole seconds after the start, as every deadline: rounded down, or there would be more than was given.
         started_at + make_interval(
             secs => floor(extract(epoch FROM %(at)s - started_at))::integer + %(seconds)s
         ) AS until
     FROM current LEFT JOIN quizzes USING (quiz_id)
-        LEFT JOIN attempt_counters USING (user_id, quiz_id)
+        LEFT JOIN attempt_counters USING (user_id, quiz_id), LATERAL (
+            SELECT quizzes.access AS quiz_access, quizzes.one_device AS quiz_device, current.access ->> 'page_url' AS page_url
+        ) AS letting_in
 ), other AS (
     SELECT * FROM quiz_attempts
     WHERE (user_id, quiz_id) = (SELECT user_id, quiz_id FROM current)
@@ -47,7 +50,7 @@ WITH current AS (
         'time_limit_seconds', rule.time_limit_seconds, 'accommodation_seconds', rule.accommodation_seconds,
         'extension_seconds', extension, 'grace_seconds', rule.grace_seconds,
         'closes_at', rule.closes_at, 'expires_at', deadline, 'late_ms', lateness,
-        'grading', CASE WHEN score_by_hand THEN 'pending' END,
+        'grading', CASE WHEN score_by_hand THEN 'pending' END, 'access', new_access,
         'by', %(by)s::text, 'reason', %(reason)s::text
     -- What is opened while its quiz is paused stands still with the others.
     ) || CASE WHEN is_paused THEN jsonb_build_object('paused_at', %(at)s::timestamptz, 'quiz_paused', true) ELSE '{}' END
@@ -62,6 +65,7 @@ WITH current AS (
         extension_seconds = extension,
         grace_seconds = rule.grace_seconds,
         closes_at = rule.closes_at,
+        access = new_access,
         sole = rule.sole,
         paused_at = CASE WHEN is_paused THEN %(at)s::timestamptz END,
         quiz_paused = is_paused,

@@ -11,6 +11,7 @@ WITH target AS (
 ), planned AS (
     SELECT attempt.*, clock, coalesce(quizzes.grace_seconds, 0) AS least_grace,
         coalesce(extra_seconds, 0) AS accommodation,
+        {attempt_access} AS new_access,
         -- Infinity stands for none, because greatest() ignores NULL.
         greatest(
             coalesce(quizzes.closes_at, 'infinity'),
@@ -22,7 +23,9 @@ WITH target AS (
                 - coalesce(extra_seconds, 0) - extension_seconds - pause_seconds
         )::integer AS time_limit
     FROM target AS attempt LEFT JOIN quizzes USING (quiz_id) LEFT JOIN attempt_counters USING (user_id, quiz_id),
-        LATERAL (SELECT {clock} AS clock, least({clock}, expires_at) AS used) AS moments
+        LATERAL (
+            SELECT quizzes.access AS quiz_access, quizzes.one_device AS quiz_device, attempt.access ->> 'page_url' AS page_url
+        ) AS letting_in, LATERAL (SELECT {clock} AS clock, least({clock}, expires_at) AS used) AS moments
 ), moved AS (
     SELECT attempt.*, deadline, grace, {late_ms} AS lateness
     FROM planned AS attempt, LATERAL (
@@ -33,14 +36,14 @@ WITH target AS (
         SELECT greatest(least_grace, ceil(extract(epoch FROM clock - deadline)))::integer AS grace
     ) AS graces
     WHERE (
-        time_limit_seconds, accommodation_seconds, grace_seconds, coalesce(closes_at, 'infinity')
-    ) IS DISTINCT FROM (time_limit, accommodation, grace, close)
+        time_limit_seconds, accommodation_seconds, grace_seconds, coalesce(closes_at, 'infinity'), access
+    ) IS DISTINCT FROM (time_limit, accommodation, grace, close, new_access)
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version, 'rescheduled', jsonb_build_object(
         'expires_at', deadline, 'time_limit_seconds', time_limit,
         'accommodation_seconds', accommodation, 'grace_seconds', grace,
-        'closes_at', nullif(close, 'infinity'), 'late_ms', lateness,
+        'closes_at', nullif(close, 'infinity'), 'late_ms', lateness, 'access', new_access,
         'by', %(by)s::text, 'reason', %(reason)s::text
     ) || CASE WHEN deadline = expires_at THEN '{}' ELSE {noticed} END, %(at)s, chain_head
     FROM moved
@@ -51,6 +54,7 @@ WITH target AS (
         accommodation_seconds = accommodation,
         grace_seconds = grace,
         closes_at = nullif(close, 'infinity'),
+        access = new_access,
         expires_at = deadline,
         late_ms = lateness,
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - clock))),

@@ -5,5 +5,6 @@ coalesce(draft -> 'answer', current.answers -> key) AS answer,
     coalesce(draft ->> 'writer', answer_meta -> key ->> 'writer') AS counting_writer
 FROM (SELECT current.drafts -> key AS held) AS one LEFT JOIN LATERAL (
     SELECT held AS draft
-    WHERE (held ->> 'at')::bigint > coalesce(known_at, -1) AND (held ->> 'at')::bigint <= end_at
+    FROM (SELECT held ->> 'writer' AS sent_by, (held ->> 'at')::bigint AS sent_at) AS sending
+    WHERE sent_at > coalesce(known_at, -1) AND sent_at <= end_at AND NOT {other_device}
 ) AS two ON true

@@ -1,7 +1,7 @@
 -- CTEs: `settled` has the sessions of `list`, settled: drafts that count are merged, overdue rows expired, late and displaced
 -- answers recorded; one event a row.
 -- Takes list (of {id, fields: how many drafts, drafts: {question: {answer, at, writer}}, displaced: [{question, answer, at,
--- writer}], current: {answer, at} or null}), sessions (how many of them), now, wait (for rows that others hold, which are
+-- writer}], current: {answer, at, writer} or null}), sessions (how many of them), now, wait (for rows that others hold, which are
 -- skipped otherwise), late_bytes (how much of late answers an attempt may have recorded; null for any).
 -- Locks the rows, in the order of their ids.
 -- `settled` has the attempts as they are now, with settlement, late (questions whose draft came too late), left_over (those
@@ -25,6 +25,7 @@ batch AS MATERIALIZED (
 ), held AS (
     SELECT locked.*, fields, drafts, displaced, {open} AS was_open, jsonb_build_object('version', version) AS given_version,
         (current ->> 'answer')::bigint AS new_current_question, (current ->> 'at')::bigint AS new_current_question_at,
+        current ->> 'writer' AS moved_by,
         (extract(epoch FROM coalesce(ended_at, accepts_until)) * 1000000)::bigint AS end_at,
         (extract(epoch FROM expires_at) * 1000000)::bigint AS deadline,
         -- rule: nothing counts once results were read, or long after the end
@@ -45,7 +46,9 @@ batch AS MATERIALIZED (
             ELSE 'unchanged' END AS settlement
     FROM held, LATERAL (
         SELECT coalesce(new_current_question_at > current_question_at
-            AND new_current_question_at <= end_at AND NOT is_final, false) AS moves
+            AND new_current_question_at <= end_at AND NOT is_final, false)
+            AND NOT {other_device} AS moves
+        FROM (SELECT moved_by AS sent_by, new_current_question_at AS sent_at) AS sending
     ) AS moving, LATERAL (
         SELECT count(*) + jsonb_array_length(displaced) + (new_current_question_at IS NOT NULL)::integer AS found,
             coalesce(jsonb_object_agg(key, value -> 'answer') FILTER (WHERE counts), '{}')
@@ -69,15 +72,19 @@ batch AS MATERIALIZED (
         FROM (
             SELECT key, value, draft_at,
                 -- rule: what lost its place to another writer becomes an event
-                draft_at <= known_at AND value ->> 'writer' <> answer_meta -> key ->> 'writer'
-                    AND value -> 'answer' <> answers -> key AS is_overwritten,
+                (draft_at <= known_at AND value ->> 'writer' <> answer_meta -> key ->> 'writer' OR is_of_other)
+                    AND value -> 'answer' IS DISTINCT FROM answers -> key AS is_overwritten,
                 -- rule: the flush merges only drafts that are later than the answer
-                draft_at > known_at AND draft_at <= end_at AND NOT is_final AS counts,
-                draft_at > known_at AND (draft_at > end_at OR is_final) AS is_late
+                draft_at > known_at AND draft_at <= end_at AND NOT is_final AND NOT is_of_other AS counts,
+                draft_at > known_at AND (draft_at > end_at OR is_final) AND NOT is_of_other AS is_late
             FROM (
-                SELECT key, value, (value ->> 'at')::bigint AS draft_at,
-                    coalesce((answer_meta -> key ->> 'at')::bigint, -1) AS known_at
-                FROM jsonb_each(drafts) OFFSET 0
+                -- rule: a draft that another device put after a takeover is displaced
+                SELECT key, value, sent_at AS draft_at, known_at, {other_device} AS is_of_other
+                FROM (
+                    SELECT key, value, (value ->> 'at')::bigint AS sent_at, value ->> 'writer' AS sent_by,
+                        coalesce((answer_meta -> key ->> 'at')::bigint, -1) AS known_at
+                    FROM jsonb_each(drafts) OFFSET 0
+                ) AS sending OFFSET 0
             ) AS draft OFFSET 0
         ) AS draft
     ) AS judged_drafts, LATERAL (
@@ -86,7 +93,11 @@ batch AS MATERIALIZED (
             SELECT coalesce(sum(size), 0) FROM events_with(held.id, 'late_answers')
         ) > %(late_bytes)s::integer THEN NULL ELSE all_unrecorded END AS unrecorded
     ) AS recording, LATERAL (
-        SELECT CASE WHEN overwritten IS NOT NULL OR displaced <> '[]' THEN (
+        SELECT CASE WHEN (overwritten IS NOT NULL OR displaced <> '[]') AND (
+            octet_length((displaced || coalesce(overwritten, '[]'))::text) + (
+                SELECT coalesce(sum(size), 0) FROM events_with(held.id, 'displaced')
+            ) > %(late_bytes)s::integer
+        ) IS NOT TRUE THEN (
             SELECT jsonb_agg(item) FROM jsonb_array_elements(displaced || coalesce(overwritten, '[]')) AS item
             WHERE NOT EXISTS (
                 SELECT FROM events_with(held.id, 'displaced') AS event,

@@ -2,24 +2,30 @@
 -- instead.
 -- Takes    batch (list of {id, user_id, quiz_id, key: the Idempotency-Key or null, at_time, time_limit: if the quiz sets
 --          none, by: who starts it for the user, or null for the user, refuse_unknown: whether the quiz has to be
---          registered}; no two of one user at one quiz)
--- Returns  one row for each: the id that was to be its own, outcome, the quiz's opens_at and closes_at, the attempt created
---          or found (null if none); with 'exhausted' the last one that is open
+--          registered, writer, address: of the client, or null, config_key_hash: what its page got from Safe Exam
+--          Browser, or null, page_url, password_sha256, as hexadecimal digits}; no two of one user at one quiz)
+-- Returns  one row for each: the id that was to be its own, outcome, the quiz's opens_at, closes_at and admission_seconds,
+--          the attempt created or found (null if none); with 'exhausted' the last one that is open
 -- Locks    the quizzes' rows FOR SHARE, so that a change of their rules precedes these starts or reaches their
 --          attempts; the users' counters, so that simultaneous starts wait for each other; both in order
 WITH request AS (
     SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS request (
         id uuid, user_id text, quiz_id text, key text, at_time timestamptz, time_limit integer, by text,
-        refuse_unknown boolean
+        refuse_unknown boolean, writer text, address inet, config_key_hash text, page_url text, password_sha256 text
     )
 ), quiz AS (
     SELECT quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active,
-        unknown_questions, questions, paused_at
+        unknown_questions, questions, paused_at, access AS quiz_access, one_device AS quiz_device, admission_seconds,
+        common_start
     FROM quizzes WHERE quiz_id IN (SELECT quiz_id FROM request) ORDER BY quiz_id FOR SHARE
 ), rule AS (
     SELECT request.*, quiz.quiz_id IS NOT NULL AS is_registered,
         coalesce(time_limit_seconds, time_limit) AS time_limit_seconds,
         coalesce(grace_seconds, 0) AS grace_seconds, opens_at, closes_at, max_attempts, paused_at,
+        quiz_access, {attempt_access} AS access, admission_seconds,
+        -- rule: with a common start the clocks of all who come by then start together
+        CASE WHEN common_start AND at_time < opens_at + make_interval(secs => admission_seconds)
+            THEN opens_at + make_interval(secs => admission_seconds) ELSE at_time END AS started_at,
         coalesce(when_active, 'new') AS when_active,
         CASE WHEN unknown_questions = 'refuse'
             THEN (SELECT jsonb_agg(question ORDER BY question) FROM jsonb_object_keys(questions) AS question)
@@ -30,14 +36,23 @@ WITH request AS (
         WHEN known_id IS NOT NULL THEN 'replayed'
         -- rule: a quiz that nobody registered is not open
         WHEN refuse_unknown AND NOT is_registered THEN 'unknown_quiz'
+        WHEN active_id IS NULL AND at_time < opens_at THEN 'not_open'
+        WHEN active_id IS NULL AND at_time >= closes_at THEN 'quiz_closed'
+        -- rule: whom the quiz does not let in starts nothing
+        WHEN by IS NULL AND refusal IS NOT NULL THEN refusal
+        WHEN by IS NULL AND access ? 'one_device' AND writer = '-' THEN 'device_unnamed'
         WHEN active_until < at_time THEN 'overdue'
         WHEN active_id IS NOT NULL THEN CASE when_active WHEN 'resume' THEN 'resumed' ELSE 'active' END
-        WHEN at_time < opens_at THEN 'not_open'
-        WHEN at_time >= closes_at THEN 'quiz_closed'
         -- rule: nothing starts while its quiz is paused
         WHEN paused_at IS NOT NULL THEN 'quiz_paused'
         ELSE 'created' END AS outcome
     FROM rule LEFT JOIN LATERAL (
+        SELECT coalesce({refusal}, CASE
+            WHEN quiz_access ? 'password' AND password_sha256 IS NULL THEN 'password_required'
+            WHEN encode(sha256(convert_to(quiz_access ->> 'password', 'UTF8')), 'hex') <> password_sha256
+                THEN 'password_wrong'
+        END) AS refusal
+    ) AS letting_in ON true LEFT JOIN LATERAL (
         SELECT attempt.id AS known_id FROM quiz_attempts AS attempt
         WHERE attempt.user_id = rule.user_id AND attempt.idempotency_key = rule.key
             AND coalesce(attempt.started_by, '') = coalesce(rule.by, '')
@@ -59,8 +74,8 @@ WITH request AS (
     RETURNING user_id, quiz_id, last_attempt_no, extra_seconds
 ), planned AS (
     SELECT judged.*, last_attempt_no, extra_seconds, least(
-        at_time + make_interval(secs => time_limit_seconds + extra_seconds), closes_at
-    ) AS expires_at
+        started_at + make_interval(secs => time_limit_seconds + extra_seconds), closes_at
+    ) AS expires_at, CASE WHEN by IS NULL AND access ? 'one_device' THEN writer END AS device
     FROM judged JOIN number USING (user_id, quiz_id)
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
@@ -69,30 +84,35 @@ WITH request AS (
         'attempt_no', last_attempt_no, 'expires_at', expires_at,
         'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', extra_seconds,
         'grace_seconds', grace_seconds, 'closes_at', closes_at, 'question_ids', question_ids
-    ) || CASE WHEN by IS NULL THEN '{}' ELSE jsonb_build_object('by', by) END, at_time
+    ) || CASE WHEN by IS NULL THEN '{}' ELSE jsonb_build_object('by', by) END
+        || CASE WHEN started_at = at_time THEN '{}' ELSE jsonb_build_object('started_at', started_at) END
+        || CASE WHEN access IS NULL THEN '{}' ELSE jsonb_build_object('access', access) END
+        || CASE WHEN device IS NULL THEN '{}' ELSE jsonb_build_object('device', device, 'device_since', (extract(epoch FROM at_time) * 1000000)::bigint) END,
+        at_time
     FROM planned
     RETURNING attempt_id, hash
 ), created AS (
     INSERT INTO quiz_attempts (
         id, user_id, quiz_id, attempt_no, status, time_remaining, time_limit_seconds,
         accommodation_seconds, closes_at, grace_seconds, started_at, expires_at, question_ids,
-        sole, idempotency_key, started_by, chain_head
+        access, device, device_since, sole, idempotency_key, started_by, chain_head
     )
     SELECT id, user_id, quiz_id, last_attempt_no, 'started',
-        greatest(0, ceil(extract(epoch FROM expires_at - at_time))), time_limit_seconds,
-        extra_seconds, closes_at, grace_seconds, at_time, expires_at, question_ids,
-        when_active <> 'new', key, by, hash
+        greatest(0, ceil(extract(epoch FROM expires_at - started_at))), time_limit_seconds,
+        extra_seconds, closes_at, grace_seconds, started_at, expires_at, question_ids,
+        access, device, CASE WHEN device IS NULL THEN 0 ELSE (extract(epoch FROM at_time) * 1000000)::bigint END, when_active <> 'new', key, by, hash
     FROM planned JOIN event ON attempt_id = id
     RETURNING {attempt}, idempotency_key, started_by
 ), acted AS (
     INSERT INTO staff_actions (at, by, action, session_id, revision, quiz_id, user_id, key)
-    SELECT started_at, started_by, 'start', id, revision, quiz_id, user_id, idempotency_key
-    FROM created WHERE started_by IS NOT NULL
+    SELECT at_time, started_by, 'start', created.id, revision, created.quiz_id, created.user_id, idempotency_key
+    FROM created JOIN planned ON planned.id = created.id WHERE started_by IS NOT NULL
 )
 SELECT
     judged.id AS own_id, CASE WHEN outcome = 'created' AND row.id IS DISTINCT FROM judged.id
         THEN 'exhausted' ELSE outcome END AS outcome,
-    opens_at AS quiz_opens_at, judged.closes_at AS quiz_closes_at, row.*
+    opens_at AS quiz_opens_at, judged.closes_at AS quiz_closes_at,
+    coalesce(judged.admission_seconds, 0) AS quiz_admission_seconds, row.*
 FROM judged LEFT JOIN LATERAL (
     SELECT {attempt} FROM created WHERE created.id = judged.id
     UNION ALL SELECT {attempt} FROM quiz_attempts AS attempt

@@ -2,15 +2,16 @@
 -- Takes    id, owner (or null), status (completed or abandoned), deadline (the one that the client knows, or null),
 --          drafts (question -> {answer, at, writer}), answers, current_question and current_question_at (of its draft;
 --          -1 for none), at, at_time, writer, version (or null), write_id (the caller's, or null), payload, based_on,
---          revision, moved (these as in write_answers), by and reason (of staff who do it, or null), action (what staff do,
---          or null) and key (the Idempotency-Key of that, or null)
+--          revision, moved, address, config_key_hash (these as in write_answers), by and reason (of staff who do it, or
+--          null), action (what staff do, or null) and key (the Idempotency-Key of that, or null)
 -- Returns  no row if there is no such attempt; else outcome, unseen (questions whose answer the writer had not seen),
 --          and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
     SELECT {attempt}, chain_head, (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at,
         %(drafts)s::jsonb AS drafts, %(based_on)s::jsonb AS based_on, %(writer)s::text AS writer,
-        %(write_id)s::text AS write_id, %(payload)s::text AS payload
+        %(write_id)s::text AS write_id, %(payload)s::text AS payload,
+        %(address)s::inet AS address, %(config_key_hash)s::text AS config_key_hash
     FROM quiz_attempts
     WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE
 ), sent AS (
@@ -38,6 +39,8 @@ WITH current AS (
         SELECT coalesce((answer_meta -> key ->> 'at')::bigint, -1) AS known_at
     )
     WHERE sent.at <= %(at)s
+        -- rule: a completion merges no draft that another device put after a takeover
+        AND NOT (SELECT {other_device} FROM (SELECT sent.writer AS sent_by, sent.at AS sent_at) AS sending)
         AND (sent.at > known_at
             OR rank = 2 AND (sent.at = known_at OR %(version)s::bigint IS NOT NULL))
     ORDER BY key, rank DESC
@@ -61,8 +64,11 @@ WITH current AS (
             SELECT FROM event_of_write(%(id)s, %(write_id)s)
         ) THEN {same_payload}
         WHEN status = %(status)s AND held IS NOT FALSE THEN 'repeated'
+        WHEN %(reason)s::text IS NULL AND refusal IS NOT NULL THEN refusal
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
+        WHEN %(reason)s::text IS NULL AND access ? 'one_device' AND writer = '-' THEN 'device_unnamed'
+        WHEN %(reason)s::text IS NULL AND is_of_other THEN 'other_device'
         WHEN %(at_time)s > paused_at AND %(answers)s::jsonb <> '{}' THEN 'paused'
         -- Clients know the deadline in milliseconds, like the clocks of browsers.
         WHEN date_trunc('milliseconds', expires_at) > %(deadline)s THEN 'extended'
@@ -77,7 +83,12 @@ WITH current AS (
         WHEN octet_length(merged.answers::text) > {max_session_bytes}
             AND octet_length(merged.answers::text) > octet_length(kept::text) THEN 'too_large'
         ELSE 'written' END AS outcome
-    FROM current, merged, own
+    FROM current, merged, own, LATERAL (
+        -- Staff come from where they like.
+        SELECT {refusal} AS refusal
+    ) AS letting_in, LATERAL (
+        SELECT {other_device} AS is_of_other FROM (SELECT writer AS sent_by, %(at)s::bigint AS sent_at) AS sending
+    ) AS devices
 ), ending AS (
     SELECT CASE
             WHEN %(current_question_at)s > current_question_at AND %(current_question_at)s <= %(at)s
@@ -118,7 +129,7 @@ WITH current AS (
             ELSE attempt.current_question_at END,
         version = attempt.version + 1,
         revision = attempt.revision + 1,
-        time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at_time)s))),
+        time_remaining = greatest(0, ceil(extract(epoch FROM deadline - greatest(%(at_time)s, attempt.started_at)))),
         pause_seconds = attempt.pause_seconds + lasted,
         paused_at = NULL,
         session_paused = false,

@@ -4,7 +4,8 @@
 --          caller chose the write_id, payload: a hash of what a write_id of the caller's stands for, or null, based_on:
 --          question -> {at, writer} of the answer that was shown, or null, drafts: question -> {answer, at, writer}, of
 --          the questions in based_on, known_revision: that of If-Match, or null, moved: whether the drafts are others than
---          those of If-Match, pace_interval and pace_burst: in microseconds, see domain/pace, zero for no limit}), wait
+--          those of If-Match, pace_interval and pace_burst: in microseconds, see domain/pace, zero for no limit, address
+--          and config_key_hash: as in create_attempts}), wait
 --          (for rows that others hold, which are skipped otherwise), resent (whether the reply to the same may be lost)
 -- Returns  no row for sessions that were skipped, are not there, or are not the owner's; else outcome, unseen (questions
 --          whose answer the writer had not seen), and the attempt as it is now
@@ -13,7 +14,7 @@ WITH request AS (
     SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS request (
         session_id uuid, owner text, sent jsonb, at bigint, at_time timestamptz, writer text, known_version bigint,
         question bigint, write_id text, named boolean, payload text, based_on jsonb, drafts jsonb,
-        known_revision bigint, moved boolean, pace_interval bigint, pace_burst bigint
+        known_revision bigint, moved boolean, pace_interval bigint, pace_burst bigint, address inet, config_key_hash text
     )
 ), free AS (
     SELECT {attempt}, chain_head, paced_until, request.* FROM quiz_attempts AS attempt JOIN request ON id = session_id
@@ -28,7 +29,7 @@ WITH request AS (
     SELECT *, (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at
     FROM (SELECT * FROM free UNION ALL SELECT * FROM awaited) AS locked
 ), judged AS (
-    SELECT current.*, counted, outdated, meta, unseen, merged, lateness, moves,
+    SELECT current.*, counted, outdated, meta, unseen, merged, lateness, moves, binds,
         CASE
         WHEN (%(resent)s OR named) AND EXISTS (
             SELECT FROM event_of_write(id, write_id)
@@ -40,8 +41,12 @@ WITH request AS (
                 AND coalesce(changes ->> 'writer', '-') = current.writer
                 AND changes -> 'answers' || coalesce(changes -> 'outdated', '{}') = sent
         ) THEN 'repeated'
+        WHEN refusal IS NOT NULL THEN refusal
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR at_time > accepts_until THEN 'overdue'
+        WHEN access ? 'one_device' AND writer = '-' THEN 'device_unnamed'
+        -- rule: what another device sends after a takeover is not written
+        WHEN is_of_other THEN 'other_device'
         -- rule: no answer is written while the clock stands
         WHEN at_time > paused_at THEN 'paused'
         WHEN paced_until - at > pace_burst AND pace_interval > 0 THEN 'too_fast'
@@ -81,8 +86,14 @@ WITH request AS (
     ) AS comparison, LATERAL (
         SELECT answers || counted AS merged,
             least({max_integer}, greatest(0, ceil(extract(epoch FROM at_time - expires_at) * 1000)))::integer AS lateness,
-            question IS NOT NULL AND (known_version IS NOT NULL OR at >= current_question_at) AS moves
-    ) AS change
+            question IS NOT NULL AND (known_version IS NOT NULL OR at >= current_question_at) AS moves,
+            -- The first device that writes is the one that may.
+            (access ? 'one_device' AND device IS NULL) IS TRUE AS binds
+    ) AS change, LATERAL (
+        SELECT {refusal} AS refusal
+    ) AS letting_in, LATERAL (
+        SELECT {other_device} AS is_of_other FROM (SELECT writer AS sent_by, at AS sent_at) AS sending
+    ) AS devices
 ), event AS (
     -- rule: the event is written by the statement that changes the row
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
@@ -94,7 +105,8 @@ WITH request AS (
     )) || jsonb_build_object('answers', counted)
         || CASE WHEN outdated IS NULL THEN '{}'
             ELSE jsonb_build_object('outdated', outdated) END
-        || CASE WHEN lateness = 0 THEN '{}' ELSE jsonb_build_object('late_ms', lateness) END,
+        || CASE WHEN lateness = 0 THEN '{}' ELSE jsonb_build_object('late_ms', lateness) END
+        || CASE WHEN binds THEN jsonb_build_object('device', writer, 'device_since', at) ELSE '{}' END,
         -- rule: an event names the event before it as the locked row has it
         at_time, chain_head
     FROM judged WHERE outcome = 'written'
@@ -111,6 +123,8 @@ WITH request AS (
         revision = attempt.revision + 1,
         time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - least(at_time, attempt.paused_at)))),
         late_ms = greatest(attempt.late_ms, lateness),
+        device = CASE WHEN binds THEN writer ELSE attempt.device END,
+        device_since = CASE WHEN binds THEN at ELSE attempt.device_since END,
         last_updated = clock_timestamp(),
         paced_until = greatest(attempt.paced_until, at) + pace_interval,
         -- rule: the head of the chain moves with the row

@@ -1,0 +1,135 @@
+"""Devices: at quizzes that allow one at a time, which one may write, and how another takes over.
+
+A device is what sends an X-Client-Id. That deters, and proves nothing: whoever has a student's token can send
+any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from ..domain.access import REFUSALS, UNKNOWN_SOURCE, Entry, RequestSource
+from ..domain.attempts import Attempt, Owner, Staff, Status
+from ..domain.errors import (
+    InvalidInputError,
+    OtherDeviceError,
+    SessionClosedError,
+    SessionExpiredError,
+    SessionNotFoundError,
+    SessionStateError,
+)
+from ..domain.outcomes import ActionOutcome, EntryOutcome, EntryResult
+from ..domain.sessions import Session, view
+from ..domain.tags import writer_of
+from ..domain.timestamps import Micros
+from ..domain.validation import session_key
+from ..stores.devices import DeviceStore
+from .disclosure import Disclosure
+from .settlement import Current, Settler
+from .staff_actions import StaffActions, found
+
+
+class Devices:
+    """Which device may write. Without PostgreSQL nothing changes: DatabaseUnavailableError."""
+
+    def __init__(
+        self,
+        *,
+        devices: DeviceStore,
+        settler: Settler,
+        disclosure: Disclosure,
+        staff_actions: StaffActions,
+        clock: Callable[[], Micros],
+    ) -> None:
+        self._devices = devices
+        self._settler = settler
+        self._disclosure = disclosure
+        self._staff_actions = staff_actions
+        self._clock = clock
+
+    async def go_on(self, attempt: Attempt, entry: Entry, owner: Owner, at: Micros) -> None:
+        """Let the device that has found an open attempt go on with it, where it may.
+
+        Raises:
+            OtherDeviceError: another device has it.
+            AccessRefusedError: the quiz does not let the request in.
+            InvalidInputError: the device is not named.
+        """
+        if attempt.access is None or not attempt.status.is_open:
+            return
+        subject = owner.subject if isinstance(owner, Staff) else owner
+        result = await self._devices.enter(attempt.id, entry, at, owner=subject)
+        if result is not None:
+            await self._entered(result, at)
+
+    async def take_over(
+        self,
+        session_id: str | UUID,
+        *,
+        client_id: str | None,
+        source: RequestSource = UNKNOWN_SOURCE,
+        owner: str | None = None,
+        at: Micros | None = None,
+    ) -> Session:
+        """Have an open session on this device from now on. What the other one sent before counts.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+            SessionClosedError, SessionExpiredError: it has ended.
+            OtherDeviceError: a proctor has to let the device have it.
+            AccessRefusedError: the quiz does not let the request in.
+            InvalidInputError: the device is not named.
+        """
+        at = self._clock() if at is None else at
+        entry = Entry(source, writer_of(client_id))
+        result = await self._devices.enter(session_key(session_id), entry, at, owner=owner, takeover=True)
+        if result is None:
+            raise SessionNotFoundError
+        current = await self._entered(result, at)
+        if result.outcome is EntryOutcome.ENDED:
+            if result.attempt.status in (Status.STARTED, Status.IN_PROGRESS, Status.EXPIRED):
+                raise SessionExpiredError
+            raise SessionClosedError(await self._disclosure.show(current, owner, at))
+        return await self._disclosure.show(current, owner, at)
+
+    async def unlock(
+        self,
+        session_id: str | UUID,
+        reason: str,
+        *,
+        idempotency_key: str | None = None,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> Session:
+        """Let the next device have an open session that is bound to one.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+            SessionClosedError: it is completed or abandoned.
+            SessionStateError: its time is over.
+            IdempotencyKeyReusedError: the key came with another request for the session.
+        """
+        action = self._staff_actions.action("unlock-device", reason, idempotency_key, by, at)
+        result = found(await self._devices.unlock(session_key(session_id), action))
+        if result.outcome is ActionOutcome.EXPIRED:
+            raise SessionStateError("The session's time is over. Reopen it to give it more.")
+        return await self._staff_actions.session_after(result, action)
+
+    async def _entered(self, result: EntryResult, at: Micros) -> Current:
+        # The cache before anything else: drafts are judged by what it says of the device.
+        current = await self._settler.write_back(result.attempt, [], at)
+        if result.outcome in REFUSALS:
+            raise REFUSALS[result.outcome]()
+        if result.outcome is EntryOutcome.DEVICE_UNNAMED:
+            raise device_unnamed()
+        if result.outcome is EntryOutcome.OTHER_DEVICE:
+            raise OtherDeviceError(view(current.attempt, current.drafts, at))
+        return current
+
+
+def device_unnamed() -> InvalidInputError:
+    """Of a request that does not say which device it comes from."""
+    return InvalidInputError(
+        "This quiz is taken on one device at a time: name yours in X-Client-Id.", member="X-Client-Id"
+    )

@@ -1,0 +1,54 @@
+"""Devices in PostgreSQL: which one may write to an attempt, at quizzes that allow one at a time."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from ..domain.access import Entry
+from ..domain.outcomes import ActionResult, EntryOutcome, EntryResult
+from ..domain.quizzes import StaffAction
+from ..domain.timestamps import Micros, from_micros
+from .attempts import attempt_of
+from .postgres import Postgres
+from .staff_actions import act
+from .statements import load
+
+_ENTER: Final = load("enter_attempt")
+_UNLOCK: Final = load("unlock_device")
+
+
+class DeviceStore:
+    """Who comes to an open attempt. Every method raises what `Postgres` raises."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    async def enter(
+        self, session_id: UUID, entry: Entry, at: Micros, *, owner: str | None, takeover: bool = False
+    ) -> EntryResult | None:
+        """Let a device go on with an attempt, or, with `takeover`, have it; None if there is no such attempt.
+
+        That is also None where it is not `owner`'s. Its password is not asked for again.
+        """
+        rows = await self._postgres.fetch(
+            _ENTER,
+            {
+                "id": session_id,
+                "owner": owner,
+                "at": at,
+                "at_time": from_micros(at),
+                "writer": entry.writer,
+                "takeover": takeover,
+                "page_url": entry.page_url,
+                "address": entry.source.address,
+                "config_key_hash": entry.source.config_key_hash,
+            },
+        )
+        if not rows:
+            return None
+        return EntryResult(EntryOutcome(rows[0].pop("outcome")), attempt_of(rows[0]))
+
+    async def unlock(self, session_id: UUID, action: StaffAction) -> ActionResult | None:
+        """Let the next device have an open attempt; None if there is no such attempt."""
+        return await act(self._postgres, _UNLOCK, {"id": session_id}, action)

@@ -1,0 +1,57 @@
+-- Let a device, or another page of one, go on with an open attempt, as far as the quiz lets it.
+-- Takes    id, owner (or null), at, at_time, writer, takeover (whether the student wants the attempt on this device), page_url
+--          (or null for the one that is known), address, config_key_hash (these as in create_attempts)
+-- Returns  no row if there is no such attempt; else outcome (changed or unchanged, or why it is not let in) and the attempt
+--          as it is now
+-- Locks    the quiz's row FOR SHARE, so that a change of its rules precedes this or reaches the attempt; then the attempt's
+WITH quiz AS (
+    SELECT access AS quiz_access, one_device AS quiz_device FROM quizzes
+    WHERE quiz_id = (SELECT quiz_id FROM quiz_attempts WHERE id = %(id)s) FOR SHARE
+), current AS (
+    SELECT {attempt}, chain_head, quiz_access, quiz_device, coalesce(%(page_url)s::text, access ->> 'page_url') AS page_url
+    FROM quiz_attempts AS attempt LEFT JOIN quiz ON true
+    WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE OF attempt
+), entering AS (
+    SELECT current.*, {attempt_access} AS new_access,
+        (device IS DISTINCT FROM %(writer)s::text AND quiz_device <> 'off') IS TRUE AS is_new
+    FROM current
+), judged AS (
+    SELECT entering.*, CASE
+        WHEN NOT {open} OR accepts_until < %(at_time)s THEN 'ended'
+        WHEN refusal IS NOT NULL THEN refusal
+        WHEN is_new AND %(writer)s::text = '-' THEN 'device_unnamed'
+        -- rule: a device takes over from another as the quiz says who lets it
+        WHEN is_new AND device IS NOT NULL AND NOT (%(takeover)s AND quiz_device = 'takeover') THEN 'other_device'
+        WHEN is_new OR new_access IS DISTINCT FROM access THEN 'changed'
+        ELSE 'unchanged' END AS outcome
+    FROM entering, LATERAL (
+        SELECT {refusal} AS refusal
+        FROM (SELECT new_access AS access, %(address)s::inet AS address, %(config_key_hash)s::text AS config_key_hash) AS sent
+    ) AS letting_in
+), event AS (
+    INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
+    SELECT id, revision + 1, version, CASE WHEN is_new THEN 'device_changed' ELSE 'page_changed' END,
+        CASE WHEN new_access IS DISTINCT FROM access THEN jsonb_build_object('access', new_access) ELSE '{}' END
+        || CASE WHEN is_new THEN jsonb_build_object('device', %(writer)s::text, 'device_since', %(at)s::bigint) ELSE '{}' END
+        -- A takeover is an incident.
+        || CASE WHEN is_new AND device IS NOT NULL THEN jsonb_build_object('incidents', incidents + 1) ELSE '{}' END,
+        %(at_time)s, chain_head
+    FROM judged WHERE outcome = 'changed'
+    RETURNING hash
+), changed AS (
+    UPDATE quiz_attempts AS attempt
+    SET access = new_access,
+        device = CASE WHEN is_new THEN %(writer)s::text ELSE attempt.device END,
+        device_since = CASE WHEN is_new THEN %(at)s::bigint ELSE attempt.device_since END,
+        incidents = attempt.incidents + (is_new AND attempt.device IS NOT NULL)::integer,
+        revision = attempt.revision + 1,
+        last_updated = clock_timestamp(),
+        chain_head = event.hash
+    FROM judged, event
+    WHERE attempt.id = judged.id
+    RETURNING attempt.*
+)
+SELECT outcome, row.* FROM judged, LATERAL (
+    SELECT {attempt} FROM changed
+    UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'changed'
+) AS row
