@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from quiz_sessions.bootstrap import Services
 
 from ..strict_routes import StrictRoute, StrictTextRoute
-from . import audit, beacons, grades, health, pauses, quizzes, room, sessions
+from . import audit, beacons, grades, health, live, pauses, quizzes, room, sessions
 
 
 def build_router(services: Callable[[], Services]) -> APIRouter:
@@ -22,6 +22,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
             beacons.add_routes(routes, services)
         if capability is room:
             pauses.add_routes(routes, services)
+            live.add_routes(routes, services)
         router.include_router(routes)
     texts = _router("sessions", StrictTextRoute)
     beacons.add_text_routes(texts, services)

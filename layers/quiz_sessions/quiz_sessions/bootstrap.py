@@ -20,6 +20,7 @@ from .services.disclosure import Disclosure
 from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
 from .services.health import Health
+from .services.live import Live
 from .services.outbox_relay import Relay
 from .services.receipts import Receipts
 from .services.room import Room
@@ -32,6 +33,7 @@ from .stores.attempts import AttemptStore
 from .stores.audit import AuditStore
 from .stores.best_effort_cache import BestEffortCache
 from .stores.event_bus import EventBus
+from .stores.live import LiveStore
 from .stores.outbox import OutboxStore
 from .stores.postgres import Postgres
 from .stores.room import RoomStore
@@ -49,6 +51,7 @@ class Stores:
     attempts: AttemptStore
     administration: AdministrationStore
     room: RoomStore
+    live: LiveStore
     audit: AuditStore
     outbox: OutboxStore
     valkey: ValkeyStore
@@ -70,6 +73,7 @@ class Services:
     beacons: Beacons
     administration: ExamAdministration
     room: Room
+    live: Live
     scores: Scores
     audit: Audit
     receipts: Receipts
@@ -101,6 +105,7 @@ def open_stores(
         attempts=AttemptStore(postgres),
         administration=AdministrationStore(postgres),
         room=RoomStore(postgres),
+        live=LiveStore(postgres),
         audit=AuditStore(postgres),
         outbox=OutboxStore(postgres),
         valkey=valkey or CachedSessions.of(settings).valkey,
@@ -177,6 +182,7 @@ def build_services(
             settler=settler,
             staff_actions=staff_actions,
         ),
+        live=Live(live=stores.live, cache=cache, clock=clock),
         scores=Scores(
             administration=stores.administration,
             cache=cache,
