@@ -42,7 +42,7 @@ class Look:
 
 
 def measure(stores: Stores, rounds: int) -> Iterator[Figure]:
-    """Rooms of several sizes on `make run`'s server: the first view, and then one look every three seconds."""
+    """Rooms of two sizes on `make run`'s server: the first view, and then a look every three seconds."""
     on_all_cores()
     spawn = multiprocessing.get_context("spawn")
     for students, every in ROOMS:
@@ -62,7 +62,11 @@ def measure(stores: Stores, rounds: int) -> Iterator[Figure]:
 
 def _figures(what: str, students: int, first: Look, looks: list[Look]) -> Iterator[Figure]:
     is_barred = students <= 300
-    yield Figure(f"{what}, first view", f"{sum(first.times):.0f} ms", f"{first.requests} requests, {first.size:,} bytes")
+    yield Figure(
+        f"{what}, first view",
+        f"{sum(first.times):.0f} ms",
+        f"{first.requests} requests, {first.size:,} bytes",
+    )
     most = max(look.requests for look in looks)
     yield _barred(f"{what}, requests a look, at most", str(most), MOST_REQUESTS, most, is_barred)
     sizes = sorted(look.size for look in looks)

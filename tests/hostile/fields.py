@@ -71,8 +71,8 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "PausedReply": {_STAFF: "paused unchanged"},
     "ResumedReply": {_STAFF: "resumed unchanged"},
     "LiveRowReply": {
-        _STAFF: "session_id user_id group status answered questions buffered time_remaining expires_at paused "
-        "last_seen_at devices incidents extra_seconds unread_notices"
+        _STAFF: "session_id user_id group status answered questions buffered time_remaining expires_at "
+        "paused last_seen_at devices incidents extra_seconds unread_notices"
     },
     "LiveTotalsReply": {_STAFF: "open paused completed expired abandoned silent"},
     "LiveReply": {_STAFF: "rows totals presence server_time after next"},

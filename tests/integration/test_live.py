@@ -55,7 +55,7 @@ def seen_key(session_id: UUID) -> str:
 
 def seen(valkey: redis.Redis, session_id: UUID) -> dict[str, int]:
     """What is noted of an owner."""
-    noted: dict[bytes, bytes] = valkey.hgetall(seen_key(session_id))
+    noted: dict[bytes, bytes] = valkey.hgetall(seen_key(session_id))  # type: ignore[assignment]  # bytes
     return {name.decode(): int(value) for name, value in noted.items()}
 
 
@@ -65,8 +65,8 @@ def pass_time(database: Database, valkey: redis.Redis, micros: Micros = ALWAYS) 
         "UPDATE quiz_attempts SET last_updated = last_updated - make_interval(secs => %s)", [micros / SECOND]
     )
     for key in valkey.keys("*:seen"):
-        noted = {name: int(value) - micros for name, value in valkey.hgetall(key).items()}
-        valkey.hset(key, mapping=noted)
+        for name, value in valkey.hgetall(key).items():
+            valkey.hset(key, name, str(int(value) - micros))
 
 
 # What is shown
@@ -283,7 +283,9 @@ async def test_nobody_is_heard_in_an_ended_session(services: Services, valkey: r
     assert seen(valkey, session_id) == {}
 
 
-async def test_requests_that_follow_each_other_are_noted_once(services: Services, valkey: redis.Redis) -> None:
+async def test_requests_that_follow_each_other_are_noted_once(
+    services: Services, valkey: redis.Redis
+) -> None:
     session_id = await start(services)
     await read(services, session_id)
     first = seen(valkey, session_id)
@@ -348,8 +350,10 @@ async def test_who_was_not_heard_for_ninety_seconds_is_silent(
     assert never is not None
 
 
-async def test_keys_that_make_no_sense_hide_one_session_alone(services: Services, valkey: redis.Redis) -> None:
-    mine, other = await start(services), await start(services, "user2")
+async def test_keys_that_make_no_sense_hide_one_session_alone(
+    services: Services, valkey: redis.Redis
+) -> None:
+    mine, other = await start(services), await start(services, "user2", at=START + 1)
     valkey.set(seen_key(mine), "x")
     await commit(services, mine)
     await read(services, mine)
@@ -427,7 +431,9 @@ async def a_sign_of_life(services: Services, session_id: UUID) -> None:
 @pytest.mark.parametrize(
     "change", [a_commit, an_autosave, a_pause, an_extension, a_hand_in, a_device, a_sign_of_life]
 )
-async def test_a_change_is_shown_and_no_other_attempt(services: Services, unchanged: Any, change: Any) -> None:
+async def test_a_change_is_shown_and_no_other_attempt(
+    services: Services, unchanged: Any, change: Any
+) -> None:
     session_id, after = await unchanged()
     await change(services, session_id)
     assert await changes(services, after) == [session_id]
@@ -469,7 +475,9 @@ async def test_an_attempt_that_was_reopened_is_shown(
     assert await changes(services, after) == [session_id]
 
 
-async def test_time_that_runs_out_is_a_change(services: Services, database: Database, valkey: redis.Redis) -> None:
+async def test_time_that_runs_out_is_a_change(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
     now = current_micros()
     session_id = await start(services, at=now - 1800 * SECOND + 2 * SECOND)
     pass_time(database, valkey)
@@ -623,7 +631,9 @@ async def test_staff_are_not_told_the_incidents_of_their_own_attempt(services: S
 # Without a store
 
 
-async def test_without_valkey_the_view_shows_what_postgresql_knows(stores: Stores, services: Services) -> None:
+async def test_without_valkey_the_view_shows_what_postgresql_knows(
+    stores: Stores, services: Services
+) -> None:
     session_id = await start(services)
     await autosave(services, session_id, "A")
     async with services_on(Stores(stores.database_url, "redis://127.0.0.1:1")) as away:
@@ -652,7 +662,9 @@ async def test_without_postgresql_there_is_no_view(stores: Stores) -> None:
             await view(away)
 
 
-async def test_a_valkey_without_room_changes_nothing_for_a_request(services: Services, valkey: redis.Redis) -> None:
+async def test_a_valkey_without_room_changes_nothing_for_a_request(
+    services: Services, valkey: redis.Redis
+) -> None:
     session_id = await start(services)
     await commit(services, session_id)
     valkey.delete(seen_key(session_id))

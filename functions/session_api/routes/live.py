@@ -48,7 +48,10 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         limit: Annotated[int, Query(ge=1, le=MAX_ROWS, description="How many rows at most.")] = MAX_ROWS,
         if_none_match: Annotated[
             str | None,
-            Header(description="A reply's ETag: 304 without a body where the same would be shown, but for time that passes."),
+            Header(
+                description="A reply's ETag: 304 without a body where the same would be shown, but for time "
+                "that passes."
+            ),
         ] = None,
     ) -> Response:
         """All attempts at first, then with `after` those that have changed: an answer more, a pause, an end,

@@ -86,7 +86,8 @@ class LiveTotals:
     abandoned: int
     silent: int | None = field(
         metadata={
-            "description": "Of the open ones that are not paused: not heard for 90 seconds. Null without Valkey."
+            "description": "Of the open ones that are not paused: not heard for 90 seconds. Null while the "
+            "cache is away."
         }
     )
 

@@ -52,7 +52,7 @@ class CachedSessions:
         return cls(valkey, jwt=settings.jwt)
 
     async def read(
-        self, session_id: UUID, owner: Owner, at: Micros, heard: Heard | None
+        self, session_id: UUID, owner: Owner, at: Micros, heard: Heard | None = None
     ) -> Reading | None:
         """The session as `SessionManager.get_session` shows it; None if that needs more than the cache."""
         try:

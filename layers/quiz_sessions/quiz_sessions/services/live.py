@@ -34,6 +34,7 @@ class Moment(NamedTuple):
     valkey: Micros = 0
 
 
+_LONG_AGO: Final = Moment()
 _FIRST: Final = (EPOCH, UUID(int=0))
 
 
@@ -48,7 +49,7 @@ class Cursor:
         position: started_at and id of the last row of the page before.
     """
 
-    since: Moment = Moment()
+    since: Moment = _LONG_AGO
     began: Moment | None = None
     position: tuple[datetime, UUID] = _FIRST
 

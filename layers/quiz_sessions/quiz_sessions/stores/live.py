@@ -63,7 +63,9 @@ class LiveStore:
             },
         )
         ended = Ended(*(rows[0][name] for name in Ended._fields))
-        return RoomNow(to_micros(rows[0]["now"]), ended, [_attempt(row) for row in rows if row["id"] is not None])
+        return RoomNow(
+            to_micros(rows[0]["now"]), ended, [_attempt(row) for row in rows if row["id"] is not None]
+        )
 
 
 def _attempt(row: DictRow) -> LiveAttempt:

@@ -393,7 +393,9 @@ class ValkeyStore:
             calls: list[_Call] = [([_drafts_key(each), _seen_key(each)], []) for each in part]
             async with self._server():
                 replies = await self._call_each("read_presence", calls)
-            found += (None if isinstance(each, exceptions.ResponseError) else _presence(*each) for each in replies)
+            found += (
+                None if isinstance(each, exceptions.ResponseError) else _presence(*each) for each in replies
+            )
         return found
 
     # The flush
@@ -802,7 +804,9 @@ def _device(heard: Heard | None) -> str:
 def _presence(
     now: int, last_heard: bytes | None, changed: bytes | None, devices: int, buffered: int
 ) -> Presence:
-    return Presence(now, last_heard and int(last_heard), int(changed or 0), devices, buffered)
+    return Presence(
+        now, None if last_heard is None else int(last_heard), int(changed or 0), devices, buffered
+    )
 
 
 def _session_id(member: bytes) -> str | None:
