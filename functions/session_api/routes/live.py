@@ -40,7 +40,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
             Query(
                 min_length=1,
                 max_length=_MAX_CURSOR_CHARACTERS,
-                description="The `next` of the last reply, or where that is null its `after`: only what has "
+                description="The `next` of the last reply, or on its last page its `after`: only what has "
                 "changed since.",
             ),
         ] = None,
