@@ -18,7 +18,7 @@ from ..replies import ETAG_OF_VIEW, UNCHANGED_VIEW, documented, json_reply
 from ..schemas.live import LiveReply
 from .parameters import authenticated, query
 
-_MAX_CURSOR_CHARACTERS = 256
+_MAX_CURSOR_CHARACTERS = 300
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:

@@ -27,7 +27,7 @@ class LiveReply:
     rows: list[LiveRowReply] = field(
         metadata={"description": "With `after`, those that have changed; some are shown twice."}
     )
-    totals: LiveTotalsReply
+    totals: LiveTotalsReply = field(metadata={"description": "As they were on the first page of the view."})
     presence: bool = field(
         metadata={"description": "Whether it is known who was heard; false while the cache is away."}
     )

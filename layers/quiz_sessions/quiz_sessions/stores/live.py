@@ -45,11 +45,12 @@ class LiveStore:
         *,
         since: Micros,
         position: tuple[datetime, UUID],
+        limit: int | None,
         at: Micros,
     ) -> RoomNow:
-        """The open attempts at a quiz, and after `position` those that ended and changed after `since`.
+        """Of the attempts after `position` the open ones, and those that have changed after `since`.
 
-        All of them with what `since` says by PostgreSQL's clock; `at` is the time of the request.
+        `since` is by PostgreSQL's clock; `at` is the time of the request.
         """
         rows = await self._postgres.fetch(
             _ATTEMPTS,
@@ -60,6 +61,7 @@ class LiveStore:
                 "at": from_micros(at),
                 "started_at": position[0],
                 "id": position[1],
+                "limit": limit,
             },
         )
         ended = Ended(*(rows[0][name] for name in Ended._fields))

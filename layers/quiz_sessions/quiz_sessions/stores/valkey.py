@@ -391,11 +391,11 @@ class ValkeyStore:
         for start in range(0, len(session_ids), PRESENCES_TOGETHER):
             part = session_ids[start : start + PRESENCES_TOGETHER]
             calls: list[_Call] = [([_drafts_key(each), _seen_key(each)], []) for each in part]
-            async with self._server():
-                replies = await self._call_each("read_presence", calls)
-            found += (
-                None if isinstance(each, exceptions.ResponseError) else _presence(*each) for each in replies
-            )
+            async with self._pipeline() as pipe:
+                for keys, _ in self._grouped(calls):
+                    pipe.eval(_script("read_presence"), len(keys), *keys)
+                replies = _for_each(await _reply(pipe.execute()))
+            found += (None if reply is None else _presence(*reply) for reply in replies)
         return found
 
     # The flush

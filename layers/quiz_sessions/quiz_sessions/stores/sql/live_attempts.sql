@@ -1,7 +1,7 @@
 -- The attempts at a quiz that are open, and those that have changed; how many have ended, and how. Answers are counted by
 -- what is recorded of each, which is short.
 -- Takes    quiz_id, group (null for all), since (by this server's clock), at, started_at and id (those of the last row of
---          the previous page)
+--          the previous page), limit (null for none)
 -- Returns  now; completed, expired, abandoned; and of each attempt, in the order in which they were started, its columns and
 --          is_changed. One row with an id of null where there is none.
 -- Locks    nothing
@@ -22,6 +22,7 @@ LEFT JOIN (
         last_updated > %(since)s OR ({open} AND accepts_until > %(since)s AND accepts_until < %(at)s) AS is_changed
     FROM quiz_attempts
     WHERE quiz_id = %(quiz_id)s AND (%(group)s::text IS NULL OR group_name = %(group)s)
-        AND ({open} OR (last_updated > %(since)s AND (started_at, id) > (%(started_at)s, %(id)s)))
+        AND ({open} OR last_updated > %(since)s) AND (started_at, id) > (%(started_at)s, %(id)s)
+    ORDER BY started_at, id LIMIT %(limit)s
 ) AS attempt ON true
 ORDER BY attempt.started_at, attempt.id
