@@ -15,6 +15,7 @@ from quiz_sessions.domain.attempts import Owner, Staff, Status
 from quiz_sessions.domain.errors import DatabaseUnavailableError, InvalidInputError
 from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.live import LiveRow, LiveTotals
+from quiz_sessions.domain.presence import Heard
 from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.services.live import MAX_ROWS, Cursor, LiveView, Moment
@@ -450,6 +451,17 @@ async def test_a_sign_of_life_alone_is_no_change_for_a_while(
     assert await changes(services, after) == []
 
 
+async def test_a_new_device_is_a_change_at_once(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    await read(services, session_id)
+    pass_time(database, valkey, 8 * SECOND)
+    after = (await view(services)).after
+    await read(services, session_id, client="tab2")
+    assert await changes(services, after) == [session_id]
+
+
 async def test_a_draft_more_is_a_change_at_once(
     services: Services, database: Database, valkey: redis.Redis
 ) -> None:
@@ -683,7 +695,7 @@ async def test_a_valkey_without_room_changes_nothing_for_a_request(
     valkey.config_set("maxmemory-policy", "noeviction")
     valkey.config_set("maxmemory", 1)
     try:
-        cached = await services.stores.valkey.read(session_id)
+        cached = await services.stores.valkey.read(session_id, heard=Heard("0123456789ab"))
         await read(services, session_id)
         shown = await view(services)
     finally:
