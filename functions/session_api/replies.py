@@ -110,6 +110,10 @@ _ALWAYS = {"X-Request-Id": _header("The request's id, as in the service's log.")
 NOT_MODIFIED: Responses = {
     304: {"description": "Still as the ETag says that was sent", "headers": {**_ALWAYS, "ETag": _ETAG}}
 }
+ETAG_OF_VIEW = {"ETag": _header("Of what is shown, but for time that passes, for If-None-Match.")}
+UNCHANGED_VIEW: Responses = {
+    304: {"description": "The same would be shown", "headers": {**_ALWAYS, **ETAG_OF_VIEW}}
+}
 
 _DESCRIPTIONS = {
     400: "Not readable as a request",

@@ -60,12 +60,12 @@ class Stores:
             client.flushall()
 
     def everything(self) -> dict[str, Any]:
-        """All that is stored but for the read cache, which a read may fill."""
+        """All that is stored but for the read cache and who was heard, which a read may add to."""
         tables = [f"SELECT '{table}' AS name, t::text AS row FROM {table} AS t" for table in TABLES]
         found: dict[str, Any] = {"rows": self.query(f"{' UNION ALL '.join(tables)} ORDER BY name, row")}
         with self.cache() as valkey:
             for key in sorted(valkey.keys()):
-                if not key.startswith(b"session:"):
+                if not key.startswith(b"session:") and not key.endswith(b":seen"):
                     found[key.decode()] = valkey.dump(key)
         return found
 

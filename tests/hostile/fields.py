@@ -79,6 +79,12 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "NotifiedReply": {_STAFF: "notified unchanged"},
     "IncidentReply": {_STAFF: "id type detail source at"},
     "IncidentsReply": {_STAFF: "incidents next_after"},
+    "LiveRowReply": {
+        _STAFF: "session_id user_id group status answered questions buffered time_remaining expires_at "
+        "paused last_seen_at devices incidents extra_seconds unread_notices"
+    },
+    "LiveTotalsReply": {_STAFF: "open paused completed expired abandoned silent"},
+    "LiveReply": {_STAFF: "rows totals presence server_time after next"},
     "LateAnswerReply": {_STAFF: "event answers received_at accepted"},
     "LateAnswersReply": {_STAFF: "late_answers next_after"},
     "StaffActionReply": {

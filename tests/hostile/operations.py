@@ -172,6 +172,7 @@ OPERATIONS = [
     Operation("POST", "/quizzes/{quiz_id}/pause", _WHY, headers=_KEY, parameters=_OF_QUIZ),
     Operation("POST", "/quizzes/{quiz_id}/resume", _WHY, headers=_KEY, parameters=_OF_QUIZ),
     Operation("POST", "/quizzes/{quiz_id}/complete", _WHY, headers=_KEY, parameters=_OF_QUIZ),
+    Operation("GET", "/quizzes/{quiz_id}/live", query={"after": "MCAw", "group": "g"}, parameters=_OF_QUIZ),
     Operation("POST", "/quizzes/{quiz_id}/regrade", _WHY, parameters=_OF_QUIZ),
     Operation(
         "PUT",

@@ -47,6 +47,7 @@ OF_STAFF = [
     for operation in OPERATIONS
     if "reason" in (operation.body or {})
     or "accommodations" in operation.path
+    or operation.path.endswith("/live")
     or (operation.path.endswith("/notices") and (operation.method == "POST" or "quiz" in operation.path))
     or (
         operation.path.endswith(("/events", "/verify", "/late-answers", "/incidents"))

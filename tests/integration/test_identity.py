@@ -101,6 +101,7 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("PUT", "/quizzes/{quiz_id}"): ({"open_attempts": "keep"}, [401, 403, 403, 403, 403, 200, 200]),
     ("GET", "/quizzes/{quiz_id}"): (None, [401, 200, 200, 200, 200, 200, 200]),
     ("DELETE", "/quizzes/{quiz_id}"): (None, [401, 403, 403, 403, 403, 409, 409]),
+    ("GET", "/quizzes/{quiz_id}/live"): (None, [401, 403, 403, 200, 200, 403, 200]),
     ("POST", "/quizzes/{quiz_id}/extend"): (SECONDS, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/quizzes/{quiz_id}/pause"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/quizzes/{quiz_id}/resume"): (REASON, [401, 403, 403, 200, 403, 403, 200]),

@@ -12,6 +12,7 @@ from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.clock import current_micros
+from quiz_sessions.services.live import Cursor, Moment
 from tests.harness.service import start
 from tests.harness.stores import Stores
 
@@ -41,6 +42,8 @@ OPERATIONS: dict[str, Operation] = {
     "extra time": lambda s, one, ended: s.administration.put_accommodation("user1", "quiz1", 60, "more time"),
     "list a user's": lambda s, one, ended: s.audit.find(user_id="user7"),
     "list a quiz's": lambda s, one, ended: s.audit.find(quiz_id="quiz7"),
+    "live view": lambda s, one, ended: s.live.view("quiz7"),
+    "changes in the live view": lambda s, one, ended: s.live.view("quiz7", after=str(Cursor(Moment(1, 1)))),
     "list what waits for a person": lambda s, one, ended: s.audit.find(quiz_id="quiz7", is_pending=True),
     "trail": lambda s, one, ended: s.audit.events(one),
     "at a version": lambda s, one, ended: s.audit.at_version(one, 0),

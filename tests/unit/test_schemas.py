@@ -496,6 +496,7 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/quizzes/{quiz_id}", "put"): "200 201 400 401 403 409 413 415 422 429 500 503",
     ("/quizzes/{quiz_id}", "get"): "200 401 404 422 429 500 503",
     ("/quizzes/{quiz_id}", "delete"): "204 401 403 404 409 422 429 500 503",
+    ("/quizzes/{quiz_id}/live", "get"): "200 304 401 403 422 429 500 503",
     ("/quizzes/{quiz_id}/extend", "post"): "200 400 401 403 413 415 422 429 500 503",
     ("/quizzes/{quiz_id}/pause", "post"): "200 400 401 403 404 413 415 422 429 500 503",
     ("/quizzes/{quiz_id}/resume", "post"): "200 400 401 403 404 413 415 422 429 500 503",

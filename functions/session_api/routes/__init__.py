@@ -9,7 +9,20 @@ from fastapi import APIRouter
 from quiz_sessions.bootstrap import Services
 
 from ..strict_routes import StrictRoute, StrictTextRoute
-from . import audit, beacons, devices, grades, health, incidents, notices, pauses, quizzes, room, sessions
+from . import (
+    audit,
+    beacons,
+    devices,
+    grades,
+    health,
+    incidents,
+    live,
+    notices,
+    pauses,
+    quizzes,
+    room,
+    sessions,
+)
 
 
 def build_router(services: Callable[[], Services]) -> APIRouter:
@@ -25,6 +38,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
             notices.add_routes(routes, services)
             incidents.add_routes(routes, services)
             devices.add_routes(routes, services)
+            live.add_routes(routes, services)
         router.include_router(routes)
     texts = _router("sessions", StrictTextRoute)
     beacons.add_text_routes(texts, services)

@@ -37,8 +37,8 @@ ClientId = Annotated[
         min_length=1,
         max_length=64,
         pattern="^[A-Za-z0-9_-]+$",
-        description="Names the copy of the answers that a write comes from: tabs with copies of their own "
-        "have ids of their own.",
+        description="Names the copy of the answers that a request comes from: tabs with copies of their own "
+        "have ids of their own. The live view counts them as devices.",
     ),
 ]
 ConfigKeyHash = Annotated[

@@ -127,7 +127,9 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         request: Request,
         quiz_id: Annotated[str, query("At this quiz.")],
         user_id: Annotated[str | None, query("Of this user.")] = None,
+        *,
         if_none_match: IfNoneMatch = None,
+        client_id: ClientId = None,
     ) -> Response:
         """Starts none. Without `user_id` that of the caller; another user's is for staff."""
         caller = authenticated(request, services())
@@ -146,7 +148,7 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
                 "The user has no open attempt at this quiz; POST /sessions/start starts one."
             )
         session = await services().sessions.get_session(
-            page.sessions[0].id, owner=caller.owner(PROCTOR, GRADE), at=at
+            page.sessions[0].id, client_id=client_id, owner=caller.owner(PROCTOR, GRADE), at=at
         )
         return session_read(request, services(), session)
 
@@ -161,13 +163,17 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         at_version: Annotated[
             int | None, Query(ge=0, le=MAX_INTEGER, description="As it was at this version.")
         ] = None,
+        *,
         if_none_match: IfNoneMatch = None,
+        client_id: ClientId = None,
     ) -> Response:
         """With `at_version` the session as it was before its next version, from its audit log; at its
         current version as it is now."""
         owner = authenticated(request, services()).owner(PROCTOR, GRADE)
         if at_version is None:
-            session = await services().sessions.get_session(session_id, owner=owner, at=request.state.at)
+            session = await services().sessions.get_session(
+                session_id, client_id=client_id, owner=owner, at=request.state.at
+            )
         else:
             session = await services().audit.at_version(
                 session_id, at_version, owner=owner, at=request.state.at

@@ -81,6 +81,24 @@ _LATE: Final[dict[str, Any]] = {
     "received_at": "2027-01-15T08:30:31Z",
     "accepted": False,
 }
+_LIVE: Final[dict[str, Any]] = {
+    "session_id": _ID,
+    "user_id": "user1",
+    "group": "Room 12",
+    "status": "in_progress",
+    "answered": 11,
+    "questions": 20,
+    "buffered": 2,
+    "time_remaining": 1200,
+    "expires_at": _EXPIRES,
+    "paused": False,
+    "last_seen_at": "2027-01-15T08:09:55.040312Z",
+    "devices": 1,
+    "incidents": 0,
+    "extra_seconds": 0,
+    "unread_notices": 0,
+}
+_TOTALS: Final = {"open": 27, "paused": 0, "completed": 2, "expired": 0, "abandoned": 1, "silent": 1}
 _ACCOMMODATION: Final[dict[str, Any]] = {
     "user_id": "user1",
     "quiz_id": "physics",
@@ -212,6 +230,16 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "NotifiedReply": {"notified": 28, "unchanged": [_UNCHANGED]},
     "IncidentReply": _INCIDENT,
     "IncidentsReply": {"incidents": [_INCIDENT], "next_after": None},
+    "LiveRowReply": _LIVE,
+    "LiveTotalsReply": _TOTALS,
+    "LiveReply": {
+        "rows": [_LIVE],
+        "totals": _TOTALS,
+        "presence": True,
+        "server_time": "2027-01-15T08:10:00Z",
+        "after": "MTgwMDAwMDU5NTAwMDAwMCAxODAwMDAwNTk1MDAwMDAw",
+        "next": None,
+    },
     "LateAnswerReply": _LATE,
     "LateAnswersReply": {"late_answers": [_LATE], "next_after": None},
     "QuestionResult": _KEYED,

@@ -22,6 +22,7 @@ from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
 from .services.health import Health
 from .services.incidents import Incidents
+from .services.live import Live
 from .services.notices import Notices
 from .services.outbox_relay import Relay
 from .services.receipts import Receipts
@@ -37,6 +38,7 @@ from .stores.best_effort_cache import BestEffortCache
 from .stores.devices import DeviceStore
 from .stores.event_bus import EventBus
 from .stores.incidents import IncidentStore
+from .stores.live import LiveStore
 from .stores.notices import NoticeStore
 from .stores.outbox import OutboxStore
 from .stores.postgres import Postgres
@@ -58,6 +60,7 @@ class Stores:
     notices: NoticeStore
     incidents: IncidentStore
     devices: DeviceStore
+    live: LiveStore
     audit: AuditStore
     outbox: OutboxStore
     valkey: ValkeyStore
@@ -82,6 +85,7 @@ class Services:
     notices: Notices
     incidents: Incidents
     devices: Devices
+    live: Live
     scores: Scores
     audit: Audit
     receipts: Receipts
@@ -116,6 +120,7 @@ def open_stores(
         notices=NoticeStore(postgres),
         incidents=IncidentStore(postgres),
         devices=DeviceStore(postgres),
+        live=LiveStore(postgres),
         audit=AuditStore(postgres),
         outbox=OutboxStore(postgres),
         valkey=valkey or CachedSessions.of(settings).valkey,
@@ -218,6 +223,7 @@ def build_services(
             pace=limits.writes,
         ),
         devices=devices,
+        live=Live(live=stores.live, cache=cache, clock=clock),
         scores=Scores(
             administration=stores.administration,
             cache=cache,

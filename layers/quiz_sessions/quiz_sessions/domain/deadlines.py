@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 from .attempts import Attempt, Status
@@ -15,12 +15,27 @@ MAX_LATE_MS = 2**31 - 1
 """Some 25 days, which is what the column holds."""
 
 
+class Timed(Protocol):
+    """What of an attempt its time depends on."""
+
+    @property
+    def status(self) -> Status: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def accepts_until(self) -> datetime: ...
+    @property
+    def paused_at(self) -> datetime | None: ...
+    @property
+    def time_remaining(self) -> int: ...
+
+
 def time_remaining(expires_at: datetime, at: Micros) -> int:
     """Whole seconds from `at` to `expires_at`, rounded up, never below 0."""
     return max(0, -((at - to_micros(expires_at)) // 1_000_000))
 
 
-def is_overdue(attempt: Attempt, at: Micros) -> bool:
+def is_overdue(attempt: Timed, at: Micros) -> bool:
     """Whether the attempt is open although its grace ended before `at`; the last moment of it is in time."""
     return attempt.status.is_open and at > to_micros(attempt.accepts_until)
 
@@ -48,7 +63,7 @@ def is_stopped(attempt: Attempt, at: Micros) -> bool:
     return attempt.paused_at is not None and at > to_micros(attempt.paused_at)
 
 
-def shown_time_remaining(attempt: Attempt, at: Micros) -> int:
+def shown_time_remaining(attempt: Timed, at: Micros) -> int:
     """Whole seconds left at `at`; for an attempt that has ended, what was left at its end."""
     if not attempt.status.is_open:
         return attempt.time_remaining

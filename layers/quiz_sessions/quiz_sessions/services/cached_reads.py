@@ -12,6 +12,7 @@ from ..domain.deadlines import is_overdue, shown_time_remaining
 from ..domain.drafts import NO_DRAFTS
 from ..domain.errors import CacheUnavailableError
 from ..domain.json_values import dump_json
+from ..domain.presence import Heard
 from ..domain.sessions import Session, view
 from ..domain.timestamps import Micros
 from ..runtime.settings import Settings
@@ -50,10 +51,12 @@ class CachedSessions:
         )
         return cls(valkey, jwt=settings.jwt)
 
-    async def read(self, session_id: UUID, owner: Owner, at: Micros) -> Reading | None:
+    async def read(
+        self, session_id: UUID, owner: Owner, at: Micros, heard: Heard | None = None
+    ) -> Reading | None:
         """The session as `SessionManager.get_session` shows it; None if that needs more than the cache."""
         try:
-            cached = await self.valkey.read(session_id)
+            cached = await self.valkey.read(session_id, heard=heard)
         except CacheUnavailableError:
             # The session manager will notice as well, continue without the cache, and log it.
             return None

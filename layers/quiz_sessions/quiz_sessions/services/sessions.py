@@ -54,6 +54,7 @@ from ..domain.errors import (
 from ..domain.json_values import Json, same_value
 from ..domain.outcomes import DraftsOutcome, Start, StartOutcome, WriteOutcome, WriteResult
 from ..domain.pace import NO_PACE, Pace
+from ..domain.presence import Heard, heard_reading
 from ..domain.sessions import Session, view
 from ..domain.tags import ANYBODY, BasedOn, EntityTag, Tag, parse_entity_tag, parse_tag, writer_of
 from ..domain.timestamps import Micros
@@ -322,7 +323,12 @@ class SessionManager:
         return NO_PACE if write.owner is None else self._limits.writes
 
     async def get_session(
-        self, session_id: str | UUID, *, owner: Owner = None, at: Micros | None = None
+        self,
+        session_id: str | UUID,
+        *,
+        client_id: str | None = None,
+        owner: Owner = None,
+        at: Micros | None = None,
     ) -> Session:
         """Read a session with its drafts; an overdue one is expired.
 
@@ -330,7 +336,8 @@ class SessionManager:
             SessionNotFoundError: there is no such session.
         """
         at = self._clock() if at is None else at
-        current = await self._settler.current(session_key(session_id), owner, at)
+        heard = heard_reading(owner, client_id)
+        current = await self._settler.current(session_key(session_id), owner, at, heard)
         return await self._disclosure.show(current, owner, at)
 
     async def get_deadline(
@@ -548,7 +555,7 @@ class SessionManager:
             raise self._too_fast()
         if result.outcome is WriteOutcome.OVERDUE:
             return await self._write_late(key, write)
-        shown, drafts = await self._cache.put_committed(result.attempt, write.answers)
+        shown, drafts = await self._cache.put_committed(result.attempt, write.answers, Heard(write.writer))
         current = Current(shown, drafts, result.attempt)
         await self._refuse(result, current, write)
         return await self._committed(current, write)
@@ -647,7 +654,12 @@ class SessionManager:
         after = view(attempt, merged, write.at)
         check_session_size(after.answers, [draft.value for _, draft in merged.displaced])
         put = await self._valkey.put_drafts(
-            attempt.id, new, _judged(attempt, cached, write), _write_key(write), pace=self._pace_of(write)
+            attempt.id,
+            new,
+            _judged(attempt, cached, write),
+            _write_key(write),
+            pace=self._pace_of(write),
+            heard=Heard(write.writer),
         )
         if put.outcome is DraftsOutcome.TOO_FAST:
             raise self._too_fast()

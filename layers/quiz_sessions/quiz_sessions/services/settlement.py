@@ -15,6 +15,7 @@ from ..domain.deadlines import is_overdue
 from ..domain.drafts import NO_DRAFTS, Drafts
 from ..domain.errors import BusyError, DatabaseUnavailableError, PoisonedError, SessionNotFoundError
 from ..domain.outcomes import Settled
+from ..domain.presence import Heard
 from ..domain.timestamps import Micros
 from ..runtime.telemetry import Telemetry
 from ..stores.attempts import AttemptStore
@@ -79,13 +80,15 @@ class Settler:
             # The holder is most likely a flush, which merges these drafts itself: settle without them.
             await self.settle(session_id, NO_DRAFTS, at, wait=True)
 
-    async def current(self, session_id: UUID, owner: Owner, at: Micros) -> Current:
+    async def current(
+        self, session_id: UUID, owner: Owner, at: Micros, heard: Heard | None = None
+    ) -> Current:
         """Read a session's row and drafts; an overdue one is expired.
 
         Raises:
             SessionNotFoundError: there is no such session, or it does not belong to `owner`.
         """
-        cached = await self._cache.read(session_id)
+        cached = await self._cache.read(session_id, heard=heard)
         attempt = cached.attempt or await self.load(session_id)
         if not attempt.is_owned_by(owner):
             raise SessionNotFoundError

@@ -10,6 +10,7 @@ from ..domain.drafts import NO_DRAFTS, Drafts
 from ..domain.errors import CacheUnavailableError
 from ..domain.outcomes import Flushed
 from ..domain.pace import Pace
+from ..domain.presence import Heard, Presence
 from ..domain.timestamps import Micros
 from ..runtime.telemetry import Telemetry
 from .valkey import CachedSession, HandedOver, ValkeyStore
@@ -25,10 +26,12 @@ class BestEffortCache:
         self._valkey = valkey
         self._telemetry = telemetry
 
-    async def read(self, session_id: UUID, write_key: str | None = None) -> CachedSession:
+    async def read(
+        self, session_id: UUID, write_key: str | None = None, heard: Heard | None = None
+    ) -> CachedSession:
         """See `ValkeyStore.read`; empty if Valkey can't be read: the drafts count later."""
         try:
-            return await self._valkey.read(session_id, write_key)
+            return await self._valkey.read(session_id, write_key, heard)
         except CacheUnavailableError as error:
             self._telemetry.degraded("cache not read", error, session_id=str(session_id))
             return CachedSession()
@@ -41,6 +44,15 @@ class BestEffortCache:
             self._telemetry.degraded("cache not read", error)
             return {}
         return {each: held.drafts for each, held in zip(session_ids, stored, strict=True)}
+
+    async def presence(self, session_ids: Sequence[UUID]) -> dict[UUID, Presence] | None:
+        """The presence of the owners of sessions; None if Valkey can't be read."""
+        try:
+            found = await self._valkey.presence(session_ids)
+        except CacheUnavailableError as error:
+            self._telemetry.degraded("cache not read", error)
+            return None
+        return {each: seen for each, seen in zip(session_ids, found, strict=True) if seen is not None}
 
     async def keeps_pace(self, caller: str, pace: Pace, at: Micros) -> bool:
         """See `ValkeyStore.keeps_pace`; while Valkey is away everybody does."""
@@ -57,10 +69,12 @@ class BestEffortCache:
         except CacheUnavailableError as error:
             self._not_written(error, attempt.id)
 
-    async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> tuple[Attempt, Drafts]:
+    async def put_committed(
+        self, attempt: Attempt, questions: Iterable[str], heard: Heard | None = None
+    ) -> tuple[Attempt, Drafts]:
         """See `ValkeyStore.put_committed`; if Valkey can't be reached, the attempt and no drafts."""
         try:
-            return await self._valkey.put_committed(attempt, questions)
+            return await self._valkey.put_committed(attempt, questions, heard)
         except CacheUnavailableError as error:
             self._not_written(error, attempt.id)
             return attempt, NO_DRAFTS

@@ -4,6 +4,8 @@ Keys:
     session:<id>: string, the cached row as JSON.
     {session:<id>}:drafts: hash, field -> draft; in the same cluster slot. A draft that lost its place to
         another writer's is in a field of its own until a flush has recorded it.
+    {session:<id>}:seen: hash, when its owner was heard: `at`, device:<writer>, and when that has `changed`;
+        see note_heard.lua. It may be lost at any time.
     {session:<id>}:pace, starts:<caller>: string, how far ahead a caller is; see domain.pace.
     {session:<id>}:write:<key>: string, what a write that the caller named stands for; in the same slot.
     dirty:<shard>: sorted set, the dirty index: id -> mark, in microseconds of Valkey's clock.
@@ -39,6 +41,7 @@ from ..domain.errors import CacheUnavailableError, ContentTooLargeError, Invalid
 from ..domain.json_values import dump_json
 from ..domain.outcomes import DraftsOutcome, Flushed
 from ..domain.pace import NO_PACE, Pace
+from ..domain.presence import Heard, Presence
 from ..domain.tags import Tag
 from ..domain.timestamps import Micros
 from ..domain.validation import check_json_value
@@ -57,6 +60,8 @@ COMMAND_WORDS = 3_999
 """Words of one command, its name among them: ElastiCache Serverless takes no more arguments."""
 CHANGED_TTL_SECONDS = 120
 """Longer than any request or flush lasts: after that none of them holds the row as it was before a change."""
+PRESENCES_TOGETHER = 500
+"""Sessions whose presence is read in one pipeline."""
 MOST_TOGETHER = 64
 """Sessions in one call of a script, for requests that came together."""
 LANES = 2
@@ -163,6 +168,7 @@ class _Committed:
     revision: int
     text: str
     superseded: Sequence[_Argument]
+    heard: Heard | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,26 +244,30 @@ class ValkeyStore:
 
     # Requests
 
-    async def read(self, session_id: UUID, write_key: str | None = None) -> CachedSession:
+    async def read(
+        self, session_id: UUID, write_key: str | None = None, heard: Heard | None = None
+    ) -> CachedSession:
         """Read a session's drafts and its cached row, and what `write_key` names, in one atomic script.
 
         If the row were read first, an answer that a flush moves in between would be in neither.
         """
-        return await self._reads((session_id, write_key))
+        return await self._reads((session_id, write_key, heard))
 
     async def _read_together(
-        self, asked: Sequence[tuple[UUID, str | None]]
+        self, asked: Sequence[tuple[UUID, str | None, Heard | None]]
     ) -> list[CachedSession | Exception]:
         calls: list[_Call] = []
-        for session_id, name in asked:
+        for session_id, name, heard in asked:
             session = _session_key(session_id)
             named = session if name is None else _write_key(session_id, name)
-            calls.append(([_drafts_key(session_id), session, named], [] if name is None else [1]))
+            user = "" if heard is None or heard.user_id is None else dump_json(heard.user_id)
+            keys = [_drafts_key(session_id), session, _seen_key(session_id), named]
+            calls.append((keys, [_device(heard), user, self._session_ttl, int(name is not None)]))
         async with self._server():
             # rule: a read takes the drafts before the session
             replies = await self._call_each("read_sessions", calls)
             results = [_told(reply, _cached) for reply in replies]
-            for (session_id, _), result in zip(asked, results, strict=True):
+            for (session_id, _, _), result in zip(asked, results, strict=True):
                 if isinstance(result, CachedSession) and result.is_unreadable:
                     # The row from PostgreSQL will replace it.
                     await _reply(self._redis.delete(_session_key(session_id)))
@@ -265,10 +275,12 @@ class ValkeyStore:
 
     async def put_session(self, attempt: Attempt) -> None:
         """Cache a row, unless a newer one is cached."""
-        put = _Committed(attempt.id, attempt.revision, attempt.to_json(), [])
+        put = _Committed(attempt.id, attempt.revision, attempt.to_json(), [], None)
         await self._commits(put, attempt.id, len(put.text))
 
-    async def put_committed(self, attempt: Attempt, questions: Iterable[str]) -> tuple[Attempt, Drafts]:
+    async def put_committed(
+        self, attempt: Attempt, questions: Iterable[str], heard: Heard | None = None
+    ) -> tuple[Attempt, Drafts]:
         """Cache the row that a statement replied and drop the drafts of `questions` that it supersedes.
 
         Returns:
@@ -279,7 +291,7 @@ class ValkeyStore:
         for question in questions:
             if (tag := attempt.answer_tag(question)) is not None:
                 superseded += (_QUESTION + question, tag.at, tag.writer)
-        committed = _Committed(attempt.id, attempt.revision, attempt.to_json(), superseded)
+        committed = _Committed(attempt.id, attempt.revision, attempt.to_json(), superseded, heard)
         drafts, text = await self._commits(committed, attempt.id, len(committed.text))
         newer = None if text is None else _decode(text)
         if newer is None or newer.revision <= attempt.revision:
@@ -293,10 +305,10 @@ class ValkeyStore:
     ) -> list[tuple[Drafts, bytes | None] | Exception]:
         calls: list[_Call] = []
         for each in put:
-            keys = [_drafts_key(each.session_id), _session_key(each.session_id)]
+            keys = [_drafts_key(each.session_id), _session_key(each.session_id), _seen_key(each.session_id)]
             # Where one command can't say it all, the last one's reply is what counts.
             calls += (
-                (keys, [each.revision, each.text, self._session_ttl, *part])
+                (keys, [each.revision, each.text, self._session_ttl, _device(each.heard), *part])
                 for part in list(_parts(each.superseded, 3, besides=_BESIDES_COMMITTED)) or [[]]
             )
         async with self._server([each.session_id for each in put]):
@@ -312,6 +324,7 @@ class ValkeyStore:
         key: WriteKey | None = None,
         *,
         pace: Pace = NO_PACE,
+        heard: Heard | None = None,
     ) -> DraftsPut:
         """Keep drafts, then mark the session dirty; once this returns, a flush will find them.
 
@@ -320,6 +333,7 @@ class ValkeyStore:
         """
         keys = [_drafts_key(session_id), _session_key(session_id), _pace_key(session_id)]
         keys.append(_session_key(session_id) if key is None else _write_key(session_id, key.key))
+        keys.append(_seen_key(session_id))
         arguments: list[_Argument] = ["", "", 0]
         if judged is not None:
             count = "" if judged.fields is None else judged.fields
@@ -327,6 +341,7 @@ class ValkeyStore:
             arguments = [revision, count, len(judged.tags)]
         arguments += (pace.interval, pace.burst, drafts.latest)
         arguments += ("", 0) if key is None else (key.payload, key.seconds)
+        arguments += (_device(heard), self._session_ttl)
         for question, tag in (judged.tags if judged is not None else {}).items():
             arguments += (draft_field(question).decode(), "" if tag is None else str(tag))
         size = 0
@@ -367,6 +382,21 @@ class ValkeyStore:
             pipe.eval(_script("keep_pace"), 1, f"starts:{caller}", pace.interval, pace.burst, at)
             (kept,) = await _reply(pipe.execute())
         return bool(kept)
+
+    # The live view
+
+    async def presence(self, session_ids: Sequence[UUID]) -> list[Presence | None]:
+        """The presence of each session's owner; None of one whose keys make no sense."""
+        found: list[Presence | None] = []
+        for start in range(0, len(session_ids), PRESENCES_TOGETHER):
+            part = session_ids[start : start + PRESENCES_TOGETHER]
+            calls: list[_Call] = [([_drafts_key(each), _seen_key(each)], []) for each in part]
+            async with self._pipeline() as pipe:
+                for keys, _ in self._grouped(calls):
+                    pipe.eval(_script("read_presence"), len(keys), *keys)
+                replies = _for_each(await _reply(pipe.execute()))
+            found += (None if reply is None else _presence(*reply) for reply in replies)
+        return found
 
     # The flush
 
@@ -695,13 +725,17 @@ _PATIENCE: Final[dict[str, Any]] = {
     "driver_info": None,
 }
 _INCLUDE = re.compile(r"^-- include (\w+)$", re.MULTILINE)
+_COMMENT = re.compile(r"\n\s*--.*")
+"""Of a line of its own; the first line of a script stays, so that Valkey's logs tell which one it is."""
 
 
 @cache
 def _script(name: str) -> str:
     folder = files(__package__).joinpath("lua")
     text = folder.joinpath(f"{name}.lua").read_text()
-    return _INCLUDE.sub(lambda found: folder.joinpath("fragments", f"{found[1]}.lua").read_text(), text)
+    whole = _INCLUDE.sub(lambda found: folder.joinpath("fragments", f"{found[1]}.lua").read_text(), text)
+    # It is sent, and hashed, with every call.
+    return _COMMENT.sub("", whole)
 
 
 def _counted(calls: Iterable[_Call]) -> Iterator[_Call]:
@@ -751,12 +785,28 @@ def _drafts_key(session_id: UUID | str) -> str:
     return f"{{session:{session_id}}}:drafts"
 
 
+def _seen_key(session_id: UUID) -> str:
+    return f"{{session:{session_id}}}:seen"
+
+
 def _pace_key(session_id: UUID) -> str:
     return f"{{session:{session_id}}}:pace"
 
 
 def _write_key(session_id: UUID, key: str) -> str:
     return f"{{session:{session_id}}}:write:{key}"
+
+
+def _device(heard: Heard | None) -> str:
+    return "" if heard is None else heard.device
+
+
+def _presence(
+    now: int, last_heard: bytes | None, changed: bytes | None, devices: int, buffered: int
+) -> Presence:
+    return Presence(
+        now, None if last_heard is None else int(last_heard), int(changed or 0), devices, buffered
+    )
 
 
 def _session_id(member: bytes) -> str | None:
@@ -850,8 +900,8 @@ def _committed_since(attempt: Attempt, newer: Attempt) -> Drafts:
 
 _BESIDES: Final = 4
 """EVAL, the script, the number of its keys, and one argument or key."""
-_BESIDES_COMMITTED: Final = 9
-"""EVAL, the script, the number of its keys, two keys, the number of arguments, and three of these."""
+_BESIDES_COMMITTED: Final = 11
+"""EVAL, the script, the number of its keys, three keys, the number of arguments, and four of these."""
 
 
 def _parts(words: Sequence[_T], each: int, *, besides: int = _BESIDES + 1) -> Iterator[Sequence[_T]]:

@@ -1,8 +1,9 @@
 -- put_drafts: keep drafts, for each field the one with the larger `at`; the later arrival on a tie. What loses its
 -- place to another writer's draft is kept beside it, in a field displaced:<at>.<writer>:<question>.
 -- It sets no time to live, because volatile-ttl would evict the drafts, and the answers would be lost.
--- KEYS     four for each session, and all share a slot: {session:<id>}:drafts; session:<id>; {session:<id>}:pace;
---          {session:<id>}:write:<key> if the caller named the write, which uses it up, else the session once more
+-- KEYS     five for each session, and all share a slot: {session:<id>}:drafts; session:<id>; {session:<id>}:pace;
+--          {session:<id>}:write:<key> if the caller named the write, which uses it up, else the session once more;
+--          {session:<id>}:seen
 -- ARGV     for each session how many arguments follow, and these:
 --          1  revision of the session that the write was judged by; `open` if it only has to be cached as open; empty if
 --             not even that matters
@@ -12,21 +13,23 @@
 --             interval 0 for no limit
 --          7  value of the fourth key; empty if the write has no name
 --          8  its time to live in seconds
+--          9  the device that the owner was heard from (see note_heard), and 10 the time to live of that note in seconds
 --          then the pairs
 --          then triples: field, at (microseconds), draft as JSON, which begins {"at":<digits>,"writer":"<writer>"
 -- Reply    for each session: kept; repeated or reused, if the name was used up by the same value or another; moved, if
 --          something is other than it was judged by; too_fast
 -- include each
+-- include note_heard
 local function tag(draft)
   return string.match(draft, '^{"at":(%d+),"writer":"([%w-]+)"')
 end
 
-return each(4, function(keys, first, last)
+return each(5, function(keys, first, last)
   local drafts = keys[1]
   local revision_judged, fields, pairs_judged = ARGV[first], ARGV[first + 1], tonumber(ARGV[first + 2])
   local interval, burst, now = tonumber(ARGV[first + 3]), tonumber(ARGV[first + 4]), tonumber(ARGV[first + 5])
   local payload, seconds = ARGV[first + 6], ARGV[first + 7]
-  local place = first + 8
+  local place = first + 10
   if payload ~= '' then
     local used = redis.call('GET', keys[4])
     if used then
@@ -64,6 +67,7 @@ return each(4, function(keys, first, last)
     local lasts = math.ceil((paced + interval - now) / 1000) + 1000
     redis.call('SET', keys[3], string.format('%.0f', paced + interval), 'PX', lasts)
   end
+  local grown = false
   for i = place, last, 3 do
     local field, new = ARGV[i], ARGV[i + 2]
     local known = redis.call('HGET', drafts, field)
@@ -80,12 +84,13 @@ return each(4, function(keys, first, last)
         redis.call('HSET', drafts, 'displaced:' .. lost .. ':' .. question, later and known or new)
       end
     end
-    if later then
-      redis.call('HSET', drafts, field, new)
+    if later and redis.call('HSET', drafts, field, new) == 1 and question then
+      grown = true
     end
   end
   if payload ~= '' then
     redis.call('SET', keys[4], payload, 'EX', seconds)
   end
+  note_heard(keys[5], ARGV[first + 8], ARGV[first + 9], grown)
   return 'kept'
 end)
