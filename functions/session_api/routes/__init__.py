@@ -9,7 +9,18 @@ from fastapi import APIRouter
 from quiz_sessions.bootstrap import Services
 
 from ..strict_routes import StrictRoute, StrictTextRoute
-from . import audit, beacons, grades, health, pauses, quizzes, room, sessions
+from . import (
+    audit,
+    beacons,
+    grades,
+    health,
+    labels,
+    pauses,
+    quizzes,
+    room,
+    sessions,
+    standing_accommodations,
+)
 
 
 def build_router(services: Callable[[], Services]) -> APIRouter:
@@ -22,6 +33,8 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
             beacons.add_routes(routes, services)
         if capability is room:
             pauses.add_routes(routes, services)
+            standing_accommodations.add_routes(routes, services)
+            labels.add_routes(routes, services)
         router.include_router(routes)
     texts = _router("sessions", StrictTextRoute)
     beacons.add_text_routes(texts, services)

@@ -14,18 +14,25 @@ from quiz_sessions.domain.deadlines import Deadline
 from quiz_sessions.domain.sessions import GRADING, Session
 
 from .common import Answers, Count, Id, Moment, Reason, RequestBody, Tags, reply
+from .labels import GROUP, LABEL, METADATA, Label
 
 
 class StartRequest(RequestBody):
     """Who starts which quiz."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "user1", "quiz_id": "physics"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [
+                {"user_id": "user1", "quiz_id": "physics"},
+                {"user_id": "user1", "quiz_id": "physics", "group": "Room 12", "metadata": {"course": "PH-101"}},
+            ]})
 
     user_id: Id | None = Field(None, description="May be left out where the caller's token names the user.")
     quiz_id: Id = Field(
         description="Any id; a quiz that nobody registered is 404, or has the service's defaults: "
         "UNKNOWN_QUIZZES chooses."
     )
+    group: Id | None = GROUP
+    label: Label | None = LABEL
+    metadata: dict[str, Any] | None = METADATA
 
 
 BASED_ON: Any = Field(

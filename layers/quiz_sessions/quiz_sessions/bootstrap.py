@@ -20,6 +20,7 @@ from .services.disclosure import Disclosure
 from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
 from .services.health import Health
+from .services.labels import Labelling
 from .services.outbox_relay import Relay
 from .services.receipts import Receipts
 from .services.room import Room
@@ -27,15 +28,18 @@ from .services.scores import Scores
 from .services.sessions import CallerLimits, SessionManager
 from .services.settlement import Settler
 from .services.staff_actions import StaffActions
+from .services.standing_accommodations import StandingAccommodations
 from .stores.administration import AdministrationStore
 from .stores.attempts import AttemptStore
 from .stores.audit import AuditStore
 from .stores.best_effort_cache import BestEffortCache
 from .stores.event_bus import EventBus
+from .stores.labels import LabelStore
 from .stores.outbox import OutboxStore
 from .stores.postgres import Postgres
 from .stores.room import RoomStore
 from .stores.secrets_manager import DatabaseAddress, beacon_keys, receipt_keys
+from .stores.standing_accommodations import StandingAccommodationStore
 from .stores.valkey import ValkeyStore
 
 POOL_SIZE = 10
@@ -49,6 +53,8 @@ class Stores:
     attempts: AttemptStore
     administration: AdministrationStore
     room: RoomStore
+    standing_accommodations: StandingAccommodationStore
+    labels: LabelStore
     audit: AuditStore
     outbox: OutboxStore
     valkey: ValkeyStore
@@ -70,6 +76,8 @@ class Services:
     beacons: Beacons
     administration: ExamAdministration
     room: Room
+    standing_accommodations: StandingAccommodations
+    labelling: Labelling
     scores: Scores
     audit: Audit
     receipts: Receipts
@@ -101,6 +109,8 @@ def open_stores(
         attempts=AttemptStore(postgres),
         administration=AdministrationStore(postgres),
         room=RoomStore(postgres),
+        standing_accommodations=StandingAccommodationStore(postgres),
+        labels=LabelStore(postgres),
         audit=AuditStore(postgres),
         outbox=OutboxStore(postgres),
         valkey=valkey or CachedSessions.of(settings).valkey,
@@ -177,6 +187,13 @@ def build_services(
             settler=settler,
             staff_actions=staff_actions,
         ),
+        standing_accommodations=StandingAccommodations(
+            accommodations=stores.standing_accommodations,
+            settler=settler,
+            clock=clock,
+            time_limit_seconds=time_limit_seconds,
+        ),
+        labelling=Labelling(labels=stores.labels, staff_actions=staff_actions),
         scores=Scores(
             administration=stores.administration,
             cache=cache,

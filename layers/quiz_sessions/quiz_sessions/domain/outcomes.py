@@ -31,6 +31,8 @@ class StartOutcome(StrEnum):
     NOT_OPEN = "not_open"
     QUIZ_CLOSED = "quiz_closed"
     QUIZ_PAUSED = "quiz_paused"
+    KEY_REUSED = "key_reused"
+    """This Idempotency-Key started something else before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Start:
     Attributes:
         attempt: the attempt that was created or found, with EXHAUSTED the last one that is open; None if
             there is none.
-        opens_at, closes_at: those of the quiz.
+        opens_at, closes_at: those of the quiz for the user.
     """
 
     outcome: StartOutcome

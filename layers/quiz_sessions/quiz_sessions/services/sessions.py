@@ -39,6 +39,7 @@ from ..domain.errors import (
     VersionConflictError,
 )
 from ..domain.json_values import Json, same_value
+from ..domain.labels import NO_LABELS, Labels, check_labels
 from ..domain.outcomes import DraftsOutcome, Start, StartOutcome, WriteOutcome, WriteResult
 from ..domain.pace import NO_PACE, Pace
 from ..domain.sessions import Session, view
@@ -209,6 +210,7 @@ class SessionManager:
         user_id: str,
         quiz_id: str,
         *,
+        labels: Labels = NO_LABELS,
         idempotency_key: str | None = None,
         by: str | None = None,
         owner: Owner = None,
@@ -218,10 +220,10 @@ class SessionManager:
 
         If `idempotency_key` started an attempt before, that one is returned, as `replayed`. If the user has
         an open attempt and the quiz says to resume it, that one is returned, as `resumed`. `by` is who starts
-        it for the user; a key of theirs is none of the user's.
+        it for the user; a key of theirs is none of the user's. `labels` are for an attempt that is created.
 
         Raises:
-            IdempotencyKeyReusedError: the key started an attempt at another quiz.
+            IdempotencyKeyReusedError: the key started an attempt at another quiz, or with other labels.
             TooManyRequestsError: the caller starts too many.
             UnknownQuizError: nobody registered the quiz, and that is needed here.
             QuizNotOpenError, QuizClosedError, QuizPausedError, AttemptsExhaustedError, ActiveAttemptError:
@@ -232,15 +234,18 @@ class SessionManager:
         if idempotency_key is not None:
             check_id("Idempotency-Key", idempotency_key)
         at = self._clock() if at is None else at
+        check_labels({"group": labels.group, "label": labels.label, "metadata": labels.metadata})
         await self._check_pace(user_id, by, owner, idempotency_key, at)
-        start = await self._start(user_id, quiz_id, at, idempotency_key, by)
+        start = await self._start(user_id, quiz_id, at, idempotency_key, by, labels)
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
             # Expire the user's overdue attempt, which would block the new one while its row is open.
             cached = await self._cache.read(start.attempt.id)
             await self._settler.expire(start.attempt.id, cached.drafts, at)
-            start = await self._start(user_id, quiz_id, at, idempotency_key, by)
+            start = await self._start(user_id, quiz_id, at, idempotency_key, by, labels)
         attempt = start.attempt
         match start.outcome:
+            case StartOutcome.KEY_REUSED:
+                raise IdempotencyKeyReusedError
             case StartOutcome.UNKNOWN_QUIZ:
                 raise UnknownQuizError
             case StartOutcome.EXHAUSTED:
@@ -255,8 +260,6 @@ class SessionManager:
                 raise ActiveAttemptError(attempt.id if attempt else None)
         if attempt is None or start.outcome is StartOutcome.OVERDUE:
             raise BusyError
-        if attempt.quiz_id != quiz_id:
-            raise IdempotencyKeyReusedError
         if start.outcome is StartOutcome.CREATED:
             await self._cache.put_session(attempt)
             return await self._receipted(view(attempt, NO_DRAFTS, at), attempt, at)
@@ -284,7 +287,9 @@ class SessionManager:
         """How fast the caller may write; callers whose name is not known as fast as they like."""
         return NO_PACE if write.owner is None else self._limits.writes
 
-    async def _start(self, user_id: str, quiz_id: str, at: Micros, key: str | None, by: str | None) -> Start:
+    async def _start(
+        self, user_id: str, quiz_id: str, at: Micros, key: str | None, by: str | None, labels: Labels
+    ) -> Start:
         return await self._attempts.create(
             user_id,
             quiz_id,
@@ -293,6 +298,7 @@ class SessionManager:
             key,
             by=by,
             refuse_unknown=self._refuse_unknown_quizzes,
+            labels=labels,
         )
 
     async def get_session(

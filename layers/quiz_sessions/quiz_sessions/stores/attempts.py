@@ -21,6 +21,7 @@ from ..domain.attempts import Attempt, Owner, Staff, Status
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts
 from ..domain.errors import BusyError, PoisonedError, StatementFailedError
 from ..domain.json_values import Json, dump_json
+from ..domain.labels import NO_LABELS, Labels
 from ..domain.outcomes import (
     Flushed,
     Settled,
@@ -134,6 +135,7 @@ class AttemptStore:
         *,
         by: str | None = None,
         refuse_unknown: bool = False,
+        labels: Labels = NO_LABELS,
     ) -> Start:
         """Start an attempt under the rules of its quiz, or find the existing one that is returned instead.
 
@@ -141,7 +143,9 @@ class AttemptStore:
             time_limit: that of a quiz that sets none.
             by: who starts it for the user; None for the user. A key is good for one of them.
             refuse_unknown: whether the quiz has to be registered.
+            labels: what an attempt that is created gets.
         """
+        columns = labels.to_columns()
         session_id = uuid7(at, os.urandom(10))
         text = dump_json(
             {
@@ -153,6 +157,8 @@ class AttemptStore:
                 "time_limit": time_limit,
                 "by": by,
                 "refuse_unknown": refuse_unknown,
+                **columns,
+                "payload": None if idempotency_key is None else request_hash([quiz_id, columns]),
             }
         )
         return await self._starts(_Request(session_id, text), (user_id, quiz_id), len(text))
