@@ -81,6 +81,7 @@ async def start(
     quiz_id: str,
     user_id: str | None,
     idempotency_key: str | None,
+    *,
     labels: Labels = NO_LABELS,
 ) -> Shown:
     """Start an attempt for the caller, or for the user whom a proctor names.

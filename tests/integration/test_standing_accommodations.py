@@ -25,7 +25,7 @@ from tests.harness.locks import holding, row_held
 from tests.harness.proxy import Loss, Proxy
 from tests.harness.service import put_quiz, start
 from tests.harness.stores import Stores
-from tests.harness.tables import Database, changes, contents, events, row
+from tests.harness.tables import Database, changes, contents, events
 from tests.integration.staff import TWENTY, WHY, deadline_of, extend, give, reopen
 
 PATH = "/users/user1/accommodations"
@@ -441,7 +441,9 @@ async def test_who_gave_it_what_there_was_before_and_after_is_an_action_of_staff
         second["after"],
         None,
     )
-    assert {(each["by"], each["user_id"], each["quiz_id"]) for each in found[0]} == {("teacher", "user1", None)}
+    assert {(each["by"], each["user_id"], each["quiz_id"]) for each in found[0]} == {
+        ("teacher", "user1", None)
+    }
 
 
 @pytest.mark.parametrize(

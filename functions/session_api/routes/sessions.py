@@ -62,7 +62,7 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
         label and metadata are for what it starts."""
         labels = Labels(group=body.group, label=body.label, metadata=body.metadata)
         shown = await start(
-            services(), request.scope, body.quiz_id, body.user_id, idempotency_key, labels
+            services(), request.scope, body.quiz_id, body.user_id, idempotency_key, labels=labels
         )
         return session_reply(services(), shown.session, shown.status, shown.headers, **shown.more)
 

@@ -49,9 +49,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.get(
         "/users/{user_id}/accommodations",
         summary="What a user has at every quiz",
-        responses=documented(
-            200, "The accommodation", 403, 404, 422, model=StandingAccommodationReply
-        ),
+        responses=documented(200, "The accommodation", 403, 404, 422, model=StandingAccommodationReply),
     )
     async def get_standing_accommodation(request: Request, user_id: str) -> Response:
         """What was given last, by whom, and why."""

@@ -20,10 +20,19 @@ from .labels import GROUP, LABEL, METADATA, Label
 class StartRequest(RequestBody):
     """Who starts which quiz."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
                 {"user_id": "user1", "quiz_id": "physics"},
-                {"user_id": "user1", "quiz_id": "physics", "group": "Room 12", "metadata": {"course": "PH-101"}},
-            ]})
+                {
+                    "user_id": "user1",
+                    "quiz_id": "physics",
+                    "group": "Room 12",
+                    "metadata": {"course": "PH-101"},
+                },
+            ]
+        }
+    )
 
     user_id: Id | None = Field(None, description="May be left out where the caller's token names the user.")
     quiz_id: Id = Field(

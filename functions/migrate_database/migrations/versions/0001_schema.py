@@ -203,9 +203,7 @@ def _create_standing_accommodations() -> None:
         """
     )
     # Results that are shown after the close wait for the longest.
-    op.execute(
-        "CREATE INDEX user_accommodations_longest ON user_accommodations (closes_later_seconds)"
-    )
+    op.execute("CREATE INDEX user_accommodations_longest ON user_accommodations (closes_later_seconds)")
     # A statement reads tables as of its beginning. This is VOLATILE, so that its second query has a snapshot
     # of its own, from after the wait of the first one (docs/decisions/0027).
     op.execute(
@@ -214,7 +212,8 @@ def _create_standing_accommodations() -> None:
         LANGUAGE plpgsql VOLATILE AS $$ BEGIN
             -- rule: a start waits for a change of its user's accommodation
             PERFORM pg_advisory_xact_lock_shared(key) FROM (
-                SELECT DISTINCT hashtextextended('user:' || id, 0) AS key FROM unnest(users) AS id ORDER BY key
+                SELECT DISTINCT hashtextextended('user:' || id, 0) AS key
+                FROM unnest(users) AS id ORDER BY key
             ) AS keys;
             RETURN QUERY SELECT * FROM user_accommodations WHERE user_id = ANY (users);
         END $$

@@ -41,7 +41,7 @@ def check_labels(labels: Mapping[str, Any]) -> None:
 
     Raises:
         InvalidInputError: one of them has another form, or PostgreSQL can't hold it.
-        ContentTooLargeError: metadata has more than 4 KiB as compact UTF-8 JSON, with its numbers written out.
+        ContentTooLargeError: metadata has more than 4 KiB as compact UTF-8 JSON, with numbers written out.
     """
     group, label, metadata = labels.get("group"), labels.get("label"), labels.get("metadata")
     if group is not None:

@@ -206,7 +206,7 @@ class ExamAdministration:
         limit: int = 50,
         at: Micros | None = None,
     ) -> QuizPage:
-        """The quizzes whose id begins with `prefix`, a page at a time: those after `after`, at most `limit`."""
+        """The quizzes whose id begins with `prefix`, by id: those after `after`, at most `limit`."""
         check_limit(limit)
         for name, value in (("prefix", prefix), ("after", after)):
             if value is not None:

@@ -40,7 +40,7 @@ from ..domain.errors import (
 )
 from ..domain.json_values import Json, same_value
 from ..domain.labels import NO_LABELS, Labels, check_labels
-from ..domain.outcomes import DraftsOutcome, Start, StartOutcome, WriteOutcome, WriteResult
+from ..domain.outcomes import DraftsOutcome, StartOutcome, WriteOutcome, WriteResult
 from ..domain.pace import NO_PACE, Pace
 from ..domain.sessions import Session, view
 from ..domain.tags import ANYBODY, BasedOn, EntityTag, Tag, parse_entity_tag, parse_tag, writer_of
@@ -236,12 +236,23 @@ class SessionManager:
         at = self._clock() if at is None else at
         check_labels({"group": labels.group, "label": labels.label, "metadata": labels.metadata})
         await self._check_pace(user_id, by, owner, idempotency_key, at)
-        start = await self._start(user_id, quiz_id, at, idempotency_key, by, labels)
+        create = partial(
+            self._attempts.create,
+            user_id,
+            quiz_id,
+            at,
+            self._time_limit_seconds,
+            idempotency_key,
+            by=by,
+            refuse_unknown=self._refuse_unknown_quizzes,
+            labels=labels,
+        )
+        start = await create()
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
             # Expire the user's overdue attempt, which would block the new one while its row is open.
             cached = await self._cache.read(start.attempt.id)
             await self._settler.expire(start.attempt.id, cached.drafts, at)
-            start = await self._start(user_id, quiz_id, at, idempotency_key, by, labels)
+            start = await create()
         attempt = start.attempt
         match start.outcome:
             case StartOutcome.KEY_REUSED:
@@ -286,20 +297,6 @@ class SessionManager:
     def _pace_of(self, write: Write) -> Pace:
         """How fast the caller may write; callers whose name is not known as fast as they like."""
         return NO_PACE if write.owner is None else self._limits.writes
-
-    async def _start(
-        self, user_id: str, quiz_id: str, at: Micros, key: str | None, by: str | None, labels: Labels
-    ) -> Start:
-        return await self._attempts.create(
-            user_id,
-            quiz_id,
-            at,
-            self._time_limit_seconds,
-            key,
-            by=by,
-            refuse_unknown=self._refuse_unknown_quizzes,
-            labels=labels,
-        )
 
     async def get_session(
         self, session_id: str | UUID, *, owner: Owner = None, at: Micros | None = None

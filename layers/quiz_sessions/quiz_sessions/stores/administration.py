@@ -380,7 +380,9 @@ class AdministrationStore:
         named = {"session_id": session_id, "quiz_id": quiz_id, "user_id": user_id, "by": by}
         conditions = [_FILTERS[name] for name, value in named.items() if value is not None]
         if user_id is not None and quiz_id is not None:
-            conditions = [each for each in conditions if each not in (_FILTERS["user_id"], _FILTERS["quiz_id"])]
+            conditions = [
+                each for each in conditions if each not in (_FILTERS["user_id"], _FILTERS["quiz_id"])
+            ]
             conditions.append("({about_user})")
         rows = await self._postgres.fetch(
             load("staff_actions", conditions=" AND ".join(["true", *conditions])),

@@ -65,7 +65,7 @@ class StandingAccommodationStore:
         return [_accommodation(row) for row in rows]
 
     async def delete(self, user_id: str, at: Micros, by: str | None, time_limit: int) -> list[UUID] | None:
-        """Revoke a standing accommodation; returns the open attempts that this rescheduled, or None for none."""
+        """Revoke it; returns the open attempts that this rescheduled, or None if there was none."""
         _, deleted, rescheduled = await self._postgres.fetch_together(
             [_LOCK_QUIZZES, _DELETE, _RESCHEDULE],
             {
