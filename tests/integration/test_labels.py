@@ -105,7 +105,7 @@ GOOD: list[dict[str, Any]] = [
     {"label": "ü" * MAX_LABEL_CHARACTERS},
     {"metadata": {}},
     {"metadata": metadata_of(MAX_METADATA_BYTES)},
-    {"metadata": {"n": 1e300}},
+    {"metadata": {"n": 1e22}},
     {"metadata": {"write_id": "x", "late_answers": {}, "displaced": [], "by": None}},
 ]
 BAD: list[tuple[dict[str, Any], int, str]] = [

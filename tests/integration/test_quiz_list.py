@@ -136,6 +136,6 @@ async def test_a_page_reads_no_more_than_it_shows(stores: Stores, database: Data
         (plan,) = postgres.plans
         assert "quizzes_in_order" in plan, plan
         assert "Seq Scan" not in plan, plan
-        assert ("Index Cond" in plan.partition("quizzes_in_order")[2]) == (prefix or after is not None)
-        if prefix:
-            assert "<" in plan.partition("quizzes_in_order")[2], plan
+        bounds = plan.partition("quizzes_in_order")[2].partition("SubPlan")[0]
+        assert ("Index Cond" in bounds) == bool(prefix or after), plan
+        assert ("<" in bounds) == bool(prefix), plan
