@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 from uuid import UUID
 
+from quiz_sessions.domain.errors import ForbiddenError
 from quiz_sessions.domain.json_values import Json
+from quiz_sessions.domain.labels import NO_LABELS, Labels
 from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_ID_CHARACTERS, MAX_INTEGER
 
 from .cached_reads import UUID_PATTERN, Shown, send_session
@@ -84,17 +86,23 @@ async def start(
     client_id: str | None,
     password: str | None = None,
     page_url: str | None = None,
+    labels: Labels = NO_LABELS,
 ) -> Shown:
     """Start an attempt for the caller, or for the user whom a proctor names.
 
     Raises:
-        whatever `authenticate`, `Caller.user` and `SessionManager.create_session` raise.
+        ForbiddenError: a student names a group.
+        also whatever `authenticate`, `Caller.user` and `SessionManager.create_session` raise.
     """
     caller = authenticate(scope, jwt=services.jwt)
     user_id = caller.user(user_id, PROCTOR)
+    # rule: a student does not choose the room to be watched in
+    if labels.group is not None and not caller.may(PROCTOR):
+        raise ForbiddenError("The group is for staff to set; leave it out.")
     session = await services.sessions.create_session(
         user_id,
         quiz_id,
+        labels=labels,
         idempotency_key=idempotency_key,
         by=None if caller.subject == user_id else caller.subject,
         owner=caller.owner(PROCTOR, GRADE),

@@ -20,7 +20,15 @@ from migrate_database.handler import upgrade
 from quiz_sessions.runtime.settings import Settings
 from tests.harness.valkey import RestrictedValkey, as_default_user
 
-TABLES = ("quiz_attempts", "attempt_events", "attempt_counters", "quizzes", "relay_lease", "staff_actions")
+TABLES = (
+    "quiz_attempts",
+    "attempt_events",
+    "attempt_counters",
+    "quizzes",
+    "user_accommodations",
+    "relay_lease",
+    "staff_actions",
+)
 
 
 @dataclass(frozen=True)

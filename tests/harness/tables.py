@@ -36,5 +36,5 @@ def contents(database: Database) -> list[Any]:
     """All that PostgreSQL holds, to see that nothing was stored."""
     return [
         database.execute(f"SELECT * FROM {table} ORDER BY 1, 2".encode()).fetchall()
-        for table in ("quiz_attempts", "attempt_events", "attempt_counters", "quizzes")
+        for table in ("quiz_attempts", "attempt_events", "attempt_counters", "quizzes", "user_accommodations")
     ]

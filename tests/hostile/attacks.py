@@ -94,6 +94,8 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "every route without its scope": "integration/test_identity.py::test_what_each_caller_gets",
         "every route with a scope that only looks like its own": "hostile/test_attacks.py::"
         "test_what_is_almost_a_scope_is_none",
+        "a group of the student's own choice": "integration/test_labels.py::"
+        "test_a_student_does_not_choose_the_group",
         "acts without a trace": "integration/test_staff_actions.py::"
         "test_an_action_of_staff_is_recorded_with_who_what_and_why",
         "a reason that shows nothing": "integration/test_staff_actions.py::"
@@ -126,6 +128,8 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "test_results_wait_for_the_grace_of_others",
         "results shown while another's extra time runs": "hostile/test_attacks.py::"
         "test_results_wait_for_the_extra_time_of_others",
+        "results shown while another may still start": "integration/test_standing_accommodations.py::"
+        "test_results_wait_for_whoever_may_still_start",
         "an answer after results were read": "integration/test_disclosure.py::"
         "test_an_answer_from_before_the_end_that_comes_after_results_were_read_is_refused_and_kept",
         "a draft that is put into Valkey after results were read": "integration/test_disclosure.py::"

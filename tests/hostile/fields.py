@@ -36,6 +36,7 @@ _QUIZ = (
     "updated_at"
 )
 _ACCOMMODATION = "user_id quiz_id extra_seconds reason granted_by granted_at"
+_STANDING = "user_id time_factor extra_seconds closes_later_seconds reason granted_by granted_at"
 _PROBLEM = "type title status detail code request_id"
 
 FIELDS: Mapping[str, Mapping[Rule, str]] = {
@@ -58,6 +59,8 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "RegradeReply": {_STAFF: "regraded changed complete"},
     # Quizzes
     "QuizReply": {_ANYONE: _QUIZ},
+    "QuizSummaryReply": {_STAFF: "quiz_id revision opens_at closes_at paused_at open"},
+    "QuizzesReply": {_STAFF: "quizzes next_after"},
     "QuizWritten": {_STAFF: f"{_QUIZ} rescheduled abandoned"},
     "QuestionReply": {_ANYONE: "points", _KEYS: "grading key tolerance decimal partial"},
     "AccessReply": {_KEYS: "password networks seb_config_keys"},
@@ -66,6 +69,9 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "AcceptedReply": {_STAFF: f"{_STATE} {_SCORE} results_read_at"},
     "AccommodationReply": {_STAFF: _ACCOMMODATION},
     "AccommodationWritten": {_STAFF: f"{_ACCOMMODATION} cut"},
+    "StandingAccommodationReply": {_STAFF: _STANDING},
+    "StandingAccommodationWritten": {_STAFF: f"{_STANDING} cut"},
+    "StandingAccommodationsReply": {_STAFF: "accommodations next_after"},
     "Cut": {_STAFF: "count session_ids"},
     "Unchanged": {_STAFF: "reason count session_ids"},
     "CohortExtensionReply": {_STAFF: "extended cut unchanged"},

@@ -103,6 +103,7 @@ async def test_no_route_shows_a_student_what_is_hidden(
     await http.put("/quizzes/quiz1", json=RULES)
     extra = {"extra_seconds": 60, "reason": REASON}
     await http.put("/quizzes/quiz1/accommodations/user1", json=extra)
+    await http.put("/users/user1/accommodations", json=extra)
     sessions = {
         "own": await session_of(gateway, http, "user1", **{"0": KEY}),
         "another's": await session_of(gateway, http, "user2", **{"0": SECRET}),

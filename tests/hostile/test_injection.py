@@ -53,7 +53,7 @@ def of_bystander(stores: Stores) -> list[Any]:
     return [
         line
         for name, found in stores.everything().items()
-        if name in ("quiz_attempts", "attempt_events", "attempt_counters", "quizzes")
+        if name in ("quiz_attempts", "attempt_events", "attempt_counters", "quizzes", "user_accommodations")
         for (line,) in found
         if BYSTANDER in line
     ]

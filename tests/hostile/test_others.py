@@ -54,6 +54,7 @@ OF_STAFF = [
         and operation.method == "GET"
     )
     or (operation.path == "/quizzes/{quiz_id}" and operation.method != "GET")
+    or operation.path == "/quizzes"
 ]
 
 

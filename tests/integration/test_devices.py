@@ -24,6 +24,7 @@ from quiz_sessions.domain.errors import (
     SessionNotFoundError,
     SessionStateError,
 )
+from quiz_sessions.domain.presence import Heard
 from quiz_sessions.domain.quizzes import OneDevice, QuizRules
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.tags import writer_of
@@ -346,9 +347,11 @@ class Slow(ValkeyStore):
 
     seen: CachedSession | None = None
 
-    async def read(self, session_id: UUID, key: str | None = None) -> CachedSession:
+    async def read(
+        self, session_id: UUID, write_key: str | None = None, heard: Heard | None = None
+    ) -> CachedSession:
         seen, self.seen = self.seen, None
-        return seen or await super().read(session_id, key)
+        return seen or await super().read(session_id, write_key, heard)
 
 
 async def test_drafts_are_put_only_beside_the_row_that_they_were_judged_by(

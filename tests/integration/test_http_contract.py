@@ -340,7 +340,7 @@ async def test_an_id_that_is_no_uuid_is_422(
 # The framework's own errors
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/quizzes", f"/sessions/{UNKNOWN}/nope", "/redoc"])
+@pytest.mark.parametrize("path", ["/", "/nope", "/users", f"/sessions/{UNKNOWN}/nope", "/redoc"])
 async def test_an_unknown_path_is_a_404_problem(client: httpx.AsyncClient, path: str) -> None:
     check_problem(await client.get(path), 404, "not_found")
 
@@ -349,7 +349,7 @@ async def test_an_unknown_path_is_a_404_problem(client: httpx.AsyncClient, path:
     ("method", "path", "allowed"),
     [
         ("DELETE", "/sessions/start", {"POST"}),
-        ("PUT", f"/sessions/{UNKNOWN}", {"GET", "HEAD"}),
+        ("PUT", f"/sessions/{UNKNOWN}", {"GET", "HEAD", "PATCH"}),
         ("POST", f"/sessions/{UNKNOWN}/progress", {"PATCH"}),
         ("GET", f"/sessions/{UNKNOWN}/complete", {"POST"}),
         ("GET", f"/sessions/{UNKNOWN}/abandon", {"POST"}),

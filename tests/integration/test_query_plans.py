@@ -40,6 +40,12 @@ OPERATIONS: dict[str, Operation] = {
     "incidents": lambda s, one, ended: s.incidents.incidents(one),
     "late answers": lambda s, one, ended: s.administration.late_answers(ended),
     "extra time": lambda s, one, ended: s.administration.put_accommodation("user1", "quiz1", 60, "more time"),
+    "standing extra time": lambda s, one, ended: s.standing_accommodations.put(
+        "user1", "more time", time_factor=1.5
+    ),
+    "label": lambda s, one, ended: s.labelling.label(one, {"group": "Room 12"}),
+    "list a group's": lambda s, one, ended: s.audit.find(quiz_id="quiz7", group="Room 12"),
+    "list quizzes": lambda s, one, ended: s.administration.list_quizzes(prefix="ruled"),
     "list a user's": lambda s, one, ended: s.audit.find(user_id="user7"),
     "list a quiz's": lambda s, one, ended: s.audit.find(quiz_id="quiz7"),
     "live view": lambda s, one, ended: s.live.view("quiz7"),

@@ -17,8 +17,9 @@ FILES = sorted(path for path in SQL.rglob("*.sql") if path.parent.name != "fragm
 PACKAGE = Path(__file__).parents[2] / "layers/quiz_sessions/quiz_sessions"
 OPERATION = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|WITH)\b[^\"]*\b(FROM|INTO|SET|AS)\b")
 OPEN = {
-    "conditions": "user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND status = ANY(%(statuses)s) "
-    "AND accepts_until < %(at)s AND (started_at, id) < (%(started_at)s, %(id)s)",
+    "conditions": "user_id = %(user_id)s AND quiz_id = %(quiz_id)s AND group_name = %(group)s "
+    "AND status = ANY(%(statuses)s) AND accepts_until < %(at)s "
+    "AND (started_at, id) < (%(started_at)s, %(id)s)",
     "changes": "event.changes",
 }
 OF_ACTIONS = {

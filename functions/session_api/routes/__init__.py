@@ -16,12 +16,14 @@ from . import (
     grades,
     health,
     incidents,
+    labels,
     live,
     notices,
     pauses,
     quizzes,
     room,
     sessions,
+    standing_accommodations,
 )
 
 
@@ -39,6 +41,8 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
             incidents.add_routes(routes, services)
             devices.add_routes(routes, services)
             live.add_routes(routes, services)
+            standing_accommodations.add_routes(routes, services)
+            labels.add_routes(routes, services)
         router.include_router(routes)
     texts = _router("sessions", StrictTextRoute)
     beacons.add_text_routes(texts, services)

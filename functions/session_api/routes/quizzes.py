@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.access import parse_access
 from quiz_sessions.domain.grading import parse_questions, to_json
 from quiz_sessions.domain.quizzes import Quiz, QuizRules
+from quiz_sessions.services.pages import MAX_PAGE
 
-from ..identity import WRITE_QUIZZES
+from ..identity import GRADE, PROCTOR, WRITE_QUIZZES
 from ..replies import documented, json_reply, pick
-from ..schemas.quizzes import AccessReply, QuizReply, QuizRequest, QuizWritten
-from .parameters import authenticated
+from ..schemas.quizzes import (
+    AccessReply,
+    QuizReply,
+    QuizRequest,
+    QuizSummaryReply,
+    QuizWritten,
+    QuizzesReply,
+)
+from .parameters import authenticated, query
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -52,6 +60,26 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
             abandoned=written.abandoned,
         )
         return json_reply(content, 201 if written.created else 200)
+
+    @router.get(
+        "/quizzes",
+        summary="Find quizzes",
+        responses=documented(200, "By id", 403, 422, model=QuizzesReply),
+    )
+    async def list_quizzes(
+        request: Request,
+        prefix: Annotated[str | None, query("Those whose id begins with this.")] = None,
+        after: Annotated[str | None, query("The `next_after` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = 50,
+    ) -> Response:
+        """The registered ones, in the order of the bytes of their ids, each with how many sessions are
+        open."""
+        authenticated(request, services()).require(WRITE_QUIZZES, PROCTOR, GRADE)
+        page = await services().administration.list_quizzes(
+            prefix=prefix, after=after, limit=limit, at=request.state.at
+        )
+        shown = [pick(QuizSummaryReply, quiz) for quiz in page.quizzes]
+        return json_reply(QuizzesReply(quizzes=shown, next_after=page.next_after))
 
     @router.get(
         "/quizzes/{quiz_id}",

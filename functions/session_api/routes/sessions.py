@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.errors import InvalidInputError, SessionNotFoundError
+from quiz_sessions.domain.labels import Labels
 from quiz_sessions.domain.validation import MAX_INTEGER
 from quiz_sessions.services.pages import MAX_PAGE
 from quiz_sessions.services.sessions import WriteOptions
@@ -63,8 +64,9 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
         client_id: ClientId = None,
         config_key_hash: ConfigKeyHash = None,
     ) -> Response:
-        """Under the rules of the quiz. Sent again with its Idempotency-Key, it finds what it started. Before
-        `opens_at` it is refused with 409 and a Retry-After that spreads those who wait."""
+        """Under the rules of the quiz. Sent again with its Idempotency-Key, it finds what it started; group,
+        label and metadata are for what it starts. Before `opens_at` it is refused with 409 and a Retry-After
+        that spreads those who wait."""
         shown = await start(
             services(),
             request.scope,
@@ -74,6 +76,7 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
             client_id=client_id,
             password=body.password,
             page_url=body.page_url,
+            labels=Labels(group=body.group, label=body.label, metadata=body.metadata),
         )
         return session_reply(services(), shown.session, shown.status, shown.headers, **shown.more)
 
@@ -89,6 +92,7 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         *,
         user_id: Annotated[str | None, query("Of this user.")] = None,
         quiz_id: Annotated[str | None, query("At this quiz.")] = None,
+        group: Annotated[str | None, query("Of those in this group.")] = None,
         status: Annotated[
             list[Status | Literal["open"]] | None,
             Query(description="In one of these; repeatable. `open` is started and in_progress."),
@@ -108,6 +112,7 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         page = await services().audit.find(
             user_id=user_id,
             quiz_id=quiz_id,
+            group=group,
             statuses=_statuses(status or []),
             is_pending=grading is not None,
             owner=owner,

@@ -107,6 +107,23 @@ _ACCOMMODATION: Final[dict[str, Any]] = {
     "granted_by": "proctor1",
     "granted_at": "2027-01-10T08:00:00Z",
 }
+_STANDING: Final[dict[str, Any]] = {
+    "user_id": "user1",
+    "time_factor": 1.5,
+    "extra_seconds": 300,
+    "closes_later_seconds": 3600,
+    "reason": "reads slowly",
+    "granted_by": "proctor1",
+    "granted_at": "2027-01-10T08:00:00Z",
+}
+_QUIZ_SUMMARY: Final[dict[str, Any]] = {
+    "quiz_id": "physics",
+    "revision": 1,
+    "opens_at": None,
+    "closes_at": "2027-01-15T12:00:00Z",
+    "paused_at": None,
+    "open": 28,
+}
 _CUT: Final[dict[str, Any]] = {"count": 1, "session_ids": [_ID]}
 _UNCHANGED: Final[dict[str, Any]] = {"reason": "completed", "count": 1, "session_ids": [_ID]}
 _EVENT: Final[dict[str, Any]] = {
@@ -204,6 +221,8 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     },
     "AccessReply": _ACCESS,
     "QuizReply": _QUIZ,
+    "QuizSummaryReply": _QUIZ_SUMMARY,
+    "QuizzesReply": {"quizzes": [_QUIZ_SUMMARY], "next_after": None},
     "QuizWritten": {**_QUIZ, "rescheduled": 0, "abandoned": 0},
     "RescheduledReply": {
         **_REPLY,
@@ -217,6 +236,9 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "StaffActionsReply": {"actions": [_ACTION], "next_after": 17},
     "AccommodationReply": _ACCOMMODATION,
     "AccommodationWritten": {**_ACCOMMODATION, "cut": []},
+    "StandingAccommodationReply": _STANDING,
+    "StandingAccommodationWritten": {**_STANDING, "cut": []},
+    "StandingAccommodationsReply": {"accommodations": [_STANDING], "next_after": None},
     "Cut": _CUT,
     "Unchanged": _UNCHANGED,
     "CohortExtensionReply": {"extended": 28, "cut": _CUT, "unchanged": [_UNCHANGED]},

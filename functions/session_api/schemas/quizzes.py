@@ -13,7 +13,14 @@ from pydantic_core import CoreSchema, core_schema
 from quiz_sessions.domain.access import MAX_CONFIG_KEYS, MAX_NETWORKS, MAX_PASSWORD_CHARACTERS
 from quiz_sessions.domain.admission import MAX_ADMISSION_SECONDS
 from quiz_sessions.domain.grading import MAX_POINTS, GradingMethod
-from quiz_sessions.domain.quizzes import OneDevice, OpenAttempts, ShowResults, UnknownQuestions, WhenActive
+from quiz_sessions.domain.quizzes import (
+    OneDevice,
+    OpenAttempts,
+    QuizSummary,
+    ShowResults,
+    UnknownQuestions,
+    WhenActive,
+)
 from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_INTEGER
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
@@ -199,3 +206,18 @@ class QuizWritten(QuizReply):
 
     rescheduled: int = field(metadata={"description": "Open attempts that follow the new rules."})
     abandoned: int = field(metadata={"description": "Open attempts that the new rules have ended."})
+
+
+@reply
+class QuizSummaryReply(QuizSummary):
+    """A registered quiz, and how many sessions at it are open."""
+
+
+@reply
+class QuizzesReply:
+    """Quizzes, by id."""
+
+    quizzes: list[QuizSummaryReply]
+    next_after: str | None = field(
+        metadata={"description": "The `after` of the next page; null on the last one."}
+    )

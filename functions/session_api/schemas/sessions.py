@@ -15,12 +15,25 @@ from quiz_sessions.domain.deadlines import Deadline
 from quiz_sessions.domain.sessions import GRADING, Session
 
 from .common import Answers, Count, Id, Moment, Reason, RequestBody, Tags, reply
+from .labels import GROUP, LABEL, METADATA, Label
 
 
 class StartRequest(RequestBody):
     """Who starts which quiz."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "user1", "quiz_id": "physics"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"user_id": "user1", "quiz_id": "physics"},
+                {
+                    "user_id": "user1",
+                    "quiz_id": "physics",
+                    "group": "Room 12",
+                    "metadata": {"course": "PH-101"},
+                },
+            ]
+        }
+    )
 
     user_id: Id | None = Field(None, description="May be left out where the caller's token names the user.")
     quiz_id: Id = Field(
@@ -33,6 +46,9 @@ class StartRequest(RequestBody):
     page_url: Annotated[StrictStr, Field(min_length=1, max_length=MAX_PAGE_URL_CHARACTERS)] | None = Field(
         None, description="The address of the student's page, where the quiz asks for Safe Exam Browser."
     )
+    group: Id | None = GROUP
+    label: Label | None = LABEL
+    metadata: dict[str, Any] | None = METADATA
 
 
 BASED_ON: Any = Field(

@@ -22,6 +22,7 @@ from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
 from .services.health import Health
 from .services.incidents import Incidents
+from .services.labels import Labelling
 from .services.live import Live
 from .services.notices import Notices
 from .services.outbox_relay import Relay
@@ -31,6 +32,7 @@ from .services.scores import Scores
 from .services.sessions import CallerLimits, SessionManager
 from .services.settlement import Settler
 from .services.staff_actions import StaffActions
+from .services.standing_accommodations import StandingAccommodations
 from .stores.administration import AdministrationStore
 from .stores.attempts import AttemptStore
 from .stores.audit import AuditStore
@@ -38,12 +40,14 @@ from .stores.best_effort_cache import BestEffortCache
 from .stores.devices import DeviceStore
 from .stores.event_bus import EventBus
 from .stores.incidents import IncidentStore
+from .stores.labels import LabelStore
 from .stores.live import LiveStore
 from .stores.notices import NoticeStore
 from .stores.outbox import OutboxStore
 from .stores.postgres import Postgres
 from .stores.room import RoomStore
 from .stores.secrets_manager import DatabaseAddress, beacon_keys, receipt_keys
+from .stores.standing_accommodations import StandingAccommodationStore
 from .stores.valkey import ValkeyStore
 
 POOL_SIZE = 10
@@ -61,6 +65,8 @@ class Stores:
     incidents: IncidentStore
     devices: DeviceStore
     live: LiveStore
+    standing_accommodations: StandingAccommodationStore
+    labels: LabelStore
     audit: AuditStore
     outbox: OutboxStore
     valkey: ValkeyStore
@@ -86,6 +92,8 @@ class Services:
     incidents: Incidents
     devices: Devices
     live: Live
+    standing_accommodations: StandingAccommodations
+    labelling: Labelling
     scores: Scores
     audit: Audit
     receipts: Receipts
@@ -121,6 +129,8 @@ def open_stores(
         incidents=IncidentStore(postgres),
         devices=DeviceStore(postgres),
         live=LiveStore(postgres),
+        standing_accommodations=StandingAccommodationStore(postgres),
+        labels=LabelStore(postgres),
         audit=AuditStore(postgres),
         outbox=OutboxStore(postgres),
         valkey=valkey or CachedSessions.of(settings).valkey,
@@ -224,6 +234,13 @@ def build_services(
         ),
         devices=devices,
         live=Live(live=stores.live, cache=cache, clock=clock),
+        standing_accommodations=StandingAccommodations(
+            accommodations=stores.standing_accommodations,
+            settler=settler,
+            clock=clock,
+            time_limit_seconds=time_limit_seconds,
+        ),
+        labelling=Labelling(labels=stores.labels, staff_actions=staff_actions),
         scores=Scores(
             administration=stores.administration,
             cache=cache,

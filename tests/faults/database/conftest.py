@@ -170,7 +170,8 @@ async def all_reach(students: list[Writer], durability: str) -> None:
 
 
 async def prepared(api: Api, manager: SessionManager) -> UUID:
-    """A quiz, extra time for it, and an attempt at it."""
+    """A quiz, extra time for it, an accommodation that adds nothing, and an attempt at it."""
+    await api("PUT", "/users/user1/accommodations", {"reason": "why"})
     await api("PUT", "/quizzes/quiz1", QUIZ)
     await api("PUT", "/quizzes/quiz1/accommodations/user1", EXTRA)
     return await start(manager)

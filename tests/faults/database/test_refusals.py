@@ -220,6 +220,8 @@ async def test_a_read_only_server_serves_reads_and_answers_are_buffered(
         ("PUT", "/quizzes/quiz1", QUIZ),
         ("DELETE", "/quizzes/quiz1", None),
         ("PUT", "/quizzes/quiz1/accommodations/user1", EXTRA),
+        ("PUT", "/users/user1/accommodations", {"reason": "why"}),
+        ("PATCH", "/sessions/{id}", {"group": "Room 12"}),
         ("POST", "/quizzes/quiz1/extend", MORE),
     ],
 )
@@ -315,6 +317,9 @@ STAFF_CHANGES = [
     ("POST", "/sessions/start", {"user_id": "user2", "quiz_id": "quiz1"}, "quizzes"),
     ("PUT", "/quizzes/quiz1/accommodations/user1", EXTRA, "attempt_counters"),
     ("DELETE", "/quizzes/quiz1/accommodations/user1", None, "attempt_counters"),
+    ("PUT", "/users/user1/accommodations", {"reason": "why"}, "user_accommodations"),
+    ("PUT", "/users/user1/accommodations", {"time_factor": 1.5, "reason": "why"}, "quiz_attempts"),
+    ("PATCH", "/sessions/{id}", {"group": "Room 12"}, "quiz_attempts"),
     ("POST", "/sessions/{id}/extend", MORE, "quiz_attempts"),
     ("POST", "/quizzes/quiz1/extend", MORE, "quiz_attempts"),
     ("PUT", "/quizzes/quiz1", QUIZ, "quiz_attempts"),

@@ -95,6 +95,8 @@ def upgrade() -> None:
             results jsonb,
             results_read_at timestamptz,
             idempotency_key text,
+            -- A hash of what was started with the key.
+            start_payload text,
             chain_head bytea,
             started_by text,
             -- Who writes too fast (domain/pace).
@@ -149,6 +151,12 @@ def upgrade() -> None:
     )
     op.execute("CREATE INDEX quiz_attempts_by_user ON quiz_attempts (user_id, started_at, id)")
     op.execute("CREATE INDEX quiz_attempts_by_quiz ON quiz_attempts (quiz_id, started_at, id)")
+    op.execute(
+        """
+        CREATE INDEX quiz_attempts_of_group ON quiz_attempts (quiz_id, group_name, started_at, id)
+        WHERE group_name IS NOT NULL
+        """
+    )
     op.execute("CREATE INDEX quiz_attempts_status ON quiz_attempts (status)")
     # A user's extra time is in the row that counts attempts, because a start locks that row in its latest
     # state, and so can't miss extra time that is granted at the same moment.
@@ -166,6 +174,9 @@ def upgrade() -> None:
         )
         """
     )
+    # Lists are in the order of bytes, and prefixes are found in no other.
+    op.execute('CREATE INDEX quizzes_in_order ON quizzes (quiz_id COLLATE "C")')
+    _create_standing_accommodations()
     _create_audit_log()
     # Set on the role, because RDS Proxy supports no start-up options, and a SET would pin the connection. The
     # lock timeout is shorter, so that waiting for a row can be told from a slow statement.
@@ -176,6 +187,40 @@ def upgrade() -> None:
                 current_database(), '2s');
             EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET lock_timeout = %L',
                 current_database(), '1500ms');
+        END $$
+        """
+    )
+
+
+def _create_standing_accommodations() -> None:
+    op.execute(
+        """
+        CREATE TABLE user_accommodations (
+            user_id text PRIMARY KEY,
+            -- Not a double: an hour times 1.1 is 66 minutes, and not one second more.
+            time_factor numeric NOT NULL CHECK (time_factor BETWEEN 1 AND 4),
+            extra_seconds integer NOT NULL CHECK (extra_seconds >= 0),
+            closes_later_seconds integer NOT NULL CHECK (closes_later_seconds >= 0),
+            reason text NOT NULL,
+            granted_by text,
+            granted_at timestamptz NOT NULL
+        )
+        """
+    )
+    # Results that are shown after the close wait for the longest.
+    op.execute("CREATE INDEX user_accommodations_longest ON user_accommodations (closes_later_seconds)")
+    # A statement reads tables as of its beginning. This is VOLATILE, so that its second query has a snapshot
+    # of its own, from after the wait of the first one (docs/decisions/0027).
+    op.execute(
+        """
+        CREATE FUNCTION standing_accommodations(users text[]) RETURNS SETOF user_accommodations
+        LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+            -- rule: a start waits for a change of its user's accommodation
+            PERFORM pg_advisory_xact_lock_shared(key) FROM (
+                SELECT DISTINCT hashtextextended('user:' || id, 0) AS key
+                FROM unnest(users) AS id ORDER BY key
+            ) AS keys;
+            RETURN QUERY SELECT * FROM user_accommodations WHERE user_id = ANY (users);
         END $$
         """
     )

@@ -386,8 +386,8 @@ class QuizInUseError(QuizSessionsError):
 
 
 class AccommodationNotFoundError(QuizSessionsError):
-    def __init__(self) -> None:
-        super().__init__("The user has no extra time for this quiz.")
+    def __init__(self, message: str = "The user has no extra time for this quiz.") -> None:
+        super().__init__(message)
 
 
 class LateAnswerNotFoundError(QuizSessionsError):

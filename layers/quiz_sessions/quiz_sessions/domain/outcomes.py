@@ -38,6 +38,8 @@ class StartOutcome(StrEnum):
     PASSWORD_WRONG = "password_wrong"  # noqa: S105
     DEVICE_UNNAMED = "device_unnamed"
     """The quiz allows one device at a time, and the request does not name its own."""
+    KEY_REUSED = "key_reused"
+    """This Idempotency-Key started something else before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Start:
     Attributes:
         attempt: the attempt that was created or found, with EXHAUSTED the last one that is open; None if
             there is none.
-        opens_at, closes_at, admission_seconds: those of the quiz.
+        opens_at, closes_at, admission_seconds: those of the quiz, closes_at for the user.
     """
 
     outcome: StartOutcome

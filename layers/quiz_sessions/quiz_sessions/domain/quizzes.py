@@ -104,6 +104,22 @@ class Quiz:
     paused_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuizSummary:
+    """A registered quiz in a list.
+
+    Attributes:
+        open: how many attempts at it are open.
+    """
+
+    quiz_id: str
+    revision: int
+    opens_at: datetime | None
+    closes_at: datetime | None
+    paused_at: datetime | None
+    open: int
+
+
 @dataclass(frozen=True, slots=True)
 class Accommodation:
     """Extra time that a user has for a quiz, whenever they start it.

@@ -124,8 +124,8 @@ def _check_answer(answer: Json) -> int:
     return written
 
 
-def check_json_value(value: Json) -> None:
-    """Refuse what is not a JSON value or would be changed by storing it.
+def check_json_value(value: Json, what: str = "An answer") -> None:
+    """Refuse what is not a JSON value or would be changed by storing it; messages say of `what`.
 
     Raises:
         InvalidInputError: it contains a NUL character, a lone surrogate, a number that is not finite or has
@@ -138,35 +138,35 @@ def check_json_value(value: Json) -> None:
         items, depth = pending.pop()
         for item in items:
             if not isinstance(item, list | dict):
-                _check_scalar(item)
+                _check_scalar(item, what)
                 continue
             if depth == MAX_DEPTH:
-                raise InvalidInputError(f"An answer is nested deeper than {MAX_DEPTH}.")
+                raise InvalidInputError(f"{what} is nested deeper than {MAX_DEPTH}.")
             if not item:
                 continue
             found += len(item)
             if found > MAX_ANSWER_BYTES:
-                raise ContentTooLargeError(f"An answer has at most {MAX_ANSWER_BYTES} bytes.")
+                raise ContentTooLargeError(f"{what} has at most {MAX_ANSWER_BYTES} bytes.")
             if isinstance(item, dict):
                 for key in item:
                     if not isinstance(key, str):
-                        raise InvalidInputError("A key in an answer is not a string.")
-                    check_text("A key in an answer", key)
+                        raise InvalidInputError(f"{what} has a key that is not a string.")
+                    check_text(what, key)
             pending.append((item if isinstance(item, list) else item.values(), depth + 1))
 
 
-def _check_scalar(item: Json) -> None:
+def _check_scalar(item: Json, what: str) -> None:
     if isinstance(item, str):
-        check_text("An answer", item)
+        check_text(what, item)
     elif isinstance(item, float):
         if not math.isfinite(item):
-            raise InvalidInputError("A number in an answer is not finite.")
+            raise InvalidInputError(f"{what} has a number that is not finite.")
     elif isinstance(item, int):
         # Check the length in bits first, because Python refuses to convert an enormous integer to digits.
         if item.bit_length() > MAX_INTEGER_DIGITS * 3 and abs(item) >= 10**MAX_INTEGER_DIGITS:
-            raise InvalidInputError(f"A number in an answer has more than {MAX_INTEGER_DIGITS} digits.")
+            raise InvalidInputError(f"{what} has a number of more than {MAX_INTEGER_DIGITS} digits.")
     elif item is not None:
-        raise InvalidInputError("An answer is not a JSON value.")
+        raise InvalidInputError(f"{what} is not a JSON value.")
 
 
 def check_session_size(answers: Mapping[str, Json], displaced: Sequence[Json] = ()) -> None:
@@ -186,6 +186,11 @@ def check_session_size(answers: Mapping[str, Json], displaced: Sequence[Json] = 
         raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
     if written_size([answers, *displaced] if displaced else answers) > MAX_SESSION_BYTES:
         raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+
+
+def compact_size(value: Json) -> int:
+    """The bytes of a JSON value as compact UTF-8, with its numbers written out as PostgreSQL does."""
+    return len(dump_json(value).encode()) + sum(map(_written_out, _floats(value)))
 
 
 def written_size(value: Any) -> int:

@@ -37,7 +37,15 @@ from ..domain.outcomes import (
     RecordedAction,
     WriteOutcome,
 )
-from ..domain.quizzes import Accommodation, OpenAttempts, Quiz, QuizRules, ShowResults, StaffAction
+from ..domain.quizzes import (
+    Accommodation,
+    OpenAttempts,
+    Quiz,
+    QuizRules,
+    QuizSummary,
+    ShowResults,
+    StaffAction,
+)
 from ..domain.sessions import Session
 from ..domain.timestamps import Micros, from_micros
 from ..domain.validation import (
@@ -51,7 +59,7 @@ from ..domain.validation import (
 from ..stores.administration import AdministrationStore
 from ..stores.attempts import AttemptStore
 from ..stores.best_effort_cache import BestEffortCache
-from .pages import MAX_PAGE, MAX_PAGE_BYTES, check_page
+from .pages import MAX_PAGE, MAX_PAGE_BYTES, check_limit, check_page
 from .settlement import Settler
 from .staff_actions import StaffActions, check_reason, found
 
@@ -68,6 +76,18 @@ class Rescheduled:
 
     session: Session
     deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class QuizPage:
+    """A page of quizzes, in the order of the bytes of their ids.
+
+    Attributes:
+        next_after: the quiz after which the next page begins; None on the last one.
+    """
+
+    quizzes: list[QuizSummary]
+    next_after: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +198,23 @@ class ExamAdministration:
         if quiz is None:
             raise QuizNotFoundError
         return quiz
+
+    async def list_quizzes(
+        self,
+        *,
+        prefix: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+        at: Micros | None = None,
+    ) -> QuizPage:
+        """The quizzes whose id begins with `prefix`, by id: those after `after`, at most `limit`."""
+        check_limit(limit)
+        for name, value in (("prefix", prefix), ("after", after)):
+            if value is not None:
+                check_id(name, value)
+        found = await self._administration.quiz_page(prefix, after, self._at(at), limit + 1)
+        shown = found[:limit]
+        return QuizPage(shown, shown[-1].quiz_id if len(found) > limit else None)
 
     async def delete_quiz(self, quiz_id: str, *, by: str | None = None, at: Micros | None = None) -> None:
         """Delete a quiz; its attempts stay.

@@ -31,7 +31,7 @@ from ..stores.attempts import AttemptStore
 from ..stores.audit import AuditStore, Listed
 from ..stores.best_effort_cache import BestEffortCache
 from .disclosure import Disclosure
-from .pages import MAX_PAGE, MAX_PAGE_BYTES, check_page
+from .pages import MAX_PAGE, MAX_PAGE_BYTES, check_limit, check_page
 from .receipts import Receipt, Receipts, answers_sha256
 from .settlement import Current
 
@@ -132,6 +132,7 @@ class Audit:
         *,
         user_id: str | None = None,
         quiz_id: str | None = None,
+        group: str | None = None,
         statuses: Collection[Status] = (),
         is_pending: bool = False,
         owner: Owner = None,
@@ -141,6 +142,7 @@ class Audit:
     ) -> Page:
         """Find attempts of a user, at a quiz, or both; with `statuses` those that are shown with one of them.
 
+        With `group` those that are in it.
         With `is_pending` those that have ended and wait for a person to mark them. An `owner` sees those
         scores that were shown before; None sees all.
 
@@ -149,11 +151,10 @@ class Audit:
         """
         if user_id is None and quiz_id is None:
             raise InvalidInputError("Name a user_id, a quiz_id, or both.", member="user_id")
-        for name, value in (("user_id", user_id), ("quiz_id", quiz_id)):
+        for name, value in (("user_id", user_id), ("quiz_id", quiz_id), ("group", group)):
             if value is not None:
                 check_id(name, value)
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}.", member="limit")
+        check_limit(limit)
         at = self._clock() if at is None else at
         # What is in progress by its drafts is started by its row.
         of_rows = {*statuses, Status.STARTED} if Status.IN_PROGRESS in statuses else statuses
@@ -163,6 +164,7 @@ class Audit:
             rows = await self._audit.attempts(
                 user_id=user_id,
                 quiz_id=quiz_id,
+                group=group,
                 statuses=of_rows,
                 is_pending=is_pending,
                 owner=owner,

@@ -13,13 +13,22 @@ A Lambda function's reply is limited to 6 MB, and as many as half of its charact
 """
 
 
+def check_limit(limit: int) -> None:
+    """Refuse a length of pages that is out of range.
+
+    Raises:
+        InvalidInputError: it is.
+    """
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}.", member="limit")
+
+
 def check_page(after: int, limit: int) -> None:
     """Refuse a page of events that can't be asked for.
 
     Raises:
         InvalidInputError: `after` is no revision, or `limit` is out of range.
     """
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}.", member="limit")
+    check_limit(limit)
     if not -1 <= after <= MAX_INTEGER:
         raise InvalidInputError("after is a revision.", member="after")

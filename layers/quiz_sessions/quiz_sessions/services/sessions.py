@@ -52,6 +52,7 @@ from ..domain.errors import (
     VersionConflictError,
 )
 from ..domain.json_values import Json, same_value
+from ..domain.labels import NO_LABELS, Labels, check_labels
 from ..domain.outcomes import DraftsOutcome, Start, StartOutcome, WriteOutcome, WriteResult
 from ..domain.pace import NO_PACE, Pace
 from ..domain.presence import Heard, heard_reading
@@ -231,6 +232,7 @@ class SessionManager:
         user_id: str,
         quiz_id: str,
         *,
+        labels: Labels = NO_LABELS,
         idempotency_key: str | None = None,
         by: str | None = None,
         owner: Owner = None,
@@ -247,9 +249,10 @@ class SessionManager:
         it for the user; a key of theirs is none of the user's, and the quiz asks them for nothing of what
         follows: `client_id` names the device, `password` is the quiz's, `page_url` the address of the page,
         `source` where the request comes from.
+        `labels` are for an attempt that is created.
 
         Raises:
-            IdempotencyKeyReusedError: the key started an attempt at another quiz.
+            IdempotencyKeyReusedError: the key started an attempt at another quiz, or with other labels.
             TooManyRequestsError: the caller starts too many.
             UnknownQuizError: nobody registered the quiz, and that is needed here.
             QuizNotOpenError, QuizClosedError, QuizPausedError, AttemptsExhaustedError, ActiveAttemptError:
@@ -266,6 +269,7 @@ class SessionManager:
         page_url = None if page_url is None else parse_page_url(page_url)
         entry = Entry(source, writer_of(client_id), password, page_url)
         at = self._clock() if at is None else at
+        check_labels({"group": labels.group, "label": labels.label, "metadata": labels.metadata})
         await self._check_pace(user_id, by, owner, idempotency_key, at)
         start_it = partial(
             self._attempts.create,
@@ -277,6 +281,7 @@ class SessionManager:
             by=by,
             refuse_unknown=self._refuse_unknown_quizzes,
             entry=entry,
+            labels=labels,
         )
         start = await start_it()
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:
@@ -291,8 +296,6 @@ class SessionManager:
         _refuse_start(start)
         if attempt is None or start.outcome is StartOutcome.OVERDUE:
             raise BusyError
-        if attempt.quiz_id != quiz_id:
-            raise IdempotencyKeyReusedError
         if start.outcome is StartOutcome.CREATED:
             await self._cache.put_session(attempt)
             return await self._receipted(view(attempt, NO_DRAFTS, at), attempt, at)
@@ -807,6 +810,8 @@ def _refuse_start(start: Start) -> None:
     if start.outcome in REFUSALS:
         raise REFUSALS[start.outcome]()
     match start.outcome:
+        case StartOutcome.KEY_REUSED:
+            raise IdempotencyKeyReusedError
         case StartOutcome.UNKNOWN_QUIZ:
             raise UnknownQuizError
         case StartOutcome.EXHAUSTED:

@@ -38,6 +38,7 @@ from ..domain.quizzes import (
     OpenAttempts,
     Quiz,
     QuizRules,
+    QuizSummary,
     ShowResults,
     StaffAction,
     UnknownQuestions,
@@ -52,9 +53,10 @@ from .statements import load
 
 _LOCK_QUIZ: Final = load("lock_quiz")
 _LOCK_QUIZ_ROW: Final = load("lock_quiz_row")
-_LOCK_QUIZ_OF_ATTEMPT: Final = load("lock_quiz_of_attempt")
+_LOCK_USER_AND_QUIZ: Final = load("lock_user_and_quiz")
 _PUT_QUIZ: Final = load("put_quiz")
 _GET_QUIZZES: Final = load("get_quizzes")
+_LIST_QUIZZES: Final = load("list_quizzes")
 _DELETE_QUIZ: Final = load("delete_quiz")
 _CUT: Final = load("cut_attempts")
 _PUT_ACCOMMODATION: Final = load("put_accommodation")
@@ -134,6 +136,13 @@ class AdministrationStore:
         """The quizzes that are registered, by id."""
         rows = await self._postgres.fetch(_GET_QUIZZES, {"ids": list(quiz_ids)})
         return {row["quiz_id"]: _quiz(row) for row in rows}
+
+    async def quiz_page(
+        self, prefix: str | None, after: str | None, at: Micros, limit: int
+    ) -> list[QuizSummary]:
+        """At most `limit` quizzes whose id begins with `prefix`, by id, after `after`."""
+        parameters = {"prefix": prefix, "after": after, "at": from_micros(at), "limit": limit}
+        return [QuizSummary(**row) for row in await self._postgres.fetch(_LIST_QUIZZES, parameters)]
 
     async def delete_quiz(self, quiz_id: str, at: Micros, by: str | None) -> QuizDeletion:
         """Delete a quiz, unless attempts at it are open."""
@@ -239,7 +248,7 @@ class AdministrationStore:
             "time_limit": time_limit,
             "payload": _payload(seconds, action),
         }
-        return await act(self._postgres, _REOPEN, parameters, action, lock=_LOCK_QUIZ_OF_ATTEMPT)
+        return await act(self._postgres, _REOPEN, parameters, action, lock=_LOCK_USER_AND_QUIZ)
 
     # Late answers
 
@@ -374,7 +383,9 @@ class AdministrationStore:
         named = {"session_id": session_id, "quiz_id": quiz_id, "user_id": user_id, "by": by}
         conditions = [_FILTERS[name] for name, value in named.items() if value is not None]
         if user_id is not None and quiz_id is not None:
-            conditions.remove(_FILTERS["user_id"])
+            conditions = [
+                each for each in conditions if each not in (_FILTERS["user_id"], _FILTERS["quiz_id"])
+            ]
             conditions.append("({about_user})")
         rows = await self._postgres.fetch(
             load("staff_actions", conditions=" AND ".join(["true", *conditions])),

@@ -22,6 +22,7 @@ from ..domain.attempts import Attempt, Owner, Staff, Status
 from ..domain.drafts import NO_DRAFTS, Draft, Drafts
 from ..domain.errors import BusyError, PoisonedError, StatementFailedError
 from ..domain.json_values import Json, dump_json
+from ..domain.labels import NO_LABELS, Labels
 from ..domain.outcomes import (
     Flushed,
     Settled,
@@ -138,6 +139,7 @@ class AttemptStore:
         by: str | None = None,
         refuse_unknown: bool = False,
         entry: Entry = NO_ENTRY,
+        labels: Labels = NO_LABELS,
     ) -> Start:
         """Start an attempt under the rules of its quiz, or find the existing one that is returned instead.
 
@@ -146,7 +148,9 @@ class AttemptStore:
             by: who starts it for the user; None for the user. A key is good for one of them.
             refuse_unknown: whether the quiz has to be registered.
             entry: what the user brings to be let in; who starts it for a user needs nothing.
+            labels: what an attempt that is created gets.
         """
+        columns = labels.to_columns()
         session_id = uuid7(at, os.urandom(10))
         text = dump_json(
             {
@@ -163,6 +167,8 @@ class AttemptStore:
                 "config_key_hash": entry.source.config_key_hash,
                 "page_url": entry.page_url,
                 "password_sha256": entry.password_sha256,
+                **columns,
+                "payload": None if idempotency_key is None else request_hash([quiz_id, columns]),
             }
         )
         return await self._starts(_Request(session_id, text), (user_id, quiz_id), len(text))

@@ -58,10 +58,11 @@ class AuditStore:
         at: Micros,
         before: tuple[datetime, UUID] | None,
         limit: int,
+        group: str | None = None,
     ) -> list[Listed]:
         """Attempts of a user, at a quiz, or both, without answers: newest first, after `before`.
 
-        Each with whether `owner` may be shown its score.
+        With `group` those that are in it. Each with whether `owner` may be shown its score.
 
         With `is_pending` those that have ended and, as far as `owner` is told, wait for a person to mark
         them. With `statuses` those that have one of them. An attempt that is overdue at `at` counts as
@@ -72,6 +73,8 @@ class AuditStore:
             conditions.append("user_id = %(user_id)s")
         if quiz_id is not None:
             conditions.append("quiz_id = %(quiz_id)s")
+        if group is not None:
+            conditions.append("group_name = %(group)s")
         if before is not None:
             conditions.append("(started_at, id) < (%(started_at)s, %(id)s)")
         if is_pending:
@@ -86,6 +89,7 @@ class AuditStore:
             {
                 "user_id": user_id,
                 "quiz_id": quiz_id,
+                "group": group,
                 "statuses": [status.value for status in statuses],
                 "at": from_micros(at),
                 **seen_by(owner),

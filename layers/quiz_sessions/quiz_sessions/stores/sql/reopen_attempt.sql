@@ -1,17 +1,18 @@
--- Open an attempt that has ended again for some seconds from now, under the current rules of its quiz.
+-- Open an attempt that has ended again for some seconds from now, under the current rules of its quiz and for its user.
 -- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, payload, by, reason,
 --          action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now, or with 'active' the
 --          one that is in its way
--- Locks    the attempt's row; runs under lock_quiz_of_attempt
+-- Locks    the attempt's row; runs under lock_user_and_quiz
 WITH current AS (
     SELECT {attempt}, chain_head FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
 ), rule AS (
-    SELECT coalesce(quizzes.time_limit_seconds, %(time_limit)s) AS time_limit_seconds,
-        coalesce(extra_seconds, 0) AS accommodation_seconds,
+    SELECT limit_seconds AS time_limit_seconds,
+        {accommodated} AS accommodation_seconds,
         coalesce(quizzes.grace_seconds, 0) AS grace_seconds,
         quizzes.closes_at,
-        quizzes.closes_at + make_interval(secs => closes_later_seconds + pause_seconds) AS close,
+        coalesce(standing_later, 0) AS closes_later_seconds,
+        quizzes.closes_at + make_interval(secs => coalesce(standing_later, 0) + pause_seconds) AS close,
         quizzes.paused_at IS NOT NULL AS is_paused,
         coalesce(when_active, 'new') <> 'new' AS sole,
         {attempt_access} AS new_access,
@@ -20,7 +21,12 @@ WITH current AS (
             secs => floor(extract(epoch FROM %(at)s - started_at))::integer + %(seconds)s
         ) AS until
     FROM current LEFT JOIN quizzes USING (quiz_id)
-        LEFT JOIN attempt_counters USING (user_id, quiz_id), LATERAL (
+        LEFT JOIN attempt_counters USING (user_id, quiz_id)
+        LEFT JOIN (
+            SELECT user_id, time_factor, extra_seconds AS standing_seconds, closes_later_seconds AS standing_later
+            FROM user_accommodations
+        ) AS standing USING (user_id),
+        LATERAL (SELECT coalesce(quizzes.time_limit_seconds, %(time_limit)s) AS limit_seconds) AS limits, LATERAL (
             SELECT quizzes.access AS quiz_access, quizzes.one_device AS quiz_device, current.access ->> 'page_url' AS page_url
         ) AS letting_in
 ), other AS (
@@ -49,7 +55,8 @@ WITH current AS (
         'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer, 'status', new_status,
         'time_limit_seconds', rule.time_limit_seconds, 'accommodation_seconds', rule.accommodation_seconds,
         'extension_seconds', extension, 'grace_seconds', rule.grace_seconds,
-        'closes_at', rule.closes_at, 'expires_at', deadline, 'late_ms', lateness,
+        'closes_at', rule.closes_at, 'closes_later_seconds', rule.closes_later_seconds,
+        'expires_at', deadline, 'late_ms', lateness,
         'grading', CASE WHEN score_by_hand THEN 'pending' END, 'access', new_access,
         'by', %(by)s::text, 'reason', %(reason)s::text
     -- What is opened while its quiz is paused stands still with the others.
@@ -66,6 +73,7 @@ WITH current AS (
         grace_seconds = rule.grace_seconds,
         closes_at = rule.closes_at,
         access = new_access,
+        closes_later_seconds = rule.closes_later_seconds,
         sole = rule.sole,
         paused_at = CASE WHEN is_paused THEN %(at)s::timestamptz END,
         quiz_paused = is_paused,

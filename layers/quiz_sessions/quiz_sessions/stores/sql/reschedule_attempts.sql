@@ -1,49 +1,56 @@
--- Reschedule open attempts by the current rules of their quiz and the users' extra time. No change takes
+-- Reschedule open attempts by the current rules of their quiz and the users' accommodations. No change takes
 -- away time that was used: a deadline, or end of grace, that would be in the past becomes this moment.
--- Takes    quiz_id, user_id (or null for all), at, time_limit (if the quiz sets none), by, reason, resent
+-- Takes    quiz_id (or null for all), user_id (or null for all, but not both), at, time_limit (if the quiz sets none), by,
+--          reason, resent
 -- Returns  the ids of the attempts that were changed
--- Locks    their rows, in the order of their ids; runs under lock_quiz
+-- Locks    their rows, in the order of their ids; runs under lock_quiz, or lock_quizzes_of_user
 WITH target AS (
     SELECT {attempt}, chain_head FROM quiz_attempts
-    WHERE quiz_id = %(quiz_id)s AND {open} AND accepts_until >= %(at)s
+    WHERE {open} AND accepts_until >= %(at)s
+        AND (%(quiz_id)s::text IS NULL OR quiz_id = %(quiz_id)s)
         AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
     ORDER BY id FOR UPDATE
 ), planned AS (
     SELECT attempt.*, clock, coalesce(quizzes.grace_seconds, 0) AS least_grace,
-        coalesce(extra_seconds, 0) AS accommodation,
+        accommodation, closes_later,
         {attempt_access} AS new_access,
         -- Infinity stands for none, because greatest() ignores NULL.
         greatest(
             coalesce(quizzes.closes_at, 'infinity'),
-            used - make_interval(secs => closes_later_seconds + pause_seconds)
+            used - make_interval(secs => closes_later + pause_seconds)
         ) AS close,
         greatest(
-            coalesce(quizzes.time_limit_seconds, %(time_limit)s),
-            ceil(extract(epoch FROM used - started_at))
-                - coalesce(extra_seconds, 0) - extension_seconds - pause_seconds
+            limit_seconds,
+            ceil(extract(epoch FROM used - started_at)) - accommodation - extension_seconds - pause_seconds
         )::integer AS time_limit
-    FROM target AS attempt LEFT JOIN quizzes USING (quiz_id) LEFT JOIN attempt_counters USING (user_id, quiz_id),
-        LATERAL (
+    FROM target AS attempt LEFT JOIN quizzes USING (quiz_id) LEFT JOIN attempt_counters USING (user_id, quiz_id)
+        LEFT JOIN (
+            SELECT user_id, time_factor, extra_seconds AS standing_seconds, closes_later_seconds AS standing_later
+            FROM user_accommodations
+        ) AS standing USING (user_id),
+        LATERAL (SELECT {clock} AS clock, least({clock}, expires_at) AS used) AS moments,
+        LATERAL (SELECT coalesce(quizzes.time_limit_seconds, %(time_limit)s) AS limit_seconds) AS limits,
+        LATERAL (SELECT {accommodated} AS accommodation, coalesce(standing_later, 0) AS closes_later) AS accommodations, LATERAL (
             SELECT quizzes.access AS quiz_access, quizzes.one_device AS quiz_device, attempt.access ->> 'page_url' AS page_url
-        ) AS letting_in, LATERAL (SELECT {clock} AS clock, least({clock}, expires_at) AS used) AS moments
+        ) AS letting_in
 ), moved AS (
     SELECT attempt.*, deadline, grace, {late_ms} AS lateness
     FROM planned AS attempt, LATERAL (
-        SELECT time_limit + accommodation + extension_seconds AS own_seconds
-    ) AS parts, LATERAL (
-        SELECT {deadline} AS deadline
+        SELECT {deadline} AS deadline FROM (
+            SELECT time_limit + accommodation + extension_seconds AS own_seconds, closes_later AS closes_later_seconds
+        ) AS parts
     ) AS deadlines, LATERAL (
         SELECT greatest(least_grace, ceil(extract(epoch FROM clock - deadline)))::integer AS grace
     ) AS graces
     WHERE (
-        time_limit_seconds, accommodation_seconds, grace_seconds, coalesce(closes_at, 'infinity'), access
-    ) IS DISTINCT FROM (time_limit, accommodation, grace, close, new_access)
+        time_limit_seconds, accommodation_seconds, grace_seconds, coalesce(closes_at, 'infinity'), closes_later_seconds, access
+    ) IS DISTINCT FROM (time_limit, accommodation, grace, close, closes_later, new_access)
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version, 'rescheduled', jsonb_build_object(
         'expires_at', deadline, 'time_limit_seconds', time_limit,
         'accommodation_seconds', accommodation, 'grace_seconds', grace,
-        'closes_at', nullif(close, 'infinity'), 'late_ms', lateness, 'access', new_access,
+        'closes_at', nullif(close, 'infinity'), 'closes_later_seconds', closes_later, 'late_ms', lateness, 'access', new_access,
         'by', %(by)s::text, 'reason', %(reason)s::text
     ) || CASE WHEN deadline = expires_at THEN '{}' ELSE {noticed} END, %(at)s, chain_head
     FROM moved
@@ -55,6 +62,7 @@ WITH target AS (
         grace_seconds = grace,
         closes_at = nullif(close, 'infinity'),
         access = new_access,
+        closes_later_seconds = closes_later,
         expires_at = deadline,
         late_ms = lateness,
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - clock))),

@@ -1,5 +1,6 @@
--- Whether a staff action on a quiz is about a user, or about everybody since the user first started the quiz.
+-- Whether a staff action is about a user at a quiz: about both, about everybody there since the user first started the
+-- quiz, or about the user everywhere.
 -- Takes user_id, quiz_id; uses the columns of staff_actions.
-user_id = %(user_id)s OR user_id IS NULL AND at >= (
+quiz_id = %(quiz_id)s AND (user_id = %(user_id)s OR user_id IS NULL AND at >= (
     SELECT min(started_at) FROM quiz_attempts WHERE user_id = %(user_id)s AND quiz_id = %(quiz_id)s
-)
+)) OR quiz_id IS NULL AND session_id IS NULL AND user_id = %(user_id)s

@@ -3,20 +3,27 @@
 -- Takes    batch (list of {id, user_id, quiz_id, key: the Idempotency-Key or null, at_time, time_limit: if the quiz sets
 --          none, by: who starts it for the user, or null for the user, refuse_unknown: whether the quiz has to be
 --          registered, writer, address: of the client, or null, config_key_hash: what its page got from Safe Exam
---          Browser, or null, page_url, password_sha256, as hexadecimal digits}; no two of one user at one quiz)
--- Returns  one row for each: the id that was to be its own, outcome, the quiz's opens_at, closes_at and admission_seconds,
---          the attempt created or found (null if none); with 'exhausted' the last one that is open
--- Locks    the quizzes' rows FOR SHARE, so that a change of their rules precedes these starts or reaches their
---          attempts; the users' counters, so that simultaneous starts wait for each other; both in order
-WITH request AS (
-    SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS request (
+--          Browser, or null, page_url, password_sha256, as hexadecimal digits, group_name, label, metadata: what it is to
+--          have of these, or null, payload: a hash of what is started with the key}; no two of one user at one quiz)
+-- Returns  one row for each: the id that was to be its own, outcome, the quiz's opens_at and admission_seconds, when it closes
+--          for the user, the attempt created or found (null if none); with 'exhausted' the last one that is open
+-- Locks    the users' advisory locks shared, so that a change of their standing accommodations precedes these starts or
+--          reaches their attempts; then for the same reason the quizzes' rows FOR SHARE; then the users' counters, so that
+--          simultaneous starts wait for each other; each in order
+WITH asked AS (
+    SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS asked (
         id uuid, user_id text, quiz_id text, key text, at_time timestamptz, time_limit integer, by text,
-        refuse_unknown boolean, writer text, address inet, config_key_hash text, page_url text, password_sha256 text
+        refuse_unknown boolean, writer text, address inet, config_key_hash text, page_url text, password_sha256 text,
+        group_name text, label text, metadata jsonb, payload text
     )
+), request AS MATERIALIZED (
+    SELECT asked.*, time_factor, extra_seconds AS standing_seconds, coalesce(closes_later_seconds, 0) AS closes_later_seconds
+    FROM asked LEFT JOIN standing_accommodations(ARRAY(SELECT user_id FROM asked)) AS standing USING (user_id)
 ), quiz AS (
     SELECT quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active,
         unknown_questions, questions, paused_at, access AS quiz_access, one_device AS quiz_device, admission_seconds,
         common_start
+    -- By way of `request`, and so after the users' locks: who waits for one holds no quiz.
     FROM quizzes WHERE quiz_id IN (SELECT quiz_id FROM request) ORDER BY quiz_id FOR SHARE
 ), rule AS (
     SELECT request.*, quiz.quiz_id IS NOT NULL AS is_registered,
@@ -26,6 +33,7 @@ WITH request AS (
         -- rule: with a common start the clocks of all who come by then start together
         CASE WHEN common_start AND at_time < opens_at + make_interval(secs => admission_seconds)
             THEN opens_at + make_interval(secs => admission_seconds) ELSE at_time END AS started_at,
+        closes_at + make_interval(secs => closes_later_seconds) AS closes_for_user,
         coalesce(when_active, 'new') AS when_active,
         CASE WHEN unknown_questions = 'refuse'
             THEN (SELECT jsonb_agg(question ORDER BY question) FROM jsonb_object_keys(questions) AS question)
@@ -33,11 +41,12 @@ WITH request AS (
     FROM request LEFT JOIN quiz USING (quiz_id)
 ), judged AS (
     SELECT rule.*, known_id, active_id, CASE
-        WHEN known_id IS NOT NULL THEN 'replayed'
+        -- rule: a key is good for one request
+        WHEN known_id IS NOT NULL THEN CASE WHEN is_same THEN 'replayed' ELSE 'key_reused' END
         -- rule: a quiz that nobody registered is not open
         WHEN refuse_unknown AND NOT is_registered THEN 'unknown_quiz'
         WHEN active_id IS NULL AND at_time < opens_at THEN 'not_open'
-        WHEN active_id IS NULL AND at_time >= closes_at THEN 'quiz_closed'
+        WHEN active_id IS NULL AND at_time >= closes_for_user THEN 'quiz_closed'
         -- rule: whom the quiz does not let in starts nothing
         WHEN by IS NULL AND refusal IS NOT NULL THEN refusal
         WHEN by IS NULL AND access ? 'one_device' AND writer = '-' THEN 'device_unnamed'
@@ -53,7 +62,9 @@ WITH request AS (
                 THEN 'password_wrong'
         END) AS refusal
     ) AS letting_in ON true LEFT JOIN LATERAL (
-        SELECT attempt.id AS known_id FROM quiz_attempts AS attempt
+        SELECT attempt.id AS known_id,
+            attempt.id = rule.id OR start_payload IS NOT DISTINCT FROM payload AS is_same
+        FROM quiz_attempts AS attempt
         WHERE attempt.user_id = rule.user_id AND attempt.idempotency_key = rule.key
             AND coalesce(attempt.started_by, '') = coalesce(rule.by, '')
             OR attempt.id = rule.id
@@ -73,34 +84,45 @@ WITH request AS (
         )
     RETURNING user_id, quiz_id, last_attempt_no, extra_seconds
 ), planned AS (
-    SELECT judged.*, last_attempt_no, extra_seconds, least(
-        started_at + make_interval(secs => time_limit_seconds + extra_seconds), closes_at
-    ) AS expires_at, CASE WHEN by IS NULL AND access ? 'one_device' THEN writer END AS device
-    FROM judged JOIN number USING (user_id, quiz_id)
+    SELECT judged.*, last_attempt_no, accommodation_seconds, {deadline} AS expires_at,
+        CASE WHEN by IS NULL AND access ? 'one_device' THEN writer END AS device,
+        (extract(epoch FROM at_time) * 1000000)::bigint AS at_micros
+    FROM judged JOIN number USING (user_id, quiz_id), LATERAL (
+        SELECT time_limit_seconds AS limit_seconds
+    ) AS limits, LATERAL (
+        SELECT {accommodated} AS accommodation_seconds
+    ) AS accommodations, LATERAL (
+        SELECT time_limit_seconds + accommodation_seconds AS own_seconds, closes_at AS close, 0 AS pause_seconds
+    ) AS parts
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
     SELECT id, 0, 0, 'started', jsonb_build_object(
         'user_id', user_id, 'quiz_id', quiz_id,
         'attempt_no', last_attempt_no, 'expires_at', expires_at,
-        'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', extra_seconds,
+        'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
         'grace_seconds', grace_seconds, 'closes_at', closes_at, 'question_ids', question_ids
-    ) || CASE WHEN by IS NULL THEN '{}' ELSE jsonb_build_object('by', by) END
-        || CASE WHEN started_at = at_time THEN '{}' ELSE jsonb_build_object('started_at', started_at) END
-        || CASE WHEN access IS NULL THEN '{}' ELSE jsonb_build_object('access', access) END
-        || CASE WHEN device IS NULL THEN '{}' ELSE jsonb_build_object('device', device, 'device_since', (extract(epoch FROM at_time) * 1000000)::bigint) END,
-        at_time
+    ) || (
+        SELECT coalesce(jsonb_object_agg(name, value), '{}') FROM (VALUES
+            ('by', to_jsonb(by)), ('closes_later_seconds', to_jsonb(nullif(closes_later_seconds, 0))),
+            ('started_at', to_jsonb(nullif(started_at, at_time))), ('access', access),
+            ('device', to_jsonb(device)), ('device_since', CASE WHEN device IS NOT NULL THEN to_jsonb(at_micros) END),
+            ('group_name', to_jsonb(group_name)), ('label', to_jsonb(label)), ('metadata', metadata)
+        ) AS more (name, value) WHERE value IS NOT NULL
+    ), at_time
     FROM planned
     RETURNING attempt_id, hash
 ), created AS (
     INSERT INTO quiz_attempts (
         id, user_id, quiz_id, attempt_no, status, time_remaining, time_limit_seconds,
-        accommodation_seconds, closes_at, grace_seconds, started_at, expires_at, question_ids,
-        access, device, device_since, sole, idempotency_key, started_by, chain_head
+        accommodation_seconds, closes_at, closes_later_seconds, grace_seconds, started_at, expires_at,
+        question_ids, access, device, device_since, group_name, label, metadata, sole, idempotency_key, start_payload,
+        started_by, chain_head
     )
     SELECT id, user_id, quiz_id, last_attempt_no, 'started',
         greatest(0, ceil(extract(epoch FROM expires_at - started_at))), time_limit_seconds,
-        extra_seconds, closes_at, grace_seconds, started_at, expires_at, question_ids,
-        access, device, CASE WHEN device IS NULL THEN 0 ELSE (extract(epoch FROM at_time) * 1000000)::bigint END, when_active <> 'new', key, by, hash
+        accommodation_seconds, closes_at, closes_later_seconds, grace_seconds, started_at, expires_at,
+        question_ids, access, device, CASE WHEN device IS NULL THEN 0 ELSE at_micros END, group_name, label, metadata,
+        when_active <> 'new', key, payload, by, hash
     FROM planned JOIN event ON attempt_id = id
     RETURNING {attempt}, idempotency_key, started_by
 ), acted AS (
@@ -111,7 +133,7 @@ WITH request AS (
 SELECT
     judged.id AS own_id, CASE WHEN outcome = 'created' AND row.id IS DISTINCT FROM judged.id
         THEN 'exhausted' ELSE outcome END AS outcome,
-    opens_at AS quiz_opens_at, judged.closes_at AS quiz_closes_at,
+    opens_at AS quiz_opens_at, closes_for_user AS quiz_closes_at,
     coalesce(judged.admission_seconds, 0) AS quiz_admission_seconds, row.*
 FROM judged LEFT JOIN LATERAL (
     SELECT {attempt} FROM created WHERE created.id = judged.id
