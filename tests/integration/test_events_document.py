@@ -61,6 +61,9 @@ async def sent(services: Services) -> list[tuple[str, dict[str, Any]]]:
     scored = await manager.create_session("user1", "unregistered", at=START + 1)
     await manager.complete(scored.id, at=LATER)
     await services.scores.set_score(scored.id, 7.5, 10, "read", at=LATER)
+    stopped = await manager.create_session("user2", "unregistered", at=START)
+    await services.room.pause(stopped.id, "the fire alarm", at=LATER)
+    await services.room.resume(stopped.id, "it is over", at=LATER + SECOND)
     waiting = await services.stores.outbox.messages(1000)
     return [(event.type, json.loads(dump_json(detail_of(event)))) for event in waiting]
 

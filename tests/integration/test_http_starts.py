@@ -32,7 +32,14 @@ async def test_start_replies_201_with_a_session(client: httpx.AsyncClient) -> No
 
 async def test_a_new_session_is_empty(client: httpx.AsyncClient) -> None:
     body = (await client.post("/sessions/start", json=TO_START)).json()
-    untold = {"id", "started_at", "expires_at", "last_updated", "next_autosave_after_ms"}
+    untold = {
+        "id",
+        "started_at",
+        "expires_at",
+        "accepts_until",
+        "last_updated",
+        "next_autosave_after_ms",
+    }
     assert {name: body[name] for name in body if name not in untold} == {
         "user_id": "user1",
         "quiz_id": "quiz1",
@@ -42,7 +49,13 @@ async def test_a_new_session_is_empty(client: httpx.AsyncClient) -> None:
         "answers": {},
         "version": 0,
         "time_remaining": 1800,
+        "paused": False,
+        "pause_seconds": 0,
         "completed_at": None,
+        "group": None,
+        "label": None,
+        "metadata": None,
+        "unread_notices": 0,
         "late_ms": 0,
         "score": None,
         "max_score": None,

@@ -12,9 +12,10 @@ import pytest
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.errors import SessionExpiredError, UnknownQuizError
+from quiz_sessions.domain.quizzes import OneDevice
 from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import STAFF, Api, api_of
-from tests.harness.service import services_on
+from tests.harness.service import put_quiz, services_on
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, changes, contents, row
 from tests.integration.test_identity import ROUTES
@@ -182,6 +183,44 @@ async def label(api: Api, services: Services) -> tuple[Any, ...]:
     return reply, {"action": "label", "session_id": session_id, "revision": 1, "key": "k", **WHY}
 
 
+async def pause(api: Api, services: Services) -> tuple[Any, ...]:
+    session_id = await started(api)
+    reply = await api("POST", f"/sessions/{session_id}/pause", WHY, at=LATER, key="k")
+    return reply, {"action": "pause", "session_id": session_id, "revision": 1, "key": "k", **WHY}
+
+
+async def resume(api: Api, services: Services) -> tuple[Any, ...]:
+    session_id = await started(api)
+    await api("POST", f"/sessions/{session_id}/pause", WHY, at=LATER)
+    reply = await api("POST", f"/sessions/{session_id}/resume", WHY, at=LATER)
+    return reply, {"action": "resume", "session_id": session_id, "revision": 2, **WHY}
+
+
+async def pause_all(api: Api, services: Services) -> tuple[Any, ...]:
+    await started(api)
+    reply = await api("POST", "/quizzes/quiz1/pause", WHY, at=LATER)
+    return reply, {"action": "pause-quiz", "after": {"whole": True, "paused": 1}, **WHY}
+
+
+async def resume_all(api: Api, services: Services) -> tuple[Any, ...]:
+    await pause_all(api, services)
+    reply = await api("POST", "/quizzes/quiz1/resume", WHY, at=LATER)
+    return reply, {"action": "resume-quiz", "after": {"whole": True, "resumed": 1}, **WHY}
+
+
+async def hand_in_all(api: Api, services: Services) -> tuple[Any, ...]:
+    session_id = await started(api)
+    reply = await api("POST", "/quizzes/quiz1/complete", WHY, at=LATER)
+    return reply, {"action": "complete", "session_id": session_id, "user_id": "user1", **WHY}
+
+
+async def unlock(api: Api, services: Services) -> tuple[Any, ...]:
+    await put_quiz(services, one_device=OneDevice.PROCTOR)
+    session = await services.sessions.create_session("user1", "quiz1", client_id="tablet", at=START)
+    reply = await api("POST", f"/sessions/{session.id}/device", WHY, at=LATER)
+    return reply, {"action": "unlock-device", "session_id": str(session.id), **WHY}
+
+
 ACTS: list[Act] = [
     start_for_somebody,
     extend,
@@ -200,6 +239,12 @@ ACTS: list[Act] = [
     give_time_everywhere,
     take_time_back_everywhere,
     label,
+    pause,
+    resume,
+    pause_all,
+    resume_all,
+    hand_in_all,
+    unlock,
 ]
 
 
