@@ -98,6 +98,7 @@ async def test_a_quiz_left_bare_has_the_defaults(api: Api) -> None:
         "when_active": "resume",
         "show_results": "after_end",
         "unknown_questions": "refuse",
+        "paused_at": None,
         "questions": {},
         "access": None,
         "one_device": "off",
