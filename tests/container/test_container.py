@@ -36,12 +36,14 @@ def docker(*arguments: str) -> str:
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
     if sys.platform != "linux" or not docker_answers():
+        # Whoever has none builds no image either.
         pytest.skip("no Docker here")
     try:
         base = obtain_base()
     except ImageError as error:
         if os.environ.get("CI") == "true":
             raise
+        # Without a network there is nothing to make one of; with CI=true that is a failure, above.
         pytest.skip(f"no image to build on: {error}")
     subprocess.run(["make", "container", f"IMAGE={IMAGE}", f"BASE={base}"], cwd=ROOT, check=True)
     yield IMAGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import httpx
@@ -13,6 +13,8 @@ import pytest
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.drafts import Draft, Drafts
+from quiz_sessions.domain.outcomes import Flushed
+from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.services.flush import FlushReport
 from quiz_sessions.services.sessions import SessionManager
@@ -488,8 +490,8 @@ async def test_a_flush_that_valkey_leaves_in_the_middle_merges_nothing_twice(
     await before.update_answer(session_id, 1, "A", autosave=True)
     merge = services.stores.attempts.flush
 
-    async def merge_then_fail(*arguments: object) -> object:
-        merged = await merge(*arguments)  # type: ignore[arg-type]  # passed on as they came
+    async def merge_then_fail(drafts: Sequence[str], now: Micros) -> list[Flushed]:
+        merged = await merge(drafts, now)
         await outage.begin("valkey")
         return merged
 

@@ -484,8 +484,12 @@ class _Session:
     def _of_what_is_left(self) -> Iterator[str]:
         for question, draft in self._drafts.items():
             owners = self._writers.get(_key(question, draft["answer"]), [])
-            # One whose mark never came, as its writer was told by an error or by nothing at all.
-            if any(o.acknowledged and o.at == draft["at"] and not self._is_excused(o) for o in owners):
+            # One whose mark never came has a writer who was told of an error, of nothing at all, or that the
+            # answer was committed instead.
+            if any(
+                o.acknowledged and not o.committed and o.at == draft["at"] and not self._is_excused(o)
+                for o in owners
+            ):
                 yield f"a draft that was acknowledged is still in Valkey: {question}, {draft}"
         if self._cached is not None and self._cached != self._row.revision:
             yield f"the cache has revision {self._cached}, the row {self._row.revision}"

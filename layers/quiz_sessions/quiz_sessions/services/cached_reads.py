@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from ..domain.attempts import Attempt, Owner
@@ -16,12 +16,8 @@ from ..domain.presence import Heard
 from ..domain.sessions import Session, view
 from ..domain.timestamps import Micros
 from ..runtime.settings import Settings
-from ..stores.valkey import ValkeyStore
+from ..stores.valkey import KEPT, KEPT_BYTES, ValkeyStore
 from .backpressure import Backpressure
-
-_KEPT: Final = 1024
-"""Sessions of at most _KEPT_BYTES each whose reply a process keeps: most reads find what the last one did."""
-_KEPT_BYTES: Final = 8192
 
 
 class Reading(NamedTuple):
@@ -66,7 +62,7 @@ class CachedSessions:
         if not attempt.status.is_open or is_overdue(attempt, at):
             # What it scored, and whether that is shown, is not in the cache.
             return None
-        if cached.fields or cached.text is None or len(cached.text) > _KEPT_BYTES:
+        if cached.fields or cached.text is None or len(cached.text) > KEPT_BYTES:
             return _reading(view(attempt, cached.drafts, at))
         rendered = _rendered(_Cached(cached.text, attempt))
         return Reading(rendered.etag, f"{rendered.before}{shown_time_remaining(attempt, at)}{rendered.after}")
@@ -88,7 +84,7 @@ class _Rendered(NamedTuple):
     after: str
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def _rendered(cached: _Cached) -> _Rendered:
     session = view(cached.attempt, NO_DRAFTS, 0)
     shown = list(session.to_dict().items())

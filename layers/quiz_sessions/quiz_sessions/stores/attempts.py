@@ -7,10 +7,10 @@ half done, and no transaction spans two round trips.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
 from psycopg import errors
@@ -102,29 +102,16 @@ class _Request:
     text: str
 
 
+_T = TypeVar("_T")
+
+
 class AttemptStore:
     """What requests and the flush do with attempts. Every method raises what `Postgres` raises."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
-        self._writes: Batcher[_Request, WriteResult | None] = Batcher(
-            self._write_together,
-            most=MOST_TOGETHER,
-            most_weight=BYTES_TOGETHER,
-            lanes=min(LANES, postgres.pool_size),
-            alone=self._write_alone,
-            most_alone=max(1, postgres.pool_size // 2),
-            splits=_is_of_one,
-        )
-        self._starts: Batcher[_Request, Start] = Batcher(
-            self._start_together,
-            most=MOST_TOGETHER,
-            most_weight=BYTES_TOGETHER,
-            lanes=min(LANES, postgres.pool_size),
-            alone=self._start_alone,
-            most_alone=max(1, postgres.pool_size // 2),
-            splits=_is_of_one,
-        )
+        self._writes = _together(self._write_together, self._write_alone, postgres.pool_size)
+        self._starts = _together(self._start_together, self._start_alone, postgres.pool_size)
 
     # Requests
 
@@ -442,6 +429,22 @@ def _started(own_id: UUID, row: DictRow) -> Start:
 def _write(row: DictRow) -> WriteResult:
     outcome, unseen = WriteOutcome(row.pop("outcome")), row.pop("unseen")
     return WriteResult(outcome, attempt_of(row), unseen or ())
+
+
+def _together(
+    send: Callable[[Sequence[_Request]], Awaitable[Sequence[_T | Exception]]],
+    alone: Callable[[_Request], Awaitable[_T]],
+    connections: int,
+) -> Batcher[_Request, _T]:
+    return Batcher(
+        send,
+        most=MOST_TOGETHER,
+        most_weight=BYTES_TOGETHER,
+        lanes=min(LANES, connections),
+        alone=alone,
+        most_alone=max(1, connections // 2),
+        splits=_is_of_one,
+    )
 
 
 def _listed(requests: Iterable[_Request]) -> str:

@@ -65,10 +65,11 @@ PRESENCES_TOGETHER = 500
 MOST_TOGETHER = 64
 """Sessions in one call of a script, for requests that came together."""
 LANES = 2
-_KEPT = 1024
-"""Parsed sessions that a process keeps, of at most _KEPT_BYTES each."""
-_KEPT_BYTES = 8192
 """Calls under way of each kind: while one is on its way, Valkey works on the other."""
+KEPT = 1024
+"""Cached sessions of at most KEPT_BYTES each of which a process keeps what it has made: most reads find what
+the last one did."""
+KEPT_BYTES = 8192
 SET_ASIDE_TTL_SECONDS = 7 * 24 * 3600
 DIRTY = "dirty:{}"
 CLUSTER_SHARDS = 16
@@ -876,12 +877,12 @@ def draft_field(question: str | None) -> bytes:
 def _decode(text: str | bytes) -> Attempt | None:
     """Parse a cached session; None if another release wrote it."""
     try:
-        return _parsed(text) if len(text) <= _KEPT_BYTES else Attempt.from_json(text)
+        return _parsed(text) if len(text) <= KEPT_BYTES else Attempt.from_json(text)
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def _parsed(text: str | bytes) -> Attempt:
     # A session is read many times between two changes; nothing changes what was made of its text.
     return Attempt.from_json(text)
