@@ -156,7 +156,7 @@ def _uses(figures: Figures) -> str:
     rows = []
     for use in USES:
         stored = figures.stored_kb(use)
-        by = [use.requests * sum(costs.values()) for costs in (figures.function(), figures.containers())]
+        by = [use.requests * math.fsum(costs.values()) for costs in (figures.function(), figures.containers())]
         counts = [str(use.committed), str(use.autosaves), str(use.requests)]
         rows.append(
             [use.name, *counts, *map(about, by), about(stored), about(stored * figures["storage_gb"])]
@@ -180,23 +180,23 @@ def _request(figures: Figures) -> str:
         [name, *(dollars(costs[name]) if name in costs else "" for costs in (function, containers))]
         for name in function | containers
     ]
-    together = [f"**{dollars(sum(costs.values()))}**" for costs in (function, containers)]
+    together = [f"**{dollars(math.fsum(costs.values()))}**" for costs in (function, containers)]
     return _table(["", "Lambda", "containers"], [*rows, ["**together**", *together]])
 
 
 def _rest(figures: Figures) -> str:
     rest = figures.rest()
     rows = [[name, dollars(value)] for name, value in rest.items()]
-    return _table(["", "a month"], [*rows, ["**together**", f"**{dollars(sum(rest.values()))}**"]])
+    return _table(["", "a month"], [*rows, ["**together**", f"**{dollars(math.fsum(rest.values()))}**"]])
 
 
 def _break_even(figures: Figures) -> str:
     def row(name: str, left_out: str | None = None) -> list[str]:
         rest, theirs = (
-            sum(value for item, value in costs.items() if left_out is None or not item.startswith(left_out))
+            math.fsum(value for item, value in costs.items() if left_out is None or not item.startswith(left_out))
             for costs in (figures.rest(), figures.containers())
         )
-        saved = sum(figures.function().values()) - theirs
+        saved = math.fsum(figures.function().values()) - theirs
         requests = rest / saved * MILLION
         rate = requests / MONTH_HOURS / HOUR
         sessions = [about(requests / use.requests) for use in USES]
