@@ -63,7 +63,7 @@ class RequestMiddleware:
 
 def _addressed(scope: Scope) -> dict[str, str]:
     """What a request is about, without the ids of users, whose extra time is nobody else's business."""
-    route = getattr(scope.get("route"), "path", None)
+    route = getattr(scope.get("route"), "path_format", None)
     if route is None:
         return {"path": scope["path"]}
     ids = scope.get("path_params", {})

@@ -285,7 +285,7 @@ async def _framework(request: Request, error: Exception) -> Response:
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # The router names only the methods of the first route with this path.
-        path = getattr(request.scope.get("route"), "path", None)
+        path = getattr(request.scope.get("route"), "path_format", None)
         documented = request.app.openapi()["paths"].get(path, {})
         methods = {method.upper() for method in documented} or set(headers.get("allow", "").split(", "))
         # The service answers HEAD where it answers GET.

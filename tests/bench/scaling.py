@@ -156,7 +156,9 @@ def _uses(figures: Figures) -> str:
     rows = []
     for use in USES:
         stored = figures.stored_kb(use)
-        by = [use.requests * math.fsum(costs.values()) for costs in (figures.function(), figures.containers())]
+        by = [
+            use.requests * math.fsum(costs.values()) for costs in (figures.function(), figures.containers())
+        ]
         counts = [str(use.committed), str(use.autosaves), str(use.requests)]
         rows.append(
             [use.name, *counts, *map(about, by), about(stored), about(stored * figures["storage_gb"])]
@@ -193,7 +195,9 @@ def _rest(figures: Figures) -> str:
 def _break_even(figures: Figures) -> str:
     def row(name: str, left_out: str | None = None) -> list[str]:
         rest, theirs = (
-            math.fsum(value for item, value in costs.items() if left_out is None or not item.startswith(left_out))
+            math.fsum(
+                value for item, value in costs.items() if left_out is None or not item.startswith(left_out)
+            )
             for costs in (figures.rest(), figures.containers())
         )
         saved = math.fsum(figures.function().values()) - theirs

@@ -164,7 +164,7 @@ def routes() -> set[tuple[str, str]]:
     while pending:
         route = pending.pop()
         if isinstance(route, APIRoute):
-            found |= {(method, route.path) for method in route.methods or ()}
+            found |= {(method, route.path_format) for method in route.methods or ()}
         else:
             pending += getattr(getattr(route, "original_router", None), "routes", [])
     return found

@@ -281,6 +281,15 @@ async def test_it_is_set_read_and_taken_back(api: Api) -> None:
     assert (await api("GET", PATH)).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "path", ["/users/pool%2Fuser1/accommodations", "/quizzes/quiz1/accommodations/pool%2Fuser1"]
+)
+async def test_the_id_of_a_user_may_have_a_slash(api: Api, path: str) -> None:
+    assert (await api("PUT", path, {"extra_seconds": 60, "reason": "dyslexia"})).status_code == 200
+    assert (await api("GET", path)).json()["user_id"] == "pool/user1"
+    assert (await api("DELETE", path)).status_code == 204
+
+
 async def test_what_is_left_out_adds_nothing(api: Api) -> None:
     told = (await api("PUT", PATH, {"reason": WHY})).json()
     assert (told["time_factor"], told["extra_seconds"], told["closes_later_seconds"]) == (1, 0, 0)

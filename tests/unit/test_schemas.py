@@ -73,6 +73,12 @@ def test_other_ids_are_refused(field: str, value: object) -> None:
         StartRequest.model_validate({"user_id": "user1", "quiz_id": "quiz1", field: value})
 
 
+@pytest.mark.parametrize("quiz_id", ["a/b", "/", ".", ".."])
+def test_a_quiz_that_no_path_can_name_is_not_started(quiz_id: str) -> None:
+    with pytest.raises(ValidationError, match="quiz_id"):
+        StartRequest.model_validate({"user_id": "user1", "quiz_id": quiz_id})
+
+
 @pytest.mark.parametrize("body", [{"user_id": "user1"}, {"user_id": "user1", "quiz_id": None}])
 def test_a_start_needs_a_quiz(body: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="quiz_id"):

@@ -114,7 +114,7 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
 
 def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.put(
-        "/quizzes/{quiz_id}/accommodations/{user_id}",
+        "/quizzes/{quiz_id}/accommodations/{user_id:path}",
         summary="Give a user extra time",
         responses=documented(200, "Given", 403, 413, 422, model=AccommodationWritten),
     )
@@ -130,7 +130,7 @@ def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> 
         return json_reply(pick(AccommodationWritten, given.accommodation, cut=given.cut))
 
     @router.get(
-        "/quizzes/{quiz_id}/accommodations/{user_id}",
+        "/quizzes/{quiz_id}/accommodations/{user_id:path}",
         summary="A user's extra time",
         responses=documented(200, "The extra time", 403, 404, 422, model=AccommodationReply),
     )
@@ -140,7 +140,7 @@ def _add_accommodations(router: APIRouter, services: Callable[[], Services]) -> 
         return json_reply(await services().administration.get_accommodation(user_id, quiz_id))
 
     @router.delete(
-        "/quizzes/{quiz_id}/accommodations/{user_id}",
+        "/quizzes/{quiz_id}/accommodations/{user_id:path}",
         status_code=204,
         summary="Take extra time back, as far as it has not been used",
         responses=documented(204, "Taken back", 403, 404, 422, model=None),

@@ -24,7 +24,7 @@ from .parameters import Limit, authenticated, query
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.put(
-        "/users/{user_id}/accommodations",
+        "/users/{user_id:path}/accommodations",
         summary="Give a user more time at every quiz",
         responses=documented(200, "Given", 403, 413, 422, model=StandingAccommodationWritten),
     )
@@ -47,7 +47,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         return json_reply(pick(StandingAccommodationWritten, given.accommodation, cut=given.cut))
 
     @router.get(
-        "/users/{user_id}/accommodations",
+        "/users/{user_id:path}/accommodations",
         summary="What a user has at every quiz",
         responses=documented(200, "The accommodation", 403, 404, 422, model=StandingAccommodationReply),
     )
@@ -57,7 +57,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         return json_reply(await services().standing_accommodations.get(user_id))
 
     @router.delete(
-        "/users/{user_id}/accommodations",
+        "/users/{user_id:path}/accommodations",
         status_code=204,
         summary="Take it back, as far as it has not been used",
         responses=documented(204, "Taken back", 403, 404, 422, model=None),

@@ -17,6 +17,9 @@ from quiz_sessions.domain.sessions import GRADING, Session
 from .common import Answers, Count, Id, Moment, Reason, RequestBody, Tags, reply
 from .labels import GROUP, LABEL, METADATA, Label
 
+# A part of a path: with a slash, or of dots alone, staff could not name the quiz that is started.
+QUIZ_ID = r"^[^/]*[^/.][^/]*$"
+
 
 class StartRequest(RequestBody):
     """Who starts which quiz."""
@@ -37,8 +40,9 @@ class StartRequest(RequestBody):
 
     user_id: Id | None = Field(None, description="May be left out where the caller's token names the user.")
     quiz_id: Id = Field(
-        description="Any id; a quiz that nobody registered is 404, or has the service's defaults: "
-        "UNKNOWN_QUIZZES chooses."
+        pattern=QUIZ_ID,
+        description="Any id without a slash; a quiz that nobody registered is 404, or has the service's "
+        "defaults: UNKNOWN_QUIZZES chooses.",
     )
     password: Annotated[StrictStr, Field(min_length=1, max_length=MAX_PASSWORD_CHARACTERS)] | None = Field(
         None, description="Where the quiz asks for one."
