@@ -26,8 +26,8 @@ _SUMMARY = (
     "completed_at group late_ms"
 )
 _STATE = (
-    f"{_SUMMARY} accepts_until pause_seconds label metadata unread_notices current_question answers "
-    "durability buffered_questions answer_tags receipt next_autosave_after_ms"
+    f"{_SUMMARY} server_time accepts_until pause_seconds label metadata unread_notices current_question "
+    "answers durability buffered_questions answer_tags receipt next_autosave_after_ms"
 )
 _SCORE = "score max_score grading"
 _QUIZ = (

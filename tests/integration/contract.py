@@ -24,6 +24,7 @@ SESSION_FIELDS = {
     "current_question",
     "answers",
     "version",
+    "server_time",
     "time_remaining",
     "started_at",
     "expires_at",
@@ -46,7 +47,7 @@ SESSION_FIELDS = {
     "receipt",
     "next_autosave_after_ms",
 }
-MOVING = {"time_remaining", "next_autosave_after_ms"}
+MOVING = {"server_time", "time_remaining", "next_autosave_after_ms"}
 """What two replies on the same session may say differently."""
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "request_id"}
 JSON_TYPE = {"Content-Type": "application/json"}

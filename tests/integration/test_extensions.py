@@ -368,6 +368,27 @@ async def test_a_cohort_is_told_who_moved_who_did_not_and_why(services: Services
     assert await deadline_of(services, ids["moved"]) == END + 600 * SECOND
 
 
+async def test_some_sessions_of_a_quiz_are_extended_alone(services: Services, api: Api) -> None:
+    named, ended, other = [await start(services, user) for user in ("user1", "user2", "user3")]
+    await services.sessions.complete(ended, at=LATER)
+    elsewhere = (await services.sessions.create_session("user1", "quiz2", at=LATER)).id
+    body = {"seconds": 600, "reason": WHY, "session_ids": [str(each) for each in (named, ended, elsewhere)]}
+    reply = await api("POST", "/quizzes/quiz1/extend", body, at=LATER, key="k")
+    assert reply.json() == {
+        "extended": 1,
+        "cut": {"count": 0, "session_ids": []},
+        "unchanged": [
+            {"reason": "completed", "count": 1, "session_ids": [str(ended)]},
+            {"reason": "not found", "count": 1, "session_ids": [str(elsewhere)]},
+        ],
+    }
+    assert await deadline_of(services, named) == END + 600 * SECOND
+    assert await deadline_of(services, other) == END
+    refused = await api("POST", "/quizzes/quiz1/extend", {**body, "session_ids": [str(other)]}, key="k")
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    assert await deadline_of(services, other) == END
+
+
 async def test_a_cohort_at_its_close_does_not_move_and_is_told(services: Services) -> None:
     await put_quiz(services, closes_at=from_micros(END))
     session_id = await start(services)

@@ -38,6 +38,7 @@ async def test_a_new_session_is_empty(client: httpx.AsyncClient) -> None:
         "expires_at",
         "accepts_until",
         "last_updated",
+        "server_time",
         "next_autosave_after_ms",
     }
     assert {name: body[name] for name in body if name not in untold} == {

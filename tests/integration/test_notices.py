@@ -23,7 +23,7 @@ from quiz_sessions.domain.outcomes import CohortAction, Counted
 from quiz_sessions.domain.timestamps import Micros, from_micros
 from quiz_sessions.services.notices import MAX_MESSAGES, MAX_TEXT_CHARACTERS
 from quiz_sessions.services.pages import MAX_PAGE
-from quiz_sessions.services.room import MAX_NAMED
+from quiz_sessions.services.staff_actions import MAX_NAMED
 from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import STAFF, api_of
 from tests.harness.locks import row_held

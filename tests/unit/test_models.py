@@ -220,6 +220,7 @@ def test_the_cached_form_is_the_session_and_what_the_api_strips() -> None:
         "needs_grading",
     }
     assert set(shown) - set(cached) == {
+        "server_time",
         "paused",
         "group",
         "durability",
@@ -263,6 +264,7 @@ def test_a_session_as_json() -> None:
         "current_question": 0,
         "answers": {"1": "A"},
         "version": 2,
+        "server_time": "2027-01-15T08:01:40Z",
         "time_remaining": 1710,
         "started_at": "2027-01-15T08:00:00Z",
         "expires_at": "2027-01-15T08:30:00Z",

@@ -22,6 +22,7 @@ from ..schemas.room import (
     AccommodationReply,
     AccommodationRequest,
     AccommodationWritten,
+    CohortExtendRequest,
     CohortExtensionReply,
     Cut,
     ExtendRequest,
@@ -65,11 +66,11 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
 
     @router.post(
         "/quizzes/{quiz_id}/extend",
-        summary="Move the deadline of every open attempt",
+        summary="Move the deadline of all open attempts, or some",
         responses=documented(200, "Moved", 403, 413, 422, model=CohortExtensionReply),
     )
     async def extend_quiz(
-        request: Request, quiz_id: str, body: ExtendRequest, idempotency_key: IdempotencyKey = None
+        request: Request, quiz_id: str, body: CohortExtendRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
         """What did not move is listed with its reason, and what moved less far. Sent again with its key, it
         moves nothing twice."""
@@ -79,6 +80,7 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
             quiz_id,
             body.seconds,
             body.reason,
+            session_ids=body.session_ids,
             idempotency_key=idempotency_key,
             by=caller.subject,
             at=request.state.at,

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar, dataclass_transform
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -25,7 +26,7 @@ from pydantic_core import CoreSchema
 from typing_extensions import TypeAliasType
 
 from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_ID_CHARACTERS, MAX_INTEGER
-from quiz_sessions.services.staff_actions import MAX_REASON_CHARACTERS
+from quiz_sessions.services.staff_actions import MAX_NAMED, MAX_REASON_CHARACTERS
 
 Id = Annotated[StrictStr, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 Count = Annotated[StrictInt, Field(ge=0, le=MAX_INTEGER)]
@@ -50,6 +51,8 @@ Tags = TypeAliasType(
         ),
     ],
 )
+SessionIds = Annotated[list[UUID], Field(min_length=1, max_length=MAX_NAMED)]
+SESSION_IDS: Any = Field(None, description="These sessions of the quiz alone.")
 Reason = Annotated[StrictStr, Field(min_length=1, max_length=MAX_REASON_CHARACTERS)]
 
 

@@ -31,6 +31,7 @@ _SUMMARY: Final[dict[str, Any]] = {
 }
 _SESSION: Final[dict[str, Any]] = {
     **_SUMMARY,
+    "server_time": "2027-01-15T08:10:00Z",
     "accepts_until": "2027-01-15T08:30:30Z",
     "pause_seconds": 0,
     "label": "Physics, second term",

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import field
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import Field, StrictStr
 
 from quiz_sessions.domain.notices import Notice, QuizNotice
 from quiz_sessions.services.notices import MAX_TEXT_CHARACTERS
-from quiz_sessions.services.room import MAX_NAMED
 
-from .common import RequestBody, example, reply
+from .common import SESSION_IDS, RequestBody, SessionIds, example, reply
 from .room import Unchanged
 
 Text = Annotated[StrictStr, Field(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
@@ -31,9 +29,7 @@ class CohortNoticeRequest(NoticeRequest):
 
     model_config = example(text="In question 3 it must read 5 N, not 5 kg.")
 
-    session_ids: list[UUID] | None = Field(
-        None, min_length=1, max_length=MAX_NAMED, description="These sessions of the quiz alone."
-    )
+    session_ids: SessionIds | None = SESSION_IDS
 
 
 @reply

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import field
-from uuid import UUID
 
-from pydantic import Field
-
-from quiz_sessions.services.room import MAX_NAMED
-
-from .common import REASON, Reason, RequestBody, example, reply
+from .common import REASON, SESSION_IDS, Reason, RequestBody, SessionIds, example, reply
 from .room import Unchanged
 
 
@@ -19,9 +14,7 @@ class CohortRequest(RequestBody):
     model_config = example(reason="the fire alarm")
 
     reason: Reason = REASON
-    session_ids: list[UUID] | None = Field(
-        None, min_length=1, max_length=MAX_NAMED, description="These sessions of the quiz alone."
-    )
+    session_ids: SessionIds | None = SESSION_IDS
 
 
 @reply

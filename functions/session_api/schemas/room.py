@@ -12,7 +12,7 @@ from pydantic import Field, StrictInt
 from quiz_sessions.domain.quizzes import Accommodation
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
-from .common import REASON, Reason, RequestBody, example, reply
+from .common import REASON, SESSION_IDS, Reason, RequestBody, SessionIds, example, reply
 from .sessions import SessionReply
 
 
@@ -25,6 +25,12 @@ class ExtendRequest(RequestBody):
         description="Negative to take time away, at most down to this moment; not 0."
     )
     reason: Reason = REASON
+
+
+class CohortExtendRequest(ExtendRequest):
+    """The same, and which sessions of the quiz if not all."""
+
+    session_ids: SessionIds | None = SESSION_IDS
 
 
 class ReopenRequest(RequestBody):

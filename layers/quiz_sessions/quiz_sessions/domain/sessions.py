@@ -12,7 +12,7 @@ from .deadlines import lateness_ms, shown_status, shown_time_remaining
 from .drafts import Drafts, counting, counts
 from .json_values import Json, shown_fields, to_json_object
 from .tags import EntityTag, entity_tag
-from .timestamps import Micros, to_micros
+from .timestamps import Micros, from_micros, to_micros
 
 GRADING: Final = (
     "pending while the score is a part only, because an answer waits for a person, or is not shown (yet); "
@@ -39,6 +39,9 @@ class Session:
     current_question: int
     answers: dict[str, Json]
     version: int
+    server_time: datetime = field(
+        compare=False, metadata={"description": "The moment that is shown, by the server's clock."}
+    )
     time_remaining: int = field(metadata={"description": "Whole seconds, rounded up; 0 once expired."})
     started_at: datetime = field(
         metadata={"description": "When its clock starts: with a common start not before that."}
@@ -126,6 +129,7 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros, *, scored: bool = False) 
         status=status,
         current_question=attempt.current_question if current is None else current.value,
         answers={**attempt.answers, **{question: draft.value for question, draft in buffered.items()}},
+        server_time=from_micros(at),
         time_remaining=shown_time_remaining(attempt, at),
         paused=attempt.paused_at is not None,
         group=attempt.group_name,

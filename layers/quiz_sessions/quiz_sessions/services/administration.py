@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from uuid import UUID
@@ -61,7 +61,7 @@ from ..stores.attempts import AttemptStore
 from ..stores.best_effort_cache import BestEffortCache
 from .pages import MAX_PAGE, MAX_PAGE_BYTES, check_limit, check_page
 from .settlement import Settler
-from .staff_actions import StaffActions, check_reason, found
+from .staff_actions import StaffActions, check_named, check_reason, found
 
 MAX_CHANGE_SECONDS = 31 * 24 * 3600
 """The limit for the seconds in a quiz's rules, and for moving a deadline with one call, either way."""
@@ -320,21 +320,22 @@ class ExamAdministration:
         seconds: int,
         reason: str,
         *,
+        session_ids: Sequence[UUID] | None = None,
         idempotency_key: str | None = None,
         by: str | None = None,
         at: Micros | None = None,
     ) -> CohortExtension:
-        """Move the deadline of every open attempt at a quiz; see `extend`.
+        """Move the deadline of every open attempt at a quiz, or of those in `session_ids`; see `extend`.
 
         With an `idempotency_key` that came before, it moves those that it has not moved yet.
 
         Raises:
             IdempotencyKeyReusedError: the key came with another extension of the quiz.
         """
-        check_id("quiz_id", quiz_id)
+        check_named(quiz_id, session_ids)
         _check_seconds(seconds)
         action = self._staff_actions.action("extend-quiz", reason, idempotency_key, by, at)
-        extension = await self._administration.extend_quiz(quiz_id, seconds, action)
+        extension = await self._administration.extend_quiz(quiz_id, seconds, session_ids, action)
         # Also those that recorded the extension although their deadline could not follow it, and those that
         # an earlier request with this key moved: it may have ended before it showed them. Only the first
         # thousand of each are listed; the next flush reconciles the others.

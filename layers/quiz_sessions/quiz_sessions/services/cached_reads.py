@@ -14,7 +14,7 @@ from ..domain.errors import CacheUnavailableError
 from ..domain.json_values import dump_json
 from ..domain.presence import Heard
 from ..domain.sessions import Session, view
-from ..domain.timestamps import Micros
+from ..domain.timestamps import Micros, from_micros, iso
 from ..runtime.settings import Settings
 from ..stores.valkey import KEPT, KEPT_BYTES, ValkeyStore
 from .backpressure import Backpressure
@@ -65,7 +65,9 @@ class CachedSessions:
         if cached.fields or cached.text is None or len(cached.text) > KEPT_BYTES:
             return _reading(view(attempt, cached.drafts, at))
         rendered = _rendered(_Cached(cached.text, attempt))
-        return Reading(rendered.etag, f"{rendered.before}{shown_time_remaining(attempt, at)}{rendered.after}")
+        now, remaining = iso(from_micros(at)), shown_time_remaining(attempt, at)
+        moving = f'"server_time":"{now}","time_remaining":{remaining}'
+        return Reading(rendered.etag, f"{rendered.before},{moving},{rendered.after}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class _Cached:
 
 
 class _Rendered(NamedTuple):
-    """What is shown of a session without drafts, around its remaining time, which alone passes by itself."""
+    """What is shown of a session without drafts, around the time and what remains of it."""
 
     etag: str
     before: str
@@ -88,9 +90,9 @@ class _Rendered(NamedTuple):
 def _rendered(cached: _Cached) -> _Rendered:
     session = view(cached.attempt, NO_DRAFTS, 0)
     shown = list(session.to_dict().items())
-    place = next(i for i, (name, _) in enumerate(shown) if name == "time_remaining")
-    before, after = dump_json(dict(shown[:place])), dump_json(dict(shown[place + 1 :]))
-    return _Rendered(str(session.etag), f'{before[:-1]},"time_remaining":', f",{after[1:]}")
+    place = next(i for i, (name, _) in enumerate(shown) if name == "server_time")
+    before, after = dump_json(dict(shown[:place])), dump_json(dict(shown[place + 2 :]))
+    return _Rendered(str(session.etag), before[:-1], after[1:])
 
 
 def _reading(session: Session) -> Reading:

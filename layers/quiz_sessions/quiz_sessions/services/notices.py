@@ -20,9 +20,8 @@ from ..domain.validation import check_count, check_id, session_key
 from ..stores.attempts import AttemptStore
 from ..stores.notices import NoticeStore
 from .pages import MAX_PAGE, check_page
-from .room import check_named
 from .settlement import Settler
-from .staff_actions import StaffActions, check_words
+from .staff_actions import StaffActions, check_named, check_words
 
 MAX_TEXT_CHARACTERS = 2000
 MAX_MESSAGES = 20

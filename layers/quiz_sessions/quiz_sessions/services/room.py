@@ -11,7 +11,6 @@ from uuid import UUID
 from ..domain.attempts import Status
 from ..domain.errors import (
     IdempotencyKeyReusedError,
-    InvalidInputError,
     QuizNotFoundError,
     QuizPausedError,
     SessionClosedError,
@@ -30,15 +29,13 @@ from ..domain.outcomes import (
 from ..domain.quizzes import StaffAction
 from ..domain.sessions import Session
 from ..domain.timestamps import Micros
-from ..domain.validation import check_id, session_key
+from ..domain.validation import session_key
 from ..stores.attempts import AttemptStore
 from ..stores.best_effort_cache import BestEffortCache
 from ..stores.room import RoomStore
 from .settlement import Settler
-from .staff_actions import StaffActions, found
+from .staff_actions import MAX_NAMED, StaffActions, check_named, found
 
-MAX_NAMED = 1000
-"""Sessions that one request may name."""
 MAX_HANDED_IN = 5000
 """Sessions that one request hands in."""
 HAND_IN_SECONDS = 15
@@ -250,9 +247,3 @@ class Room:
         listed = [result.unchanged[why].session_ids for why in _SHOWN_AS_WELL & result.unchanged.keys()]
         await self._settler.refresh([*result.changed, *(each for ids in listed for each in ids)])
         return result
-
-
-def check_named(quiz_id: str, session_ids: Sequence[UUID] | None) -> None:
-    check_id("quiz_id", quiz_id)
-    if session_ids is not None and not 0 < len(session_ids) <= MAX_NAMED:
-        raise InvalidInputError(f"session_ids has 1 to {MAX_NAMED} sessions.", member="session_ids")

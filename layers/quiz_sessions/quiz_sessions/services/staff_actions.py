@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from unicodedata import category
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from ..domain.attempts import Staff
 from ..domain.drafts import NO_DRAFTS
@@ -23,6 +23,8 @@ from ..domain.validation import check_id, check_text
 from .disclosure import Disclosure
 from .settlement import Current, Settler
 
+MAX_NAMED = 1000
+"""Sessions that one request may name."""
 MAX_REASON_CHARACTERS = 1000
 
 
@@ -86,6 +88,17 @@ def found(result: ActionResult | None) -> ActionResult:
     if result is None:
         raise SessionNotFoundError
     return result
+
+
+def check_named(quiz_id: str, session_ids: Sequence[UUID] | None) -> None:
+    """Refuse a quiz, and which of its sessions if not all, that can't be named.
+
+    Raises:
+        InvalidInputError: the id is not one, or there are no sessions or too many.
+    """
+    check_id("quiz_id", quiz_id)
+    if session_ids is not None and not 0 < len(session_ids) <= MAX_NAMED:
+        raise InvalidInputError(f"session_ids has 1 to {MAX_NAMED} sessions.", member="session_ids")
 
 
 def check_reason(reason: str) -> None:

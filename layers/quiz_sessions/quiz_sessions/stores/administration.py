@@ -43,12 +43,11 @@ from ..domain.quizzes import (
     StaffAction,
     UnknownQuestions,
     WhenActive,
-    request_hash,
 )
 from ..domain.timestamps import Micros, from_micros
 from .attempts import attempt_of, seen_by
 from .postgres import Postgres
-from .staff_actions import act, action_parameters
+from .staff_actions import act, cohort_parameters
 from .statements import load
 
 _LOCK_QUIZ: Final = load("lock_quiz")
@@ -204,11 +203,12 @@ class AdministrationStore:
 
     async def extend(self, session_id: UUID, seconds: int, action: StaffAction) -> ActionResult | None:
         """Move an open attempt's deadline, never to before `action.at`; None if there is no such attempt."""
-        parameters = {"id": session_id, "seconds": seconds, "payload": _payload(seconds, action)}
-        return await act(self._postgres, _EXTEND, parameters, action)
+        return await act(self._postgres, _EXTEND, {"id": session_id, "seconds": seconds}, action)
 
-    async def extend_quiz(self, quiz_id: str, seconds: int, action: StaffAction) -> CohortExtension:
-        """Move the deadline of every open attempt at a quiz, in one statement.
+    async def extend_quiz(
+        self, quiz_id: str, seconds: int, session_ids: Sequence[UUID] | None, action: StaffAction
+    ) -> CohortExtension:
+        """Move the deadline of every open attempt at a quiz, or of some, in one statement.
 
         Raises:
             IdempotencyKeyReusedError: another extension of the quiz has this key.
@@ -216,10 +216,8 @@ class AdministrationStore:
         parameters = {
             "quiz_id": quiz_id,
             "seconds": seconds,
-            "payload": _payload(seconds, action),
             "resent": False,
-            **action_parameters(action),
-            "payload_hash": request_hash([seconds, action.reason]),
+            **cohort_parameters(action, session_ids, seconds),
         }
         try:
             rows = await self._postgres.fetch(_EXTEND_QUIZ, parameters, resend={"resent": True})
@@ -242,12 +240,7 @@ class AdministrationStore:
 
         The current rules of its quiz, and the user's extra time, are copied onto it again.
         """
-        parameters = {
-            "id": session_id,
-            "seconds": seconds,
-            "time_limit": time_limit,
-            "payload": _payload(seconds, action),
-        }
+        parameters = {"id": session_id, "seconds": seconds, "time_limit": time_limit}
         return await act(self._postgres, _REOPEN, parameters, action, lock=_LOCK_USER_AND_QUIZ)
 
     # Late answers
@@ -337,16 +330,17 @@ class AdministrationStore:
         None if there is no attempt.
         """
         given = {question: None if mark is None else asdict(mark) for question, mark in marks.items()}
-        # A hash, because the event has more in each mark than was asked for.
-        payload = dump_json({"payload": request_hash([given, action.reason])})
         kept = {
             question: mark and {**mark, "answer_sha256": attempt.answer_sha256(question)}
             for question, mark in given.items()
         }
-        parameters = {"id": attempt.id, "marks": dump_json(kept), "payload": payload}
+        parameters = {"id": attempt.id, "marks": dump_json(kept)}
         # Without comments, which stand in the audit log alone: that can be erased.
         points = {question: mark and mark["points"] for question, mark in given.items()}
-        return await act(self._postgres, _SET_GRADES, parameters, action, given={"points": points})
+        # What is recorded has more in each mark than was asked for.
+        return await act(
+            self._postgres, _SET_GRADES, parameters, action, asked=given, given={"points": points}
+        )
 
     async def show_results(
         self, session_id: UUID, owner: Owner, at: Micros, *, settled: bool
@@ -392,11 +386,6 @@ class AdministrationStore:
             {**named, "after": after, "limit": limit, "max_bytes": max_bytes},
         )
         return [RecordedAction(**row) for row in rows]
-
-
-def _payload(seconds: int, action: StaffAction) -> str:
-    """What a request that has an Idempotency-Key asked for, under the names that its event has."""
-    return dump_json({"seconds": seconds, "reason": action.reason})
 
 
 def _quiz(row: DictRow) -> Quiz:

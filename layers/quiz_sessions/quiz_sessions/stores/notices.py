@@ -11,11 +11,11 @@ from psycopg import errors
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.notices import KIND_OF, Notice, Notified, QuizNotice, Reading, ReadingOutcome
 from ..domain.outcomes import ActionOutcome, ActionResult, CohortAction, Counted
-from ..domain.quizzes import StaffAction, request_hash
+from ..domain.quizzes import StaffAction
 from ..domain.timestamps import Micros, from_micros
 from .attempts import attempt_of
 from .postgres import Postgres
-from .staff_actions import act_on, action_parameters
+from .staff_actions import act_on, cohort_parameters
 from .statements import load
 
 _NOTIFY: Final = load("notify_attempt")
@@ -48,14 +48,11 @@ class NoticeStore:
         Raises:
             IdempotencyKeyReusedError: another message at the quiz has this key.
         """
-        asked = None if session_ids is None else sorted(map(str, session_ids))
         parameters: dict[str, Any] = {
             "quiz_id": quiz_id,
-            "session_ids": None if session_ids is None else list(session_ids),
             "text": text,
             "resent": False,
-            **action_parameters(action),
-            "payload_hash": request_hash([asked, text]),
+            **cohort_parameters(action, session_ids, text),
         }
         try:
             rows = await self._postgres.fetch(_NOTIFY_QUIZ, parameters, resend={"resent": True})

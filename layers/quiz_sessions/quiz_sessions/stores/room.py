@@ -11,9 +11,9 @@ from psycopg import errors
 
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.outcomes import ActionResult, CohortAction, Counted
-from ..domain.quizzes import StaffAction, request_hash
+from ..domain.quizzes import StaffAction
 from .postgres import Postgres
-from .staff_actions import act, action_parameters
+from .staff_actions import act, cohort_parameters
 from .statements import Statement, load
 
 _LOCK_QUIZ: Final = load("lock_quiz")
@@ -95,14 +95,11 @@ class RoomStore:
     async def _act_on_quiz(
         self, statement: Statement, quiz_id: str, session_ids: Sequence[UUID] | None, action: StaffAction
     ) -> CohortAction | None:
-        asked = None if session_ids is None else sorted(map(str, session_ids))
         parameters: dict[str, Any] = {
             "quiz_id": quiz_id,
-            "session_ids": None if session_ids is None else list(session_ids),
             "whole": session_ids is None,
             "resent": False,
-            **action_parameters(action),
-            "payload_hash": request_hash([asked, action.reason]),
+            **cohort_parameters(action, session_ids),
         }
         statements = [_LOCK_QUIZ_ROW, statement]
         resend = {"resent": True}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from psycopg import errors
 from psycopg.rows import DictRow
@@ -24,13 +25,15 @@ async def act(
     action: StaffAction,
     *,
     lock: Statement | None = None,
+    asked: Json = None,
     given: Mapping[str, Json] | None = None,
 ) -> ActionResult | None:
     """Act on one attempt, as `parameters` and `action` say; None if there is no such attempt.
 
-    `given` is what the action gave, for its record.
+    `asked` is what tells requests apart, where it is not the parameters; `given` is what the action gave,
+    for its record.
     """
-    row = await act_on(postgres, statement, parameters, action, lock=lock, given=given)
+    row = await act_on(postgres, statement, parameters, action, lock=lock, asked=asked, given=given)
     if row is None:
         return None
     outcome = ActionOutcome(row.pop("outcome"))
@@ -44,10 +47,12 @@ async def act_on(
     action: StaffAction,
     *,
     lock: Statement | None = None,
+    asked: Json = None,
     given: Mapping[str, Json] | None = None,
 ) -> DictRow | None:
     """Like `act`; the row as the statement returns it."""
-    asked = {name: value for name, value in parameters.items() if name not in ("id", "time_limit")}
+    if asked is None:
+        asked = {name: value for name, value in parameters.items() if name not in ("id", "time_limit")}
     parameters |= action_parameters(action) | {
         "payload_hash": request_hash([asked, action.reason]),
         "given": dump_json(given or {}),
@@ -70,4 +75,16 @@ def action_parameters(action: StaffAction) -> dict[str, Any]:
         "write_id": action.key,
         "action": action.kind,
         "key": action.named,
+    }
+
+
+def cohort_parameters(
+    action: StaffAction, session_ids: Sequence[UUID] | None, *asked: Json
+) -> dict[str, Any]:
+    """The parameters by which statements record an action on a quiz, or on some of its sessions."""
+    named = None if session_ids is None else sorted(map(str, session_ids))
+    return {
+        **action_parameters(action),
+        "session_ids": None if session_ids is None else list(session_ids),
+        "payload_hash": request_hash([named, *asked, action.reason]),
     }

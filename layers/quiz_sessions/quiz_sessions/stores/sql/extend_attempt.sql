@@ -1,13 +1,13 @@
 -- Move an open attempt's deadline, at most back to this moment.
--- Takes    id, seconds, at, write_id, payload, by, reason, action, key, payload_hash, given
+-- Takes    id, seconds, at, write_id, by, reason, action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
     SELECT {attempt}, chain_head FROM quiz_attempts WHERE id = %(id)s FOR UPDATE
 ), {planned}, judged AS (
     SELECT CASE
-        WHEN {same_request} THEN 'repeated'
-        WHEN NOT {same_request} THEN 'reused'
+        WHEN {same_action} THEN 'repeated'
+        WHEN NOT {same_action} THEN 'reused'
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR accepts_until < %(at)s THEN 'expired'
         WHEN deadline = expires_at

@@ -1,5 +1,5 @@
--- Move the deadline of every open attempt at a quiz.
--- Takes    quiz_id, seconds, at, write_id, payload, by, reason, resent, action, key, payload_hash
+-- Move the deadline of every open attempt at a quiz, or of some of them.
+-- Takes    quiz_id, session_ids (null for all), seconds, at, write_id, by, reason, resent, action, key, payload_hash
 -- Returns  reason ('changed', or why not; 'reused' if another request used the write_id, and nothing changed), count,
 --          ids (all that changed; of the others the first thousand),
 --          cut (how many of them the close of the quiz cuts), cut_ids (the first thousand)
@@ -10,16 +10,16 @@ WITH current AS (
     -- ended meanwhile would drop out here, and the last query below would still see it open.
     WHERE id IN (
         SELECT id FROM quiz_attempts
-        WHERE quiz_id = %(quiz_id)s AND {open}
+        WHERE quiz_id = %(quiz_id)s AND {open} AND (%(session_ids)s::uuid[] IS NULL OR id = ANY (%(session_ids)s::uuid[]))
     )
     ORDER BY id FOR UPDATE
 ), reused AS (
     -- Ended attempts too, because all that the other request has extended may have ended since.
-    SELECT FROM quiz_attempts AS attempt WHERE quiz_id = %(quiz_id)s AND NOT {same_request} LIMIT 1
+    SELECT FROM quiz_attempts AS attempt WHERE quiz_id = %(quiz_id)s AND NOT {same_action} LIMIT 1
 ), {planned}, judged AS (
     SELECT CASE
         WHEN EXISTS (SELECT FROM reused) THEN 'reused'
-        WHEN {same_request} THEN 'repeated'
+        WHEN {same_action} THEN 'repeated'
         WHEN NOT {open} THEN status
         WHEN accepts_until < %(at)s THEN 'expired'
         ELSE 'changed' END AS outcome, attempt.*
@@ -43,6 +43,9 @@ WITH current AS (
     UNION ALL SELECT 'reused', NULL, false FROM reused
     UNION ALL SELECT status, id, false FROM quiz_attempts
     WHERE quiz_id = %(quiz_id)s AND status IN ('completed', 'expired', 'abandoned')
+        AND (%(session_ids)s::uuid[] IS NULL OR id = ANY (%(session_ids)s::uuid[]))
+    UNION ALL SELECT 'not found', id, false FROM unnest(%(session_ids)s::uuid[]) AS id
+    WHERE NOT EXISTS (SELECT FROM quiz_attempts WHERE quiz_attempts.id = id.id AND quiz_id = %(quiz_id)s)
 )
 SELECT reason, count(*) AS count,
     CASE WHEN reason = 'changed'

@@ -1,5 +1,5 @@
 -- Open an attempt that has ended again for some seconds from now, under the current rules of its quiz and for its user.
--- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, payload, by, reason,
+-- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, by, reason,
 --          action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now, or with 'active' the
 --          one that is in its way
@@ -36,8 +36,8 @@ WITH current AS (
     ORDER BY attempt_no DESC LIMIT 1
 ), judged AS (
     SELECT CASE
-        WHEN {same_request} THEN 'repeated'
-        WHEN NOT {same_request} THEN 'reused'
+        WHEN {same_action} THEN 'repeated'
+        WHEN NOT {same_action} THEN 'reused'
         WHEN {open} THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
         WHEN rule.close <= %(at)s THEN 'quiz_closed'
         WHEN EXISTS (SELECT FROM other) THEN 'active'
@@ -52,7 +52,7 @@ WITH current AS (
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version, 'reopened', jsonb_build_object(
-        'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer, 'status', new_status,
+        'write_id', %(write_id)s::text, 'payload', %(payload_hash)s::text, 'seconds', %(seconds)s::integer, 'status', new_status,
         'time_limit_seconds', rule.time_limit_seconds, 'accommodation_seconds', rule.accommodation_seconds,
         'extension_seconds', extension, 'grace_seconds', rule.grace_seconds,
         'closes_at', rule.closes_at, 'closes_later_seconds', rule.closes_later_seconds,

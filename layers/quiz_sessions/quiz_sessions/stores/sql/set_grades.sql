@@ -1,6 +1,6 @@
 -- Mark questions of an ended attempt, or take marks back. The score is summed by the statement that follows.
 -- Takes    id, marks (question -> {points, comment, answer_sha256 of the answer that it is for, or null},
---          or null to take it back), at, write_id, payload, by, reason (or null), action, key, payload_hash, given
+--          or null to take it back), at, write_id, by, reason (or null), action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
@@ -14,8 +14,8 @@ WITH current AS (
     SELECT jsonb_strip_nulls(current.marks || given) AS marks FROM current, given
 ), judged AS (
     SELECT CASE
-        WHEN {same_request} THEN 'repeated'
-        WHEN NOT {same_request} THEN 'reused'
+        WHEN {same_action} THEN 'repeated'
+        WHEN NOT {same_action} THEN 'reused'
         WHEN {open} THEN 'open'
         WHEN status = 'abandoned' THEN 'closed'
         WHEN octet_length(merged.marks::text) > {max_session_bytes} THEN 'too_large'
@@ -24,7 +24,7 @@ WITH current AS (
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version, 'marked', jsonb_build_object(
-        'write_id', %(write_id)s::text, 'payload', %(payload)s::jsonb -> 'payload', 'marks', given, 'former_points', former_points,
+        'write_id', %(write_id)s::text, 'payload', %(payload_hash)s::text, 'marks', given, 'former_points', former_points,
         'score_by_hand', false, 'by', %(by)s::text, 'reason', %(reason)s::text
     ), %(at)s, chain_head
     FROM current, given, judged WHERE outcome = 'changed'

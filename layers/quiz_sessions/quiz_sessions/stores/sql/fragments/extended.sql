@@ -1,10 +1,10 @@
 -- Two CTEs: `event` records that the attempts which were judged 'changed' get other deadlines, and `changed` moves them.
 -- A deadline that moves is a notice.
--- Takes seconds, at, write_id, by, reason; uses judged (planned attempts with their outcome).
+-- Takes seconds, at, write_id, payload_hash, by, reason; uses judged (planned attempts with their outcome).
 event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version, 'extended', jsonb_build_object(
-        'write_id', %(write_id)s::text, 'seconds', %(seconds)s::integer,
+        'write_id', %(write_id)s::text, 'payload', %(payload_hash)s::text, 'seconds', %(seconds)s::integer,
         'extension_seconds', extension, 'expires_at', deadline, 'late_ms', {late_ms},
         'by', %(by)s::text, 'reason', %(reason)s::text
     ) || CASE WHEN deadline = expires_at THEN '{}' ELSE {noticed} END, %(at)s, chain_head
