@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain import errors
 from quiz_sessions.domain.json_values import dump_record
-from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import from_micros
 from quiz_sessions.domain.validation import MAX_ID_CHARACTERS
 
@@ -147,25 +146,31 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
     if type(error) not in _STATUS_AND_CODE:
         raise error
     status, code = _STATUS_AND_CODE[type(error)]
+    extra = _members(request, error)
+    session = getattr(error, "session", None)
+    if session is not None:
+        extra["session"] = session_content(session, services().cached.backpressure)
+    if request.scope["route"].name == "send_beacon":
+        # The page is closed: who reads this may have found its token, which is good for a write alone.
+        extra = {name: value for name, value in extra.items() if name not in _OF_THE_SESSION}
+    return problem(
+        status, code, str(error), request.state.request_id, headers=_headers(error, status), extra=extra
+    )
+
+
+def _members(request: Request, error: errors.QuizSessionsError) -> dict[str, Any]:
+    """What the problem says beside its code, but for the session."""
     extra: dict[str, Any] = {}
-
-    def shown(session: Session) -> dict[str, Any]:
-        return session_content(session, services().cached.backpressure)
-
-    if isinstance(error, errors.VersionConflictError):
-        extra["current_version"] = error.session.version
-        extra["changed_questions"] = error.changed_questions
     match error:
+        case errors.VersionConflictError():
+            extra |= {
+                "current_version": error.session.version,
+                "changed_questions": error.changed_questions,
+            }
         case errors.AnswerConflictError():
-            extra |= {"conflicts": _conflicts(error), "session": shown(error.session)}
-        case (
-            errors.VersionConflictError()
-            | errors.PreconditionFailedError()
-            | errors.SessionClosedError()
-            | errors.DeadlineMovedError()
-            | errors.OtherDeviceError()
-        ):
-            extra["session"] = shown(error.session)
+            extra["conflicts"] = _conflicts(error)
+        case errors.OtherDeviceError():
+            extra["takeover"] = error.takeover
         case errors.ActiveAttemptError() | errors.AttemptsExhaustedError():
             extra |= {} if error.session_id is None else {"session_id": error.session_id}
         case errors.IdempotencyKeyReusedError():
@@ -181,16 +186,11 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
             extra["opens_at"] = error.opens_at
         case errors.QuizClosedError() | errors.QuizClosesFirstError():
             extra["closes_at"] = error.closes_at
-    if request.scope["route"].name == "send_beacon":
-        # The page is closed: who reads this may have found its token, which is good for a write alone.
-        extra = {name: value for name, value in extra.items() if name not in _OF_THE_SESSION}
-    return problem(
-        status, code, str(error), request.state.request_id, headers=_headers(error, status), extra=extra
-    )
+    return extra
 
 
 def _headers(error: errors.QuizSessionsError, status: int) -> dict[str, str]:
-    if isinstance(error, errors.QuizNotOpenError):
+    if isinstance(error, (errors.QuizNotOpenError, errors.QuizPausedError, errors.SessionPausedError)):
         return {"Retry-After": str(error.retry_after)}
     # RFC 9110, 11.6.1.
     return {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}

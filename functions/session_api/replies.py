@@ -94,7 +94,10 @@ def documented_problem(status: int) -> dict[str, Any]:
     if status in (429, 503):
         headers["Retry-After"] = _header("Seconds to wait at least.", "integer")
     if status == 409:
-        headers["Retry-After"] = _header("With quiz_not_open: in how many seconds to start.", "integer")
+        headers["Retry-After"] = _header(
+            "Seconds: with quiz_not_open, to the start; with quiz_paused and session_paused, to the next look.",
+            "integer",
+        )
     if status == 401:
         headers["WWW-Authenticate"] = _header("Bearer")
     return {"description": _DESCRIPTIONS[status], "content": content, "headers": headers}

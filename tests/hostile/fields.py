@@ -113,8 +113,8 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     **{f"Problem{status}": {_ANYONE: _PROBLEM} for status in (400, 403, 404, 410, 415, 500, 503)},
     **{f"Problem{status}": {_ANYONE: f"{_PROBLEM} message"} for status in (401, 429)},
     "Problem409": {
-        _ANYONE: f"{_PROBLEM} current_version changed_questions conflicts session session_id opens_at "
-        "closes_at"
+        _ANYONE: f"{_PROBLEM} current_version changed_questions conflicts session takeover session_id "
+        "opens_at closes_at"
     },
     "Problem412": {_ANYONE: f"{_PROBLEM} session"},
     "Problem413": {_ANYONE: f"{_PROBLEM} question_id"},

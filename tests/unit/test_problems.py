@@ -89,7 +89,7 @@ KINDS = [
     (errors.NetworkRefusedError(), 403, "network_refused"),
     (errors.SafeExamBrowserRequiredError(), 403, "safe_exam_browser_required"),
     (errors.SafeExamBrowserRefusedError(), 403, "safe_exam_browser_refused"),
-    (errors.OtherDeviceError(OPEN), 409, "other_device"),
+    (errors.OtherDeviceError(OPEN, takeover=True), 409, "other_device"),
     (errors.SessionNotFoundError(), 404, "session_not_found"),
     (errors.QuizNotFoundError(), 404, "quiz_not_found"),
     (errors.AccommodationNotFoundError(), 404, "accommodation_not_found"),

@@ -92,6 +92,11 @@ class Conflict(Problem):
         description="As it is now: with answer_conflict, version_conflict, session_closed, session_paused, "
         "deadline_moved, other_device.",
     )
+    takeover: bool | _Absent = Field(
+        None,
+        description="With other_device: whether the student may go on with this one; if not, a proctor lets it "
+        "in.",
+    )
     session_id: UUID | _Absent = Field(
         None, description="With attempt_active, and attempts_exhausted where there is one: the open attempt."
     )

@@ -9,6 +9,9 @@ from typing import Final
 from .timestamps import Micros, to_micros
 
 MAX_ADMISSION_SECONDS: Final = 3600
+MARGIN_SECONDS: Final = 10
+"""At the end of the admission nobody is asked to come, or at most during its second half: with a common start
+whoever comes late has less time."""
 
 
 def seconds_to_wait(
@@ -20,4 +23,5 @@ def seconds_to_wait(
     """
     until_open = -((at - to_micros(opens_at)) // 1_000_000)
     place = int.from_bytes(sha256(f"{quiz_id}\n{user_id}".encode()).digest()[:8])
-    return max(1, until_open) + place % (admission_seconds + 1)
+    places = admission_seconds - min(MARGIN_SECONDS, admission_seconds // 2)
+    return max(1, until_open) + place % max(1, places)

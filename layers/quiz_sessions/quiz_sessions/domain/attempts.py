@@ -192,6 +192,11 @@ class Attempt:
         """Who lets another device take it over: the student (takeover) or a proctor. None: any may write."""
         return None if self.access is None else self.access.get("one_device")
 
+    @property
+    def allows_takeover(self) -> bool:
+        """Whether its user may go on with another device."""
+        return self.one_device == "takeover"
+
     def is_of_other_device(self, writer: str, at: Micros) -> bool:
         """Whether what `writer` sent at `at` comes from another device than the one that may write."""
         return (

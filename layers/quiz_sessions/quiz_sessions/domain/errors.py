@@ -242,7 +242,13 @@ class NoTimeLeftError(QuizSessionsError):
 
 
 class QuizPausedError(StartRefusedError):
-    """The quiz is paused: it can't be started, and a session of it can't be resumed alone."""
+    """The quiz is paused: it can't be started, and a session of it can't be resumed alone.
+
+    Attributes:
+        retry_after: after how many seconds to look whether it goes on.
+    """
+
+    retry_after = 10
 
     def __init__(self) -> None:
         super().__init__("The quiz is paused. It goes on when a proctor resumes it.")
@@ -253,7 +259,10 @@ class SessionPausedError(QuizSessionsError):
 
     Attributes:
         session: the session as it is now.
+        retry_after: after how many seconds to look whether it goes on.
     """
+
+    retry_after = 10
 
     def __init__(self, session: Session) -> None:
         super().__init__("The session is paused. Keep the answers, and send them when it goes on.")
@@ -265,11 +274,13 @@ class OtherDeviceError(QuizSessionsError):
 
     Attributes:
         session: the session as it is now.
+        takeover: whether the student may go on with this one; if not, only a proctor lets it in.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, takeover: bool) -> None:
         super().__init__("The session is open on another device, and this quiz allows one at a time.")
         self.session = session
+        self.takeover = takeover
 
 
 class AccessRefusedError(QuizSessionsError):

@@ -124,7 +124,9 @@ class Devices:
         if result.outcome is EntryOutcome.DEVICE_UNNAMED:
             raise device_unnamed()
         if result.outcome is EntryOutcome.OTHER_DEVICE:
-            raise OtherDeviceError(view(current.attempt, current.drafts, at))
+            raise OtherDeviceError(
+                view(current.attempt, current.drafts, at), takeover=current.attempt.allows_takeover
+            )
         return current
 
 

@@ -42,7 +42,7 @@ HAND_IN_SECONDS = 15
 """After so long a request begins with no further session: the gateway gives up after 30 s."""
 AT_ONCE = 8
 """Sessions that one request hands in at a time."""
-_SHOWN_AS_WELL = {"paused already", "resumed already"}
+_SHOWN_AS_WELL = {"paused already", "resumed already", "paused by itself", "quiz paused"}
 
 
 class Room:

@@ -297,12 +297,12 @@ class SessionManager:
         if attempt is None or start.outcome is StartOutcome.OVERDUE:
             raise BusyError
         if start.outcome is StartOutcome.CREATED:
-            await self._cache.put_session(attempt)
+            await self._cache.put_session(attempt, None if by else heard_reading(owner, client_id))
             return await self._receipted(view(attempt, NO_DRAFTS, at), attempt, at)
         if by is None:
             await self._devices.go_on(attempt, entry, owner, at)
         return replace(
-            await self.get_session(attempt.id, owner=owner, at=at),
+            await self.get_session(attempt.id, client_id=client_id, owner=owner, at=at),
             replayed=start.outcome is StartOutcome.REPLAYED,
             resumed=start.outcome is StartOutcome.RESUMED,
         )
@@ -683,7 +683,7 @@ class SessionManager:
         if write.writer == ANYBODY:
             raise device_unnamed()
         if attempt.is_of_other_device(write.writer, write.at):
-            raise OtherDeviceError(view(attempt, drafts, write.at))
+            raise OtherDeviceError(view(attempt, drafts, write.at), takeover=attempt.allows_takeover)
         held = (drafts.answers[question] for question in write.answers if question in drafts.answers)
         # Which device may write is said by the row.
         # rule: over a draft that another device put after a takeover an autosave is committed
@@ -830,7 +830,7 @@ def _refuse(result: WriteResult, current: Current, write: Write) -> None:
     if result.outcome in (WriteOutcome.WRITTEN, WriteOutcome.REPEATED):
         return
     shown = view(current.attempt, current.drafts, write.at)
-    _refuse_source(result.outcome, shown)
+    _refuse_source(result, shown)
     match result.outcome:
         case WriteOutcome.PAUSED:
             raise SessionPausedError(shown)
@@ -852,13 +852,13 @@ def _refuse(result: WriteResult, current: Current, write: Write) -> None:
             raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
 
 
-def _refuse_source(outcome: WriteOutcome, shown: Session) -> None:
-    if outcome in REFUSALS:
-        raise REFUSALS[outcome]()
-    if outcome is WriteOutcome.DEVICE_UNNAMED:
+def _refuse_source(result: WriteResult, shown: Session) -> None:
+    if result.outcome in REFUSALS:
+        raise REFUSALS[result.outcome]()
+    if result.outcome is WriteOutcome.DEVICE_UNNAMED:
         raise device_unnamed()
-    if outcome is WriteOutcome.OTHER_DEVICE:
-        raise OtherDeviceError(shown)
+    if result.outcome is WriteOutcome.OTHER_DEVICE:
+        raise OtherDeviceError(shown, takeover=result.attempt.allows_takeover)
 
 
 def _check_questions(attempt: Attempt, write: Write) -> None:

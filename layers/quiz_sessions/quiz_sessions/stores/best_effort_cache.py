@@ -62,10 +62,10 @@ class BestEffortCache:
             self._telemetry.degraded("pace not kept", error)
             return True
 
-    async def put_session(self, attempt: Attempt) -> None:
-        """Cache a row, unless a newer one is cached."""
+    async def put_session(self, attempt: Attempt, heard: Heard | None = None) -> None:
+        """See `ValkeyStore.put_session`."""
         try:
-            await self._valkey.put_session(attempt)
+            await self._valkey.put_session(attempt, heard)
         except CacheUnavailableError as error:
             self._not_written(error, attempt.id)
 

@@ -274,9 +274,9 @@ class ValkeyStore:
                     await _reply(self._redis.delete(_session_key(session_id)))
         return results
 
-    async def put_session(self, attempt: Attempt) -> None:
-        """Cache a row, unless a newer one is cached."""
-        put = _Committed(attempt.id, attempt.revision, attempt.to_json(), [], None)
+    async def put_session(self, attempt: Attempt, heard: Heard | None = None) -> None:
+        """Cache a row, unless a newer one is cached; and who was `heard`."""
+        put = _Committed(attempt.id, attempt.revision, attempt.to_json(), [], heard)
         await self._commits(put, attempt.id, len(put.text))
 
     async def put_committed(

@@ -32,14 +32,15 @@ WITH current AS (
 ), acted AS (
     INSERT INTO staff_actions (at, by, action, quiz_id, reason, after, key, payload_hash)
     SELECT %(at)s::timestamptz, %(by)s::text, %(action)s::text, %(quiz_id)s, %(reason)s::text,
-        jsonb_build_object('whole', %(whole)s, 'resumed', count(*)), %(key)s::text, %(payload_hash)s::text
+        jsonb_build_object('whole', %(whole)s, 'resumed', count(*) FILTER (WHERE paused_at IS NULL)), %(key)s::text, %(payload_hash)s::text
     FROM changed HAVING count(*) > 0 OR EXISTS (SELECT FROM quiz)
 ), explained AS (
-    SELECT 'changed' AS reason, id FROM changed
+    SELECT CASE WHEN paused_at IS NULL THEN 'changed' ELSE CASE WHEN %(whole)s THEN 'paused by itself' ELSE 'quiz paused' END END AS reason, id FROM changed
     UNION ALL SELECT CASE
         WHEN outcome <> 'repeated' THEN outcome
-        WHEN %(resent)s THEN 'changed'
-        ELSE 'resumed already' END, id
+        WHEN NOT %(resent)s THEN 'resumed already'
+        WHEN paused_at IS NULL THEN 'changed'
+        ELSE CASE WHEN %(whole)s THEN 'paused by itself' ELSE 'quiz paused' END END, id
     FROM judged WHERE outcome <> 'changed'
     UNION ALL SELECT 'reused', NULL FROM reused
     UNION ALL SELECT status, id FROM quiz_attempts

@@ -69,7 +69,8 @@ WITH current AS (
         WHEN status = 'expired' OR %(at_time)s > accepts_until THEN 'overdue'
         WHEN %(reason)s::text IS NULL AND access ? 'one_device' AND writer = '-' THEN 'device_unnamed'
         WHEN %(reason)s::text IS NULL AND is_of_other THEN 'other_device'
-        WHEN %(at_time)s > paused_at AND %(answers)s::jsonb <> '{}' THEN 'paused'
+        -- Nor does the end of a time that stands end an attempt.
+        WHEN %(at_time)s > paused_at AND (%(answers)s::jsonb <> '{}' OR %(deadline)s::timestamptz IS NOT NULL) THEN 'paused'
         -- Clients know the deadline in milliseconds, like the clocks of browsers.
         WHEN date_trunc('milliseconds', expires_at) > %(deadline)s THEN 'extended'
         WHEN version <> %(version)s THEN 'conflict'
