@@ -95,7 +95,7 @@ def documented_problem(status: int) -> dict[str, Any]:
         headers["Retry-After"] = _header("Seconds to wait at least.", "integer")
     if status == 409:
         headers["Retry-After"] = _header(
-            "Seconds: with quiz_not_open, to the start; with quiz_paused and session_paused, to the next look.",
+            "Seconds: with quiz_not_open to the start, with quiz_paused and session_paused to the next look.",
             "integer",
         )
     if status == 401:

@@ -481,12 +481,14 @@ async def test_devices_over_http(client: httpx.AsyncClient) -> None:
         await client.post(f"{path}/complete", headers=b),
         await client.post(f"{path}/abandon", headers=b),
     ):
-        problem = check_problem(refused, 409, "other_device", "session")
+        problem = check_problem(refused, 409, "other_device", "session", "takeover")
+        assert problem["takeover"]
         assert problem["session"]["id"] == started.json()["id"]
     taken = await client.post(f"{path}/device", json={"takeover": True}, headers=b)
     assert (taken.status_code, taken.json()["id"]) == (200, started.json()["id"])
     assert (await client.patch(f"{path}/progress", json=one, headers=b)).status_code == 200
-    check_problem(await client.patch(f"{path}/progress", json=one, headers=a), 409, "other_device", "session")
+    refused = await client.patch(f"{path}/progress", json=one, headers=a)
+    check_problem(refused, 409, "other_device", "session", "takeover")
     assert (await client.post(f"{path}/device", json={"reason": WHY})).status_code == 200
     assert (await client.patch(f"{path}/progress", json=one, headers=a)).status_code == 200
 

@@ -246,6 +246,23 @@ async def test_an_owner_who_writes_is_heard(services: Services, is_autosave: boo
     assert (row.last_seen_at is not None, row.devices) == (True, 1)
 
 
+async def test_an_owner_who_starts_is_heard(services: Services) -> None:
+    await put_quiz(services)
+    for number in (1, 2):
+        await services.sessions.create_session(
+            "user1", "quiz1", client_id=f"tab{number}", owner="user1", at=START
+        )
+        row = await only(services)
+        assert (row.last_seen_at is not None, row.devices) == (True, number)
+
+
+async def test_staff_who_start_for_a_user_are_not_the_user(services: Services) -> None:
+    await services.sessions.create_session(
+        "user1", "quiz1", client_id="tab1", by="teacher", owner=Staff("teacher"), at=START
+    )
+    assert (await only(services)).last_seen_at is None
+
+
 async def test_an_owner_is_heard_on_the_direct_paths(services: Services, valkey: redis.Redis) -> None:
     session_id = await start(services, at=None)
     async with client_of(services) as http:

@@ -24,8 +24,10 @@ from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.tags import ANYBODY
 from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
 from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.gateway import api_of
 from tests.harness.service import autosave, flush_at, put_quiz, start
 from tests.harness.tables import Database, changes, events
+from tests.integration.contract import ONE
 from tests.integration.staff import WHY, deadline_of, extend, give, reopen
 
 LONG = 3600 * SECOND
@@ -203,6 +205,25 @@ async def test_a_key_is_good_for_one_pause(services: Services) -> None:
         await services.room.pause(session_id, "another", idempotency_key="fire", by="teacher", at=LATER)
 
 
+async def test_a_hand_in_by_the_clock_of_a_page_does_not_end_a_pause(services: Services) -> None:
+    session_id = await start(services)
+    await pause(services, session_id)
+    with pytest.raises(SessionPausedError):
+        await services.sessions.complete(session_id, deadline=from_micros(END), at=END + SECOND)
+    assert (await resume(services, session_id)).status is Status.STARTED
+
+
+async def test_who_writes_to_a_paused_session_is_shown_it_and_told_when_to_look_again(
+    services: Services,
+) -> None:
+    session_id = await start(services)
+    await pause(services, session_id)
+    async with api_of(services) as api:
+        refused = await api("PATCH", f"/sessions/{session_id}/progress", ONE, at=LATER + SECOND)
+    assert (refused.status_code, refused.json()["code"]) == (409, "session_paused")
+    assert (refused.json()["session"]["paused"], refused.headers["retry-after"]) == (True, "10")
+
+
 async def test_an_ended_session_is_not_paused(services: Services) -> None:
     session_id = await start(services)
     await services.sessions.complete(session_id, at=LATER)
@@ -328,18 +349,6 @@ async def test_an_open_attempt_at_a_paused_quiz_is_found_by_a_start(services: Se
     assert await start(services, at=LATER + SECOND) == session_id
 
 
-async def test_a_session_that_was_paused_by_itself_stays_so(services: Services) -> None:
-    await put_quiz(services)
-    alone, other = await start(services), await start(services, "user2")
-    await pause(services, alone)
-    await pause_all(services, at=LATER + SECOND)
-    resumed = await resume_all(services, at=LATER + LONG)
-    assert sorted(resumed.changed) == sorted([alone, other])
-    assert (await services.sessions.get_session(alone, at=LATER + LONG)).paused
-    session = await resume(services, alone, at=LATER + 2 * LONG)
-    assert (session.paused, session.pause_seconds) == (False, 7200)
-
-
 async def test_a_session_of_a_paused_quiz_is_not_resumed_alone(services: Services) -> None:
     await put_quiz(services)
     session_id = await start(services)
@@ -362,6 +371,69 @@ async def test_some_sessions_of_a_quiz_are_paused_and_resumed(services: Services
     await start(services, "user3", at=LATER + SECOND)
     resumed = await resume_all(services, at=LATER + 2 * SECOND, only=[first, second])
     assert resumed == CohortAction([first], {"not paused": Counted(1, [second])})
+
+
+async def test_a_session_that_was_paused_by_itself_stays_so_and_does_not_pass_for_resumed(
+    services: Services, database: Database
+) -> None:
+    await put_quiz(services)
+    alone, other = await start(services), await start(services, "user2")
+    await pause(services, alone)
+    await pause_all(services, at=LATER + SECOND)
+    resumed = await resume_all(services)
+    assert (resumed.changed, resumed.unchanged) == ([other], {"paused by itself": Counted(1, [alone])})
+    assert (await services.sessions.get_session(alone, at=LATER + LONG)).paused
+    recorded = database.execute("SELECT after FROM staff_actions WHERE action = 'resume-quiz'").fetchall()
+    assert [row["after"] for row in recorded] == [{"whole": True, "resumed": 1}]
+    session = await resume(services, alone, at=LATER + 2 * LONG)
+    assert (session.paused, session.pause_seconds) == (False, 7200)
+
+
+async def test_sessions_of_a_paused_quiz_do_not_pass_for_resumed(services: Services) -> None:
+    await put_quiz(services)
+    session_id = await start(services)
+    await pause_all(services, only=[session_id])
+    await pause_all(services)
+    resumed = await resume_all(services, only=[session_id])
+    assert resumed == CohortAction([], {"quiz paused": Counted(1, [session_id])})
+
+
+async def test_a_pause_of_a_quiz_that_is_sent_again_pauses_nothing(services: Services) -> None:
+    await put_quiz(services)
+    first = await start(services)
+    await pause_all(services, key="alarm")
+    await resume_all(services, at=LATER + SECOND)
+    second = await start(services, "user2", at=LATER + 2 * SECOND)
+    again = await pause_all(services, at=LATER + 3 * SECOND, key="alarm")
+    assert again == CohortAction(
+        [], {"paused already": Counted(1, [first]), "started since": Counted(1, [second])}
+    )
+    for session_id in (first, second, await start(services, "user3", at=LATER + 4 * SECOND)):
+        assert not (await services.sessions.get_session(session_id, at=LATER + 4 * SECOND)).paused
+
+
+async def test_a_resumption_of_a_quiz_that_is_sent_again_resumes_nothing(services: Services) -> None:
+    await put_quiz(services)
+    session_id = await start(services)
+    await pause_all(services)
+    await resume_all(services, at=LATER + SECOND, key="over")
+    await pause_all(services, at=LATER + 2 * SECOND)
+    again = await resume_all(services, at=LATER + 3 * SECOND, key="over")
+    assert again == CohortAction([], {"resumed already": Counted(1, [session_id])})
+    with pytest.raises(QuizPausedError):
+        await start(services, "user2", at=LATER + 3 * SECOND)
+
+
+async def test_the_key_of_a_pause_is_remembered_where_there_was_no_session(services: Services) -> None:
+    await put_quiz(services)
+    await pause_all(services, key="alarm")
+    await resume_all(services)
+    with pytest.raises(IdempotencyKeyReusedError):
+        await services.room.pause_quiz("quiz1", "another", idempotency_key="alarm", by="teacher", at=LATER)
+    await pause_all(services, key="alarm", at=LATER + LONG)
+    assert not (
+        await services.sessions.get_session(await start(services, at=LATER + LONG), at=LATER + LONG)
+    ).paused
 
 
 async def test_a_quiz_that_nobody_registered_is_not_paused(services: Services) -> None:

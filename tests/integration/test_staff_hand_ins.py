@@ -22,7 +22,7 @@ from tests.harness.builders import END, LATER, SECOND
 from tests.harness.gateway import Api, api_of
 from tests.harness.service import autosave, put_quiz, start
 from tests.harness.tables import Database, changes, events
-from tests.integration.staff import WHY
+from tests.integration.staff import WHY, reopen
 
 
 async def hand_in(
@@ -136,6 +136,30 @@ async def test_some_sessions_of_a_room_are_handed_in(services: Services) -> None
     result = await hand_in_all(services, only=[first, elsewhere])
     assert result == CohortHandIn(1, {"not found": Counted(1, [elsewhere])}, 0)
     assert (await services.sessions.get_session(second, at=LATER)).status is Status.STARTED
+
+
+async def test_the_key_of_a_session_is_none_of_its_quiz(services: Services) -> None:
+    session_id = await start(services)
+    await hand_in(services, session_id, key="end")
+    await reopen(services, session_id)
+    assert (await hand_in_all(services, key="end")).completed == 1
+
+
+async def test_a_key_is_good_for_one_hand_in_of_a_room(services: Services) -> None:
+    first, second = await start(services), await start(services, "user2")
+    await hand_in_all(services, key="end", only=[first])
+    for asked in (hand_in_all(services, key="end"), hand_in_all(services, key="end", only=[second])):
+        with pytest.raises(IdempotencyKeyReusedError):
+            await asked
+    assert (await services.sessions.get_session(second, at=LATER)).status is Status.STARTED
+
+
+async def test_what_was_opened_again_stays_open_when_the_hand_in_is_sent_again(services: Services) -> None:
+    session_id = await start(services)
+    await hand_in_all(services, key="end")
+    await reopen(services, session_id)
+    again = await hand_in_all(services, key="end")
+    assert again == CohortHandIn(0, {"handed in already": Counted(1, [session_id])}, 0)
 
 
 async def test_an_overdue_session_of_a_room_expires(services: Services) -> None:

@@ -164,12 +164,15 @@ async def test_it_is_a_problem_of_rfc_9457(ask: Ask, error: Exception, status: i
     assert body["request_id"]
 
 
+WAITED_FOR = {"quiz_not_open", "quiz_paused", "session_paused"}
+
+
 @each_kind
 async def test_retry_after_stands_where_trying_again_may_help(
     ask: Ask, error: Exception, status: int, code: str
 ) -> None:
     reply = await ask(error)
-    assert ("retry-after" in reply.headers) is (status in (429, 503) or code == "quiz_not_open")
+    assert ("retry-after" in reply.headers) is (status in (429, 503) or code in WAITED_FOR)
 
 
 async def test_retry_after_is_a_number_of_seconds(ask: Ask) -> None:

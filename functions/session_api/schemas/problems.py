@@ -94,8 +94,8 @@ class Conflict(Problem):
     )
     takeover: bool | _Absent = Field(
         None,
-        description="With other_device: whether the student may go on with this one; if not, a proctor lets it "
-        "in.",
+        description="With other_device: whether the student may go on with this one; if not, a proctor lets "
+        "it in.",
     )
     session_id: UUID | _Absent = Field(
         None, description="With attempt_active, and attempts_exhausted where there is one: the open attempt."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+from uuid import UUID
 
 from .access import Access
 from .canonical_json import canonical_json
@@ -159,3 +160,8 @@ class StaffAction:
 def request_hash(asked: Json) -> str:
     """What a request of staff asked for, as a hash in hexadecimal."""
     return sha256(canonical_json(asked).encode()).hexdigest()
+
+
+def cohort_hash(session_ids: Sequence[UUID] | None, *asked: Json) -> str:
+    """The same of a request about a quiz, or about some of its sessions, in whatever order."""
+    return request_hash([None if session_ids is None else sorted(map(str, session_ids)), *asked])

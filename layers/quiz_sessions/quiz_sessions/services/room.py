@@ -197,10 +197,13 @@ class Room:
         """Complete all open sessions of a quiz, or these; as many as there is time for.
 
         Called again, it goes on with those that are left.
+
+        Raises:
+            IdempotencyKeyReusedError: the key came with another hand-in at the quiz.
         """
         check_named(quiz_id, session_ids)
-        action = self._staff_actions.action("complete", reason, idempotency_key, by, at)
-        attempts = await self._room.attempts_of(quiz_id, session_ids, MAX_HANDED_IN)
+        action = self._staff_actions.action("complete-quiz", reason, idempotency_key, by, at)
+        attempts = await self._room.attempts_of(quiz_id, session_ids, MAX_HANDED_IN, action)
         found = attempts.pop("open", Counted(0, []))
         until = time.monotonic() + HAND_IN_SECONDS
         waiting = deque(found.session_ids)
@@ -209,7 +212,9 @@ class Room:
         async def hand_in_next() -> None:
             while waiting and time.monotonic() < until:
                 session_id = waiting.popleft()
-                outcomes.setdefault(await self._hand_in_one(session_id, action), []).append(session_id)
+                outcomes.setdefault(await self._hand_in_one(session_id, action, session_ids), []).append(
+                    session_id
+                )
 
         await asyncio.gather(*(hand_in_next() for _ in range(AT_ONCE)))
         completed = len(outcomes.pop(WriteOutcome.WRITTEN, []))
@@ -220,20 +225,29 @@ class Room:
             )
         return CohortHandIn(completed, attempts, found.number - len(found.session_ids) + len(waiting))
 
-    async def _hand_in_one(self, session_id: UUID, action: StaffAction) -> str:
+    async def _hand_in_one(self, session_id: UUID, action: StaffAction, named: Sequence[UUID] | None) -> str:
         """Why a session was not handed in, or that it was."""
-        result = await self._finish(session_id, action)
+        result = await self._finish(session_id, action, named)
         if result is None:
             return "not found"
         if result.outcome is WriteOutcome.OVERDUE:
             await self._settler.expire(session_id, (await self._cache.read(session_id)).drafts, action.at)
             return "expired"
+        if result.outcome is WriteOutcome.KEY_REUSED:
+            raise IdempotencyKeyReusedError
         await self._settler.write_back(result.attempt, [], action.at)
-        return result.outcome if result.outcome is WriteOutcome.WRITTEN else result.attempt.status
+        if result.outcome is WriteOutcome.WRITTEN:
+            return result.outcome
+        # What was opened again since this was asked for the first time stays open.
+        return "handed in already" if result.attempt.status.is_open else result.attempt.status
 
-    async def _finish(self, session_id: UUID, action: StaffAction) -> WriteResult | None:
+    async def _finish(
+        self, session_id: UUID, action: StaffAction, named: Sequence[UUID] | None = None
+    ) -> WriteResult | None:
         drafts = (await self._cache.read(session_id)).drafts
-        return await self._attempts.finish(session_id, Status.COMPLETED, drafts, {}, action.at, action=action)
+        return await self._attempts.finish(
+            session_id, Status.COMPLETED, drafts, {}, action.at, action=action, named=named
+        )
 
     async def _after(self, result: ActionResult, action: StaffAction) -> Session:
         if result.outcome is ActionOutcome.EXPIRED:

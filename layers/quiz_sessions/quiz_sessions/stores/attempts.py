@@ -33,7 +33,7 @@ from ..domain.outcomes import (
     WriteResult,
 )
 from ..domain.pace import NO_PACE, Pace
-from ..domain.quizzes import StaffAction, request_hash
+from ..domain.quizzes import StaffAction, cohort_hash, request_hash
 from ..domain.tags import ANYBODY, BasedOn
 from ..domain.timestamps import EPOCH, Micros, from_micros
 from ..domain.uuid7 import uuid7
@@ -263,19 +263,20 @@ class AttemptStore:
         by: str | None = None,
         reason: str | None = None,
         action: StaffAction | None = None,
+        named: Sequence[UUID] | None = None,
     ) -> WriteResult | None:
         """Complete or abandon an attempt, merging its drafts and then `answers`.
 
         None if there is no such attempt. An attempt that already has this status, and holds `answers` or
         recorded them as outdated when it got it, is returned as it is; one whose deadline is later than
         `deadline` is left open. `by` and `reason` are of staff who do it; an `action` of theirs has both, and
-        is recorded.
+        is recorded; `named` are the sessions that it is asked for, if not for one or for all of a quiz.
         """
         key, payload = conditions.key, conditions.payload
         write_id = None if key is None else f"key:{key}"
         if action is not None:
             by, reason, write_id = action.by, action.reason, action.key
-            payload = request_hash([status.value, action.reason])
+            payload = cohort_hash(named, action.reason)
         parameters = {
             "writer": conditions.writer,
             "based_on": dump_json(conditions.shown),

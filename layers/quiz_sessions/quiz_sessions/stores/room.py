@@ -74,18 +74,19 @@ class RoomStore:
         return await self._act_on_quiz(_RESUME_QUIZ, quiz_id, session_ids, action)
 
     async def attempts_of(
-        self, quiz_id: str, session_ids: Sequence[UUID] | None, limit: int
+        self, quiz_id: str, session_ids: Sequence[UUID] | None, limit: int, action: StaffAction
     ) -> dict[str, Counted]:
-        """The attempts at a quiz, or some of them: those that are `open`, at most `limit`, and the others."""
-        rows = await self._postgres.fetch(
-            _ATTEMPTS,
-            {
-                "quiz_id": quiz_id,
-                "session_ids": None if session_ids is None else list(session_ids),
-                "limit": limit,
-            },
-        )
-        return {row["reason"]: Counted(row["count"], row["ids"]) for row in rows}
+        """The attempts at a quiz, or some of them: those that are `open`, at most `limit`, and the others.
+
+        Raises:
+            IdempotencyKeyReusedError: another hand-in at the quiz has the key of `action`.
+        """
+        parameters = {"quiz_id": quiz_id, "limit": limit, **cohort_parameters(action, session_ids)}
+        rows = await self._postgres.fetch(_ATTEMPTS, parameters)
+        found = {row["reason"]: Counted(row["count"], row["ids"]) for row in rows}
+        if "reused" in found:
+            raise IdempotencyKeyReusedError
+        return found
 
     async def pauses(self) -> Pauses:
         """The pauses that there are."""

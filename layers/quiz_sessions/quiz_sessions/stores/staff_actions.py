@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import ActionOutcome, ActionResult
-from ..domain.quizzes import StaffAction, request_hash
+from ..domain.quizzes import StaffAction, cohort_hash, request_hash
 from ..domain.timestamps import from_micros
 from .attempts import attempt_of
 from .postgres import Postgres
@@ -82,9 +82,8 @@ def cohort_parameters(
     action: StaffAction, session_ids: Sequence[UUID] | None, *asked: Json
 ) -> dict[str, Any]:
     """The parameters by which statements record an action on a quiz, or on some of its sessions."""
-    named = None if session_ids is None else sorted(map(str, session_ids))
     return {
         **action_parameters(action),
         "session_ids": None if session_ids is None else list(session_ids),
-        "payload_hash": request_hash([named, *asked, action.reason]),
+        "payload_hash": cohort_hash(session_ids, *asked, action.reason),
     }
