@@ -147,6 +147,7 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
     if type(error) not in _STATUS_AND_CODE:
         raise error
     status, code = _STATUS_AND_CODE[type(error)]
+    request.state.code = code
     extra: dict[str, Any] = {}
 
     def shown(session: Session) -> dict[str, Any]:
