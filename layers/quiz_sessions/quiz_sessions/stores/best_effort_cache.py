@@ -13,7 +13,7 @@ from ..domain.pace import Pace
 from ..domain.presence import Heard, Presence
 from ..domain.timestamps import Micros
 from ..runtime.telemetry import Telemetry
-from .valkey import CachedSession, HandedOver, ValkeyStore
+from .valkey import CachedSession, CommittedPut, HandedOver, ValkeyStore
 
 
 class BestEffortCache:
@@ -62,22 +62,22 @@ class BestEffortCache:
             self._telemetry.degraded("pace not kept", error)
             return True
 
-    async def put_session(self, attempt: Attempt) -> None:
+    async def put_session(self, attempt: Attempt, heard: Heard | None = None) -> None:
         """Cache a row, unless a newer one is cached."""
         try:
-            await self._valkey.put_session(attempt)
+            await self._valkey.put_session(attempt, heard)
         except CacheUnavailableError as error:
             self._not_written(error, attempt.id)
 
     async def put_committed(
         self, attempt: Attempt, questions: Iterable[str], heard: Heard | None = None
-    ) -> tuple[Attempt, Drafts]:
+    ) -> CommittedPut:
         """See `ValkeyStore.put_committed`; if Valkey can't be reached, the attempt and no drafts."""
         try:
             return await self._valkey.put_committed(attempt, questions, heard)
         except CacheUnavailableError as error:
             self._not_written(error, attempt.id)
-            return attempt, NO_DRAFTS
+            return CommittedPut(attempt, NO_DRAFTS)
 
     async def put_settled(self, settled: Sequence[tuple[HandedOver, Flushed]]) -> set[str]:
         """See `ValkeyStore.put_settled`; returns the sessions whose drafts were cleared."""
