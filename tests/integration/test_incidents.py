@@ -444,18 +444,15 @@ async def test_each_further_device_is_an_incident(services: Services) -> None:
     assert await number_of(services, session_id) == 2
 
 
-async def test_a_device_that_valkey_has_forgotten_is_no_new_incident(
+async def test_of_devices_that_valkey_has_forgotten_each_is_an_incident_once(
     services: Services, valkey: redis.Redis
 ) -> None:
     session_id = await start(services)
-    for client in ("laptop", "tablet") * 2:
-        await seen_from(services, session_id, client)
-        await seen_from(services, session_id, "laptop" if client == "tablet" else "tablet")
+    for first, second in (("laptop", "tablet"), ("tablet", "laptop")) * 2:
+        await seen_from(services, session_id, first)
+        await seen_from(services, session_id, second)
         valkey.delete(f"{{session:{session_id}}}:seen")
-    assert len(await listed(services, session_id)) <= 2
-    assert len({str(incident.detail) for incident in await listed(services, session_id)}) == len(
-        await listed(services, session_id)
-    )
+    assert await number_of(services, session_id) == 2
 
 
 async def test_requests_of_a_second_device_at_once_are_one_incident(services: Services) -> None:
@@ -552,7 +549,6 @@ async def bursts(services: Services, session_id: UUID) -> list[Any]:
     [
         (MANY, LONG_AFTER, 1),
         (MANY, LONG_AFTER - 1, 0),
-        ({**MANY, "0": "A"} | {f"{BURST_ANSWERS - 1}": "A"}, LONG_AFTER, 1),
         (dict(list(MANY.items())[1:]), LONG_AFTER, 0),
         (MANY, AT_THE_END, 1),
         (MANY, AT_THE_END - 1, 0),
