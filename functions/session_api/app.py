@@ -88,7 +88,7 @@ def create_service(
     one than that of the services.
     """
     writes = DirectWrites(services, cache(lambda: create_app(services)))
-    reads = CachedReads(lambda: services().cached, lambda: writes)
+    reads = CachedReads(lambda: services().cached, services, lambda: writes)
     return Front(
         gateway(reads),
         lambda: services().settings.allowed_origins,

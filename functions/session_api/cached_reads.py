@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from quiz_sessions.domain.errors import InvalidInputError, UnauthenticatedError
+from quiz_sessions.domain.incidents import second_device
 from quiz_sessions.domain.json_values import Json, dump_json
 from quiz_sessions.domain.presence import heard_reading
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.services.backpressure import Backpressure
-from quiz_sessions.services.cached_reads import CachedSessions, Reading
+from quiz_sessions.services.cached_reads import CachedSessions, Reading, SecondDevice
 
 from .entity_tags import is_unchanged
 from .gateway import is_time_refused, path_of, request_time
@@ -22,6 +23,8 @@ from .identity import GRADE, PROCTOR, authenticate
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from quiz_sessions.bootstrap import Services
 
 UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PATH = re.compile(rf"/sessions/({UUID_PATTERN})")
@@ -43,9 +46,15 @@ class CachedReads:
     It refuses nothing itself; the app decides what is wrong with a request.
     """
 
-    def __init__(self, sessions: Callable[[], CachedSessions], app: Callable[[], ASGIApp]) -> None:
-        """`sessions` and `app` are called at the first request that needs them."""
+    def __init__(
+        self,
+        sessions: Callable[[], CachedSessions],
+        services: Callable[[], Services],
+        app: Callable[[], ASGIApp],
+    ) -> None:
+        """`sessions`, `services` and `app` are called at the first request that needs them."""
         self._sessions = sessions
+        self._services = services
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,14 +63,17 @@ class CachedReads:
         if is_read and not is_time_refused(scope):
             path = _PATH.fullmatch(path_of(scope))
             reading = await self._read(UUID(path[1]), scope) if path is not None else None
-            if reading is not None:
+            if isinstance(reading, SecondDevice) and path is not None:
+                seen = second_device(reading.device)
+                await self._services().incidents.observe(UUID(path[1]), seen, request_time(scope))
+            elif isinstance(reading, Reading):
                 pause = self._sessions().backpressure.next_autosave_after_ms()
                 body = f'{reading.text[:-1]},"next_autosave_after_ms":{pause}}}'
                 await _send(scope, send, reading.etag, body)
                 return
         await self._app()(scope, receive, send)
 
-    async def _read(self, session_id: UUID, scope: Scope) -> Reading | None:
+    async def _read(self, session_id: UUID, scope: Scope) -> Reading | SecondDevice | None:
         sessions = self._sessions()
         clients = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-client-id"]
         if len(clients) > 1:

@@ -89,7 +89,7 @@ def adapter() -> Mangum:
     writes = DirectWrites(services, app)
     # It would log a line for each request.
     logging.getLogger("mangum").setLevel(logging.WARNING)
-    return behind_front(CachedReads(cached_sessions, lambda: writes))
+    return behind_front(CachedReads(cached_sessions, services, lambda: writes))
 
 
 def readable(event: object) -> dict[str, Any]:

@@ -12,6 +12,16 @@ from quiz_sessions.runtime.telemetry import Telemetry
 from .gateway import is_time_refused, request_id, request_time
 from .problems import internal_error
 
+_COUNTED = {
+    "network_refused": "AccessRefused",
+    "safe_exam_browser_required": "AccessRefused",
+    "safe_exam_browser_refused": "AccessRefused",
+    # By itself, because people mistype.
+    "password_required": "PasswordsRefused",
+    "password_wrong": "PasswordsRefused",
+}
+"""Code of a problem -> the metric that counts it."""
+
 
 class RequestMiddleware:
     """Sets `at` and `request_id` on the request's state; logs requests that failed.
@@ -49,6 +59,8 @@ class RequestMiddleware:
                 raise
             await internal_error(state["request_id"])(scope, receive, note_status)
         else:
+            if metric := _COUNTED.get(state.get("code")):
+                self._telemetry().count(metric)
             # Browsers ask OPTIONS for themselves.
             if status >= 400 and scope["method"] != "OPTIONS":
                 self._telemetry().info(
@@ -56,6 +68,7 @@ class RequestMiddleware:
                     method=scope["method"],
                     **_addressed(scope),
                     status=status,
+                    **({"code": state["code"]} if "code" in state else {}),
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     request_id=state["request_id"],
                 )

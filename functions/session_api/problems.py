@@ -146,6 +146,7 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
     if type(error) not in _STATUS_AND_CODE:
         raise error
     status, code = _STATUS_AND_CODE[type(error)]
+    request.state.code = code
     extra = _members(request, error)
     session = getattr(error, "session", None)
     if session is not None:

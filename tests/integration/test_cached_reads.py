@@ -41,7 +41,9 @@ def steady(services: Services) -> Services:
 @pytest.fixture
 async def short(steady: Services) -> AsyncIterator[httpx.AsyncClient]:
     """The short way; what it leaves to the app is 299."""
-    async with client_at(in_front(CachedReads(lambda: steady.cached, lambda: the_app))) as http:
+    async with client_at(
+        in_front(CachedReads(lambda: steady.cached, lambda: steady, lambda: the_app))
+    ) as http:
         yield http
 
 
@@ -131,7 +133,7 @@ async def test_without_valkey_everything_is_left_to_the_app(
     session = await started(steady)
     await steady.cached.valkey.close()
     away = replace(steady.cached, valkey=ValkeyStore("redis://127.0.0.1:1", 60))
-    async with client_at(CachedReads(lambda: away, lambda: the_app)) as http:
+    async with client_at(CachedReads(lambda: away, lambda: steady, lambda: the_app)) as http:
         assert (await http.get(f"/sessions/{session.id}")).status_code == 299
 
 
@@ -176,5 +178,5 @@ async def test_with_tokens_it_shows_a_session_to_whom_the_app_does(
 ) -> None:
     session = await started(steady)
     known = replace(steady.cached, jwt=True)
-    async with client_at(CachedReads(lambda: known, lambda: the_app), **claims) as http:
+    async with client_at(CachedReads(lambda: known, lambda: steady, lambda: the_app), **claims) as http:
         assert (await http.get(f"/sessions/{session.id}")).status_code == status

@@ -13,6 +13,7 @@ import redis
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.grading import GradingMethod, Question
+from quiz_sessions.services.cached_reads import Reading
 from tests.harness.builders import LATER, START
 from tests.harness.proxy import Proxy, Rule, Where, proxy_of
 from tests.harness.service import put_quiz, services_on, start
@@ -55,7 +56,7 @@ async def other(stores: Stores, link: Proxy) -> AsyncIterator[Services]:
 async def minutes(services: Services, session_id: UUID) -> float:
     session = await services.sessions.get_session(session_id, at=LATER)
     cached = await services.cached.read(session_id, None, LATER)
-    assert cached is not None
+    assert isinstance(cached, Reading)
     assert datetime.fromisoformat(json.loads(cached.text)["expires_at"]) == session.expires_at
     return (session.expires_at - session.started_at).total_seconds() / 60
 

@@ -138,7 +138,8 @@ async def test_superseded_drafts_are_dropped(
     meta = {"version": 1, "at": LATER, "writer": "-"}
     row = attempt(answers=dict.fromkeys(names, "B"), answer_meta=dict.fromkeys(names, meta))
     valkey.hset(f"{{session:{row.id}}}:drafts", f"q:{names[-1]}", '{"at":0,"writer":"-","answer":"A"}')
-    assert await services.stores.valkey.put_committed(row, names) == (row, Drafts())
+    put = await services.stores.valkey.put_committed(row, names)
+    assert (put.attempt, put.drafts, put.dropped) == (row, Drafts(), True)
     sizes = log.sizes("put_committed")
     assert (len(sizes), sizes[0] <= COMMAND_WORDS) == (calls, True)
 

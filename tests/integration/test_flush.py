@@ -444,7 +444,7 @@ async def test_a_commit_shows_the_draft_that_a_flush_merges_before_its_reply(ser
     written = await services.stores.attempts.write_answers(session_id, {"1": "B"}, LATER + 1)
     assert written is not None
     await flush_at(services)
-    shown, drafts = await services.stores.valkey.put_committed(written.attempt, ["1"])
+    shown, drafts, *_ = await services.stores.valkey.put_committed(written.attempt, ["1"])
     assert view(shown, drafts, LATER + 1).answers == {"0": "draft", "1": "B"}
 
 

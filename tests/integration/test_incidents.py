@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import pytest
+import redis
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Staff
@@ -15,24 +17,34 @@ from quiz_sessions.domain.errors import (
     ContentTooLargeError,
     ForbiddenError,
     InvalidInputError,
+    OtherDeviceError,
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
     TooManyRequestsError,
+    VersionConflictError,
 )
 from quiz_sessions.domain.incidents import (
+    BURST_AFTER,
+    BURST_ANSWERS,
+    BURST_AT_THE_END,
     MAX_DETAIL_BYTES,
     MAX_INCIDENTS,
     ClientIncident,
+    Observation,
     RecordedIncident,
     ServerIncident,
+    second_device,
 )
+from quiz_sessions.domain.quizzes import OneDevice
+from quiz_sessions.domain.tags import writer_of
 from quiz_sessions.domain.timestamps import Micros, from_micros
+from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.services.pages import MAX_PAGE
-from tests.harness.builders import END, LATER, SECOND
+from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import STAFF, api_of
 from tests.harness.proxy import Loss, Proxy
-from tests.harness.service import put_quiz, services_on, start
+from tests.harness.service import client_of, put_quiz, rebuilt, services_on, start
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, contents, events, row
 from tests.integration.staff import WHY
@@ -319,20 +331,416 @@ async def test_what_the_service_itself_sees_is_told_from_what_clients_say(
     services: Services, kind: ServerIncident
 ) -> None:
     session_id = await start(services)
-    await services.incidents.observe(session_id, kind, {"why": "so"}, at=LATER)
+    await services.incidents.observe(session_id, Observation(kind, {"why": "so"}, "once"), LATER)
     (incident,) = await listed(services, session_id)
     assert (incident.type, incident.detail, incident.source) == (kind, {"why": "so"}, "server")
+    assert await number_of(services, session_id) == 1
+
+
+async def test_an_occurrence_is_recorded_once(services: Services) -> None:
+    session_id = await start(services)
+    seen = second_device("a" * 12)
+    await asyncio.gather(*(services.incidents.observe(session_id, seen, LATER + n) for n in range(4)))
     assert await number_of(services, session_id) == 1
 
 
 async def test_what_the_service_itself_sees_refuses_no_request(services: Services, stores: Stores) -> None:
     session_id = await start(services)
     await services.sessions.complete(session_id, at=LATER)
-    await services.incidents.observe(session_id, "silent", at=LATER)
-    await services.incidents.observe(uuid4(), "silent", at=LATER)
+    seen = second_device("a" * 12)
+    await services.incidents.observe(session_id, seen, LATER)
+    await services.incidents.observe(uuid4(), seen, LATER)
     async with services_on(stores, database_url="postgresql://quiz@127.0.0.1:1/quiz") as without:
-        await without.incidents.observe(session_id, "silent", at=LATER)
+        await without.incidents.observe(session_id, seen, LATER)
     assert await listed(services, session_id) == []
+
+
+async def test_what_the_service_itself_sees_is_among_the_five_hundred(
+    services: Services, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session_id = await start(services)
+    database.execute("UPDATE quiz_attempts SET incidents = %s", [MAX_INCIDENTS])
+    await services.incidents.observe(session_id, second_device("a" * 12), LATER)
+    assert row(database, session_id)["incidents"] == MAX_INCIDENTS
+    assert '"IncidentsForgotten":[1.0]' in capsys.readouterr().out
+
+
+# A second device
+
+
+async def seen_from(services: Services, session_id: UUID, client: str, owner: str | None = None) -> None:
+    await services.sessions.get_session(session_id, client_id=client, owner=owner, at=LATER)
+
+
+async def a_read(services: Services, session_id: UUID, client: str) -> None:
+    await seen_from(services, session_id, client)
+
+
+async def a_cached_read(services: Services, session_id: UUID, client: str) -> None:
+    async with client_of(services) as http:
+        read, again = [
+            await http.get(f"/sessions/{session_id}", headers={"X-Client-Id": client}) for _ in range(2)
+        ]
+    # The reply shows the session as it is with the incident.
+    assert (read.status_code, read.headers["etag"]) == (200, again.headers["etag"])
+
+
+async def a_commit(services: Services, session_id: UUID, client: str) -> None:
+    shown = await services.sessions.update_answer(session_id, 0, client, client_id=client, at=LATER)
+    assert shown.etag == (await services.sessions.get_session(session_id, at=LATER)).etag
+
+
+async def an_autosave(services: Services, session_id: UUID, client: str) -> None:
+    await services.sessions.update_answer(session_id, 0, client, client_id=client, autosave=True, at=LATER)
+
+
+async def a_start(services: Services, session_id: UUID, client: str) -> None:
+    found = await services.sessions.create_session("user1", "quiz1", client_id=client, at=LATER)
+    assert found.id == session_id
+
+
+async def a_hand_in(services: Services, session_id: UUID, client: str) -> None:
+    await services.sessions.complete(session_id, {"0": client}, client_id=client, at=LATER)
+
+
+WAYS = [a_read, a_cached_read, a_commit, an_autosave, a_start]
+by_every_way = pytest.mark.parametrize("come", [*WAYS, a_hand_in])
+
+
+@by_every_way
+async def test_a_second_device_is_an_incident_once(services: Services, come: Any) -> None:
+    await put_quiz(services)
+    session_id = await start(services)
+    await seen_from(services, session_id, "laptop")
+    for _ in range(2):
+        await come(services, session_id, "tablet")
+        await seen_from(services, session_id, "laptop")
+    (incident,) = await listed(services, session_id)
+    assert (incident.type, incident.source) == ("second_device", "server")
+    assert incident.detail == {"writer": writer_of("tablet")}
+    assert (await services.audit.verify(session_id)).intact
+
+
+@by_every_way
+async def test_the_first_device_is_no_incident(services: Services, come: Any) -> None:
+    await put_quiz(services)
+    session_id = await start(services)
+    await come(services, session_id, "laptop")
+    assert await listed(services, session_id) == []
+
+
+async def test_the_device_of_the_start_is_the_first(services: Services) -> None:
+    session = await services.sessions.create_session("user1", "quiz1", client_id="laptop", at=START)
+    await seen_from(services, session.id, "tablet")
+    assert [incident.detail for incident in await listed(services, session.id)] == [
+        {"writer": writer_of("tablet")}
+    ]
+
+
+async def test_each_further_device_is_an_incident(services: Services) -> None:
+    session_id = await start(services)
+    for client in ("laptop", "tablet", "phone", "laptop", "tablet"):
+        await seen_from(services, session_id, client)
+    assert await number_of(services, session_id) == 2
+
+
+async def test_of_devices_that_valkey_has_forgotten_each_is_an_incident_once(
+    services: Services, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    for first, second in (("laptop", "tablet"), ("tablet", "laptop")) * 2:
+        await seen_from(services, session_id, first)
+        await seen_from(services, session_id, second)
+        valkey.delete(f"{{session:{session_id}}}:seen")
+    assert await number_of(services, session_id) == 2
+
+
+async def test_requests_of_a_second_device_at_once_are_one_incident(services: Services) -> None:
+    session_id = await start(services)
+    await seen_from(services, session_id, "laptop")
+    await asyncio.gather(*(seen_from(services, session_id, "tablet") for _ in range(6)))
+    assert await number_of(services, session_id) == 1
+
+
+async def test_staff_who_look_are_no_second_device(services: Services) -> None:
+    session_id = await start(services)
+    await seen_from(services, session_id, "laptop", "user1")
+    await services.sessions.get_session(session_id, client_id="desk", owner=Staff("teacher"), at=LATER)
+    assert await listed(services, session_id) == []
+
+
+async def test_an_if_match_of_a_second_device_holds(services: Services) -> None:
+    session_id = await start(services)
+    await seen_from(services, session_id, "laptop")
+    for autosave in (True, False):
+        shown = await services.sessions.get_session(session_id, at=LATER)
+        await services.sessions.update_answer(
+            session_id, 0, "A", client_id="tablet", autosave=autosave, if_match=[str(shown.etag)], at=LATER
+        )
+    assert await number_of(services, session_id) == 1
+
+
+@pytest.mark.parametrize("come", [a_read, a_cached_read, an_autosave])
+async def test_a_second_device_is_served_without_postgresql_too(
+    by_proxy: Services, proxy: Proxy, come: Any
+) -> None:
+    session_id = await start(by_proxy)
+    await seen_from(by_proxy, session_id, "laptop")
+    await proxy.close()
+    await come(by_proxy, session_id, "tablet")
+
+
+@pytest.mark.parametrize("autosave", [False, True])
+async def test_a_device_that_may_not_write_is_an_incident_all_the_same(
+    services: Services, autosave: bool
+) -> None:
+    await put_quiz(services, one_device=OneDevice.PROCTOR)
+    session = await services.sessions.create_session("user1", "quiz1", client_id="laptop", at=START)
+    with pytest.raises(OtherDeviceError):
+        await services.sessions.update_answer(
+            session.id, 0, "A", client_id="tablet", autosave=autosave, at=LATER
+        )
+    assert [incident.type for incident in await listed(services, session.id)] == ["second_device"]
+
+
+async def test_a_takeover_is_listed_and_the_device_no_incident_besides(services: Services) -> None:
+    await put_quiz(services, one_device=OneDevice.TAKEOVER)
+    session = await services.sessions.create_session("user1", "quiz1", client_id="laptop", at=START)
+    await services.devices.take_over(session.id, client_id="tablet", at=LATER)
+    await seen_from(services, session.id, "tablet")
+    (incident,) = await listed(services, session.id)
+    assert (incident.type, incident.detail) == ("takeover", {"writer": writer_of("tablet")})
+    assert await number_of(services, session.id) == 1
+
+
+async def test_takeovers_are_among_the_five_hundred(services: Services, database: Database) -> None:
+    await put_quiz(services, one_device=OneDevice.TAKEOVER)
+    session = await services.sessions.create_session("user1", "quiz1", client_id="laptop", at=START)
+    database.execute("UPDATE quiz_attempts SET incidents = %s", [MAX_INCIDENTS])
+    await services.devices.take_over(session.id, client_id="tablet", at=LATER)
+    assert row(database, session.id)["incidents"] == MAX_INCIDENTS
+
+
+# Bursts
+
+MANY = {f"{number}": "A" for number in range(BURST_ANSWERS)}
+LONG_AFTER = START + BURST_AFTER + 1
+AT_THE_END = END - BURST_AT_THE_END
+
+
+async def save(services: Services, session_id: UUID, answers: dict[str, str], at: Micros, way: str) -> None:
+    if way == "hand-in":
+        await services.sessions.complete(session_id, answers, at=at)
+    else:
+        await services.sessions.update_answers(session_id, answers, autosave=way == "autosave", at=at)
+
+
+in_every_way = pytest.mark.parametrize("way", ["commit", "autosave", "hand-in"])
+
+
+async def bursts(services: Services, session_id: UUID) -> list[Any]:
+    assert (await services.audit.verify(session_id)).intact
+    return [each.detail for each in await listed(services, session_id) if each.type == "late_burst"]
+
+
+@in_every_way
+@pytest.mark.parametrize(
+    ("answers", "at", "found"),
+    [
+        (MANY, LONG_AFTER, 1),
+        (MANY, LONG_AFTER - 1, 0),
+        (dict(list(MANY.items())[1:]), LONG_AFTER, 0),
+        (MANY, AT_THE_END, 1),
+        (MANY, AT_THE_END - 1, 0),
+        (dict(list(MANY.items())[1:]), AT_THE_END, 0),
+    ],
+)
+async def test_many_answers_long_after_the_last_one_or_at_the_end_are_a_late_burst(
+    services: Services, way: str, answers: dict[str, str], at: Micros, found: int
+) -> None:
+    session_id = await start(services)
+    if at not in (LONG_AFTER, LONG_AFTER - 1):
+        await save(services, session_id, {"first": "A"}, at - SECOND, "commit")
+    await save(services, session_id, answers, at, way)
+    assert len(await bursts(services, session_id)) == found
+
+
+async def test_a_burst_is_told_with_its_size_and_times(services: Services) -> None:
+    session_id = await start(services)
+    await save(services, session_id, {"first": "A"}, LATER, "commit")
+    await save(services, session_id, MANY, LATER + 400 * SECOND, "commit")
+    left = (END - LATER) // SECOND - 400
+    assert await bursts(services, session_id) == [
+        {"answers": BURST_ANSWERS, "seconds_before": 400, "seconds_left": left}
+    ]
+
+
+@in_every_way
+async def test_answers_that_are_the_same_again_are_no_burst(services: Services, way: str) -> None:
+    session_id = await start(services)
+    await save(services, session_id, MANY, LATER, "commit")
+    await save(services, session_id, MANY, LATER + 2 * BURST_AFTER, way)
+    assert await bursts(services, session_id) == []
+
+
+@in_every_way
+async def test_what_was_autosaved_one_by_one_is_no_burst(services: Services, way: str) -> None:
+    session_id = await start(services)
+    for number, (question, answer) in enumerate(MANY.items()):
+        await save(services, session_id, {question: answer}, AT_THE_END - 60 * SECOND + number, "autosave")
+    await save(services, session_id, MANY, AT_THE_END, way)
+    assert await bursts(services, session_id) == []
+
+
+@in_every_way
+async def test_what_could_not_be_written_while_the_clock_stood_is_no_burst(
+    services: Services, way: str
+) -> None:
+    session_id = await start(services)
+    await services.room.pause(session_id, WHY, at=LATER)
+    await services.room.resume(session_id, WHY, at=LATER + BURST_AFTER)
+    await save(services, session_id, MANY, LATER + BURST_AFTER + SECOND, way)
+    assert await bursts(services, session_id) == []
+
+
+async def test_several_at_the_end_are_one_burst(services: Services) -> None:
+    session_id = await start(services)
+    for number in range(3):
+        answers = dict.fromkeys(MANY, f"{number}")
+        await save(services, session_id, answers, AT_THE_END + number * SECOND, "commit")
+    assert len(await bursts(services, session_id)) == 1
+
+
+async def test_a_burst_that_is_refused_is_none(services: Services) -> None:
+    session_id = await start(services)
+    with pytest.raises(VersionConflictError):
+        await services.sessions.update_answers(session_id, MANY, version=7, at=LONG_AFTER)
+    assert await bursts(services, session_id) == []
+
+
+# Silence
+
+
+def pass_time(services: Services, valkey: redis.Redis, seconds: int) -> None:
+    """As if all that was heard and all looks had been so much earlier."""
+    for key in valkey.keys("*:seen"):
+        for name, value in valkey.hgetall(key).items():
+            valkey.hset(key, name, str(int(value) - seconds * SECOND))
+    watch = services.silence.watch
+    watch.since -= seconds * SECOND
+    watch.looked -= seconds * SECOND
+
+
+@pytest.fixture
+def watched(services: Services) -> Services:
+    """By its clock, sessions have run for ten minutes."""
+    return rebuilt(services, clock=lambda: LATER + 600 * SECOND)
+
+
+async def watch_for(services: Services, valkey: redis.Redis, talking: UUID, seconds: int = 150) -> None:
+    """Time passes, looks follow each other, and one owner is heard all the while."""
+    for _ in range(seconds // 30):
+        pass_time(services, valkey, 30)
+        await seen_from(services, talking, "laptop")
+        await services.flusher.run()
+
+
+@pytest.fixture
+async def room(watched: Services) -> list[UUID]:
+    """Sessions whose owners were heard while a flush looked."""
+    ids = [await start(watched, f"user{number}") for number in range(3)]
+    await seen_from(watched, ids[0], "laptop")
+    await watched.flusher.run()
+    for each in ids:
+        await seen_from(watched, each, "laptop")
+    return ids
+
+
+async def silences(services: Services, session_id: UUID) -> int:
+    assert (await services.audit.verify(session_id)).intact
+    return [each.type for each in await listed(services, session_id)].count("silent")
+
+
+async def test_who_is_not_heard_while_others_are_is_silent_once(
+    watched: Services, valkey: redis.Redis, room: list[UUID]
+) -> None:
+    talking, silent, _ = room
+    await watch_for(watched, valkey, talking, 300)
+    assert [await silences(watched, each) for each in (talking, silent)] == [0, 1]
+    (incident,) = await listed(watched, silent)
+    assert isinstance(incident.detail, dict)
+    assert incident.detail.keys() == {"since"}
+    assert await number_of(watched, silent) == 1
+
+
+async def test_each_silence_is_an_incident(watched: Services, valkey: redis.Redis, room: list[UUID]) -> None:
+    for _ in range(2):
+        await watch_for(watched, valkey, room[0])
+        await seen_from(watched, room[1], "laptop")
+    assert await silences(watched, room[1]) == 2
+
+
+async def test_nobody_is_silent_who_was_never_heard(
+    watched: Services, valkey: redis.Redis, room: list[UUID]
+) -> None:
+    never = await start(watched, "user9")
+    await watch_for(watched, valkey, room[0])
+    assert await silences(watched, never) == 0
+
+
+async def test_nobody_is_silent_while_the_clock_stands_or_stood(
+    watched: Services, valkey: redis.Redis, room: list[UUID]
+) -> None:
+    await watched.room.pause(room[1], WHY, at=LATER)
+    await watched.room.pause(room[2], WHY, at=LATER)
+    # By the clock of Valkey, which says when somebody was heard.
+    await watched.room.resume(room[2], WHY, at=current_micros() + 60 * SECOND)
+    await watch_for(watched, valkey, room[0])
+    assert [await silences(watched, each) for each in room] == [0, 0, 0]
+
+
+async def test_nobody_is_silent_after_the_end(
+    watched: Services, valkey: redis.Redis, room: list[UUID]
+) -> None:
+    await watched.sessions.complete(room[1], at=LATER)
+    await watch_for(watched, valkey, room[0])
+    assert await silences(watched, room[1]) == 0
+
+
+async def test_after_an_outage_of_valkey_nobody_is_silent(
+    watched: Services, valkey: redis.Redis, room: list[UUID]
+) -> None:
+    pass_time(watched, valkey, 200)
+    await watch_for(watched, valkey, room[0], 300)
+    assert [await silences(watched, each) for each in room] == [0, 0, 0]
+
+
+async def test_two_processes_that_look_record_a_silence_once(
+    watched: Services, valkey: redis.Redis, room: list[UUID]
+) -> None:
+    other = rebuilt(watched, clock=watched.clock)
+    other.silence.watch = replace(watched.silence.watch)
+    for _ in range(5):
+        pass_time(watched, valkey, 30)
+        other.silence.watch.since, other.silence.watch.looked = (
+            watched.silence.watch.since,
+            watched.silence.watch.looked,
+        )
+        await seen_from(watched, room[0], "laptop")
+        await asyncio.gather(watched.flusher.run(), other.flusher.run())
+    assert await number_of(watched, room[1]) == 1
+
+
+async def test_a_flush_without_time_leaves_silences_to_the_next(
+    watched: Services, valkey: redis.Redis, room: list[UUID]
+) -> None:
+    await watch_for(watched, valkey, room[0], 60)
+    pass_time(watched, valkey, 40)
+    await seen_from(watched, room[0], "laptop")
+    await watched.flusher.run(lambda: 0)
+    assert await silences(watched, room[1]) == 0
+    await watched.flusher.run()
+    assert await silences(watched, room[1]) == 1
 
 
 # The record

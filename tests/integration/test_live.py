@@ -167,6 +167,33 @@ async def test_a_group_is_shown_by_itself(services: Services, database: Database
     assert (await view(services, group="Room 2")).rows == []
 
 
+async def test_totals_tell_who_follows_a_group_that_somebody_has_left_it(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    leaving, staying = await start(services), await start(services, "user2", at=START + 1)
+    for each in (leaving, staying):
+        await services.labelling.label(each, {"group": "Room 12"}, at=LATER)
+    pass_time(database, valkey)
+    before = await view(services, group="Room 12")
+    await services.labelling.label(leaving, {"group": "Room 13"}, at=LATER)
+    after = await view(services, before.after, group="Room 12")
+    assert [row.session_id for row in before.rows] == [leaving, staying]
+    assert (before.totals.open, after.totals.open, after.rows) == (2, 1, [])
+    assert [row.session_id for row in (await view(services, group="Room 12")).rows] == [staying]
+
+
+async def test_an_erasure_that_takes_notices_away_is_a_change(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    session_id = await start(services)
+    await services.notices.notify(session_id, "5 N", at=LATER)
+    await services.sessions.complete(session_id, at=LATER)
+    pass_time(database, valkey)
+    after = (await view(services)).after
+    database.execute("SELECT erase_events(%s, 'dpo', 'as asked')", [session_id])
+    assert [row.unread_notices for row in (await view(services, after)).rows] == [0]
+
+
 async def test_the_totals_are_of_all_attempts(services: Services) -> None:
     ids = [await start(services, f"user{n}") for n in range(6)]
     await services.sessions.complete(ids[0], at=LATER)

@@ -369,7 +369,7 @@ async def test_a_commit_that_sees_a_flush_has_the_etag_of_what_it_shows(
     )
     assert written is not None
     await flush(services)
-    shown, drafts = await services.stores.valkey.put_committed(written.attempt, ["2"])
+    shown, drafts, *_ = await services.stores.valkey.put_committed(written.attempt, ["2"])
     assert (shown.revision, shown.version, drafts.answers) == (2, 1, {})
 
 

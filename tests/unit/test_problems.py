@@ -36,12 +36,16 @@ class Log:
 
     failures: list[BaseException | None] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    counted: list[str] = field(default_factory=list)
 
     def failed(self, message: str, error: BaseException | None, **fields: Any) -> None:
         self.failures.append(error)
 
     def info(self, message: str, **fields: Any) -> None:
         self.requests.append(fields)
+
+    def count(self, name: str) -> None:
+        self.counted.append(name)
 
 
 @dataclass(frozen=True)
@@ -293,3 +297,17 @@ async def test_a_missing_setting_is_a_problem_as_well(log: Log) -> None:
         reply = await http.get(PATH)
     assert (reply.status_code, reply.json()["code"]) == (500, "internal_error")
     assert [type(error) for error in log.failures] == [SettingsError]
+
+
+@each_kind
+async def test_who_is_not_let_in_is_counted_and_wrong_passwords_by_themselves(
+    ask: Ask, log: Log, error: Exception, status: int, code: str
+) -> None:
+    await ask(error)
+    counted = ["PasswordsRefused" if code.startswith("password") else "AccessRefused"]
+    assert log.counted == (counted if isinstance(error, errors.AccessRefusedError) else [])
+
+
+async def test_the_log_says_why_a_request_was_refused(ask: Ask, log: Log) -> None:
+    await ask(errors.NetworkRefusedError())
+    assert [fields["code"] for fields in log.requests] == ["network_refused"]

@@ -19,12 +19,14 @@ RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 CODE = "".join(path.read_text() for part in ("layers", "functions") for path in (ROOT / part).rglob("*.py"))
 EMITTED = {
     *FlushReport().metrics(),
+    "AccessRefused",
     "BufferedWrites",
     "CallersLimited",
     "ErrorsSurvived",
     "EventsDelayed",
     "GatewayTimeRefused",
     "IncidentsForgotten",
+    "PasswordsRefused",
 }
 
 

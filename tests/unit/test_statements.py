@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -101,3 +102,65 @@ def test_no_module_mixes_more_than_fragments_of_sql_into_its_strings(module: Pat
         )
     ]
     assert found == []
+
+
+# What the live view follows
+
+SCHEMA = Path(__file__).parents[2] / "functions/migrate_database/migrations/versions/0001_schema.py"
+FOLLOWED = "last_updated"
+"""What the live view goes by, to tell which rows have changed."""
+STATEMENTS = {named(file): load(named(file), **filled(file)).text for file in FILES} | {
+    "the schema": SCHEMA.read_text()
+}
+
+
+def columns() -> set[str]:
+    """Of an attempt."""
+    (table,) = re.findall(
+        r"CREATE TABLE quiz_attempts \((.*?)\n        \) WITH", SCHEMA.read_text(), re.DOTALL
+    )
+    return set(re.findall(r"^ {12}([a-z_]+) [a-z]", table, re.MULTILINE))
+
+
+def shown_in_the_live_view() -> set[str]:
+    (made,) = re.findall(
+        r"accepts_until timestamptz NOT NULL GENERATED(.*?)STORED", SCHEMA.read_text(), re.DOTALL
+    )
+    words = set(re.findall(r"\w+", load("live_attempts").text))
+    words |= set(re.findall(r"\w+", made)) if "accepts_until" in words else set()
+    return (words & columns()) - {FOLLOWED}
+
+
+def updates(text: str) -> Iterator[dict[str, str]]:
+    """Of each update of attempts: the columns that it sets, and to what."""
+    for found in re.finditer(r"UPDATE quiz_attempts(?: AS attempt)?\s+SET\s", text):
+        depth, parts = 0, [""]
+        for token in re.findall(r"\w+|\s+|.", text[found.end() :], re.DOTALL):
+            depth += (token == "(") - (token == ")")
+            if depth < 0 or (depth == 0 and token in ("FROM", "WHERE", "RETURNING")):
+                break
+            if depth == 0 and token == ",":
+                parts.append("")
+            else:
+                parts[-1] += token
+        yield {name.split()[-1]: value.strip() for name, _, value in (part.partition("=") for part in parts)}
+
+
+def test_the_live_view_shows_columns_of_attempts() -> None:
+    shown = shown_in_the_live_view()
+    assert shown >= {"status", "answer_meta", "group_name", "incidents", "unread_notices", "grace_seconds"}
+    assert not shown & {"score", "label", "device"}
+
+
+def test_updates_of_attempts_are_found() -> None:
+    found = [name for name, text in STATEMENTS.items() for _ in updates(text)]
+    assert len(found) == sum(text.count("UPDATE quiz_attempts") for text in STATEMENTS.values())
+    assert {"stored/write_answers", "stored/finish_attempt", "record_incident", "the schema"} <= set(found)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_who_changes_what_the_live_view_shows_moves_what_it_follows(name: str) -> None:
+    for update in updates(STATEMENTS[name]):
+        assert set(update) <= columns(), update
+        if set(update) & shown_in_the_live_view():
+            assert update.get(FOLLOWED) == "clock_timestamp()", update

@@ -31,6 +31,7 @@ from .services.room import Room
 from .services.scores import Scores
 from .services.sessions import CallerLimits, SessionManager
 from .services.settlement import Settler
+from .services.silence import Silence
 from .services.staff_actions import StaffActions
 from .services.standing_accommodations import StandingAccommodations
 from .stores.administration import AdministrationStore
@@ -90,6 +91,7 @@ class Services:
     room: Room
     notices: Notices
     incidents: Incidents
+    silence: Silence
     devices: Devices
     live: Live
     standing_accommodations: StandingAccommodations
@@ -173,15 +175,25 @@ def build_services(
         administration=stores.administration, cache=cache, settler=settler, telemetry=telemetry
     )
     staff_actions = StaffActions(settler=settler, disclosure=disclosure, clock=clock)
+    limits = CallerLimits.of(settings)
+    incidents = Incidents(
+        incidents=stores.incidents,
+        attempts=stores.attempts,
+        settler=settler,
+        disclosure=disclosure,
+        telemetry=telemetry,
+        clock=clock,
+        pace=limits.writes,
+    )
     devices = Devices(
         devices=stores.devices,
         settler=settler,
         disclosure=disclosure,
+        incidents=incidents,
         staff_actions=staff_actions,
         clock=clock,
     )
     receipts = Receipts(receipt_keys(settings), telemetry)
-    limits = CallerLimits.of(settings)
     sessions = SessionManager(
         attempts=stores.attempts,
         valkey=stores.valkey,
@@ -191,12 +203,14 @@ def build_services(
         backpressure=cached.backpressure,
         disclosure=disclosure,
         devices=devices,
+        incidents=incidents,
         telemetry=telemetry,
         clock=clock,
         time_limit_seconds=time_limit_seconds,
         refuse_unknown_quizzes=settings.refuse_unknown_quizzes,
         limits=limits,
     )
+    silence = Silence(live=stores.live, valkey=stores.valkey, incidents=incidents, clock=clock)
     return Services(
         sessions=sessions,
         beacons=Beacons(sessions, beacon_keys(settings), telemetry),
@@ -223,15 +237,8 @@ def build_services(
             staff_actions=staff_actions,
             clock=clock,
         ),
-        incidents=Incidents(
-            incidents=stores.incidents,
-            attempts=stores.attempts,
-            settler=settler,
-            disclosure=disclosure,
-            telemetry=telemetry,
-            clock=clock,
-            pace=limits.writes,
-        ),
+        incidents=incidents,
+        silence=silence,
         devices=devices,
         live=Live(live=stores.live, cache=cache, clock=clock),
         standing_accommodations=StandingAccommodations(
@@ -265,6 +272,7 @@ def build_services(
             grader=grader,
             outbox=stores.outbox,
             room=stores.room,
+            silence=silence,
             relay=Relay(stores.outbox, bus, telemetry) if bus else None,
             bus=bus,
             telemetry=telemetry,

@@ -409,7 +409,7 @@ def _create_staff_actions() -> None:
                     published_at = coalesce(published_at, clock_timestamp())
                 FROM action WHERE attempt_id = attempt AND changes IS NOT NULL RETURNING 1
             ), silenced AS (
-                UPDATE quiz_attempts SET unread_notices = 0 FROM action
+                UPDATE quiz_attempts SET unread_notices = 0, last_updated = clock_timestamp() FROM action
                 WHERE quiz_attempts.id = attempt AND unread_notices > 0
             )
             SELECT count(*) FROM erased

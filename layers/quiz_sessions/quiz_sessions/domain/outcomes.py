@@ -13,6 +13,7 @@ from .attempts import Attempt
 from .grading import Grade
 from .json_values import Json
 from .quizzes import Quiz
+from .timestamps import Micros
 
 
 class StartOutcome(StrEnum):
@@ -109,10 +110,15 @@ class EntryOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EntryResult:
-    """The result of a device's coming, with the attempt as it is now."""
+    """The result of a device's coming, with the attempt as it is now.
+
+    Attributes:
+        is_takeover: whether it took over from another one.
+    """
 
     outcome: EntryOutcome
     attempt: Attempt
+    is_takeover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +127,15 @@ class WriteResult:
 
     Attributes:
         unseen: the questions whose answer the writer had not seen.
+        changed: how many answers are others than they were; of a write alone.
+        answered_at: when the last answer before it was given, where it is a burst (see `incidents`).
     """
 
     outcome: WriteOutcome
     attempt: Attempt
     unseen: Sequence[str] = ()
+    changed: int = 0
+    answered_at: Micros | None = None
 
 
 class DraftsOutcome(StrEnum):

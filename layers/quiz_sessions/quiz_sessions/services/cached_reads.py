@@ -27,6 +27,12 @@ class Reading(NamedTuple):
     text: str
 
 
+class SecondDevice(NamedTuple):
+    """The owner of a session was heard from a device beside others, for the first time."""
+
+    device: str
+
+
 @dataclass(frozen=True, slots=True)
 class CachedSessions:
     """A process's connection to the cache, and its view of the load.
@@ -49,13 +55,18 @@ class CachedSessions:
 
     async def read(
         self, session_id: UUID, owner: Owner, at: Micros, heard: Heard | None = None
-    ) -> Reading | None:
-        """The session as `SessionManager.get_session` shows it; None if that needs more than the cache."""
+    ) -> Reading | SecondDevice | None:
+        """The session as `SessionManager.get_session` shows it; None if that needs more than the cache.
+
+        It also needs more, once, where a second device is heard.
+        """
         try:
             cached = await self.valkey.read(session_id, heard=heard)
         except CacheUnavailableError:
             # The session manager will notice as well, continue without the cache, and log it.
             return None
+        if heard is not None and cached.is_second_device:
+            return SecondDevice(heard.device)
         attempt = cached.attempt
         if attempt is None or not attempt.is_owned_by(owner):
             return None

@@ -19,13 +19,16 @@ from ..domain.errors import (
     SessionNotFoundError,
     SessionStateError,
 )
+from ..domain.incidents import second_device
 from ..domain.outcomes import ActionOutcome, EntryOutcome, EntryResult
+from ..domain.presence import Heard
 from ..domain.sessions import Session, view
 from ..domain.tags import writer_of
 from ..domain.timestamps import Micros
 from ..domain.validation import session_key
 from ..stores.devices import DeviceStore
 from .disclosure import Disclosure
+from .incidents import Incidents
 from .settlement import Current, Settler
 from .staff_actions import StaffActions, found
 
@@ -39,12 +42,14 @@ class Devices:
         devices: DeviceStore,
         settler: Settler,
         disclosure: Disclosure,
+        incidents: Incidents,
         staff_actions: StaffActions,
         clock: Callable[[], Micros],
     ) -> None:
         self._devices = devices
         self._settler = settler
         self._disclosure = disclosure
+        self._incidents = incidents
         self._staff_actions = staff_actions
         self._clock = clock
 
@@ -61,7 +66,7 @@ class Devices:
         subject = owner.subject if isinstance(owner, Staff) else owner
         result = await self._devices.enter(attempt.id, entry, at, owner=subject)
         if result is not None:
-            await self._entered(result, at)
+            await self._entered(result, entry, at)
 
     async def take_over(
         self,
@@ -86,7 +91,7 @@ class Devices:
         result = await self._devices.enter(session_key(session_id), entry, at, owner=owner, takeover=True)
         if result is None:
             raise SessionNotFoundError
-        current = await self._entered(result, at)
+        current = await self._entered(result, entry, at)
         if result.outcome is EntryOutcome.ENDED:
             if result.attempt.status in (Status.STARTED, Status.IN_PROGRESS, Status.EXPIRED):
                 raise SessionExpiredError
@@ -116,9 +121,13 @@ class Devices:
             raise SessionStateError("The session's time is over. Reopen it to give it more.")
         return await self._staff_actions.session_after(result, action)
 
-    async def _entered(self, result: EntryResult, at: Micros) -> Current:
+    async def _entered(self, result: EntryResult, entry: Entry, at: Micros) -> Current:
+        heard = None if result.outcome is EntryOutcome.ENDED else Heard(entry.writer)
         # The cache before anything else: drafts are judged by what it says of the device.
-        current = await self._settler.write_back(result.attempt, [], at)
+        current = await self._settler.write_back(result.attempt, [], at, heard)
+        # A takeover is an incident by itself.
+        if current.is_second_device and not result.is_takeover:
+            await self._incidents.observe(result.attempt.id, second_device(entry.writer), at)
         if result.outcome in REFUSALS:
             raise REFUSALS[result.outcome]()
         if result.outcome is EntryOutcome.DEVICE_UNNAMED:

@@ -39,6 +39,7 @@ from ..stores.room import RoomStore
 from ..stores.valkey import HandedOver, StoredDrafts, ValkeyStore
 from .grading import Grader
 from .outbox_relay import Relay
+from .silence import Silence
 
 MAX_TRIES = 5
 RECONCILE_SECONDS = 90
@@ -140,6 +141,7 @@ class Flusher:
         grader: Grader,
         outbox: OutboxStore,
         room: RoomStore,
+        silence: Silence,
         relay: Relay | None,
         bus: EventBus | None,
         telemetry: Telemetry,
@@ -153,6 +155,7 @@ class Flusher:
         self._grader = grader
         self._outbox = outbox
         self._room = room
+        self._silence = silence
         self._relay = relay
         self._bus = bus
         self._telemetry = telemetry
@@ -186,6 +189,7 @@ class Flusher:
             "publish": self._publish,
             "months": self._measure_months,
             "pauses": self._measure_pauses,
+            "silence": self._look_for_silence,
             "measure": self._measure,
         }
         if shard is not None:
@@ -412,6 +416,9 @@ class Flusher:
         pauses = await self._room.pauses()
         report.attempts_paused = pauses.attempts
         report.oldest_pause_age_seconds = pauses.oldest_age_seconds
+
+    async def _look_for_silence(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        await self._silence.look(go_on)
 
     # The cache
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from ..domain.attempts import Owner, Staff
+from ..domain.attempts import Attempt, Owner, Staff
 from ..domain.drafts import NO_DRAFTS
 from ..domain.errors import (
     BusyError,
@@ -22,8 +22,9 @@ from ..domain.incidents import (
     Incident,
     IncidentOutcome,
     IncidentPage,
-    ServerIncident,
+    Observation,
     check_detail,
+    silence,
 )
 from ..domain.json_values import Json
 from ..domain.pace import NO_PACE, Pace
@@ -105,16 +106,48 @@ class Incidents:
         await self._settler.write_back(result.attempt, [], at)
 
     async def observe(
-        self, session_id: UUID, kind: ServerIncident, detail: Json = None, *, at: Micros
-    ) -> None:
-        """Record what the service itself saw, if it can: a request is never refused for want of that."""
+        self, session_id: UUID, seen: Observation, at: Micros, *, ended: bool = False
+    ) -> Attempt | None:
+        """Record what the service itself saw, if it can: a request is never refused for want of that.
+
+        With `ended`, also of a session that has ended. Returns the attempt as it is now, if it was recorded.
+        """
         try:
-            result = await self._incidents.record(session_id, Incident(kind, detail, "server"), at)
+            result = await self._record(session_id, seen, at, ended=ended)
         except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
             self._telemetry.degraded("incident not recorded", error, session_id=str(session_id))
-            return
-        if result is not None and result.outcome is IncidentOutcome.RECORDED:
-            await self._settler.write_back(result.attempt, [], at)
+            return None
+        return result
+
+    async def observe_silence(self, session_id: UUID, last_heard: Micros, at: Micros) -> None:
+        """Record that the owner of an open session was not heard since, if its clock has run all the time.
+
+        Raises:
+            DatabaseUnavailableError: it can't be recorded now.
+        """
+        try:
+            await self._record(session_id, silence(last_heard), at, silent_since=last_heard)
+        except (BusyError, PoisonedError) as error:
+            self._telemetry.degraded("incident not recorded", error, session_id=str(session_id))
+
+    async def _record(
+        self,
+        session_id: UUID,
+        seen: Observation,
+        at: Micros,
+        *,
+        ended: bool = False,
+        silent_since: Micros | None = None,
+    ) -> Attempt | None:
+        incident = Incident(seen.type, seen.detail, "server")
+        result = await self._incidents.record(
+            session_id, incident, at, name=seen.name, ended=ended, silent_since=silent_since
+        )
+        if result is not None and result.outcome is IncidentOutcome.FULL:
+            self._telemetry.count("IncidentsForgotten")
+        if result is None or result.outcome is not IncidentOutcome.RECORDED:
+            return None
+        return (await self._settler.write_back(result.attempt, [], at)).attempt
 
     async def incidents(
         self, session_id: str | UUID, *, after: int = -1, limit: int = MAX_PAGE, owner: Owner = None

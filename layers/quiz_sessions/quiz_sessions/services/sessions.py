@@ -51,6 +51,7 @@ from ..domain.errors import (
     UnknownQuizError,
     VersionConflictError,
 )
+from ..domain.incidents import Observation, burst_of, late_burst, second_device
 from ..domain.json_values import Json, same_value
 from ..domain.labels import NO_LABELS, Labels, check_labels
 from ..domain.outcomes import DraftsOutcome, Start, StartOutcome, WriteOutcome, WriteResult
@@ -78,6 +79,7 @@ from ..stores.valkey import CachedSession, Judged, ValkeyStore, WriteKey
 from .backpressure import Backpressure
 from .devices import Devices, device_unnamed
 from .disclosure import Disclosure
+from .incidents import Incidents
 from .receipts import Receipts
 from .settlement import Current, Settler
 
@@ -152,6 +154,13 @@ class Write:
             content = canonical_json([self.operation, dict(self.answers), self.current_question])
             object.__setattr__(self, "payload", hashlib.sha256(content.encode()).hexdigest())
 
+    @property
+    def heard(self) -> Heard | None:
+        """Which device is heard before the write; None where an incident would move what If-Match names."""
+        if self.writer == ANYBODY or self.if_match is not None:
+            return None
+        return Heard(self.writer, self.owner)
+
     def as_drafts(self) -> Drafts:
         """The answers as drafts, to be kept or settled."""
         current = self.current_question
@@ -206,6 +215,7 @@ class SessionManager:
         backpressure: Backpressure,
         disclosure: Disclosure,
         devices: Devices,
+        incidents: Incidents,
         telemetry: Telemetry,
         clock: Callable[[], Micros],
         time_limit_seconds: int,
@@ -223,6 +233,7 @@ class SessionManager:
         self._backpressure = backpressure
         self._disclosure = disclosure
         self._devices = devices
+        self._incidents = incidents
         self._telemetry = telemetry
         self._clock = clock
         self._time_limit_seconds = time_limit_seconds
@@ -297,7 +308,7 @@ class SessionManager:
         if attempt is None or start.outcome is StartOutcome.OVERDUE:
             raise BusyError
         if start.outcome is StartOutcome.CREATED:
-            await self._cache.put_session(attempt, None if by else heard_reading(owner, client_id))
+            await self._cache.put_session(attempt, heard_reading(owner, client_id) if by is None else None)
             return await self._receipted(view(attempt, NO_DRAFTS, at), attempt, at)
         if by is None:
             await self._devices.go_on(attempt, entry, owner, at)
@@ -341,6 +352,8 @@ class SessionManager:
         at = self._clock() if at is None else at
         heard = heard_reading(owner, client_id)
         current = await self._settler.current(session_key(session_id), owner, at, heard)
+        if heard is not None and current.is_second_device:
+            current = await self._observe(current, second_device(heard.device), at)
         return await self._disclosure.show(current, owner, at)
 
     async def get_deadline(
@@ -521,6 +534,17 @@ class SessionManager:
         )
         return await self._finish(key, Status.ABANDONED, write, None)
 
+    # Incidents
+
+    async def _observe(self, current: Current, seen: Observation | None, at: Micros) -> Current:
+        """Record what was seen, if anything was; the session as it is then."""
+        if seen is None:
+            return current
+        recorded = await self._incidents.observe(current.attempt.id, seen, at)
+        if recorded is None or recorded.version != current.attempt.version:
+            return current
+        return replace(current, attempt=recorded)
+
     # Writing
 
     async def _commit_or_buffer(self, key: UUID, write: Write) -> Session:
@@ -558,8 +582,14 @@ class SessionManager:
             raise self._too_fast()
         if result.outcome is WriteOutcome.OVERDUE:
             return await self._write_late(key, write)
-        shown, drafts = await self._cache.put_committed(result.attempt, write.answers, Heard(write.writer))
-        current = Current(shown, drafts, result.attempt)
+        put = await self._cache.put_committed(result.attempt, write.answers, Heard(write.writer))
+        current = Current(put.attempt, put.drafts, result.attempt)
+        if put.is_second_device:
+            current = await self._observe(current, second_device(write.writer), write.at)
+        if result.outcome is WriteOutcome.WRITTEN and not (put.dropped or put.drafts):
+            # With drafts the row does not tell what was new. The statement compared with the row as it was.
+            burst = late_burst(result.changed, result.answered_at, result.attempt, write.at)
+            current = await self._observe(current, burst, write.at)
         await self._refuse(result, current, write)
         return await self._committed(current, write)
 
@@ -601,7 +631,7 @@ class SessionManager:
             return await self._write_late(key, write)
 
     async def _judge_and_put(self, key: UUID, write: Write) -> Session | None:
-        cached = await self._valkey.read(key, write.key)
+        cached = await self._read_for(key, write)
         if cached.named is not None:
             return await self._repeated(key, write, cached.named)
         if cached.attempt is not None:
@@ -617,6 +647,14 @@ class SessionManager:
                 raise
             attempt = cached.attempt
         return await self._put_drafts(attempt, cached, write)
+
+    async def _read_for(self, key: UUID, write: Write) -> CachedSession:
+        """Read what an autosave is judged by; a device that will be refused is heard here alone."""
+        cached = await self._valkey.read(key, write.key, write.heard)
+        if cached.is_second_device:
+            await self._incidents.observe(key, second_device(write.writer), write.at)
+            cached = await self._valkey.read(key, write.key)
+        return cached
 
     async def _buffer(self, key: UUID, write: Write) -> Session:
         for _ in range(MAX_JUDGEMENTS):
@@ -652,7 +690,10 @@ class SessionManager:
         if found := unseen(attempt, drafts, write.answers, write.writer, write.based_on):
             raise AnswerConflictError(shown(), found)
         _check_questions(attempt, write)
-        new = write.as_drafts()
+        return await self._keep_drafts(attempt, cached, write)
+
+    async def _keep_drafts(self, attempt: Attempt, cached: CachedSession, write: Write) -> Session | None:
+        drafts, new = cached.drafts, write.as_drafts()
         merged = merge_drafts(drafts, new)
         after = view(attempt, merged, write.at)
         check_session_size(after.answers, [draft.value for _, draft in merged.displaced])
@@ -671,7 +712,13 @@ class SessionManager:
         if put.outcome is DraftsOutcome.KEY_REUSED:
             raise IdempotencyKeyReusedError
         self._backpressure.note_backlog(put.dirty)
-        return replace(shown() if put.outcome is DraftsOutcome.REPEATED else after, durability="buffered")
+        current = Current(attempt, drafts, attempt)
+        if put.is_second_device:
+            await self._observe(current, second_device(write.writer), write.at)
+        if put.outcome is DraftsOutcome.KEPT:
+            await self._observe(current, burst_of(attempt, drafts, write.answers, write.at), write.at)
+        shown = view(attempt, drafts, write.at) if put.outcome is DraftsOutcome.REPEATED else after
+        return replace(shown, durability="buffered")
 
     def _has_to_be_committed(self, attempt: Attempt, drafts: Drafts, write: Write) -> bool:
         """Whether only PostgreSQL can keep answers from a device.
@@ -740,7 +787,9 @@ class SessionManager:
 
     async def _finish(self, key: UUID, status: Status, write: Write, deadline: datetime | None) -> Session:
         # rule: a completion merges the drafts
-        cached = await self._cache.read(key)
+        cached = await self._cache.read(key, heard=write.heard)
+        if cached.is_second_device:
+            await self._incidents.observe(key, second_device(write.writer), write.at)
         result = await self._attempts.finish(
             key,
             status,
@@ -762,6 +811,10 @@ class SessionManager:
         questions = {*write.answers, *cached.drafts.answers}
         current = await self._settler.write_back(result.attempt, questions, write.at)
         await self._refuse(result, current, write)
+        if result.outcome is WriteOutcome.WRITTEN and cached.attempt is not None:
+            burst = burst_of(cached.attempt, cached.drafts, write.answers, write.at)
+            if burst is not None:
+                await self._incidents.observe(key, burst, write.at, ended=True)
         return await self._committed(current, write)
 
     async def _hand_in_again(self, ended: Attempt, status: Status, write: Write, held: Drafts) -> Session:

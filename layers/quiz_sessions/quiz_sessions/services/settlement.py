@@ -31,11 +31,13 @@ class Current:
 
     Attributes:
         committed: the row as it was committed last, where that was by this request; receipts are for it.
+        is_second_device: whether the owner was heard from a device beside others, for the first time.
     """
 
     attempt: Attempt
     drafts: Drafts
     committed: Attempt
+    is_second_device: bool = False
 
 
 class Settler:
@@ -99,7 +101,7 @@ class Settler:
                 attempt = settled.attempt if settled else await self.load(session_id)
             except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
                 self._telemetry.degraded("expiry put off", error, session_id=str(session_id))
-        return Current(attempt, cached.drafts, attempt)
+        return Current(attempt, cached.drafts, attempt, cached.is_second_device)
 
     async def load(self, session_id: UUID) -> Attempt:
         """Read a row from PostgreSQL, and cache it.
@@ -113,14 +115,17 @@ class Settler:
         await self._cache.put_session(attempts[0])
         return attempts[0]
 
-    async def write_back(self, attempt: Attempt, questions: Iterable[str], at: Micros) -> Current:
+    async def write_back(
+        self, attempt: Attempt, questions: Iterable[str], at: Micros, heard: Heard | None = None
+    ) -> Current:
         """After a commit: grade what has ended, cache the row, drop superseded drafts of `questions`.
 
         Returns:
             the attempt as it is now, and the drafts that remain.
         """
         attempt = await self._graded(attempt, at)
-        return Current(*await self._cache.put_committed(attempt, questions), attempt)
+        put = await self._cache.put_committed(attempt, questions, heard)
+        return Current(put.attempt, put.drafts, attempt, put.is_second_device)
 
     async def refresh(self, session_ids: Sequence[UUID]) -> None:
         """Show a change of many rows by staff: no read that begins after this has a row from before it."""

@@ -429,7 +429,8 @@ def _started(own_id: UUID, row: DictRow) -> Start:
 
 def _write(row: DictRow) -> WriteResult:
     outcome, unseen = WriteOutcome(row.pop("outcome")), row.pop("unseen")
-    return WriteResult(outcome, attempt_of(row), unseen or ())
+    changed, answered_at = row.pop("changed", 0), row.pop("answered_at", None)
+    return WriteResult(outcome, attempt_of(row), unseen or (), changed, answered_at)
 
 
 def _together(

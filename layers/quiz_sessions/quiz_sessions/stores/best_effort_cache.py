@@ -13,7 +13,7 @@ from ..domain.pace import Pace
 from ..domain.presence import Heard, Presence
 from ..domain.timestamps import Micros
 from ..runtime.telemetry import Telemetry
-from .valkey import CachedSession, HandedOver, ValkeyStore
+from .valkey import CachedSession, CommittedPut, HandedOver, ValkeyStore
 
 
 class BestEffortCache:
@@ -71,13 +71,13 @@ class BestEffortCache:
 
     async def put_committed(
         self, attempt: Attempt, questions: Iterable[str], heard: Heard | None = None
-    ) -> tuple[Attempt, Drafts]:
+    ) -> CommittedPut:
         """See `ValkeyStore.put_committed`; if Valkey can't be reached, the attempt and no drafts."""
         try:
             return await self._valkey.put_committed(attempt, questions, heard)
         except CacheUnavailableError as error:
             self._not_written(error, attempt.id)
-            return attempt, NO_DRAFTS
+            return CommittedPut(attempt, NO_DRAFTS)
 
     async def put_settled(self, settled: Sequence[tuple[HandedOver, Flushed]]) -> set[str]:
         """See `ValkeyStore.put_settled`; returns the sessions whose drafts were cleared."""

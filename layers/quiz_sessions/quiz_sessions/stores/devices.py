@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from ..domain.access import Entry
+from ..domain.incidents import MAX_INCIDENTS
 from ..domain.outcomes import ActionResult, EntryOutcome, EntryResult
 from ..domain.quizzes import StaffAction
 from ..domain.timestamps import Micros, from_micros
@@ -40,6 +41,7 @@ class DeviceStore:
                 "at_time": from_micros(at),
                 "writer": entry.writer,
                 "takeover": takeover,
+                "most": MAX_INCIDENTS,
                 "page_url": entry.page_url,
                 "address": entry.source.address,
                 "config_key_hash": entry.source.config_key_hash,
@@ -47,7 +49,8 @@ class DeviceStore:
         )
         if not rows:
             return None
-        return EntryResult(EntryOutcome(rows[0].pop("outcome")), attempt_of(rows[0]))
+        outcome, is_takeover = EntryOutcome(rows[0].pop("outcome")), rows[0].pop("is_takeover")
+        return EntryResult(outcome, attempt_of(rows[0]), is_takeover)
 
     async def unlock(self, session_id: UUID, action: StaffAction) -> ActionResult | None:
         """Let the next device have an open attempt; None if there is no such attempt."""

@@ -40,15 +40,24 @@ class IncidentStore:
         *,
         owner: str | None = None,
         pace: Pace = NO_PACE,
+        name: str | None = None,
+        ended: bool = False,
+        silent_since: Micros | None = None,
     ) -> IncidentResult | None:
-        """Record an incident during an open attempt; None if there is no such attempt, or not `owner`'s."""
+        """Record an incident during an open attempt; None if there is no such attempt, or not `owner`'s.
+
+        One with a `name` is recorded once; with `ended`, also of an attempt that has ended; with
+        `silent_since` only if its clock has run since.
+        """
         parameters: dict[str, Any] = {
             "id": session_id,
             "owner": owner,
             "incident": dump_json({k: v for k, v in asdict(incident).items() if v is not None}),
             "at": at,
             "at_time": from_micros(at),
-            "write_id": f"incident:{uuid4().hex}",
+            "write_id": f"incident:{name or uuid4().hex}",
+            "ended": ended,
+            "silent_since": None if silent_since is None else from_micros(silent_since),
             "most": MAX_INCIDENTS,
             "pace_interval": pace.interval,
             "pace_burst": pace.burst,

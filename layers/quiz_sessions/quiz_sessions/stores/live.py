@@ -16,6 +16,7 @@ from .postgres import Postgres
 from .statements import load
 
 _ATTEMPTS: Final = load("live_attempts")
+_RUNNING: Final = load("running_attempts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,15 @@ class RoomNow:
     now: Micros
     ended: Ended
     attempts: list[LiveAttempt]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningAttempt:
+    """An open attempt whose clock runs; see `Attempt`."""
+
+    id: UUID
+    started_at: datetime
+    accepts_until: datetime
 
 
 class LiveStore:
@@ -68,6 +78,13 @@ class LiveStore:
         return RoomNow(
             to_micros(rows[0]["now"]), ended, [_attempt(row) for row in rows if row["id"] is not None]
         )
+
+    async def running(self, at: Micros, after: tuple[datetime, UUID], limit: int) -> list[RunningAttempt]:
+        """Open attempts whose clock runs, after the accepts_until and id of the last one: at most `limit`."""
+        rows = await self._postgres.fetch(
+            _RUNNING, {"at": from_micros(at), "deadline": after[0], "id": after[1], "limit": limit}
+        )
+        return [RunningAttempt(**row) for row in rows]
 
 
 def _attempt(row: DictRow) -> LiveAttempt:

@@ -16,7 +16,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from ..domain import attempts, outcomes, quizzes
+from ..domain import attempts, incidents, outcomes, quizzes
 from ..domain.validation import MAX_ANSWERS, MAX_INTEGER, MAX_SESSION_BYTES
 
 _SQL: Final = files(__package__).joinpath("sql")
@@ -109,6 +109,7 @@ _FRAGMENTS: Final[Mapping[str, str]] = {
         ["quiz_id", "revision", *(each.name for each in fields(quizzes.QuizRules)), "updated_at", "paused_at"]
     ),
     "staff_action": ", ".join(each.name for each in fields(outcomes.RecordedAction)),
+    "burst_answers": str(incidents.BURST_ANSWERS),
     "max_answers": str(MAX_ANSWERS),
     "max_integer": str(MAX_INTEGER),
     "max_session_bytes": str(MAX_SESSION_BYTES),

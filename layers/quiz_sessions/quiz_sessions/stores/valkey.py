@@ -25,7 +25,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from importlib.resources import files
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from redis import exceptions
@@ -122,6 +122,7 @@ class CachedSession:
         named: the payload of the write that had the name which was asked for; None if there was none.
         is_unreadable: another release cached the row.
         text: the cached row as it was read.
+        is_second_device: whether the owner was heard from a device beside others, for the first time.
     """
 
     drafts: Drafts = NO_DRAFTS
@@ -130,6 +131,7 @@ class CachedSession:
     named: str | None = None
     is_unreadable: bool = False
     text: bytes | None = None
+    is_second_device: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +174,34 @@ class _Committed:
     heard: Heard | None
 
 
+class CommittedPut(NamedTuple):
+    """What a session is after its row was cached.
+
+    Attributes:
+        attempt: as it is cached, but at the version that was committed.
+        drafts: those that remain, among them answers of a later version.
+        is_second_device: see `CachedSession`.
+        dropped: whether drafts may have been dropped.
+    """
+
+    attempt: Attempt
+    drafts: Drafts
+    is_second_device: bool = False
+    dropped: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class DraftsPut:
     """What became of drafts.
 
     Attributes:
         dirty: an estimate of how many sessions are dirty: this shard's number times the number of shards.
+        is_second_device: see `CachedSession`.
     """
 
     outcome: DraftsOutcome
     dirty: int
+    is_second_device: bool = False
 
 
 @dataclass(slots=True)
@@ -281,29 +301,26 @@ class ValkeyStore:
 
     async def put_committed(
         self, attempt: Attempt, questions: Iterable[str], heard: Heard | None = None
-    ) -> tuple[Attempt, Drafts]:
-        """Cache the row that a statement replied and drop the drafts of `questions` that it supersedes.
-
-        Returns:
-            the attempt as it is now: as it is cached if a flush has merged drafts since, but at the version
-            that was committed; and the drafts that remain, among them answers of a later version.
-        """
+    ) -> CommittedPut:
+        """Cache the row that a statement replied and drop the drafts of `questions` that it supersedes."""
         superseded: list[_Argument] = [_CURRENT_QUESTION, attempt.current_question_at, ""]
         for question in questions:
             if (tag := attempt.answer_tag(question)) is not None:
                 superseded += (_QUESTION + question, tag.at, tag.writer)
         committed = _Committed(attempt.id, attempt.revision, attempt.to_json(), superseded, heard)
-        drafts, text = await self._commits(committed, attempt.id, len(committed.text))
+        drafts, text, beside, dropped = await self._commits(committed, attempt.id, len(committed.text))
         newer = None if text is None else _decode(text)
         if newer is None or newer.revision <= attempt.revision:
-            return attempt, drafts
+            return CommittedPut(attempt, drafts, beside, dropped)
         if newer.version == attempt.version:
-            return newer, drafts
-        return attempt, merge_drafts(_committed_since(attempt, newer), drafts)
+            # A flush has merged drafts since.
+            return CommittedPut(newer, drafts, beside, dropped)
+        drafts = merge_drafts(_committed_since(attempt, newer), drafts)
+        return CommittedPut(attempt, drafts, beside, dropped)
 
     async def _put_committed_together(
         self, put: Sequence[_Committed]
-    ) -> list[tuple[Drafts, bytes | None] | Exception]:
+    ) -> list[tuple[Drafts, bytes | None, bool, bool] | Exception]:
         calls: list[_Call] = []
         for each in put:
             keys = [_drafts_key(each.session_id), _session_key(each.session_id), _seen_key(each.session_id)]
@@ -374,8 +391,9 @@ class ValkeyStore:
             for (session_id, _), outcome in zip(put, outcomes, strict=True)
         ]
 
-    def _drafts_put(self, dirty: int, outcome: bytes) -> DraftsPut:
-        return DraftsPut(DraftsOutcome(outcome.decode()), dirty * len(self.shards))
+    def _drafts_put(self, dirty: int, reply: Sequence[Any]) -> DraftsPut:
+        outcome, beside = reply
+        return DraftsPut(DraftsOutcome(outcome.decode()), dirty * len(self.shards), bool(beside))
 
     async def keeps_pace(self, caller: str, pace: Pace, at: Micros) -> bool:
         """Whether a caller who starts attempts keeps to a pace; if so, this start is counted."""
@@ -759,7 +777,7 @@ def _told(reply: Any, read: Callable[[Any], _T]) -> _T | Exception:
 
 
 def _cached(reply: Sequence[Any]) -> CachedSession:
-    raw, text, named = reply
+    raw, text, named, beside = reply
     fields = dict(zip(raw[::2], raw[1::2], strict=True))
     attempt = None if text is None else _decode(text)
     unreadable = text is not None and attempt is None
@@ -770,12 +788,13 @@ def _cached(reply: Sequence[Any]) -> CachedSession:
         named and named.decode(),
         is_unreadable=unreadable,
         text=text,
+        is_second_device=bool(beside),
     )
 
 
-def _left(reply: Sequence[Any]) -> tuple[Drafts, bytes | None]:
-    raw, text = reply
-    return _parse(dict(zip(raw[::2], raw[1::2], strict=True))).drafts, text
+def _left(reply: Sequence[Any]) -> tuple[Drafts, bytes | None, bool, bool]:
+    raw, text, beside, dropped = reply
+    return _parse(dict(zip(raw[::2], raw[1::2], strict=True))).drafts, text, bool(beside), bool(dropped)
 
 
 def _session_key(session_id: UUID | str) -> str:

@@ -6,14 +6,14 @@
 --          seconds, the device that its owner was heard from (see note_heard), and triples: field, at (microseconds) and
 --          writer of what was committed; an empty writer is anybody
 -- Reply    for each session: the drafts that are left, as fields and values in turn; the cached session if it is newer, or
---          nil
+--          nil; 1 if the device came beside others, or nil; 1 if drafts were dropped, or nil
 -- include each
 -- include cache_session
 -- include note_heard
 return each(3, function(keys, first, last)
   local drafts, session = keys[1], keys[2]
   local seconds = tonumber(ARGV[first + 2])
-  note_heard(keys[3], ARGV[first + 3], seconds)
+  local beside, dropped = note_heard(keys[3], ARGV[first + 3], seconds), false
   local newer = not cache_session(session, ARGV[first], ARGV[first + 1], seconds, seconds)
   for i = first + 4, last, 3 do
     local known = redis.call('HGET', drafts, ARGV[i])
@@ -22,7 +22,8 @@ return each(3, function(keys, first, last)
     local own = ARGV[i + 2] == '' or writer == ARGV[i + 2]
     if at and own and tonumber(at) <= tonumber(ARGV[i + 1]) then
       redis.call('HDEL', drafts, ARGV[i])
+      dropped = true
     end
   end
-  return {redis.call('HGETALL', drafts), newer and redis.call('GET', session)}
+  return {redis.call('HGETALL', drafts), newer and redis.call('GET', session), beside, dropped}
 end)

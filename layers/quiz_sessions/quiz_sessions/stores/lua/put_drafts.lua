@@ -17,14 +17,14 @@
 --          then the pairs
 --          then triples: field, at (microseconds), draft as JSON, which begins {"at":<digits>,"writer":"<writer>"
 -- Reply    for each session: kept; repeated or reused, if the name was used up by the same value or another; moved, if
---          something is other than it was judged by; too_fast
+--          something is other than it was judged by; too_fast; and 1 if the device came beside others, or nil
 -- include each
 -- include note_heard
 local function tag(draft)
   return string.match(draft, '^{"at":(%d+),"writer":"([%w-]+)"')
 end
 
-return each(5, function(keys, first, last)
+local function put(keys, first, last)
   local drafts = keys[1]
   local revision_judged, fields, pairs_judged = ARGV[first], ARGV[first + 1], tonumber(ARGV[first + 2])
   local interval, burst, now = tonumber(ARGV[first + 3]), tonumber(ARGV[first + 4]), tonumber(ARGV[first + 5])
@@ -91,6 +91,10 @@ return each(5, function(keys, first, last)
   if payload ~= '' then
     redis.call('SET', keys[4], payload, 'EX', seconds)
   end
-  note_heard(keys[5], ARGV[first + 8], ARGV[first + 9], grown)
-  return 'kept'
+  return 'kept', note_heard(keys[5], ARGV[first + 8], ARGV[first + 9], grown)
+end
+
+return each(5, function(keys, first, last)
+  local outcome, beside = put(keys, first, last)
+  return {outcome, beside or false}
 end)

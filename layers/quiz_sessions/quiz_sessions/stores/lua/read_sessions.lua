@@ -6,7 +6,7 @@
 --          nothing; the caller as JSON, who is heard only in an own session, empty for anybody; the time to live of that
 --          note in seconds; 1 if the caller named a write, else 0
 -- Reply    for each session: the drafts, as fields and values in turn; the session as JSON, or nil; what the caller named,
---          or nil
+--          or nil; 1 if the device came beside others, or nil
 -- include each
 -- include note_heard
 local BEGINNING = '^{"revision":%d+,"status":"([%a_]+)","id":"[%x-]+","user_id":'
@@ -23,8 +23,6 @@ return each(4, function(keys, first)
   local device, user, seconds = ARGV[first], ARGV[first + 1], ARGV[first + 2]
   local named = ARGV[first + 3] == '1' and redis.call('GET', keys[4])
   local drafts, session = redis.call('HGETALL', keys[1]), redis.call('GET', keys[2])
-  if device ~= '' and is_open_and_of(user, session) then
-    note_heard(keys[3], device, seconds)
-  end
-  return {drafts, session, named}
+  local beside = device ~= '' and is_open_and_of(user, session) and note_heard(keys[3], device, seconds)
+  return {drafts, session, named, beside}
 end)

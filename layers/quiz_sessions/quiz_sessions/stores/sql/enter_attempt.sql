@@ -1,8 +1,8 @@
 -- Let a device, or another page of one, go on with an open attempt, as far as the quiz lets it.
--- Takes    id, owner (or null), at, at_time, writer, takeover (whether the student wants the attempt on this device), page_url
---          (or null for the one that is known), address, config_key_hash (these as in create_attempts)
--- Returns  no row if there is no such attempt; else outcome (changed or unchanged, or why it is not let in) and the attempt
---          as it is now
+-- Takes    id, owner (or null), at, at_time, writer, takeover (whether the student wants the attempt on this device), most
+--          (how many incidents an attempt has at most), page_url (or null for the one that is known), address, config_key_hash (these as in create_attempts)
+-- Returns  no row if there is no such attempt; else outcome (changed or unchanged, or why it is not let in), is_takeover
+--          (whether from another device) and the attempt as it is now
 -- Locks    the quiz's row FOR SHARE, so that a change of its rules precedes this or reaches the attempt; then the attempt's
 WITH quiz AS (
     SELECT access AS quiz_access, one_device AS quiz_device FROM quizzes
@@ -12,9 +12,10 @@ WITH quiz AS (
     FROM quiz_attempts AS attempt LEFT JOIN quiz ON true
     WHERE id = %(id)s AND (%(owner)s::text IS NULL OR user_id = %(owner)s) FOR UPDATE OF attempt
 ), entering AS (
-    SELECT current.*, {attempt_access} AS new_access,
-        (device IS DISTINCT FROM %(writer)s::text AND quiz_device <> 'off') IS TRUE AS is_new
-    FROM current
+    SELECT current.*, {attempt_access} AS new_access, is_new, is_new AND device IS NOT NULL AND incidents < %(most)s AS is_incident
+    FROM current, LATERAL (
+        SELECT (device IS DISTINCT FROM %(writer)s::text AND quiz_device <> 'off') IS TRUE AS is_new
+    ) AS comparison
 ), judged AS (
     SELECT entering.*, CASE
         WHEN NOT {open} OR accepts_until < %(at_time)s THEN 'ended'
@@ -33,8 +34,9 @@ WITH quiz AS (
     SELECT id, revision + 1, version, CASE WHEN is_new THEN 'device_changed' ELSE 'page_changed' END,
         CASE WHEN new_access IS DISTINCT FROM access THEN jsonb_build_object('access', new_access) ELSE '{}' END
         || CASE WHEN is_new THEN jsonb_build_object('device', %(writer)s::text, 'device_since', %(at)s::bigint) ELSE '{}' END
-        -- A takeover is an incident.
-        || CASE WHEN is_new AND device IS NOT NULL THEN jsonb_build_object('incidents', incidents + 1) ELSE '{}' END,
+        || CASE WHEN is_incident THEN jsonb_build_object('incidents', incidents + 1, 'incident', jsonb_build_object(
+            'type', 'takeover', 'source', 'server', 'detail', jsonb_build_object('writer', %(writer)s::text)
+        )) ELSE '{}' END,
         %(at_time)s, chain_head
     FROM judged WHERE outcome = 'changed'
     RETURNING hash
@@ -43,7 +45,7 @@ WITH quiz AS (
     SET access = new_access,
         device = CASE WHEN is_new THEN %(writer)s::text ELSE attempt.device END,
         device_since = CASE WHEN is_new THEN %(at)s::bigint ELSE attempt.device_since END,
-        incidents = attempt.incidents + (is_new AND attempt.device IS NOT NULL)::integer,
+        incidents = attempt.incidents + is_incident::integer,
         revision = attempt.revision + 1,
         last_updated = clock_timestamp(),
         chain_head = event.hash
@@ -51,7 +53,7 @@ WITH quiz AS (
     WHERE attempt.id = judged.id
     RETURNING attempt.*
 )
-SELECT outcome, row.* FROM judged, LATERAL (
+SELECT outcome, outcome = 'changed' AND is_new AND judged.device IS NOT NULL AS is_takeover, row.* FROM judged, LATERAL (
     SELECT {attempt} FROM changed
     UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'changed'
 ) AS row

@@ -5,5 +5,5 @@
 SELECT revision AS id, changes -> 'incident' ->> 'type' AS type, changes -> 'incident' -> 'detail' AS detail,
     changes -> 'incident' ->> 'source' AS source, at
 FROM attempt_events
-WHERE attempt_id = %(id)s AND revision > %(after)s AND type = 'incident' AND changes IS NOT NULL
+WHERE attempt_id = %(id)s AND revision > %(after)s AND changes ? 'incident'
 ORDER BY revision LIMIT %(limit)s

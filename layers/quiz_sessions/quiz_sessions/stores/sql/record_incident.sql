@@ -1,6 +1,7 @@
 -- Record an incident during an open attempt.
 -- Takes    id, owner (whose attempt it has to be, or null), incident ({type, detail, source}), at (in microseconds),
---          at_time (the same as a timestamp), write_id, most (how many an attempt has at most), pace_interval and pace_burst (in
+--          at_time (the same as a timestamp), write_id, most (how many an attempt has at most), ended (whether also after
+--          the end), silent_since (since when the clock must have run, or null), pace_interval and pace_burst (in
 --          microseconds, see domain/pace, zero for no limit)
 -- Returns  no row if there is no such attempt, or it is not the owner's; else outcome and the attempt as it is now
 -- Locks    the attempt's row
@@ -10,8 +11,13 @@ WITH current AS (
 ), judged AS (
     SELECT CASE
         WHEN {repeated} THEN 'repeated'
-        WHEN status IN ('completed', 'abandoned') THEN 'closed'
-        WHEN status = 'expired' OR accepts_until < %(at_time)s THEN 'expired'
+        WHEN status IN ('completed', 'abandoned') AND NOT %(ended)s THEN 'closed'
+        WHEN (status = 'expired' OR accepts_until < %(at_time)s) AND NOT %(ended)s THEN 'expired'
+        -- rule: nobody is silent while the clock stands
+        WHEN %(silent_since)s::timestamptz IS NOT NULL AND (paused_at IS NOT NULL OR EXISTS (
+            SELECT FROM attempt_events
+            WHERE attempt_id = attempt.id AND type IN ('resumed', 'reopened') AND at > %(silent_since)s
+        )) THEN 'stopped'
         WHEN incidents >= %(most)s::integer THEN 'full'
         WHEN paced_until - %(at)s::bigint > %(pace_burst)s::bigint AND %(pace_interval)s::bigint > 0 THEN 'too_fast'
         ELSE 'changed' END AS outcome, attempt.*

@@ -4,23 +4,25 @@
 -- device   the writer that the owner was heard from, - for none; empty where nobody was heard
 -- seconds  to live
 -- grown    whether there is an answer more among the drafts
+-- Returns  whether the device was noted beside others that were known
 local HEARD_EVERY, SHOWN_EVERY, MOST_DEVICES = 5000000, 15000000, 20
 
 local function note_heard(key, device, seconds, grown)
   if device == '' then
-    return
+    return false
   end
   local time = redis.call('TIME')
   local now = time[1] * 1000000 + time[2]
   local known = redis.pcall('HMGET', key, 'at', 'changed', 'device:' .. device)
   if known.err then
-    return
+    return false
   end
+  local fields = device ~= '-' and not known[3] and redis.call('HLEN', key)
   -- Whoever sends a new device with each request fills no memory.
-  local new = device ~= '-' and not known[3] and redis.call('HLEN', key) < MOST_DEVICES + 2
+  local new = fields and fields < MOST_DEVICES + 2
   -- After a failover the clock may be behind.
   if not new and not grown and math.abs(now - (tonumber(known[1]) or 0)) < HEARD_EVERY then
-    return
+    return false
   end
   local at = string.format('%.0f', now)
   local noted = {'at', at}
@@ -32,6 +34,7 @@ local function note_heard(key, device, seconds, grown)
     noted[#noted + 1] = 'changed'
     noted[#noted + 1] = at
   end
-  redis.pcall('HSET', key, unpack(noted))
+  local written = redis.pcall('HSET', key, unpack(noted))
   redis.pcall('EXPIRE', key, seconds)
+  return new and fields > 2 and type(written) == 'number'
 end

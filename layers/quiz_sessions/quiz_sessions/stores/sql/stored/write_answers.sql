@@ -8,7 +8,8 @@
 --          and config_key_hash: as in create_attempts}), wait
 --          (for rows that others hold, which are skipped otherwise), resent (whether the reply to the same may be lost)
 -- Returns  no row for sessions that were skipped, are not there, or are not the owner's; else outcome, unseen (questions
---          whose answer the writer had not seen), and the attempt as it is now
+--          whose answer the writer had not seen), changed (how many answers are others than they were), answered_at (when
+--          the last one before was given, where the change is a burst), and the attempt as it is now
 -- Locks    the rows, in the order of their ids
 WITH request AS (
     SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS request (
@@ -29,7 +30,7 @@ WITH request AS (
     SELECT *, (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at
     FROM (SELECT * FROM free UNION ALL SELECT * FROM awaited) AS locked
 ), judged AS (
-    SELECT current.*, counted, outdated, meta, unseen, merged, lateness, moves, binds,
+    SELECT current.*, counted, outdated, meta, unseen, merged, lateness, moves, binds, changed, answered_at,
         CASE
         WHEN (%(resent)s OR named) AND EXISTS (
             SELECT FROM event_of_write(id, write_id)
@@ -66,6 +67,7 @@ WITH request AS (
     FROM current, LATERAL (
         SELECT coalesce(jsonb_object_agg(key, value) FILTER (WHERE counts), '{}') AS counted,
             jsonb_object_agg(key, value) FILTER (WHERE NOT counts) AS outdated,
+            count(*) FILTER (WHERE counts AND answers -> key IS DISTINCT FROM value) AS changed,
             coalesce(jsonb_object_agg(key, jsonb_build_object(
                 'version', current.version + 1, 'at', made_at, 'writer', current.writer
             )) FILTER (WHERE counts), '{}') AS meta,
@@ -85,6 +87,9 @@ WITH request AS (
         ) AS counting
     ) AS comparison, LATERAL (
         SELECT answers || counted AS merged,
+            CASE WHEN changed >= {burst_answers} THEN (
+                SELECT max((known.value ->> 'at')::bigint) FROM jsonb_each(answer_meta) AS known
+            ) END AS answered_at,
             least({max_integer}, greatest(0, ceil(extract(epoch FROM at_time - expires_at) * 1000)))::integer AS lateness,
             question IS NOT NULL AND (known_version IS NOT NULL OR at >= current_question_at) AS moves,
             -- The first device that writes is the one that may.
@@ -133,7 +138,7 @@ WITH request AS (
     WHERE attempt.id = judged.id
     -- With all that is used below: the planner expects few rows, and would join them by comparing every row
     -- with every other.
-    RETURNING attempt.*, outcome, unseen
+    RETURNING attempt.*, outcome, unseen, changed, answered_at
 )
-SELECT outcome, unseen, {attempt} FROM written
-UNION ALL SELECT outcome, unseen, {attempt} FROM judged WHERE outcome <> 'written'
+SELECT outcome, unseen, changed, answered_at, {attempt} FROM written
+UNION ALL SELECT outcome, unseen, changed, answered_at, {attempt} FROM judged WHERE outcome <> 'written'
