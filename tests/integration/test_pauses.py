@@ -414,3 +414,48 @@ async def test_a_pause_whose_reply_was_lost_is_told_as_made(services: Services, 
     assert sorted(first.changed) == sorted(session_ids)
     assert again.unchanged == {"paused already": Counted(2, sorted(session_ids))}
     assert events(database, session_ids[0]) == ["started", "paused"]
+
+
+async def test_a_pause_that_is_sent_again_after_all_went_on_stops_nothing(
+    services: Services, database: Database
+) -> None:
+    await put_quiz(services)
+    first = await start(services)
+    await pause_all(services, key="fire")
+    await resume_all(services)
+    second = await start(services, "user2", at=LATER + LONG)
+    again = await pause_all(services, at=LATER + LONG + SECOND, key="fire")
+    assert again.changed == []
+    assert again.unchanged == {
+        "paused already": Counted(1, [first]),
+        "not paused": Counted(1, [second]),
+    }
+    assert (await services.administration.get_quiz("quiz1")).paused_at is None
+    assert events(database, second) == ["started"]
+
+
+async def test_a_resumption_that_is_sent_again_after_another_pause_starts_nothing(
+    services: Services, database: Database
+) -> None:
+    await put_quiz(services)
+    first = await start(services)
+    await pause_all(services)
+    await resume_all(services, key="over")
+    second = await start(services, "user2", at=LATER + LONG)
+    await pause_all(services, at=LATER + LONG + SECOND)
+    again = await resume_all(services, at=LATER + LONG + SECOND, key="over")
+    assert again.changed == []
+    assert again.unchanged == {
+        "resumed already": Counted(1, [first]),
+        "paused since": Counted(1, [second]),
+    }
+    assert (await services.administration.get_quiz("quiz1")).paused_at is not None
+    assert events(database, second) == ["started", "paused"]
+
+
+async def test_a_key_of_a_pause_is_not_good_for_another_where_nobody_sat(services: Services) -> None:
+    await put_quiz(services)
+    await pause_all(services, key="fire")
+    await resume_all(services)
+    with pytest.raises(IdempotencyKeyReusedError):
+        await services.room.pause_quiz("quiz1", "another", idempotency_key="fire", by="teacher", at=LATER)

@@ -13,8 +13,10 @@ WITH current AS (
             AND EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)
     )
     ORDER BY id FOR UPDATE
-), reused AS (
-    SELECT FROM quiz_attempts AS attempt WHERE quiz_id = %(quiz_id)s AND NOT {same_action} LIMIT 1
+), {made}, reused AS (
+    SELECT FROM quiz_attempts AS attempt WHERE quiz_id = %(quiz_id)s AND NOT {same_action}
+    UNION ALL SELECT FROM made WHERE NOT is_same
+    LIMIT 1
 ), judged AS (
     SELECT CASE
         WHEN EXISTS (SELECT FROM reused) THEN 'reused'
@@ -22,11 +24,14 @@ WITH current AS (
         WHEN NOT {open} THEN status
         WHEN accepts_until < %(at)s THEN 'expired'
         WHEN CASE WHEN %(whole)s THEN quiz_paused ELSE session_paused END THEN 'paused already'
+        WHEN EXISTS (SELECT FROM made) THEN 'not paused'
         ELSE 'changed' END AS outcome, attempt.*
     FROM current AS attempt
 ), {stopped}, quiz AS (
     UPDATE quizzes SET paused_at = coalesce(paused_at, %(at)s)
-    WHERE quiz_id = %(quiz_id)s AND %(whole)s AND paused_at IS NULL AND NOT EXISTS (SELECT FROM reused)
+    WHERE quiz_id = %(quiz_id)s AND %(whole)s AND paused_at IS NULL
+        -- rule: what was done with a key is not done again, whatever has come since
+        AND NOT EXISTS (SELECT FROM made) AND NOT EXISTS (SELECT FROM reused)
     RETURNING 1
 ), acted AS (
     INSERT INTO staff_actions (at, by, action, quiz_id, reason, after, key, payload_hash)
