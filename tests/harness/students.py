@@ -26,6 +26,8 @@ class Kind(StrEnum):
     READ = "read"
     COMPLETE = "complete"
     ABANDON = "abandon"
+    TAKEOVER = "takeover"
+    """To go on with the session on this device."""
     TRESPASS = "trespass"
     """A read of another student's session."""
 
@@ -41,6 +43,8 @@ def request_of(kind: Kind, session: object = None, **body: Any) -> tuple[str, st
             return "POST", "/sessions/start", given
         case Kind.READ | Kind.TRESPASS:
             return "GET", f"/sessions/{session}", None
+        case Kind.TAKEOVER:
+            return "POST", f"/sessions/{session}/device", {"takeover": True}
         case Kind.COMMIT:
             return "PATCH", f"/sessions/{session}/progress", given
         case Kind.AUTOSAVE:
