@@ -171,6 +171,8 @@ def _of_all(evidence: Evidence) -> Iterator[str]:
     for session in sorted(evidence.drafts.keys() - known):
         yield f"{session}: drafts of a session that nobody was told of"
     for act in evidence.acts:
+        if any(status >= 500 and status != 503 for status in act.statuses):
+            yield f"a failure that is no 503: {act.statuses} to {act}"
         if act.session is None and act.action is not Action.HAND_IN:
             yield from _of_an_act_on_all(act, evidence)
 
@@ -628,7 +630,7 @@ class _Session:
                 continue
             if not self._is_calm(act.sent, one.replied):
                 continue
-            if one.answers and not one.committed:
+            if one.answers and not one.committed and one.at > max(act.at):
                 yield f"buffered while the clock stood by {act}: {one}"
             if one.body["status"] not in ENDED and not one.body["paused"]:
                 yield f"shown as if its clock ran, after {act}: {one}"

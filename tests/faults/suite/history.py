@@ -81,6 +81,7 @@ class Act:
     Attributes:
         session: None for all of the quiz.
         at: the gateway's time of each request.
+        statuses: of the replies to them.
         sent: when the first one was.
         replied: when it was acknowledged; None if it was not.
         body: what the acknowledgement held.
@@ -92,6 +93,7 @@ class Act:
     key: str
     sent: float
     at: list[int] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
     replied: float | None = None
     body: dict[str, Any] | None = None
 

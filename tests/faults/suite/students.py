@@ -121,6 +121,7 @@ class Classroom:
             reply = await process.client.send(request)
         except LostError:
             return None
+        act.statuses.append(reply.status)
         if reply.status == 200 and act.replied is None:
             act.replied, act.body = time.monotonic(), reply.body
         return reply.status

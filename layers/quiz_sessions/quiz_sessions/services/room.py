@@ -232,6 +232,7 @@ class Room:
         return result.outcome if result.outcome is WriteOutcome.WRITTEN else result.attempt.status
 
     async def _finish(self, session_id: UUID, action: StaffAction) -> WriteResult | None:
+        # rule: a hand-in by staff merges the drafts
         drafts = (await self._cache.read(session_id)).drafts
         return await self._attempts.finish(session_id, Status.COMPLETED, drafts, {}, action.at, action=action)
 
