@@ -31,6 +31,7 @@ PUTS_SESSION = b"-- put_committed:"
 PUTS_SETTLED = b"-- put_settled:"
 ACKNOWLEDGES = b"-- acknowledge:"
 PUTS_DRAFTS = b"-- put_drafts:"
+PAUSES = b"-- pause_attempt"
 READS_DRAFTS = b"HGETALL"
 COMPARES = b"-- find_behind:"
 COMMITS = b"write_answers_"
@@ -98,9 +99,10 @@ class Scene:
         }
         return await self.room.send("ann", kind, process, session=self.session, answers=answers, **more)
 
-    async def act(self, action: Action, of_all: bool = False, at: int = 0) -> Act:
+    async def act(self, action: Action, of_all: bool = False, at: int = 0, by: Process | None = None) -> Act:
         """Let staff do something with the session, or with all of its quiz."""
-        return await self.room.act(action, self.quiz, None if of_all else self.session, self.first, at)
+        process = self.first if by is None else by
+        return await self.room.act(action, self.quiz, None if of_all else self.session, process, at)
 
     async def take_over(self, process: Process, client: str, at: int) -> Try:
         return await self.room.send("ann", Kind.TAKEOVER, process, at, session=self.session, client=client)
@@ -487,6 +489,46 @@ async def staff_hand_in_after_a_takeover(scene: Scene) -> None:
     await scene.autosave(scene.first, "0", **OTHER)
     await scene.take_over(scene.second, "tab-a", older)
     await scene.act(Action.HAND_IN)
+
+
+async def the_reply_to_a_pause_is_lost(scene: Scene) -> None:
+    rule = scene.first.postgres.apply(Rule(PAUSES, Where.AFTER))
+    paused = await scene.act(Action.PAUSE)
+    assert rule.reached.is_set()
+    await scene.act(Action.RESUME)
+    await scene.room.act_again(paused, scene.second)
+
+
+async def a_pause_comes_between_judging_and_putting_drafts(scene: Scene) -> None:
+    older = scene.stage.clock.now()
+    await scene.meanwhile(
+        scene.autosave(scene.first, "0"),
+        scene.first.valkey,
+        Rule(PUTS_DRAFTS, Where.HOLD),
+        lambda: scene.act(Action.PAUSE, at=older, by=scene.second),
+    )
+    await scene.act(Action.RESUME)
+
+
+async def staff_hand_in_between_judging_and_putting_drafts(scene: Scene) -> None:
+    await scene.meanwhile(
+        scene.autosave(scene.first, "0"),
+        scene.first.valkey,
+        Rule(PUTS_DRAFTS, Where.HOLD),
+        lambda: scene.act(Action.HAND_IN, by=scene.second),
+    )
+
+
+async def a_takeover_comes_between_judging_and_putting_drafts(scene: Scene) -> None:
+    await scene.start_again("tablet", "tab-b")
+    older = scene.stage.clock.now()
+    await scene.meanwhile(
+        scene.autosave(scene.first, "0", **OTHER),
+        scene.first.valkey,
+        Rule(PUTS_DRAFTS, Where.HOLD),
+        lambda: scene.take_over(scene.second, "tab-a", older),
+    )
+    await scene.autosave(scene.second, "0", client="tab-a")
 
 
 @dataclass(frozen=True)
@@ -996,5 +1038,9 @@ OTHERS = (
     a_commit_and_a_flush_wait_for_one_row,
     a_commit_without_a_reply_is_buffered_and_flushed,
     a_flush_merges_between_a_commit_and_its_reply,
+    the_reply_to_a_pause_is_lost,
+    a_pause_comes_between_judging_and_putting_drafts,
+    staff_hand_in_between_judging_and_putting_drafts,
+    a_takeover_comes_between_judging_and_putting_drafts,
 )
 """Scenarios without a bug that can be planted into one line, or of bugs that there were."""
