@@ -162,6 +162,7 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
             errors.VersionConflictError()
             | errors.PreconditionFailedError()
             | errors.SessionClosedError()
+            | errors.SessionPausedError()
             | errors.DeadlineMovedError()
             | errors.OtherDeviceError()
         ):
