@@ -33,7 +33,8 @@ class Proctor:
         self._begun = time.monotonic()
 
     async def __call__(self, path: str, key: str | None = None, **body: Any) -> Reply:
-        headers = None if key is None else {"Idempotency-Key": key}
+        # The quiz asks each start for the name of its device.
+        headers = {"X-Client-Id": "staff"} | ({} if key is None else {"Idempotency-Key": key})
         reply = await patiently(lambda: self.line("staff", "POST", path, body, headers))
         told = {name: reply.body[name] for name in _TOLD if name in reply.body}
         print(f"{time.monotonic() - self._begun:6.1f} s  POST {path} {body} -> {reply.status} {told}")
@@ -52,7 +53,7 @@ async def room(server: DevelopmentServer, count: int, seconds: float, seed: int)
     await register(
         server,
         "room",
-        time_limit_seconds=round(seconds * 0.6),
+        time_limit_seconds=round(seconds * 0.75),
         when_active="resume",
         max_attempts=1,
         one_device="takeover",
