@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.harness.http_client import Reply
 from tests.harness.launch import DevelopmentServer
+from tests.harness.service import services_on
 from tests.harness.students import patiently
 
 from .figures import Figures, Line
@@ -137,6 +138,18 @@ async def room(server: DevelopmentServer, count: int, seconds: float, seed: int)
 
     async with students(server, "room", count, figures) as crowd:
         await asyncio.gather(run(crowd), *(sit(student, student in crowd[MOVERS]) for student in crowd))
+        async with services_on(server.stores) as services:
+            await services.flusher.run()
+        # What was told to be buffered in the moment in which its session was handed in is a late answer.
+        for late in server.stores.query(
+            """
+            SELECT attempt_id, key, value -> 'answer' AS answer
+            FROM attempt_events, jsonb_each(changes -> 'late_answers')"""
+        ):
+            (ledger,) = (one.ledger for one in crowd if one.ledger.session_id == late["attempt_id"])
+            if ledger.answers.get(late["key"]) == late["answer"]:
+                for choice in (*CHOICES, None):
+                    ledger.doubt({late["key"]: choice})
         rows = await check(server, "room", crowd)
         for number, student in enumerate(crowd):
             row = rows[student.ledger.session_id]

@@ -302,9 +302,9 @@ def paused() -> Evidence:
         trails={
             S: [
                 Event(0, 0, "started", 1),
-                Event(1, 0, "paused", 4, {"session_paused": True}),
-                Event(2, 0, "resumed", 8, {"session_paused": False}),
-                Event(3, 1, "completed", 9, {"answers": answers}),
+                Event(1, 0, "paused", 4, {"session_paused": True, "write_id": "pause:p"}),
+                Event(2, 0, "resumed", 8, {"session_paused": False, "write_id": "resume:r"}),
+                Event(3, 1, "completed", 9, {"answers": answers, "write_id": "complete:c"}),
             ]
         },
         verified={S: {"intact": True}},
@@ -373,7 +373,7 @@ WRONG_IN_A_ROOM: dict[str, tuple[Evidence, str]] = {
     ),
     "a resumption that was made twice": (
         replace(
-            with_event(paused(), 1, type="resumed"),
+            with_event(paused(), 1, type="resumed", changes={"write_id": "resume:r"}),
             acts=[replace(act(Action.RESUME, 8, 8), at=[4, 8])],
         ),
         "it was done 2 times",
@@ -387,7 +387,7 @@ WRONG_IN_A_ROOM: dict[str, tuple[Evidence, str]] = {
         "a failure that is no 503",
     ),
     "a hand-in without what was buffered": (
-        with_event(paused(), 3, changes={"answers": {}}),
+        with_event(paused(), 3, changes={"answers": {}, "write_id": "complete:c"}),
         "completed without an answer to 0",
     ),
     "a hand-in that was acknowledged and not made": (

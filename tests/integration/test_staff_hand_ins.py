@@ -50,6 +50,14 @@ async def test_staff_hand_in_with_what_was_buffered(services: Services, database
     assert [(each.action, each.by, each.reason) for each in page.actions] == [("complete", "teacher", WHY)]
 
 
+async def test_what_was_buffered_while_others_were_handed_in_counts(services: Services) -> None:
+    session_id = await start(services)
+    await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=LATER + SECOND)
+    assert (await hand_in_all(services, at=LATER)).completed == 1
+    ended = await services.sessions.get_session(session_id, at=LATER + 2 * SECOND)
+    assert (ended.status, ended.answers) == (Status.COMPLETED, {"0": "A"})
+
+
 async def test_a_student_who_still_writes_is_told_the_end(services: Services) -> None:
     session_id = await start(services)
     await hand_in(services, session_id)

@@ -191,7 +191,8 @@ def _of_an_act_on_all(act: Act, evidence: Evidence) -> Iterator[str]:
 
 
 def _is_of(act: Act, event: Event) -> bool:
-    return event.type == EVENT_OF[act.action] and event.at in act.at
+    named = str(event.changes.get("write_id")).partition(":")[2] == act.key
+    return event.type == EVENT_OF[act.action] and named
 
 
 class _Session:
