@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.harness.http_client import Reply
 from tests.harness.launch import DevelopmentServer
+from tests.harness.service import services_on
 from tests.harness.students import patiently
 
 from .figures import Figures, Line
@@ -17,6 +18,10 @@ from .scenarios import CHOICES, QUESTIONS, SINGLE_SECONDS, Examinee, check, regi
 ALONE = slice(1, 3)
 """Who is paused by itself as well."""
 HELPED, ILL, LATECOMER = 4, 5, "room-latecomer"
+MOVERS = slice(6, 16)
+"""Who goes on with another device when all goes on."""
+UNSEEN = "not by this one"
+"""What the former device still sends then."""
 QUIET_SHARE = 0.1
 """Of the students who are offline all through the pause."""
 
@@ -29,7 +34,8 @@ class Proctor:
         self._begun = time.monotonic()
 
     async def __call__(self, path: str, key: str | None = None, **body: Any) -> Reply:
-        headers = None if key is None else {"Idempotency-Key": key}
+        # The quiz asks each start for the name of its device.
+        headers = {"X-Client-Id": "staff"} | ({} if key is None else {"Idempotency-Key": key})
         reply = await patiently(lambda: self.line("staff", "POST", path, body, headers))
         told = {name: reply.body[name] for name in _TOLD if name in reply.body}
         print(f"{time.monotonic() - self._begun:6.1f} s  POST {path} {body} -> {reply.status} {told}")
@@ -46,21 +52,43 @@ async def room(server: DevelopmentServer, count: int, seconds: float, seed: int)
     """
     figures, chance, begun = Figures(), random.Random(seed), time.monotonic()
     await register(
-        server, "room", time_limit_seconds=round(seconds * 0.6), when_active="resume", max_attempts=1
+        server,
+        "room",
+        time_limit_seconds=round(seconds * 0.75),
+        when_active="resume",
+        max_attempts=1,
+        one_device="takeover",
     )
     staff = Proctor(server, figures)
 
     async def until(share: float) -> None:
         await asyncio.sleep(max(0, begun + seconds * share - time.monotonic()))
 
-    async def sit(student: Examinee) -> None:
+    async def move(student: Examinee) -> None:
+        """With an answer that is buffered, to which the former device then gives another one."""
+        laptop, question = student.client, chance.choice(list(QUESTIONS))
+        answer = chance.choice(CHOICES)
+        assert (await student.answer(question, answer, autosave=True)).status == 200
+        reply = await student.take_over(f"{student.name}-tablet")
+        assert reply.status == 200, reply
+        assert reply.body["answers"][question] == answer, reply
+        tablet, student.client = student.client, laptop
+        reply = await student.answer(question, UNSEEN, autosave=chance.random() < 0.5)
+        assert (reply.status, reply.body["code"]) == (409, "other_device"), reply
+        student.client = tablet
+
+    async def sit(student: Examinee, moves: bool) -> None:
         await until(chance.uniform(0, 0.1))
+        student.client = f"{student.name}-laptop"
         assert (await student.start("room")).status == 201
         student.sits.set()
         is_offline = chance.random() < QUIET_SHARE
         while True:
             if is_offline and seconds * 0.2 < time.monotonic() - begun < seconds * 0.6:
                 await until(0.65)
+            if moves and time.monotonic() - begun > seconds * 0.65:
+                await move(student)
+                moves = False
             question, answer = chance.choice(list(QUESTIONS)), chance.choice(CHOICES)
             reply = await student.answer(question, answer, autosave=chance.random() < 0.7)
             # What is refused while the clock stands is kept, and sent when it runs again.
@@ -94,7 +122,7 @@ async def room(server: DevelopmentServer, count: int, seconds: float, seed: int)
         server.kill_postgres()
         await until(0.6)
         resumed = await staff("/quizzes/room/resume", "over", reason="the alarm is over")
-        assert resumed.body["resumed"] == count, resumed
+        assert resumed.body["resumed"] == count - len(alone), resumed
         shown = await crowd[ALONE.start].read()
         assert shown.body["paused"], shown
         await until(0.65)
@@ -109,12 +137,22 @@ async def room(server: DevelopmentServer, count: int, seconds: float, seed: int)
         await staff("/quizzes/room/complete", reason="the hall is closed")
 
     async with students(server, "room", count, figures) as crowd:
-        await asyncio.gather(run(crowd), *(sit(student) for student in crowd))
+        await asyncio.gather(run(crowd), *(sit(student, student in crowd[MOVERS]) for student in crowd))
+        async with services_on(server.stores) as services:
+            await services.flusher.run()
         rows = await check(server, "room", crowd)
         for number, student in enumerate(crowd):
             row = rows[student.ledger.session_id]
             assert row["status"] == "completed", row
             assert row["pause_seconds"] >= seconds * 0.3, row
             assert row["extension_seconds"] == (SINGLE_SECONDS if number == HELPED else 0), row
+        displaced = server.stores.query(
+            """
+            SELECT attempt_id FROM attempt_events, jsonb_array_elements(changes -> 'displaced') AS lost
+            WHERE lost ->> 'answer' = %s""",
+            UNSEEN,
+        )
+        movers = {student.ledger.session_id for student in crowd[MOVERS]}
+        assert {row["attempt_id"] for row in displaced} == movers, displaced
     await staff.line.close()
     return figures

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.faults.suite.checker import Event, Evidence, Row, violations
-from tests.faults.suite.history import Span, Try, Weather
+from tests.faults.suite.history import Act, Action, Span, Try, Weather
 from tests.harness.signing_keys import ed25519_key, public_part, signed
 from tests.harness.students import Kind
 
@@ -47,6 +47,7 @@ def told(
         "durability": durability,
         "answers": shown,
         "receipt": None,
+        "paused": False,
         **more.pop("body", {}),
     }
     fields = {"at": moment, "sent": moment, "replied": moment + 0.5, "status": 200, "body": body, **more}
@@ -258,6 +259,164 @@ WRONG: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
         "has started two sessions",
     ),
 }
+
+
+def act(action: Action, moment: int, at: int) -> Act:
+    """What staff did in this second; the first letter of it is its key."""
+    return Act(
+        action=action,
+        quiz="long",
+        session=S,
+        key=action[0],
+        sent=moment,
+        at=[at],
+        statuses=[200],
+        replied=moment + 0.5,
+        body={},
+    )
+
+
+def paused() -> Evidence:
+    """Question 0 was autosaved, the clock stood for a part of a second, and staff handed it in."""
+    answers = {"0": ONE}
+    return Evidence(
+        tries=[
+            told(Kind.START, 1, 0, {}, answers={"quiz": "long"}),
+            told(Kind.AUTOSAVE, 2, 0, answers, "buffered", answers=answers),
+            told(Kind.READ, 5, 0, answers, "buffered", body={"paused": True}),
+        ],
+        weather=Weather(),
+        rows={
+            S: Row(
+                "ann",
+                "completed",
+                1,
+                3,
+                answers,
+                {"0": {"version": 1, "at": 2}},
+                ended_at=9,
+                pause_seconds=1,
+                later_seconds=1,
+            )
+        },
+        trails={
+            S: [
+                Event(0, 0, "started", 1),
+                Event(1, 0, "paused", 4, {"session_paused": True, "write_id": "pause:p"}),
+                Event(2, 0, "resumed", 8, {"session_paused": False, "write_id": "resume:r"}),
+                Event(3, 1, "completed", 9, {"answers": answers, "write_id": "complete:c"}),
+            ]
+        },
+        verified={S: {"intact": True}},
+        read={S: [{"answers": answers, "version": 1, "status": "completed"}]},
+        receipt_key=public_part(ed25519_key(seed=SEED)),
+        acts=[act(Action.PAUSE, 4, 4), act(Action.RESUME, 8, 8), act(Action.HAND_IN, 9, 9)],
+        actions={("p", S): 1, ("r", S): 1, ("c", S): 1},
+    )
+
+
+def taken_over() -> Evidence:
+    """Question 0 was autosaved by a device from which another one had taken the session over."""
+    return Evidence(
+        tries=[
+            told(Kind.START, 1, 0, {}, answers={"quiz": "long"}, client="tab-b"),
+            told(Kind.AUTOSAVE, 4, 0, {"0": ONE}, "buffered", answers={"0": ONE}, client="tab-b"),
+            told(Kind.TAKEOVER, 3, 0, {}, client="tab-a", sent=5, replied=6),
+        ],
+        weather=Weather(),
+        rows={S: Row("ann", "started", 0, 2, {}, {})},
+        trails={
+            S: [
+                Event(0, 0, "started", 1, {"device": "b", "device_since": 1}),
+                Event(1, 0, "device_changed", 3, {"device": "a", "device_since": 3}),
+                Event(2, 0, "displaced", 7, {"displaced": [{"question": "0", "answer": ONE}]}),
+            ]
+        },
+        verified={S: {"intact": True}},
+        read={S: [{"answers": {}, "version": 0, "status": "started"}]},
+        receipt_key=public_part(ed25519_key(seed=SEED)),
+    )
+
+
+@pytest.mark.parametrize("found", [paused(), taken_over()], ids=["paused", "taken over"])
+def test_a_session_of_an_exam_room_as_it_should_be_has_no_violation(found: Evidence) -> None:
+    assert violations(found) == []
+
+
+WRONG_IN_A_ROOM: dict[str, tuple[Evidence, str]] = {
+    "a deadline that has not moved": (with_row(paused(), later_seconds=0), "by its trail the clock stood"),
+    "a pause that is not explained": (with_row(paused(), pause_seconds=2), "by its trail the clock stood"),
+    "a clock that still stands": (with_row(paused(), paused_at=4), "by its trail the clock stood"),
+    "an end by time in a pause": (
+        with_event(paused(), 2, type="expired"),
+        "lets it expire while its clock stood",
+    ),
+    "an answer that was committed in a pause": (
+        also(with_event(paused(), 2, type="answered"), replace(unanswered(8), at=8)),
+        "has answers from when its clock stood",
+    ),
+    "an answer that was buffered in a pause": (
+        also(paused(), told(Kind.AUTOSAVE, 6, 0, {"0": ONE}, "buffered", answers={"1": TWO})),
+        "buffered while the clock stood",
+    ),
+    "an answer that was refused in a pause and recorded": (
+        with_try(paused(), 1, status=409, body=None, code="session_paused"),
+        "recorded all the same",
+    ),
+    "a pause that is not shown": (with_body(paused(), 2, paused=False), "shown as if its clock ran"),
+    "a pause that was acknowledged and not made": (
+        replace(
+            paused(),
+            trails={S: [Event(0, 0, "started", 1), Event(1, 1, "completed", 9, {"answers": {"0": ONE}})]},
+        ),
+        "acknowledged, and never done",
+    ),
+    "a resumption that was made twice": (
+        replace(
+            with_event(paused(), 1, type="resumed", changes={"write_id": "resume:r"}),
+            acts=[replace(act(Action.RESUME, 8, 8), at=[4, 8])],
+        ),
+        "it was done 2 times",
+    ),
+    "a pause that is not in the list of staff actions": (
+        replace(paused(), actions={("r", S): 1, ("c", S): 1}),
+        "is 0 times in the list of staff actions",
+    ),
+    "a failure of what staff do": (
+        replace(paused(), acts=[replace(act(Action.PAUSE, 4, 4), statuses=[500, 200])]),
+        "a failure that is no 503",
+    ),
+    "a hand-in without what was buffered": (
+        with_event(paused(), 3, changes={"answers": {}, "write_id": "complete:c"}),
+        "completed without an answer to 0",
+    ),
+    "a hand-in that was acknowledged and not made": (
+        with_row(paused(), status="in_progress"),
+        "acknowledged as completed",
+    ),
+    "a takeover that was acknowledged and not made": (
+        with_try(taken_over(), 2, client="tab-c", at=2),
+        "that device never had it",
+    ),
+    "an answer of a former device that counts": (
+        with_event(taken_over(), 2, type="merged", changes={"answers": {"0": ONE}}),
+        "lets an answer of a former device count",
+    ),
+    "an answer of a former device that is gone": (
+        with_event(taken_over(), 2, changes={}),
+        "acknowledged as buffered, and lost",
+    ),
+    "an answer that was refused to a former device and is gone": (
+        with_event(with_try(taken_over(), 1, status=409, body=None, code="other_device"), 2, changes={}),
+        "told that another device has it, and recorded nowhere",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_IN_A_ROOM)
+def test_the_checker_names_what_is_wrong_in_an_exam_room(name: str) -> None:
+    found, words = WRONG_IN_A_ROOM[name]
+    assert any(words in text for text in violations(found))
 
 
 @pytest.mark.parametrize("name", WRONG)

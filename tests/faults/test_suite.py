@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.faults.suite.border import before_border, play_over
+from tests.faults.suite.history import Action
 from tests.faults.suite.processes import SuiteValkey, has_emulator, stage
 from tests.faults.suite.run import play
 from tests.harness.stores import running_servers
@@ -21,7 +22,8 @@ async def test_what_was_acknowledged_is_kept_under_faults(folder: Path) -> None:
     assert outcome.violations == []
     assert outcome.faults.total() >= 3
     acknowledged = {one.kind for one in outcome.history if one.acknowledged}
-    assert acknowledged >= {Kind.START, Kind.COMMIT, Kind.AUTOSAVE, Kind.READ, Kind.COMPLETE}
+    assert acknowledged >= {Kind.START, Kind.COMMIT, Kind.AUTOSAVE, Kind.READ, Kind.COMPLETE, Kind.TAKEOVER}
+    assert all(outcome.requests[f"staff {action} True"] for action in Action)
 
 
 async def test_it_is_kept_over_the_border_of_two_months_one_of_which_is_missing(folder: Path) -> None:

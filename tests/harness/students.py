@@ -26,6 +26,8 @@ class Kind(StrEnum):
     READ = "read"
     COMPLETE = "complete"
     ABANDON = "abandon"
+    TAKEOVER = "takeover"
+    """To go on with the session on this device."""
     TRESPASS = "trespass"
     """A read of another student's session."""
 
@@ -41,6 +43,8 @@ def request_of(kind: Kind, session: object = None, **body: Any) -> tuple[str, st
             return "POST", "/sessions/start", given
         case Kind.READ | Kind.TRESPASS:
             return "GET", f"/sessions/{session}", None
+        case Kind.TAKEOVER:
+            return "POST", f"/sessions/{session}/device", {"takeover": True}
         case Kind.COMMIT:
             return "PATCH", f"/sessions/{session}/progress", given
         case Kind.AUTOSAVE:
@@ -69,11 +73,16 @@ async def patiently(send: Callable[[], Awaitable[Reply]]) -> Reply:
 
 @dataclass
 class Student:
-    """One student at one attempt; who is patient sends each request until it is known what became of it."""
+    """One student at one attempt; who is patient sends each request until it is known what became of it.
+
+    Attributes:
+        client: what the student's device is called, if it says.
+    """
 
     name: str
     line: Line
     patient: bool = True
+    client: str | None = None
     ledger: Ledger = field(init=False)
 
     @property
@@ -82,7 +91,7 @@ class Student:
 
     async def start(self, quiz: str, key: str | None = None) -> Reply:
         request = request_of(Kind.START, user_id=self.name, quiz_id=quiz)
-        headers = None if key is None else {"Idempotency-Key": key}
+        headers = self._headers() | ({} if key is None else {"Idempotency-Key": key})
 
         async def send() -> Reply:
             return await self.line(Kind.START, *request, headers)
@@ -100,6 +109,11 @@ class Student:
         if reply.status == 200:
             self.ledger.acknowledge(answers, reply.body)
         return reply
+
+    async def take_over(self, client: str) -> Reply:
+        """Go on with another device."""
+        self.client = client
+        return await self._send(Kind.TAKEOVER, {})
 
     async def read(self) -> Reply:
         return await self._send(Kind.READ, {})
@@ -119,10 +133,13 @@ class Student:
         request = request_of(kind, self.ledger.session_id, **body)
 
         async def send() -> Reply:
-            reply = await self.line(kind, *request)
+            reply = await self.line(kind, *request, self._headers())
             if reply is LOST or reply.status >= 500:
                 self.ledger.doubt(given)
                 self.ledger.end_in_doubt |= kind in ENDS
             return reply
 
         return await (patiently(send) if self.patient else send())
+
+    def _headers(self) -> dict[str, str]:
+        return {} if self.client is None else {"X-Client-Id": self.client}

@@ -398,44 +398,6 @@ async def test_sessions_of_a_paused_quiz_do_not_pass_for_resumed(services: Servi
     assert resumed == CohortAction([], {"quiz paused": Counted(1, [session_id])})
 
 
-async def test_a_pause_of_a_quiz_that_is_sent_again_pauses_nothing(services: Services) -> None:
-    await put_quiz(services)
-    first = await start(services)
-    await pause_all(services, key="alarm")
-    await resume_all(services, at=LATER + SECOND)
-    second = await start(services, "user2", at=LATER + 2 * SECOND)
-    again = await pause_all(services, at=LATER + 3 * SECOND, key="alarm")
-    assert again == CohortAction(
-        [], {"paused already": Counted(1, [first]), "started since": Counted(1, [second])}
-    )
-    for session_id in (first, second, await start(services, "user3", at=LATER + 4 * SECOND)):
-        assert not (await services.sessions.get_session(session_id, at=LATER + 4 * SECOND)).paused
-
-
-async def test_a_resumption_of_a_quiz_that_is_sent_again_resumes_nothing(services: Services) -> None:
-    await put_quiz(services)
-    session_id = await start(services)
-    await pause_all(services)
-    await resume_all(services, at=LATER + SECOND, key="over")
-    await pause_all(services, at=LATER + 2 * SECOND)
-    again = await resume_all(services, at=LATER + 3 * SECOND, key="over")
-    assert again == CohortAction([], {"resumed already": Counted(1, [session_id])})
-    with pytest.raises(QuizPausedError):
-        await start(services, "user2", at=LATER + 3 * SECOND)
-
-
-async def test_the_key_of_a_pause_is_remembered_where_there_was_no_session(services: Services) -> None:
-    await put_quiz(services)
-    await pause_all(services, key="alarm")
-    await resume_all(services)
-    with pytest.raises(IdempotencyKeyReusedError):
-        await services.room.pause_quiz("quiz1", "another", idempotency_key="alarm", by="teacher", at=LATER)
-    await pause_all(services, key="alarm", at=LATER + LONG)
-    assert not (
-        await services.sessions.get_session(await start(services, at=LATER + LONG), at=LATER + LONG)
-    ).paused
-
-
 async def test_a_quiz_that_nobody_registered_is_not_paused(services: Services) -> None:
     await start(services)
     with pytest.raises(QuizNotFoundError):
@@ -486,3 +448,48 @@ async def test_a_pause_whose_reply_was_lost_is_told_as_made(services: Services, 
     assert sorted(first.changed) == sorted(session_ids)
     assert again.unchanged == {"paused already": Counted(2, sorted(session_ids))}
     assert events(database, session_ids[0]) == ["started", "paused"]
+
+
+async def test_a_pause_that_is_sent_again_after_all_went_on_stops_nothing(
+    services: Services, database: Database
+) -> None:
+    await put_quiz(services)
+    first = await start(services)
+    await pause_all(services, key="fire")
+    await resume_all(services)
+    second = await start(services, "user2", at=LATER + LONG)
+    again = await pause_all(services, at=LATER + LONG + SECOND, key="fire")
+    assert again.changed == []
+    assert again.unchanged == {
+        "paused already": Counted(1, [first]),
+        "started since": Counted(1, [second]),
+    }
+    assert (await services.administration.get_quiz("quiz1")).paused_at is None
+    assert events(database, second) == ["started"]
+
+
+async def test_a_resumption_that_is_sent_again_after_another_pause_starts_nothing(
+    services: Services, database: Database
+) -> None:
+    await put_quiz(services)
+    first = await start(services)
+    await pause_all(services)
+    await resume_all(services, key="over")
+    second = await start(services, "user2", at=LATER + LONG)
+    await pause_all(services, at=LATER + LONG + SECOND)
+    again = await resume_all(services, at=LATER + LONG + SECOND, key="over")
+    assert again.changed == []
+    assert again.unchanged == {
+        "resumed already": Counted(1, [first]),
+        "started since": Counted(1, [second]),
+    }
+    assert (await services.administration.get_quiz("quiz1")).paused_at is not None
+    assert events(database, second) == ["started", "paused"]
+
+
+async def test_a_key_of_a_pause_is_not_good_for_another_where_nobody_sat(services: Services) -> None:
+    await put_quiz(services)
+    await pause_all(services, key="fire")
+    await resume_all(services)
+    with pytest.raises(IdempotencyKeyReusedError):
+        await services.room.pause_quiz("quiz1", "another", idempotency_key="fire", by="teacher", at=LATER)

@@ -9,6 +9,7 @@ import pytest
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
+from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.errors import (
     IdempotencyKeyReusedError,
     SessionClosedError,
@@ -17,11 +18,11 @@ from quiz_sessions.domain.errors import (
 )
 from quiz_sessions.domain.outcomes import CohortHandIn, Counted
 from quiz_sessions.domain.sessions import Session
-from quiz_sessions.domain.timestamps import Micros
+from quiz_sessions.domain.timestamps import Micros, from_micros
 from tests.harness.builders import END, LATER, SECOND
 from tests.harness.gateway import Api, api_of
-from tests.harness.service import autosave, put_quiz, start
-from tests.harness.tables import Database, changes, events
+from tests.harness.service import autosave, flush_at, put_quiz, start
+from tests.harness.tables import Database, changes, events, row
 from tests.integration.staff import WHY, reopen
 
 
@@ -48,6 +49,14 @@ async def test_staff_hand_in_with_what_was_buffered(services: Services, database
     assert (change["by"], change["reason"], change["answers"]) == ("teacher", WHY, {"0": "A"})
     page = await services.administration.actions(session_id=session_id)
     assert [(each.action, each.by, each.reason) for each in page.actions] == [("complete", "teacher", WHY)]
+
+
+async def test_what_was_buffered_while_others_were_handed_in_counts(services: Services) -> None:
+    session_id = await start(services)
+    await services.sessions.update_answer(session_id, 0, "A", autosave=True, at=LATER + SECOND)
+    assert (await hand_in_all(services, at=LATER)).completed == 1
+    ended = await services.sessions.get_session(session_id, at=LATER + 2 * SECOND)
+    assert (ended.status, ended.answers) == (Status.COMPLETED, {"0": "A"})
 
 
 async def test_a_student_who_still_writes_is_told_the_end(services: Services) -> None:
@@ -160,6 +169,27 @@ async def test_what_was_opened_again_stays_open_when_the_hand_in_is_sent_again(s
     await reopen(services, session_id)
     again = await hand_in_all(services, key="end")
     assert again == CohortHandIn(0, {"handed in already": Counted(1, [session_id])}, 0)
+
+
+@pytest.mark.parametrize(("later", "counts"), [(2 * SECOND, True), (2 * SECOND + 1, False)])
+async def test_what_was_told_to_be_kept_in_the_moment_of_a_hand_in_counts(
+    services: Services, later: Micros, counts: bool
+) -> None:
+    session_id = await start(services)
+    await hand_in(services, session_id)
+    # As if it had come before the cache knew of the end.
+    await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft("A", LATER + later)}))
+    await flush_at(services, LATER + 5 * SECOND)
+    ended = await services.sessions.get_session(session_id, at=LATER + 5 * SECOND)
+    assert (ended.answers, ended.completed_at) == ({"0": "A"} if counts else {}, from_micros(LATER))
+    assert (await services.audit.verify(session_id)).intact
+
+
+async def test_staff_do_not_hand_in_beyond_the_last_moment(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    await hand_in(services, session_id, at=END)
+    assert row(database, session_id)["ended_at"] == from_micros(END)
+    assert (await services.audit.verify(session_id)).intact
 
 
 async def test_an_overdue_session_of_a_room_expires(services: Services) -> None:

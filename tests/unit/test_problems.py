@@ -154,6 +154,14 @@ async def test_its_status_and_code(ask: Ask, error: Exception, status: int, code
     assert (reply.status_code, reply.json()["code"]) == (status, code)
 
 
+OF_A_SESSION = [error for error, *_ in KINDS if hasattr(error, "session")]
+
+
+@pytest.mark.parametrize("error", OF_A_SESSION, ids=lambda error: type(error).__name__)
+async def test_one_that_knows_the_session_shows_it(ask: Ask, error: Exception) -> None:
+    assert (await ask(error)).json()["session"]["id"] == str(SESSION.id)
+
+
 @each_kind
 async def test_it_is_a_problem_of_rfc_9457(ask: Ask, error: Exception, status: int, code: str) -> None:
     reply = await ask(error)

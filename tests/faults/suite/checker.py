@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import jwt
 
 from tests.harness.students import Kind
 
-from .history import Try, Weather
+from .history import Act, Action, Try, Weather
 
 ENDED: Final = ("completed", "abandoned", "expired")
 ENDS: Final = {Kind.COMPLETE: "completed", Kind.ABANDON: "abandoned"}
 COUNTS_UP: Final = ("answered", "completed", "abandoned")
 """Events of changes that a client makes; each is a version."""
+EVENT_OF: Final = {Action.PAUSE: "paused", Action.RESUME: "resumed", Action.HAND_IN: "completed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of quiz_attempts; `ended_at` in microseconds."""
+    """A row of quiz_attempts; `ended_at` and `paused_at` in microseconds.
+
+    Attributes:
+        later_seconds: how much later its deadline is than its time limit says.
+    """
 
     user: str
     status: str
@@ -51,6 +57,57 @@ class Row:
     answers: dict[str, Any]
     answer_meta: dict[str, Any]
     ended_at: int | None = None
+    quiz: str = "long"
+    paused_at: int | None = None
+    pause_seconds: int = 0
+    later_seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What staff and devices have made of a session, by its trail up to some event.
+
+    Attributes:
+        paused_at: since when its clock stands; None while it runs.
+        pause_seconds: how long it has stood, each pause rounded up.
+        device: the client that alone may write, since `device_since`; None where any may.
+    """
+
+    paused_at: int | None = None
+    session_paused: bool = False
+    quiz_paused: bool = False
+    pause_seconds: int = 0
+    device: str | None = None
+    device_since: int = 0
+
+    def after(self, event: Event, clients: Mapping[int, str | None]) -> State:
+        """`clients`: who sent what came at which time."""
+        state = self
+        if "device" in event.changes:
+            since = event.changes["device_since"]
+            state = replace(state, device=clients.get(since, "nobody"), device_since=since)
+        if event.type in ("paused", "resumed"):
+            state = replace(
+                state,
+                session_paused=event.changes.get("session_paused", state.session_paused),
+                quiz_paused=event.changes.get("quiz_paused", state.quiz_paused),
+            )
+        if event.type == "paused" and state.paused_at is None:
+            return replace(state, paused_at=event.at)
+        if state.paused_at is not None and (
+            event.type in ENDS.values() or not (state.session_paused or state.quiz_paused)
+        ):
+            stood = max(0, -((state.paused_at - event.at) // 1_000_000))
+            return State(None, False, False, state.pause_seconds + stood, state.device, state.device_since)
+        return state
+
+    def is_stopped(self, at: int) -> bool:
+        """Whether the clock stands, and stood at that time."""
+        return self.paused_at is not None and at > self.paused_at
+
+    def is_of_other_device(self, client: str | None, at: int) -> bool:
+        """Whether what came then comes from one that may no longer write."""
+        return self.device not in (None, client) and at > self.device_since
 
 
 @dataclass(slots=True)
@@ -64,6 +121,7 @@ class Evidence:
         dirty: sessions in the dirty index, or set aside.
         drafts: session -> question -> {"at", "answer"}.
         cached: session -> revision in the cache.
+        actions: how often each Idempotency-Key is in the list of staff actions, with each session or None.
     """
 
     tries: Sequence[Try]
@@ -77,6 +135,8 @@ class Evidence:
     drafts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cached: Mapping[str, int] = field(default_factory=dict)
     audited: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    acts: Sequence[Act] = ()
+    actions: Mapping[tuple[str, str | None], int] = field(default_factory=dict)
 
 
 def violations(evidence: Evidence) -> list[str]:
@@ -110,6 +170,29 @@ def _of_all(evidence: Evidence) -> Iterator[str]:
         yield f"{session}: still dirty, or set aside"
     for session in sorted(evidence.drafts.keys() - known):
         yield f"{session}: drafts of a session that nobody was told of"
+    for act in evidence.acts:
+        if any(status >= 500 and status != 503 for status in act.statuses):
+            yield f"a failure that is no 503: {act.statuses} to {act}"
+        if act.session is None and act.action is not Action.HAND_IN:
+            yield from _of_an_act_on_all(act, evidence)
+
+
+def _of_an_act_on_all(act: Act, evidence: Evidence) -> Iterator[str]:
+    """It is recorded once, whatever it changed and however often it was sent."""
+    changed = sum(
+        _is_of(act, event)
+        for session, row in evidence.rows.items()
+        if row.quiz == act.quiz
+        for event in evidence.trails[session]
+    )
+    recorded = evidence.actions.get((act.key, None), 0)
+    if recorded > 1 or (changed and not recorded):
+        yield f"it changed {changed} sessions, and is {recorded} times in the list of staff actions: {act}"
+
+
+def _is_of(act: Act, event: Event) -> bool:
+    named = str(event.changes.get("write_id")).partition(":")[2] == act.key
+    return event.type == EVENT_OF[act.action] and named
 
 
 class _Session:
@@ -133,12 +216,27 @@ class _Session:
                     self._writers[_key(question, answer)].append(one)
         self._told = [one for one in self._tries if one.body is not None]
         self._calm = self._weather.calm()
+        self._acts = [
+            act
+            for act in evidence.acts
+            if act.session == session or (act.session is None and act.quiz == self._row.quiz)
+        ]
+        self._states = [State()]
+        clients = {one.at: one.client for one in self._tries}
+        for event in self._trail:
+            if event.type == "started":
+                # Whose first request may have had no reply.
+                clients[event.at] = self._tries[0].client
+            self._states.append(self._states[-1].after(event, clients))
         self._answers_at: dict[int, dict[str, Any]] = {}
         self._order_at: dict[int, dict[str, int]] = {}
 
     def violations(self) -> Iterator[str]:
         yield from self._of_the_trail()
         yield from self._of_the_row()
+        yield from self._of_the_room()
+        for act in self._acts:
+            yield from self._of_an_act(act)
         for one in self._told:
             yield from self._of_a_reply(one)
         for one in self._told:
@@ -146,6 +244,9 @@ class _Session:
                 yield from self._of_an_acknowledgement(one)
             elif one.kind in ENDS:
                 yield from self._of_an_end(one)
+            elif one.kind is Kind.TAKEOVER:
+                yield from self._of_a_takeover(one)
+            yield from self._of_what_came_in_a_pause(one)
         for one in self._tries:
             yield from self._of_a_refusal(one)
             if one.held:
@@ -317,6 +418,10 @@ class _Session:
 
     def _of_a_draft(self, one: Try) -> Iterator[str]:
         for question, answer in one.answers.items():
+            if self._may_be_displaced(one) and (
+                self._is_recorded(question, answer) or self._is_replaced(one, question)
+            ):
+                continue
             if not self._counts_or_is_superseded(one, question, answer):
                 yield f"acknowledged as buffered, and lost: {question} of {one}"
 
@@ -340,13 +445,18 @@ class _Session:
         late = (event.changes.get("late_answers", {}).get(question) for event in self._trail)
         return max((kept["at"] for kept in late if kept is not None), default=-1)
 
-    def _of_an_end(self, one: Try) -> Iterator[str]:
+    def _of_an_end(self, one: Try | Act) -> Iterator[str]:
         """It stays, and what had been acknowledged before is in it."""
-        status = ENDS[one.kind]
+        status = ENDS[one.kind] if isinstance(one, Try) else "completed"
         if self._row.status != status:
             yield f"acknowledged as {status}, and is {self._row.status}: {one}"
             return
-        begin = min(other.sent for other in self._tries if other.kind in ENDS)
+        begin = min(
+            *(other.sent for other in self._tries if other.kind in ENDS),
+            *(act.sent for act in self._acts if act.action is Action.HAND_IN and not self._came_before(act)),
+            math.inf,
+            math.inf,
+        )
         if one.replied is None or not self._is_calm(begin, one.replied):
             return
         revision = next((event.revision for event in self._trail if event.type == status), -1)
@@ -363,11 +473,22 @@ class _Session:
         committed = any(event.type == "answered" and event.at == one.at for event in self._trail)
         if one.status in (404, 409, 422) and committed and not self._database_was_in_trouble(one):
             yield f"refused, and committed all the same: {one}"
-        if one.kind is Kind.COMPLETE and one.status == 409 and not self._database_was_in_trouble(one):
+        if (
+            one.code == "session_closed"
+            and one.kind is Kind.COMPLETE
+            and not self._database_was_in_trouble(one)
+        ):
             for question, answer in one.answers.items():
                 if not self._is_recorded(question, answer):
                     yield f"handed in a second time, and recorded nowhere: {question} of {one}"
-
+        if one.code == "other_device" and not self._database_was_in_trouble(one):
+            for question, answer in one.answers.items():
+                if not self._is_recorded(question, answer):
+                    yield f"told that another device has it, and recorded nowhere: {question} of {one}"
+        if one.code == "session_paused":
+            for question, answer in one.answers.items():
+                if len(self._writers[_key(question, answer)]) == 1 and self._is_recorded(question, answer):
+                    yield f"told that the clock stands, and recorded all the same: {question} of {one}"
         if one.status == 410:
             for question, answer in one.answers.items():
                 if not self._is_recorded(question, answer) and not self._is_replaced(one, question):
@@ -433,6 +554,8 @@ class _Session:
                 told = other.body is not None and other.replied is not None and other.replied < one.sent
                 if not told or other.kind not in (Kind.COMMIT, Kind.AUTOSAVE) or other.client == one.client:
                     continue
+                if self._may_be_displaced(other):
+                    continue
                 counts = max(own, shown) < other.at < one.at and not self._is_excused(other)
                 if counts and not (other.committed and self._is_outdated(other, question)):
                     yield f"replaces what its writer had not seen: {question} of {other} by {one}"
@@ -441,6 +564,103 @@ class _Session:
         return any(
             event.changes.get("outdated", {}).get(question) == one.answers[question] for event in self._trail
         )
+
+    # The exam room
+
+    def _of_the_room(self) -> Iterator[str]:
+        """Nothing ends or is answered while its clock stands; nothing of a former device counts."""
+        for event, state in zip(self._trail, self._states, strict=False):
+            brought = [one for one in self._tries if one.answers and one.at == event.at]
+            if event.type == "expired" and state.paused_at is not None:
+                yield f"revision {event.revision} lets it expire while its clock stood"
+            if event.type in COUNTS_UP and brought and state.is_stopped(event.at):
+                yield f"revision {event.revision} ({event.type}) has answers from when its clock stood"
+            for question, answer in event.answers.items():
+                writers = self._writers.get(_key(question, answer), [])
+                if event.type == "answered":
+                    writers = [one for one in writers if one.at == event.at]
+                if writers and all(state.is_of_other_device(one.client, one.at) for one in writers):
+                    yield (
+                        f"revision {event.revision} ({event.type}) lets an answer of a former device count: "
+                        f"{question} of {writers[0]}"
+                    )
+        last, row = self._states[-1], self._row
+        if (row.paused_at, row.pause_seconds, row.later_seconds) != (
+            last.paused_at,
+            last.pause_seconds,
+            last.pause_seconds,
+        ):
+            yield f"by its trail the clock stood as in {last}, and the row is {row}"
+
+    def _of_an_act(self, act: Act) -> Iterator[str]:
+        """Done once at most, and then in the list of staff actions; and in force if it was acknowledged."""
+        own = sum(_is_of(act, event) for event in self._trail)
+        if own > 1:
+            yield f"it was done {own} times: {act}"
+        single = act.session is not None or act.action is Action.HAND_IN
+        recorded = self._evidence.actions.get((act.key, self._tries[0].session), 0)
+        if single and recorded != own:
+            yield f"it was done {own} times, and is {recorded} times in the list of staff actions: {act}"
+        if act.replied is None or (act.session is None and not self._was_open_before(act)):
+            return
+        if act.action is Action.HAND_IN:
+            if act.session is not None or own:
+                yield from self._of_an_end(act)
+            elif self._row.status not in ENDED:
+                yield f"all were handed in, and this is {self._row.status}: {act}"
+        elif act.action is Action.PAUSE and not own:
+            flag = "quiz_paused" if act.session is None else "session_paused"
+            ended = act.session is None and self._row.status in ENDED
+            if not ended and not any(getattr(state, flag) for state in self._states):
+                yield f"acknowledged, and never done: {act}"
+
+    def _of_a_takeover(self, one: Try) -> Iterator[str]:
+        if not any(state.device == one.client and state.device_since <= one.at for state in self._states):
+            yield f"acknowledged, and that device never had it: {one}"
+
+    def _of_what_came_in_a_pause(self, one: Try) -> Iterator[str]:
+        """Once a pause was acknowledged nothing is buffered, and reads show it, until it may be over."""
+        assert one.body is not None
+        assert one.replied is not None
+        for act in self._acts:
+            if not self._stood(act, one.sent, one.replied):
+                continue
+            if one.kind is Kind.START and self._trail[0].at == one.at:
+                yield f"started while its quiz was paused by {act}: {one}"
+            if not self._was_open_before(act) or self._database_was_in_trouble(act):
+                continue
+            if not self._is_calm(act.sent, one.replied):
+                continue
+            if one.answers and not one.committed and one.at > max(act.at):
+                yield f"buffered while the clock stood by {act}: {one}"
+            if one.body["status"] not in ENDED and not one.body["paused"]:
+                yield f"shown as if its clock ran, after {act}: {one}"
+
+    def _stood(self, pause: Act, begin: float, end: float) -> bool:
+        """Whether it was acknowledged before, and nothing that would let the clock run was sent till then."""
+        if pause.action is not Action.PAUSE or pause.replied is None or pause.replied > begin:
+            return False
+        return not any(
+            act.sent < end and (act.replied is None or act.replied > pause.sent)
+            for act in self._acts
+            if act.action is not Action.PAUSE
+        )
+
+    def _was_open_before(self, act: Act) -> bool:
+        """Whether it had been started when staff began to do this."""
+        return any(
+            one.replied is not None and one.replied < act.sent
+            for one in self._tries
+            if one.kind is Kind.START
+        )
+
+    def _came_before(self, act: Act) -> bool:
+        """Whether it was done before the session was there."""
+        return act.replied is not None and act.replied < self._tries[0].sent
+
+    def _may_be_displaced(self, one: Try) -> bool:
+        """Whether another device had the session since before this came."""
+        return any(state.is_of_other_device(one.client, one.at) for state in self._states)
 
     # Reads in their order
 
@@ -468,7 +688,7 @@ class _Session:
         for one in told:
             if one.kind not in (Kind.COMMIT, Kind.AUTOSAVE):
                 continue
-            if not one.committed and self._is_excused(one):
+            if not one.committed and (self._is_excused(one) or self._may_be_displaced(one)):
                 continue
             event = self._commit_of(one) if one.committed else None
             for question in one.answers:
@@ -512,7 +732,7 @@ class _Session:
             loss.touches(one.sent, one.replied) for loss in self._weather.losses
         )
 
-    def _database_was_in_trouble(self, one: Try) -> bool:
+    def _database_was_in_trouble(self, one: Try | Act) -> bool:
         return one.replied is not None and any(
             trouble.touches(one.sent, one.replied) for trouble in self._weather.database_trouble
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from tests.harness.students import Kind
@@ -22,6 +23,7 @@ class Try:
         held: whether its last byte was held back until its session was over, which `at` is shortly before.
         sent, replied: by this process's monotonic clock; `replied` is None where no reply came.
         body: what a reply of 2xx held.
+        code: what another reply gave as its reason.
     """
 
     student: str
@@ -39,6 +41,7 @@ class Try:
     replied: float | None = None
     status: int | None = None
     body: dict[str, Any] | None = None
+    code: str | None = None
 
     @property
     def acknowledged(self) -> bool:
@@ -54,12 +57,50 @@ class Try:
         version += "" if self.client is None else f" from={self.client}"
         version += "" if self.based_on is None else f" based_on={self.based_on}"
         version += " held back" if self.held else ""
-        reply = f"{self.status}"
+        reply = f"{self.status}" + ("" if self.code is None else f" {self.code}")
         if self.body is not None:
             reply += f" {self.body['durability']} v{self.body['version']}"
         return (
             f"{self.kind} {self.answers or ''}{version} at={self.at} by {self.process} "
             f"{self.sent:.3f}..{self.replied or math.nan:.3f} -> {reply}"
+        )
+
+
+class Action(StrEnum):
+    """What staff do in an exam room."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    HAND_IN = "complete"
+
+
+@dataclass(slots=True, kw_only=True)
+class Act:
+    """What staff did under one Idempotency-Key, however often they sent it.
+
+    Attributes:
+        session: None for all of the quiz.
+        at: the gateway's time of each request.
+        statuses: of the replies to them.
+        sent: when the first one was.
+        replied: when it was acknowledged; None if it was not.
+        body: what the acknowledgement held.
+    """
+
+    action: Action
+    quiz: str
+    session: str | None
+    key: str
+    sent: float
+    at: list[int] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    replied: float | None = None
+    body: dict[str, Any] | None = None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.action} of {self.session or self.quiz} at={self.at} {self.sent:.3f}.."
+            f"{self.replied or math.nan:.3f}"
         )
 
 

@@ -20,6 +20,8 @@ from .processes import Function, Process, Stage
 
 COMMITS = (b"write_answers_", b"finish_attempt_")
 """In the statements that commit answers, and that complete."""
+STAFF_ACTS = (b"-- pause_", b"-- resume_", b"-- enter_attempt")
+"""In the statements that stop clocks and let them run, and in a takeover."""
 SETTLES = b"flush_sessions_"
 CLEARS = b"-- put_settled:"
 PUTS_DRAFTS = b"-- put_drafts:"
@@ -169,19 +171,20 @@ class Nemesis:
 
     async def _replies_lost(self) -> None:
         async with self._database_trouble():
-            await self._lose(self._api().postgres, Where.AFTER, self._dice.choice(COMMITS))
+            await self._lose(self._api().postgres, Where.AFTER, self._dice.choice(COMMITS), *STAFF_ACTS)
 
     async def _statements_lost(self) -> None:
         async with self._database_trouble():
-            await self._lose(self._api().postgres, Where.BEFORE, self._dice.choice(COMMITS))
+            await self._lose(self._api().postgres, Where.BEFORE, self._dice.choice(COMMITS), *STAFF_ACTS)
 
     async def _drafts_lost(self) -> None:
         async with self._cache_trouble():
             await self._lose(self._api().valkey, self._dice.choice((Where.AFTER, Where.BEFORE)), PUTS_DRAFTS)
 
-    async def _lose(self, link: Proxy, where: Where, marker: bytes) -> None:
+    async def _lose(self, link: Proxy, where: Where, *markers: bytes) -> None:
         for _ in range(self._dice.randint(1, 4)):
-            link.apply(Rule(marker, where))
+            for marker in markers:
+                link.apply(Rule(marker, where))
         await self._pause(0.3, 1.0)
         link.forget()
 

@@ -20,7 +20,11 @@ from .checker import Event, Evidence, Row, violations
 from .history import Try
 from .nemesis import Nemesis
 from .processes import Stage
+from .proctor import Proctor
 from .students import Classroom, Student
+
+WATCHED = ("room", "tablet")
+"""Quizzes that have a proctor."""
 
 SETTLE_SECONDS = 30
 
@@ -52,12 +56,18 @@ async def play(
     seed: str,
     seconds: float,
     students: int = 8,
+    watched: int = 2,
     meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> Outcome:
-    """Let students work under faults, and check what has become of what they were told."""
+    """Let students work under faults, and check what has become of what they were told.
+
+    Args:
+        watched: how many more there are at each quiz that has a proctor.
+    """
     room = Classroom(stage)
     await room.register_quizzes()
     nemesis = Nemesis(stage, seed)
+    proctors = [Proctor(quiz, room, seed) for quiz in WATCHED]
     until = time.monotonic() + seconds
     quiet = asyncio.Event()
     flushing = [
@@ -71,11 +81,19 @@ async def play(
                 everybody.create_task(meanwhile())
             for number in range(students):
                 everybody.create_task(Student(f"student{number}", room, seed).attend(until))
+            for proctor in proctors:
+                everybody.create_task(proctor.watch(until))
+                for number in range(watched):
+                    name = f"{proctor.quiz}-student{number}"
+                    everybody.create_task(Student(name, room, seed, [proctor.quiz]).attend(until))
+        for proctor in proctors:
+            await proctor.close()
     finally:
         quiet.set()
         await asyncio.gather(*flushing)
-    found = await check(stage, room.history)
+    found = await check(stage, room)
     requests = Counter(f"{one.kind} {one.status}" for one in room.history)
+    requests += Counter(f"staff {act.action} {act.replied is not None}" for act in room.acts)
     return Outcome(room.history, requests, nemesis.done, found)
 
 
@@ -87,10 +105,10 @@ async def _flush_now_and_then(stage: Stage, number: int, seed: str, quiet: async
             await asyncio.wait_for(quiet.wait(), dice.uniform(0.05, 1.2))
 
 
-async def check(stage: Stage, history: Sequence[Try]) -> list[str]:
+async def check(stage: Stage, room: Classroom) -> list[str]:
     """Let it settle, then hold the history against what is there."""
     unsettled = await _settle(stage)
-    return unsettled + violations(await _collect(stage, history))
+    return unsettled + violations(await _collect(stage, room))
 
 
 async def _settle(stage: Stage) -> list[str]:
@@ -111,8 +129,8 @@ async def _settle(stage: Stage) -> list[str]:
     return []
 
 
-async def _collect(stage: Stage, history: Sequence[Try]) -> Evidence:
-    sessions = sorted({one.session for one in history if one.session is not None})
+async def _collect(stage: Stage, room: Classroom) -> Evidence:
+    sessions = sorted({one.session for one in room.history if one.session is not None})
     read, verified, audited = {}, {}, {}
     for session in sessions:
         read[session] = [
@@ -122,7 +140,11 @@ async def _collect(stage: Stage, history: Sequence[Try]) -> Evidence:
         audited[session] = await _audit(stage, session)
     stage.read_logs()
     rows = stage.servers.query(
-        "SELECT *, (extract(epoch FROM ended_at) * 1000000)::bigint AS end_at FROM quiz_attempts"
+        """
+        SELECT *, (extract(epoch FROM ended_at) * 1000000)::bigint AS end_at,
+            (extract(epoch FROM paused_at) * 1000000)::bigint AS stopped_at,
+            extract(epoch FROM expires_at - started_at)::float - time_limit_seconds AS later_seconds
+        FROM quiz_attempts"""
     )
     trails: dict[str, list[Event]] = {str(row["id"]): [] for row in rows}
     for event in stage.servers.query(
@@ -133,8 +155,9 @@ async def _collect(stage: Stage, history: Sequence[Try]) -> Evidence:
             Event(event["revision"], event["version"], event["type"], event["at_micros"], event["changes"])
         )
     dirty, drafts, cached = await asyncio.to_thread(_look_into_valkey, stage, sessions)
+    actions = stage.servers.query("SELECT key, session_id FROM staff_actions WHERE key IS NOT NULL")
     return Evidence(
-        tries=history,
+        tries=room.history,
         weather=stage.weather,
         rows={str(row["id"]): _row(row) for row in rows},
         trails=trails,
@@ -145,6 +168,8 @@ async def _collect(stage: Stage, history: Sequence[Try]) -> Evidence:
         drafts=drafts,
         cached=cached,
         audited=audited,
+        acts=room.acts,
+        actions=Counter((row["key"], row["session_id"] and str(row["session_id"])) for row in actions),
     )
 
 
@@ -178,6 +203,10 @@ def _row(row: Mapping[str, Any]) -> Row:
         row["answers"],
         row["answer_meta"],
         row["end_at"],
+        row["quiz_id"],
+        row["stopped_at"],
+        row["pause_seconds"],
+        row["later_seconds"],
     )
 
 

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from quiz_sessions.domain.timestamps import Micros, to_micros
-from tests.harness.gateway import Request
+from tests.harness.gateway import STAFF, Request
 from tests.harness.http_client import Hold, LostError
 from tests.harness.students import Kind, request_of
 
-from .history import Try
+from .history import Act, Action, Try
 from .processes import Process, Stage
 
 SHORT_SECONDS = 2
@@ -31,7 +31,12 @@ QUIZZES: dict[str, dict[str, Any]] = {
         }
     },
     "hidden": {"show_results": "never", "questions": {question: {} for question in QUESTIONS}},
+    # These have a proctor; sessions of the first that are left alone expire, unless their clock stands.
+    "room": {"time_limit_seconds": 14, "grace_seconds": 1},
+    "tablet": {"one_device": "takeover"},
 }
+ALONE = ("long", "long", "graded", "graded", "hidden", "short")
+"""Quizzes that students take whom nobody watches, some of them more often."""
 TRIES = 8
 HELD_FOR: Micros = 300_000
 """How long after the end of a session the last byte comes that was held back: more than clocks differ."""
@@ -39,10 +44,15 @@ HELD_FOR: Micros = 300_000
 
 @dataclass
 class Classroom:
-    """What students share: the stage, the history, and whose session is whose."""
+    """What students share: the stage, the history, and whose session is whose.
+
+    Attributes:
+        acts: what staff did.
+    """
 
     stage: Stage
     history: list[Try] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
     sessions: dict[str, str] = field(default_factory=dict)
     """Id -> the student's name."""
 
@@ -90,6 +100,32 @@ class Classroom:
         await self._exchange(record, process, hold)
         return record
 
+    async def act(self, action: Action, quiz: str, session: str | None, process: Process, at: int = 0) -> Act:
+        """Let staff do something, once."""
+        act = Act(
+            action=action, quiz=quiz, session=session, key=f"act-{len(self.acts)}", sent=time.monotonic()
+        )
+        self.acts.append(act)
+        await self.act_again(act, process, at)
+        return act
+
+    async def act_again(self, act: Act, process: Process, at: int = 0) -> int | None:
+        """Send it (again), under its key; the status of the reply, None where none came."""
+        act.at.append(at or self.stage.clock.now())
+        path = f"/quizzes/{act.quiz}" if act.session is None else f"/sessions/{act.session}"
+        body: dict[str, Any] = {"reason": "the room"}
+        if act.action is Action.HAND_IN and act.session is not None:
+            body["on_behalf"] = True
+        request = Request("POST", f"{path}/{act.action}", "staff", act.at[-1], body, STAFF, key=act.key)
+        try:
+            reply = await process.client.send(request)
+        except LostError:
+            return None
+        act.statuses.append(reply.status)
+        if reply.status == 200 and act.replied is None:
+            act.replied, act.body = time.monotonic(), reply.body
+        return reply.status
+
     async def _exchange(self, record: Try, process: Process, hold: Hold | None = None) -> None:
         try:
             reply = await process.client.send(_request(record), hold)
@@ -99,6 +135,8 @@ class Classroom:
         record.status = reply.status
         if reply.status in (200, 201):
             record.body = reply.body
+        else:
+            record.code = reply.body.get("code")
         if record.kind is Kind.START and record.body is not None:
             record.session = record.body["id"]
             self.sessions[record.body["id"]] = record.student
@@ -134,8 +172,9 @@ class Shown:
 class Student:
     """One student, at one session after the other, now and then in two tabs at once."""
 
-    def __init__(self, name: str, room: Classroom, seed: str) -> None:
+    def __init__(self, name: str, room: Classroom, seed: str, quizzes: Sequence[str] = ALONE) -> None:
         self.name = name
+        self._quizzes = quizzes
         self._room = room
         self._dice = random.Random(f"{seed}/{name}")
         self._written = 0
@@ -148,21 +187,24 @@ class Student:
             start = await self._start(until)
             if start is None or start.session is None:
                 return
-            tabs = self._dice.choice((1, 1, 2))
+            one_device = "one_device" in QUIZZES[start.answers["quiz"]]
+            tabs = 2 if one_device else self._dice.choice((1, 1, 2))
             seeds = [self._dice.random() for _ in range(tabs)]
             held = [self._hold_back(start)] if start.answers["quiz"] == "short" else []
             await asyncio.gather(
-                *held, *(self._tab(start.session, random.Random(seed), until) for seed in seeds)
+                *held, *(self._tab(start.session, random.Random(seed), until, one_device) for seed in seeds)
             )
-            await self._end(start.session, until)
+            await self._end(start.session, until, self._named() if one_device else None)
 
     async def _start(self, until: float) -> Try | None:
         self._started += 1
-        quiz = self._dice.choice(("long", "long", "graded", "graded", "hidden", "short"))
+        quiz = self._dice.choice(self._quizzes)
         if quiz == "short" and until - time.monotonic() < SHORT_SECONDS + 1:
             # It would end while all is being looked at.
             quiz = "long"
         more: dict[str, Any] = {"answers": {"quiz": quiz}, "key": f"{self.name}-{self._started}"}
+        if "one_device" in QUIZZES[quiz]:
+            more["client"] = f"{self.name}-tab-{self._tabs + 1}"
         while time.monotonic() < until:
             record = await self._room.send(self.name, Kind.START, self._any(self._dice), **more)
             if record.session is not None:
@@ -170,14 +212,22 @@ class Student:
             await asyncio.sleep(self._dice.uniform(0.05, 0.4))
         return None
 
-    async def _tab(self, session: str, dice: random.Random, until: float) -> None:
+    def _named(self) -> str:
+        return f"{self.name}-tab-{self._tabs}"
+
+    async def _tab(self, session: str, dice: random.Random, until: float, one_device: bool) -> None:
         self._tabs += 1
-        shown = Shown(dice.choice((None, f"{self.name}-tab-{self._tabs}")))
+        shown = Shown(dice.choice((self._named() if one_device else None, self._named())))
         for _ in range(dice.choice((4, 8, 12, 40))):
             if time.monotonic() > until:
                 return
             last = await self._act(session, dice, shown)
-            if last is None or last.status in (404, 409, 410):
+            if last is not None and last.code in ("session_paused", "other_device"):
+                await asyncio.sleep(dice.uniform(0.02, 0.3))
+                if last.code == "session_paused" or dice.random() < 0.5:
+                    continue
+                last = await self._insist(Kind.TAKEOVER, dice, session=session, client=shown.client)
+            elif last is None or last.status in (404, 409, 410):
                 if last is not None and last.based_on is not None:
                     # Somebody else's answer, perhaps: have a look at it.
                     last = await self._room.send(self.name, Kind.READ, self._any(dice), session=session)
@@ -217,7 +267,7 @@ class Student:
             record = await self._room.send(self.name, kind, self._any(dice), **more)
         return record
 
-    async def _end(self, session: str, until: float) -> None:
+    async def _end(self, session: str, until: float, client: str | None) -> None:
         dice = self._dice
         match dice.choices(("complete", "twice", "abandon", "leave"), weights=(50, 15, 10, 25))[0]:
             case "complete":
@@ -226,20 +276,31 @@ class Student:
                     flushes = [self._room.stage.flush(flusher) for flusher in self._room.stage.flushers]
                 answers = self._answers(session, dice.sample(QUESTIONS, dice.choice((0, 1, 2))))
                 await asyncio.gather(
-                    self._insist(Kind.COMPLETE, dice, session=session, answers=answers), *flushes
+                    self._insist(Kind.COMPLETE, dice, session=session, answers=answers, client=client),
+                    *flushes,
                 )
             case "twice":
                 await asyncio.gather(
                     *(
                         self._insist(
-                            Kind.COMPLETE, dice, session=session, answers=self._answers(session, ["0"])
+                            Kind.COMPLETE,
+                            dice,
+                            session=session,
+                            answers=self._answers(session, ["0"]),
+                            client=client,
                         )
                         for _ in range(2)
                     ),
-                    self._insist(Kind.AUTOSAVE, dice, session=session, answers=self._answers(session, ["1"])),
+                    self._insist(
+                        Kind.AUTOSAVE,
+                        dice,
+                        session=session,
+                        answers=self._answers(session, ["1"]),
+                        client=client,
+                    ),
                 )
             case "abandon":
-                await self._insist(Kind.ABANDON, dice, session=session)
+                await self._insist(Kind.ABANDON, dice, session=session, client=client)
             case "leave":
                 return
         if time.monotonic() < until:

@@ -109,7 +109,9 @@ def _apply(state: Attempt, event: AuditEvent) -> Attempt:
     state = replace(state, accepts_until=FOREVER if state.paused_at else state.expires_at + grace)
     match event.type:
         case "completed":
-            return replace(state, completed_at=min(event.at, state.expires_at), ended_at=event.at)
+            # Staff hand in up to a moment that has not come yet.
+            last_moment = _value("ended_at", changes.get("ended_at")) or event.at
+            return replace(state, completed_at=min(event.at, state.expires_at), ended_at=last_moment)
         case "abandoned":
             return replace(state, ended_at=event.at)
         case "expired":

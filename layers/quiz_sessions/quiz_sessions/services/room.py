@@ -244,9 +244,12 @@ class Room:
     async def _finish(
         self, session_id: UUID, action: StaffAction, named: Sequence[UUID] | None = None
     ) -> WriteResult | None:
+        # rule: a hand-in by staff merges the drafts
         drafts = (await self._cache.read(session_id)).drafts
+        # rule: what was told to be kept while others were handed in counts
+        at = max([action.at, *(draft.at for draft in drafts.answers.values())])
         return await self._attempts.finish(
-            session_id, Status.COMPLETED, drafts, {}, action.at, action=action, named=named
+            session_id, Status.COMPLETED, drafts, {}, at, action=action, named=named
         )
 
     async def _after(self, result: ActionResult, action: StaffAction) -> Session:

@@ -681,6 +681,7 @@ class SessionManager:
             raise await self._closed(Current(attempt, drafts, attempt), write)
         if attempt.one_device is not None and self._has_to_be_committed(attempt, drafts, write):
             return await self._commit(attempt.id, write)
+        # rule: no draft is kept while the clock stands
         if is_stopped(attempt, write.at):
             raise SessionPausedError(shown())
         if write.version is not None and write.version != attempt.version:

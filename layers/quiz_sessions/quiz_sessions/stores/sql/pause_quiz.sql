@@ -13,27 +13,25 @@ WITH current AS (
             AND EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)
     )
     ORDER BY id FOR UPDATE
-), known AS (
-    -- Of a whole quiz: it may have had no attempts, and has others by now.
-    SELECT payload_hash FROM staff_actions
-    WHERE quiz_id = %(quiz_id)s AND action = %(action)s::text AND key = %(key)s::text LIMIT 1
-), reused AS (
+), {made}, reused AS (
     SELECT FROM quiz_attempts AS attempt WHERE quiz_id = %(quiz_id)s AND NOT {same_action}
-    UNION ALL SELECT FROM known WHERE payload_hash <> %(payload_hash)s::text
+    UNION ALL SELECT FROM made WHERE NOT is_same
     LIMIT 1
 ), judged AS (
     SELECT CASE
         WHEN EXISTS (SELECT FROM reused) THEN 'reused'
         WHEN {same_action} THEN 'repeated'
         WHEN NOT {open} THEN status
-        WHEN EXISTS (SELECT FROM known) THEN 'started since'
+        WHEN EXISTS (SELECT FROM made) THEN 'started since'
         WHEN accepts_until < %(at)s THEN 'expired'
         WHEN CASE WHEN %(whole)s THEN quiz_paused ELSE session_paused END THEN 'paused already'
         ELSE 'changed' END AS outcome, attempt.*
     FROM current AS attempt
 ), {stopped}, quiz AS (
     UPDATE quizzes SET paused_at = coalesce(paused_at, %(at)s)
-    WHERE quiz_id = %(quiz_id)s AND %(whole)s AND paused_at IS NULL AND NOT EXISTS (SELECT FROM known) AND NOT EXISTS (SELECT FROM reused)
+    WHERE quiz_id = %(quiz_id)s AND %(whole)s AND paused_at IS NULL
+        -- rule: what was done with a key is not done again, whatever has come since
+        AND NOT EXISTS (SELECT FROM made) AND NOT EXISTS (SELECT FROM reused)
     RETURNING 1
 ), acted AS (
     INSERT INTO staff_actions (at, by, action, quiz_id, reason, after, key, payload_hash)

@@ -13,20 +13,16 @@ WITH current AS (
             AND EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)
     )
     ORDER BY id FOR UPDATE
-), known AS (
-    -- Of a whole quiz: it may have had no attempts, and has others by now.
-    SELECT payload_hash FROM staff_actions
-    WHERE quiz_id = %(quiz_id)s AND action = %(action)s::text AND key = %(key)s::text LIMIT 1
-), reused AS (
+), {made}, reused AS (
     SELECT FROM quiz_attempts AS attempt WHERE quiz_id = %(quiz_id)s AND NOT {same_action}
-    UNION ALL SELECT FROM known WHERE payload_hash <> %(payload_hash)s::text
+    UNION ALL SELECT FROM made WHERE NOT is_same
     LIMIT 1
 ), judged AS (
     SELECT CASE
         WHEN EXISTS (SELECT FROM reused) THEN 'reused'
         WHEN {same_action} THEN 'repeated'
         WHEN NOT {open} THEN status
-        WHEN EXISTS (SELECT FROM known) THEN 'started since'
+        WHEN EXISTS (SELECT FROM made) THEN 'started since'
         WHEN accepts_until < %(at)s THEN 'expired'
         WHEN CASE WHEN %(whole)s THEN quiz_paused ELSE session_paused END THEN 'changed'
         WHEN quiz_paused THEN 'quiz paused'
@@ -34,7 +30,9 @@ WITH current AS (
     FROM current AS attempt
 ), {resumed}, quiz AS (
     UPDATE quizzes SET paused_at = NULL
-    WHERE quiz_id = %(quiz_id)s AND %(whole)s AND paused_at IS NOT NULL AND NOT EXISTS (SELECT FROM known) AND NOT EXISTS (SELECT FROM reused)
+    WHERE quiz_id = %(quiz_id)s AND %(whole)s AND paused_at IS NOT NULL
+        -- rule: what was done with a key is not done again, whatever has come since
+        AND NOT EXISTS (SELECT FROM made) AND NOT EXISTS (SELECT FROM reused)
     RETURNING 1
 ), acted AS (
     INSERT INTO staff_actions (at, by, action, quiz_id, reason, after, key, payload_hash)
@@ -42,13 +40,17 @@ WITH current AS (
         jsonb_build_object('whole', %(whole)s, 'resumed', count(*) FILTER (WHERE paused_at IS NULL)), %(key)s::text, %(payload_hash)s::text
     FROM changed HAVING count(*) > 0 OR EXISTS (SELECT FROM quiz)
 ), explained AS (
-    SELECT CASE WHEN paused_at IS NULL THEN 'changed' ELSE CASE WHEN %(whole)s THEN 'paused by itself' ELSE 'quiz paused' END END AS reason, id FROM changed
-    UNION ALL SELECT CASE
-        WHEN outcome <> 'repeated' THEN outcome
-        WHEN NOT %(resent)s THEN 'resumed already'
+    SELECT CASE
+        WHEN outcome NOT IN ('changed', 'repeated') THEN outcome
+        WHEN outcome = 'repeated' AND NOT %(resent)s THEN 'resumed already'
         WHEN paused_at IS NULL THEN 'changed'
-        ELSE CASE WHEN %(whole)s THEN 'paused by itself' ELSE 'quiz paused' END END, id
-    FROM judged WHERE outcome <> 'changed'
+        -- What else stops its clock.
+        WHEN %(whole)s THEN 'paused by itself'
+        ELSE 'quiz paused' END AS reason, id
+    FROM (
+        SELECT 'changed' AS outcome, paused_at, id FROM changed
+        UNION ALL SELECT outcome, paused_at, id FROM judged WHERE outcome <> 'changed'
+    ) AS attempt
     UNION ALL SELECT 'reused', NULL FROM reused
     UNION ALL SELECT status, id FROM quiz_attempts
     WHERE quiz_id = %(quiz_id)s AND NOT {open}

@@ -4,6 +4,7 @@
 -- (attempts with their outcome).
 resuming AS (
     SELECT judged.*, runs,
+        -- rule: a deadline comes later by as long as the clock stood, rounded up
         CASE WHEN runs THEN greatest(0, ceil(extract(epoch FROM %(at)s - paused_at))) ELSE 0 END::integer AS lasted
     FROM judged, LATERAL (
         SELECT NOT CASE WHEN %(whole)s::boolean THEN session_paused ELSE quiz_paused END AS runs

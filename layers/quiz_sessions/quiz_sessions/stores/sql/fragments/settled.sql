@@ -38,6 +38,7 @@ batch AS MATERIALIZED (
             -- A damaged draft may have swallowed what follows it.
             WHEN fields <> found OR %(sessions)s <> (SELECT count(*) FROM batch)
                 THEN ('no list of drafts: ' || id)::integer::text
+            -- rule: nothing expires while its clock stands
             WHEN was_open AND accepts_until < %(now)s THEN 'expired'
             WHEN counted <> '{}' OR moves
                 THEN CASE WHEN was_open THEN 'merged' ELSE 'late_merge' END

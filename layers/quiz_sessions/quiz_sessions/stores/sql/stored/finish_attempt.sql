@@ -96,7 +96,11 @@ WITH current AS (
             THEN %(current_question)s ELSE current_question END AS question,
         greatest(late_ms, least(
             {max_integer}, ceil(extract(epoch FROM %(at_time)s - deadline) * 1000)
-        ))::integer AS lateness, lasted, deadline
+        ))::integer AS lateness, lasted, deadline,
+        -- rule: what a student was told to be kept, until the cache knew that staff had handed in, counts
+        CASE WHEN %(action)s::text IS NULL THEN %(at_time)s ELSE greatest(%(at_time)s, least(
+            %(at_time)s + interval '2 seconds', deadline + make_interval(secs => grace_seconds)
+        )) END AS last_moment
     -- The end of an attempt ends its pause.
     FROM current AS attempt, LATERAL (
         SELECT coalesce(greatest(0, ceil(extract(epoch FROM %(at_time)s - paused_at))), 0)::integer AS lasted
@@ -115,7 +119,8 @@ WITH current AS (
         || CASE WHEN paused_at IS NULL THEN '{}' ELSE jsonb_build_object(
             'paused_at', NULL, 'session_paused', false, 'quiz_paused', false,
             'pause_seconds', pause_seconds + lasted, 'expires_at', deadline
-        ) END,
+        ) END
+        || CASE WHEN last_moment = %(at_time)s THEN '{}' ELSE jsonb_build_object('ended_at', last_moment) END,
         %(at_time)s, chain_head
     FROM current, merged, own, ending, judged WHERE outcome = 'written'
     RETURNING hash
@@ -139,7 +144,7 @@ WITH current AS (
         late_ms = lateness,
         last_updated = clock_timestamp(),
         completed_at = CASE WHEN %(status)s = 'completed' THEN least(%(at_time)s, deadline) END,
-        ended_at = %(at_time)s,
+        ended_at = last_moment,
         end_recorded_at = %(at_time)s,
         needs_grading = %(status)s = 'completed' AND {gradable},
         -- rule: the head of the chain moves with the row
