@@ -120,8 +120,8 @@ async def test_a_page_reads_no_more_than_it_shows(stores: Stores, database: Data
     database.execute(
         """
         INSERT INTO quizzes (quiz_id, revision, grace_seconds, when_active, show_results, unknown_questions,
-            questions, gradable, updated_at)
-        SELECT 'quiz' || number, 1, 0, 'new', 'never', 'accept', '{}', false, now()
+            questions, gradable, one_device, admission_seconds, common_start, updated_at)
+        SELECT 'quiz' || number, 1, 0, 'new', 'never', 'accept', '{}', false, 'off', 0, false, now()
         FROM generate_series(1, 20000) AS number"""
     )
     database.execute("ANALYZE quizzes")

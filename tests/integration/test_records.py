@@ -716,7 +716,7 @@ async def happen(services: Services, session_id: UUID, step: Step, rules: QuizRu
 def as_told(session: Session) -> dict[str, Any]:
     """What does not depend on when one looks."""
     told = session.to_dict()
-    for name in ("last_updated", "time_remaining", "receipt", "answer_tags"):
+    for name in ("last_updated", "server_time", "time_remaining", "receipt", "answer_tags"):
         del told[name]
     return {**told, "answers": json.dumps(told["answers"], sort_keys=True)}
 

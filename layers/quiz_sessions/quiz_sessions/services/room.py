@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from ..domain.attempts import Status
@@ -205,16 +206,17 @@ class Room:
         action = self._staff_actions.action("complete-quiz", reason, idempotency_key, by, at)
         attempts = await self._room.attempts_of(quiz_id, session_ids, MAX_HANDED_IN, action)
         found = attempts.pop("open", Counted(0, []))
-        until = time.monotonic() + HAND_IN_SECONDS
+        begun = time.monotonic()
         waiting = deque(found.session_ids)
         outcomes: dict[str, list[UUID]] = {}
 
         async def hand_in_next() -> None:
-            while waiting and time.monotonic() < until:
+            while waiting and (elapsed := time.monotonic() - begun) < HAND_IN_SECONDS:
                 session_id = waiting.popleft()
-                outcomes.setdefault(await self._hand_in_one(session_id, action, session_ids), []).append(
-                    session_id
-                )
+                # rule: each is handed in when its turn comes: what its student was told to be kept counts
+                in_turn = replace(action, at=action.at + int(elapsed * 1_000_000))
+                outcome = await self._hand_in_one(session_id, in_turn, session_ids)
+                outcomes.setdefault(outcome, []).append(session_id)
 
         await asyncio.gather(*(hand_in_next() for _ in range(AT_ONCE)))
         completed = len(outcomes.pop(WriteOutcome.WRITTEN, []))
@@ -246,10 +248,8 @@ class Room:
     ) -> WriteResult | None:
         # rule: a hand-in by staff merges the drafts
         drafts = (await self._cache.read(session_id)).drafts
-        # rule: what was told to be kept while others were handed in counts
-        at = max([action.at, *(draft.at for draft in drafts.answers.values())])
         return await self._attempts.finish(
-            session_id, Status.COMPLETED, drafts, {}, at, action=action, named=named
+            session_id, Status.COMPLETED, drafts, {}, action.at, action=action, named=named
         )
 
     async def _after(self, result: ActionResult, action: StaffAction) -> Session:
