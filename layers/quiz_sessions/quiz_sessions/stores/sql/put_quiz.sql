@@ -1,7 +1,7 @@
 -- Register a quiz or change its rules, unless that would be unfair to open attempts.
 -- Takes    quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active, show_results,
---          unknown_questions, questions, gradable, access, one_device, admission_seconds, common_start, at, by, open_attempts (what is to become of open attempts that the new
---          rules would have refused, or null), resent
+--          unknown_questions, questions, gradable, access, one_device, admission_seconds, common_start, at, by,
+--          open_attempts (what is to become of open attempts that the new rules would have refused, or null), resent
 -- Returns  outcome (written, or attempts_open), concerned (how many open attempts are in its way), weakened (the rules that
 --          it takes away or weakens), refused (the open attempts that it would have refused), and, if it was written, the
 --          quiz and whether it was created
