@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import chain
 from uuid import UUID
 
@@ -502,6 +503,17 @@ def _check_quiz(quiz: QuizRules) -> None:
         raise InvalidInputError("show_results after_close needs closes_at.", member="show_results")
     if quiz.common_start and quiz.opens_at is None:
         raise InvalidInputError("common_start needs opens_at.", member="common_start")
+    admission = timedelta(seconds=quiz.admission_seconds)
+    if (
+        quiz.common_start
+        and quiz.opens_at is not None
+        and quiz.closes_at is not None
+        # A sum might be later than any moment.
+        and quiz.closes_at - quiz.opens_at <= admission
+    ):
+        raise InvalidInputError(
+            "closes_at lies after the common start: opens_at and admission_seconds.", member="closes_at"
+        )
 
 
 def _check_seconds(seconds: int) -> None:
