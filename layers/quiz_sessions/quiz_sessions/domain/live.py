@@ -71,7 +71,9 @@ class LiveRow:
         metadata={"description": "From how many (X-Client-Id) that was, 20 at most; null as last_seen_at."}
     )
     incidents: int | None = field(metadata={"description": "Null of a session of the caller's own."})
-    extra_seconds: int = field(metadata={"description": "Beyond the quiz's time limit, without pauses."})
+    extra_seconds: int = field(
+        metadata={"description": "Beyond the quiz's time limit, without pauses; negative for less."}
+    )
     unread_notices: int
 
 

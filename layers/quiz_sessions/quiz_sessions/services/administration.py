@@ -293,7 +293,7 @@ class ExamAdministration:
         by: str | None = None,
         at: Micros | None = None,
     ) -> Rescheduled:
-        """Move an open session's deadline by `seconds`; backwards at most to this moment.
+        """Move an open session's deadline by `seconds`; backwards at most to this moment, or its start.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -354,7 +354,7 @@ class ExamAdministration:
         by: str | None = None,
         at: Micros | None = None,
     ) -> Rescheduled:
-        """Open a session that has ended again, for `seconds` from this moment.
+        """Open a session that has ended again, for `seconds` from this moment, or its start if that is later.
 
         Its answers stay, its score does not: it is graded at its next end. Drafts that no flush has seen yet
         count by their time; late answers that were recorded stay late answers.
