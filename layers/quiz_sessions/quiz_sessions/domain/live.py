@@ -139,7 +139,8 @@ def live_totals(
 
 
 def _is_silent(attempt: LiveAttempt, presence: Presence | None, at: Micros) -> bool:
-    if attempt.paused_at is not None:
+    # Nobody has to be heard while the clock stands, as before a common start.
+    if attempt.paused_at is not None or at < to_micros(attempt.started_at):
         return False
     if presence is None or presence.last_heard is None:
         return at - to_micros(attempt.started_at) > SILENT
