@@ -51,7 +51,8 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
         request: Request, session_id: UUID, body: ExtendRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
         """By `seconds`; a negative number takes time away, at most down to this moment, or to
-        started_at. If the quiz closes first, it moves as far as that, and is refused where that is nowhere."""
+        started_at. If the quiz closes first, it moves as far as that, and is refused where that is
+        nowhere."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         moved = await services().administration.extend(
