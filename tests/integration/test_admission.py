@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -156,3 +156,36 @@ async def test_a_common_start_needs_an_opening(client: httpx.AsyncClient) -> Non
     reply = await client.put("/quizzes/quiz1", json={"common_start": True})
     problem = check_problem(reply, 422, "invalid_input")
     assert [error["location"] for error in problem["errors"]] == ["body.common_start"]
+
+
+@pytest.mark.parametrize("admission_seconds", [0, 60])
+async def test_a_common_start_lies_before_the_close(
+    client: httpx.AsyncClient, admission_seconds: int
+) -> None:
+    rules = {
+        "opens_at": from_micros(OPENS).isoformat(),
+        "admission_seconds": admission_seconds,
+        "common_start": True,
+    }
+    start = OPENS + admission_seconds * SECOND
+    reply = await client.put("/quizzes/quiz1", json={**rules, "closes_at": from_micros(start).isoformat()})
+    problem = check_problem(reply, 422, "invalid_input")
+    assert [error["location"] for error in problem["errors"]] == ["body.closes_at"]
+    later = {"closes_at": from_micros(start + 1).isoformat()}
+    assert (await client.put("/quizzes/quiz1", json={**rules, **later})).status_code == 201
+
+
+async def test_a_common_start_may_lie_after_all_that_a_clock_can_say(services: Services) -> None:
+    rules = QuizRules(
+        opens_at=datetime.max.replace(tzinfo=UTC) - timedelta(seconds=2),
+        closes_at=datetime.max.replace(tzinfo=UTC),
+        admission_seconds=60,
+        common_start=True,
+    )
+    with pytest.raises(InvalidInputError):
+        await services.administration.put_quiz("quiz1", rules, at=START)
+
+
+async def test_without_a_common_start_a_quiz_may_close_while_it_admits(services: Services) -> None:
+    await put_quiz(services, **{**MINUTE, "common_start": False, "closes_at": from_micros(OPENS + SECOND)})
+    assert await deadline_of(services, await come(services, OPENS)) == OPENS + SECOND

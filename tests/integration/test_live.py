@@ -395,6 +395,18 @@ async def test_who_was_not_heard_for_ninety_seconds_is_silent(
     assert never is not None
 
 
+async def test_nobody_is_silent_before_the_common_start(
+    services: Services, database: Database, valkey: redis.Redis
+) -> None:
+    common = START + 200 * SECOND
+    rules = {"opens_at": from_micros(START), "admission_seconds": 200, "common_start": True}
+    await put_quiz(services, **rules)
+    await read(services, await start(services))
+    pass_time(database, valkey, 91 * SECOND)
+    assert (await view(services, at=common - 1)).totals.silent == 0
+    assert (await view(services, at=common)).totals.silent == 1
+
+
 async def test_keys_that_make_no_sense_hide_one_session_alone(
     services: Services, valkey: redis.Redis
 ) -> None:

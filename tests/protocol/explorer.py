@@ -56,6 +56,7 @@ class Scenario:
             the row), `database` and `valkey` (away until they are back), `evict`, `empty`, `restore` (the
             first saves what Valkey has, the second brings it back), `age` (90 s pass).
         deadline: of the session.
+        started: from when on the session's time counts.
         cached: whether the session is in the cache at first.
         device: the writer who alone may write at first; None if any may.
     """
@@ -66,6 +67,7 @@ class Scenario:
     deadline: int = NEVER
     cached: bool = True
     device: str | None = None
+    started: int = 0
 
 
 class Process(NamedTuple):
@@ -153,6 +155,7 @@ class Explorer:
 
     def run(self, most: int = 10_000_000) -> Found:
         row = Row("open", (None,) * len(NO_DRAFTS), 0, 0, self._scenario.deadline)
+        row = row._replace(started=self._scenario.started)
         if self._scenario.device is not None:
             row = row._replace(device=(self._scenario.device, 0))
         valkey = Valkey(row if self._scenario.cached else None, NO_DRAFTS)

@@ -84,6 +84,7 @@ class Rule(StrEnum):
     MATCH_SEES_DRAFTS = "the drafts of If-Match are compared with those that count"
     MATCH_REPEATED = "a repeat under If-Match is the event of the next revision"
     PAUSE_STOPS_WRITES = "no answer is written while the clock stands"
+    PAUSE_FROM_THE_START = "a pause gives no time from before the start"
     PAUSE_STOPS_EXPIRY = "nothing expires while its clock stands"
     DEVICE_STOPS_WRITES = "what another device sends after a takeover is not written"
     DEVICE_STOPS_DRAFTS = "a draft that another device put after a takeover is displaced"
@@ -133,6 +134,7 @@ class Row(NamedTuple):
     """The row. `end` is the last moment whose answers count: the deadline, until the session has ended.
 
     `read`: its owner has been shown results. `paused`: when its clock was stopped, and the time left then.
+    `started`: from when on its time counts, which may be later than its first answers.
     `device`: the writer who alone may write, and since when; None where any may.
     `head`: the revision of the event that the chain ends with; in the real row its hash.
     """
@@ -145,6 +147,7 @@ class Row(NamedTuple):
     head: int = 0
     read: bool = False
     paused: tuple[int, int] | None = None
+    started: int = 0
     device: tuple[str, int] | None = None
 
     def is_of_other_device(self, writer: str, at: float) -> bool:
@@ -691,7 +694,8 @@ class Protocol:
         row = stores.row
         if row.is_open and row.paused is None and at <= row.end:
             end = NEVER if self.has(Rule.PAUSE_STOPS_EXPIRY) else row.end
-            stopped = row._replace(end=end, paused=(at, row.end - at))
+            shows = max(at, row.started) if self.has(Rule.PAUSE_FROM_THE_START) else at
+            stopped = row._replace(end=end, paused=(at, row.end - shows))
             stores = self._change(stores, stopped, "paused", "", ())
         return stores, stores.row
 
@@ -699,7 +703,8 @@ class Protocol:
         """RoomStore.resume; the deadline is as far away as it was."""
         row = stores.row
         if row.is_open and row.paused is not None:
-            runs = row._replace(end=max(at, row.paused[0]) + row.paused[1], paused=None)
+            stopped, left = row.paused
+            runs = row._replace(end=max(at, stopped, row.started) + left, paused=None)
             stores = self._change(stores, runs, "resumed", "", ())
         return stores, stores.row
 

@@ -23,7 +23,7 @@ class Promise(StrEnum):
     UNSEEN = "nothing unseen is replaced"
     RECORDED = "nothing is dropped unrecorded"
     SHOWN = "results that were shown stay"
-    PAUSED = "a pause takes no time and lets no answer pass"
+    PAUSED = "a pause takes no time, gives none, and lets no answer pass"
     DEVICE = "what another device sends after a takeover takes no place"
     CHAIN = "the trail is one chain"
 
@@ -89,6 +89,9 @@ def of_step(before: Stores, after: Stores) -> Iterator[Broken]:
             yield Broken(Promise.PAUSED, "a session expires while its clock stands")
         if event.kind == "answered" and any(before.row.is_stopped(int(d.at)) for _, d in event.changes):
             yield Broken(Promise.PAUSED, "an answer is written while the clock stands")
+    stopped = after.row.paused
+    if before.row.paused is None and stopped and stopped[1] > before.row.end - before.row.started:
+        yield Broken(Promise.PAUSED, "a clock is stopped that shows more than the session's time")
     if len(after.events) > len(before.events):
         event = after.events[-1]
         if any(before.row.is_of_other_device(draft.writer, draft.at) for _, draft in event.changes):

@@ -75,6 +75,7 @@ def play(
     deadline: int = NEVER,
     cached: bool = True,
     device: str | None = None,
+    started: int = 0,
 ) -> list[Scenario]:
     """Without faults, and with each of them; "crash+lose" are both in one scenario."""
     found = []
@@ -82,7 +83,7 @@ def play(
         kinds = each.split("+") if each else []
         title = ", ".join(filter(None, (name, " and ".join(kinds))))
         counts = {kind: kinds.count(kind) for kind in kinds}
-        found.append(Scenario(title, actors, counts, deadline, cached, device))
+        found.append(Scenario(title, actors, counts, deadline, cached, device, started))
     return found
 
 
@@ -372,6 +373,12 @@ SHORT = [
         deadline=4,
     ),
     *play(
+        "a pause before the start",
+        {"tab": [autosave("a", 1)], "proctor": [pause(2), resume(4)], "expirer": [expire(9)]},
+        deadline=8,
+        started=5,
+    ),
+    *play(
         "a takeover beside a commit",
         {"tab A": [commit("a", 3, writer="A")], "tab B": [take_over(2, "B")]},
         "crash lose valkey",
@@ -497,6 +504,7 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.MATCH_SEES_DRAFTS: ("a commit if nothing has changed, not even a draft", Promise.UNSEEN, 11),
     Rule.MATCH_REPEATED: ("a commit if nothing has changed, lose", Promise.REFUSALS, 10),
     Rule.PAUSE_STOPS_WRITES: ("a pause beside a commit", Promise.PAUSED, 2),
+    Rule.PAUSE_FROM_THE_START: ("a pause before the start", Promise.PAUSED, 1),
     Rule.PAUSE_STOPS_EXPIRY: ("a pause beside an expiry", Promise.PAUSED, 4),
     Rule.DEVICE_STOPS_WRITES: ("a takeover beside a commit", Promise.DEVICE, 2),
     Rule.DEVICE_STOPS_DRAFTS: ("a takeover beside an autosave that is flushed", Promise.DEVICE, 9),

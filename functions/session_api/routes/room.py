@@ -50,8 +50,9 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
     async def extend_session(
         request: Request, session_id: UUID, body: ExtendRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        """By `seconds`; a negative number takes time away, at most down to this moment. If the quiz closes
-        first, it moves as far as that, and is refused where that is nowhere."""
+        """By `seconds`; a negative number takes time away, at most down to this moment, or to
+        started_at. If the quiz closes first, it moves as far as that, and is refused where that is
+        nowhere."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         moved = await services().administration.extend(
@@ -100,7 +101,8 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
     async def reopen_session(
         request: Request, session_id: UUID, body: ReopenRequest, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        """However it ended. For `seconds` from now, under the rules that the quiz has now."""
+        """However it ended. For `seconds` from now, or from started_at if that is later, under the rules that
+        the quiz has now."""
         caller = authenticated(request, services())
         caller.require(PROCTOR)
         opened = await services().administration.reopen(

@@ -22,7 +22,7 @@ class ExtendRequest(RequestBody):
     model_config = example(seconds=600, reason="the fire alarm")
 
     seconds: Annotated[StrictInt, Field(ge=-MAX_CHANGE_SECONDS, le=MAX_CHANGE_SECONDS)] = Field(
-        description="Negative to take time away, at most down to this moment; not 0."
+        description="Negative to take time away, at most down to this moment or started_at; not 0."
     )
     reason: Reason = REASON
 
@@ -34,7 +34,7 @@ class CohortExtendRequest(ExtendRequest):
 
 
 class ReopenRequest(RequestBody):
-    """For how long to open the session again, from now, and why."""
+    """For how long to open the session again, from now or its start, and why."""
 
     model_config = example(seconds=600, reason="the network was down")
 

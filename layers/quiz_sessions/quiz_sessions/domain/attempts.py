@@ -70,12 +70,15 @@ class Attempt:
         time_limit_seconds, accommodation_seconds, extension_seconds, pause_seconds, closes_at,
             closes_later_seconds: what the deadline is computed from. While the attempt is open they follow
             its quiz, but no change puts the deadline into the past.
-        pause_seconds: how long the clock stood in all pauses that are over, each rounded up.
+        pause_seconds: how long the clock stood in all pauses that are over, each rounded up; none before
+            started_at.
         paused_at: since when the clock stands; None while it runs.
         session_paused, quiz_paused: why it stands: this attempt, or its whole quiz was paused. It runs again
             once neither is so.
         closes_later_seconds: by how much later than closes_at the quiz closes for this user.
         grace_seconds: how long after the deadline answers are still accepted.
+        started_at: when its clock starts; with a common start that may be after its first answers, and
+            after its end.
         expires_at: the deadline: started_at plus the four numbers of seconds, at most `close`. While the
             clock stands, as it was when it stopped.
         accepts_until: expires_at plus grace_seconds; FOREVER while the clock stands.

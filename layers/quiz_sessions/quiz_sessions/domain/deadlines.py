@@ -86,7 +86,9 @@ class Deadline:
     time_limit_seconds: int
     accommodation_seconds: int = field(metadata={"description": "The user's extra time for the quiz."})
     extension_seconds: int = field(metadata={"description": "Given since the start, or taken."})
-    pause_seconds: int = field(metadata={"description": "How long the clock stood, each pause rounded up."})
+    pause_seconds: int = field(
+        metadata={"description": "How long the clock stood, each pause rounded up, none before started_at."}
+    )
     paused_at: datetime | None = field(
         metadata={"description": "Since when the clock stands: expires_at moves once it runs again."}
     )

@@ -71,7 +71,9 @@ class LiveRow:
         metadata={"description": "From how many (X-Client-Id) that was, 20 at most; null as last_seen_at."}
     )
     incidents: int | None = field(metadata={"description": "Null of a session of the caller's own."})
-    extra_seconds: int = field(metadata={"description": "Beyond the quiz's time limit, without pauses."})
+    extra_seconds: int = field(
+        metadata={"description": "Beyond the quiz's time limit, without pauses; negative for less."}
+    )
     unread_notices: int
 
 
@@ -137,7 +139,8 @@ def live_totals(
 
 
 def _is_silent(attempt: LiveAttempt, presence: Presence | None, at: Micros) -> bool:
-    if attempt.paused_at is not None:
+    # Nobody has to be heard while the clock stands, as before a common start.
+    if attempt.paused_at is not None or at < to_micros(attempt.started_at):
         return False
     if presence is None or presence.last_heard is None:
         return at - to_micros(attempt.started_at) > SILENT

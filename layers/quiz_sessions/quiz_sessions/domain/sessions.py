@@ -44,7 +44,7 @@ class Session:
     )
     time_remaining: int = field(metadata={"description": "Whole seconds, rounded up; 0 once expired."})
     started_at: datetime = field(
-        metadata={"description": "When its clock starts: with a common start not before that."}
+        metadata={"description": "When its clock starts: with a common start that may be after completed_at."}
     )
     expires_at: datetime
     accepts_until: datetime = field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import chain
 from uuid import UUID
 
@@ -292,7 +293,7 @@ class ExamAdministration:
         by: str | None = None,
         at: Micros | None = None,
     ) -> Rescheduled:
-        """Move an open session's deadline by `seconds`; backwards at most to this moment.
+        """Move an open session's deadline by `seconds`; backwards at most to this moment, or its start.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -353,7 +354,7 @@ class ExamAdministration:
         by: str | None = None,
         at: Micros | None = None,
     ) -> Rescheduled:
-        """Open a session that has ended again, for `seconds` from this moment.
+        """Open a session that has ended again, for `seconds` from this moment, or its start if that is later.
 
         Its answers stay, its score does not: it is graded at its next end. Drafts that no flush has seen yet
         count by their time; late answers that were recorded stay late answers.
@@ -502,6 +503,17 @@ def _check_quiz(quiz: QuizRules) -> None:
         raise InvalidInputError("show_results after_close needs closes_at.", member="show_results")
     if quiz.common_start and quiz.opens_at is None:
         raise InvalidInputError("common_start needs opens_at.", member="common_start")
+    admission = timedelta(seconds=quiz.admission_seconds)
+    if (
+        quiz.common_start
+        and quiz.opens_at is not None
+        and quiz.closes_at is not None
+        # A sum might be later than any moment.
+        and quiz.closes_at - quiz.opens_at <= admission
+    ):
+        raise InvalidInputError(
+            "closes_at lies after the common start: opens_at and admission_seconds.", member="closes_at"
+        )
 
 
 def _check_seconds(seconds: int) -> None:

@@ -236,7 +236,7 @@ class AdministrationStore:
     async def reopen(
         self, session_id: UUID, seconds: int, action: StaffAction, time_limit: int
     ) -> ActionResult | None:
-        """Open an attempt that has ended again for `seconds` from now; None if there is no such attempt.
+        """Open an attempt that has ended again for `seconds` from now or its start; None if there is none.
 
         The current rules of its quiz, and the user's extra time, are copied onto it again.
         """

@@ -1,4 +1,4 @@
--- Move an open attempt's deadline, at most back to this moment.
+-- Move an open attempt's deadline, at most back to this moment, or to its start.
 -- Takes    id, seconds, at, write_id, by, reason, action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now
 -- Locks    the attempt's row

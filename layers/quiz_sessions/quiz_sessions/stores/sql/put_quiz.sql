@@ -13,7 +13,8 @@ WITH former AS (
     WHERE quiz_id = %(quiz_id)s AND {open} AND accepts_until >= %(at)s::timestamptz
 ), refused AS (
     SELECT array_agg(id ORDER BY id) AS ids FROM attempt
-    WHERE started_at < %(opens_at)s::timestamptz OR attempt_no > %(max_attempts)s::integer OR %(when_active)s::text <> 'new' AND EXISTS (
+    WHERE %(opens_at)s::timestamptz IS NOT NULL AND {begun} < %(opens_at)s::timestamptz
+        OR attempt_no > %(max_attempts)s::integer OR %(when_active)s::text <> 'new' AND EXISTS (
         SELECT FROM attempt AS later
         WHERE later.user_id = attempt.user_id AND later.attempt_no > attempt.attempt_no
     )

@@ -1,4 +1,5 @@
--- Open an attempt that has ended again for some seconds from now, under the current rules of its quiz and for its user.
+-- Open an attempt that has ended again for some seconds from now, or from its start if that is later, under the current
+-- rules of its quiz and for its user.
 -- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, by, reason,
 --          action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now, or with 'active' the
@@ -16,9 +17,10 @@ WITH current AS (
         quizzes.paused_at IS NOT NULL AS is_paused,
         coalesce(when_active, 'new') <> 'new' AS sole,
         {attempt_access} AS new_access,
+        clock,
         -- Whole seconds after the start, as every deadline: rounded down, or there would be more than was given.
         started_at + make_interval(
-            secs => floor(extract(epoch FROM %(at)s - started_at))::integer + %(seconds)s
+            secs => floor(extract(epoch FROM clock - started_at))::integer + %(seconds)s
         ) AS until
     FROM current LEFT JOIN quizzes USING (quiz_id)
         LEFT JOIN attempt_counters USING (user_id, quiz_id)
@@ -26,6 +28,7 @@ WITH current AS (
             SELECT user_id, time_factor, extra_seconds AS standing_seconds, closes_later_seconds AS standing_later
             FROM user_accommodations
         ) AS standing USING (user_id),
+        LATERAL (SELECT greatest(%(at)s, started_at) AS clock) AS moments,
         LATERAL (SELECT coalesce(quizzes.time_limit_seconds, %(time_limit)s) AS limit_seconds) AS limits, LATERAL (
             SELECT quizzes.access AS quiz_access, quizzes.one_device AS quiz_device, current.access ->> 'page_url' AS page_url
         ) AS letting_in
@@ -39,7 +42,7 @@ WITH current AS (
         WHEN {same_action} THEN 'repeated'
         WHEN NOT {same_action} THEN 'reused'
         WHEN {open} THEN CASE WHEN accepts_until < %(at)s THEN 'expired' ELSE 'open' END
-        WHEN rule.close <= %(at)s THEN 'quiz_closed'
+        WHEN rule.close <= clock THEN 'quiz_closed'
         WHEN EXISTS (SELECT FROM other) THEN 'active'
         ELSE 'changed' END AS outcome
     FROM current AS attempt, rule
@@ -79,7 +82,7 @@ WITH current AS (
         quiz_paused = is_paused,
         expires_at = deadline,
         late_ms = lateness,
-        time_remaining = greatest(0, ceil(extract(epoch FROM deadline - %(at)s))),
+        time_remaining = greatest(0, ceil(extract(epoch FROM deadline - clock))),
         completed_at = NULL,
         ended_at = NULL,
         end_recorded_at = NULL,

@@ -1,5 +1,6 @@
 -- Reschedule open attempts by the current rules of their quiz and the users' accommodations. No change takes
--- away time that was used: a deadline, or end of grace, that would be in the past becomes this moment.
+-- away time that was used: a deadline, or end of grace, that would be in the past becomes this moment, and one
+-- that would be before the attempt's start becomes that.
 -- Takes    quiz_id (or null for all), user_id (or null for all, but not both), at, time_limit (if the quiz sets none), by,
 --          reason, resent
 -- Returns  the ids of the attempts that were changed

@@ -7,5 +7,5 @@ OR session_id IS NULL
     AND quiz_id = (SELECT quiz_id FROM quiz_attempts WHERE id = %(session_id)s)
     AND (
         user_id = (SELECT user_id FROM quiz_attempts WHERE id = %(session_id)s)
-        OR user_id IS NULL AND at >= (SELECT started_at FROM quiz_attempts WHERE id = %(session_id)s)
+        OR user_id IS NULL AND at >= (SELECT {begun} FROM quiz_attempts AS attempt WHERE id = %(session_id)s)
     )

@@ -3,7 +3,7 @@
 planned AS (
     SELECT attempt.*, extension, {deadline} AS deadline
     FROM current AS attempt, LATERAL (
-        -- The extension never moves the deadline back to before now.
+        -- The extension never moves the deadline back to before now, nor before the start.
         SELECT greatest(
             extension_seconds + %(seconds)s,
             least(

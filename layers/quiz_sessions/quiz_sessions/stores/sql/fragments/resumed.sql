@@ -3,10 +3,10 @@
 -- Takes at, write_id, payload_hash, by, reason, whole (whether their quiz is resumed, and not these alone); uses judged
 -- (attempts with their outcome).
 resuming AS (
-    SELECT judged.*, runs,
+    SELECT attempt.*, runs,
         -- rule: a deadline comes later by as long as the clock stood, rounded up
-        CASE WHEN runs THEN greatest(0, ceil(extract(epoch FROM %(at)s - paused_at))) ELSE 0 END::integer AS lasted
-    FROM judged, LATERAL (
+        CASE WHEN runs THEN {stood} ELSE 0 END AS lasted
+    FROM judged AS attempt, LATERAL (SELECT %(at)s::timestamptz AS until) AS pause, LATERAL (
         SELECT NOT CASE WHEN %(whole)s::boolean THEN session_paused ELSE quiz_paused END AS runs
     ) AS other
     WHERE outcome = 'changed'
@@ -29,7 +29,8 @@ resuming AS (
         pause_seconds = attempt.pause_seconds + lasted,
         expires_at = attempt.expires_at + make_interval(secs => lasted),
         time_remaining = greatest(0, ceil(extract(epoch FROM
-            attempt.expires_at + make_interval(secs => lasted) - CASE WHEN runs THEN %(at)s ELSE attempt.paused_at END
+            attempt.expires_at + make_interval(secs => lasted)
+                - CASE WHEN runs THEN greatest(%(at)s, attempt.started_at) ELSE {clock} END
         ))),
         unread_notices = attempt.unread_notices + runs::integer,
         revision = attempt.revision + 1,

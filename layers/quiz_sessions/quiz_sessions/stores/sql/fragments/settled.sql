@@ -135,7 +135,9 @@ batch AS MATERIALIZED (
         revision = attempt.revision + 1,
         time_remaining = CASE
             WHEN settlement IN ('expired', 'merged')
-            THEN greatest(0, ceil(extract(epoch FROM attempt.expires_at - least(%(now)s, attempt.paused_at))))
+            THEN greatest(0, ceil(extract(epoch FROM
+                attempt.expires_at - greatest(least(%(now)s, attempt.paused_at), attempt.started_at)
+            )))
             ELSE attempt.time_remaining END,
         late_ms = greatest(attempt.late_ms, lateness),
         last_updated = clock_timestamp(),

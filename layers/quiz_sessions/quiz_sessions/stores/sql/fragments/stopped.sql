@@ -17,7 +17,7 @@ event AS (
     SET paused_at = coalesce(attempt.paused_at, %(at)s),
         session_paused = attempt.session_paused OR NOT %(whole)s,
         quiz_paused = attempt.quiz_paused OR %(whole)s,
-        time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - coalesce(attempt.paused_at, %(at)s)))),
+        time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - {clock}))),
         unread_notices = attempt.unread_notices + (attempt.paused_at IS NULL)::integer,
         revision = attempt.revision + 1,
         last_updated = clock_timestamp(),

@@ -46,7 +46,7 @@ WITH asked AS (
         -- rule: a quiz that nobody registered is not open
         WHEN refuse_unknown AND NOT is_registered THEN 'unknown_quiz'
         WHEN active_id IS NULL AND at_time < opens_at THEN 'not_open'
-        WHEN active_id IS NULL AND at_time >= closes_for_user THEN 'quiz_closed'
+        WHEN active_id IS NULL AND started_at >= closes_for_user THEN 'quiz_closed'
         -- rule: whom the quiz does not let in starts nothing
         WHEN by IS NULL AND refusal IS NOT NULL THEN refusal
         WHEN by IS NULL AND access ? 'one_device' AND writer = '-' THEN 'device_unnamed'

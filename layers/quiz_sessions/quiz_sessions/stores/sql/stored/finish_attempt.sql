@@ -103,7 +103,7 @@ WITH current AS (
         )) END AS last_moment
     -- The end of an attempt ends its pause.
     FROM current AS attempt, LATERAL (
-        SELECT coalesce(greatest(0, ceil(extract(epoch FROM %(at_time)s - paused_at))), 0)::integer AS lasted
+        SELECT {stood} AS lasted FROM (SELECT %(at_time)s AS until) AS ending
     ) AS pause, LATERAL (
         SELECT expires_at + make_interval(secs => lasted) AS deadline
     ) AS deadlines

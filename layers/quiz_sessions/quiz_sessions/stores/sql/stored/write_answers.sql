@@ -126,7 +126,9 @@ WITH request AS (
             THEN greatest(at, attempt.current_question_at) ELSE attempt.current_question_at END,
         version = attempt.version + 1,
         revision = attempt.revision + 1,
-        time_remaining = greatest(0, ceil(extract(epoch FROM attempt.expires_at - least(at_time, attempt.paused_at)))),
+        time_remaining = greatest(0, ceil(extract(epoch FROM
+            attempt.expires_at - greatest(least(at_time, attempt.paused_at), attempt.started_at)
+        ))),
         late_ms = greatest(attempt.late_ms, lateness),
         device = CASE WHEN binds THEN writer ELSE attempt.device END,
         device_since = CASE WHEN binds THEN at ELSE attempt.device_since END,
