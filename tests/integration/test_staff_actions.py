@@ -211,7 +211,7 @@ async def resume_all(api: Api, services: Services) -> tuple[Any, ...]:
 async def hand_in_all(api: Api, services: Services) -> tuple[Any, ...]:
     session_id = await started(api)
     reply = await api("POST", "/quizzes/quiz1/complete", WHY, at=LATER)
-    return reply, {"action": "complete", "session_id": session_id, "user_id": "user1", **WHY}
+    return reply, {"action": "complete-quiz", "session_id": session_id, "user_id": "user1", **WHY}
 
 
 async def unlock(api: Api, services: Services) -> tuple[Any, ...]:
