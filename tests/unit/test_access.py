@@ -17,6 +17,7 @@ from quiz_sessions.domain.access import (
     RequestSource,
     check,
     config_key_hash,
+    config_key_proof,
     parse_access,
     parse_address,
     parse_page_url,
@@ -57,11 +58,11 @@ def test_an_address_is_in_one_of_the_networks(address: str | None, refused: str 
     [(HASH, None), (None, "safe_exam_browser_required"), ("0" * 64, "safe_exam_browser_refused")],
 )
 def test_the_page_proves_its_configuration(sent: str | None, refused: str | None) -> None:
-    assert refusal({"config_key_hashes": ["1" * 64, HASH]}, config_key_hash=sent) == refused
+    assert refusal({"config_key_proofs": ["1" * 64, config_key_proof(HASH)]}, config_key_hash=sent) == refused
 
 
 def test_without_a_hash_that_is_known_nobody_is_let_in() -> None:
-    assert refusal({"config_key_hashes": []}, config_key_hash=HASH) == "safe_exam_browser_refused"
+    assert refusal({"config_key_proofs": []}, config_key_hash=HASH) == "safe_exam_browser_refused"
 
 
 @pytest.mark.parametrize("access", [None, {}, {"one_device": "takeover"}])

@@ -3,6 +3,8 @@
 A start is judged by the rules of the quiz. What they ask of later writes is copied onto the attempt, as its
 `access`: the networks, and what Safe Exam Browser (SEB) sends of its page. The password is asked once, at the
 start. `stores/sql/fragments/refusal.sql` judges as `check` does.
+
+Staff who may not read the rules read what an attempt keeps. So that is a hash of what a page has to send.
 """
 
 from __future__ import annotations
@@ -173,6 +175,11 @@ def config_key_hash(page_url: str, config_key: str) -> str:
     return sha256((page_url + config_key).encode()).hexdigest()
 
 
+def config_key_proof(sent: str) -> str:
+    """What an attempt keeps of the hash that a page has to send: enough to know it by, not to send it."""
+    return sha256(sent.encode()).hexdigest()
+
+
 def check(access: Mapping[str, Any] | None, source: RequestSource) -> AccessRefusedError | None:
     """Why a write is refused to an attempt that keeps these rules; None if it is not."""
     if access is None:
@@ -180,10 +187,10 @@ def check(access: Mapping[str, Any] | None, source: RequestSource) -> AccessRefu
     # rule: a request whose source is not known, or not allowed, writes nothing
     if "networks" in access and not _is_inside(source.address, access["networks"]):
         return NetworkRefusedError()
-    if "config_key_hashes" in access:
+    if "config_key_proofs" in access:
         if source.config_key_hash is None:
             return SafeExamBrowserRequiredError()
-        if source.config_key_hash not in access["config_key_hashes"]:
+        if config_key_proof(source.config_key_hash) not in access["config_key_proofs"]:
             return SafeExamBrowserRefusedError()
     return None
 
