@@ -547,9 +547,11 @@ async def test_no_reply_and_no_record_has_the_password(
 @pytest.mark.parametrize(
     ("access", "place"),
     [
-        ({"networks": ["192.0.2.1/24"]}, "body.access"),
+        ({"networks": ["192.0.2.0/24", "192.0.2.1/24"]}, "body.access.networks.1"),
+        ({"networks": ["::ffff:192.0.2.0/120"]}, "body.access.networks.0"),
+        ({"networks": ["192.0.2.0/24", 7]}, "body.access.networks.1"),
         ({"networks": []}, "body.access.networks"),
-        ({"seb_config_keys": ["x"]}, "body.access"),
+        ({"seb_config_keys": [KEY, "x"]}, "body.access.seb_config_keys.1"),
         ({"password": ""}, "body.access.password"),
         ({"pasword": "x"}, "body.access.pasword"),
         ("none", "body.access"),

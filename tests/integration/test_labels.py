@@ -24,6 +24,7 @@ from tests.harness.service import put_quiz, start
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, changes, contents, events, row
 from tests.integration.test_records import Explaining, insert
+from tests.integration.test_staff_actions import NOTHING
 
 START_BODY = {"user_id": "user1", "quiz_id": "quiz1"}
 ALL: dict[str, Any] = {
@@ -114,7 +115,9 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
     ({"group": "r" * 129}, 422, "group"),
     ({"group": "a\x00"}, 422, "group"),
     ({"group": 7}, 422, "group"),
+    *(({"group": blank}, 422, "group") for blank in NOTHING),
     ({"label": ""}, 422, "label"),
+    *(({"label": blank}, 422, "label") for blank in NOTHING),
     ({"label": "l" * (MAX_LABEL_CHARACTERS + 1)}, 422, "label"),
     ({"label": "a\x00"}, 422, "label"),
     ({"metadata": []}, 422, "metadata"),
