@@ -106,6 +106,7 @@ UnchangedReason: TypeAlias = Literal[
     "completed",
     "expired",
     "extended already",
+    "handed in already",
     "no time left",
     "not found",
     "not paused",
@@ -114,6 +115,7 @@ UnchangedReason: TypeAlias = Literal[
     "paused by itself",
     "quiz paused",
     "resumed already",
+    "started since",
 ]
 
 
