@@ -262,10 +262,15 @@ def _path(location: Sequence[str | int], body: Any, *, is_missing: bool) -> list
     path: list[str | int] = [place]
     inside = body
     for position, part in enumerate(parts):
-        if isinstance(inside, dict) and part in inside:
-            inside = inside[part]
-        elif not (is_missing and isinstance(inside, dict) and position == len(parts) - 1):
-            continue
+        match inside, part:
+            case dict(), _ if part in inside:
+                inside = inside[part]
+            case list(), int() if part < len(inside):
+                inside = inside[part]
+            case dict(), _ if is_missing and position == len(parts) - 1:
+                pass
+            case _:
+                continue
         path.append(part)
     return path
 

@@ -9,10 +9,13 @@ import httpx
 import pytest
 
 from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.access import config_key_hash
 from session_api.app import create_app
 from tests.harness.gateway import STAFF, Gateway
 from tests.harness.service import app_of, client_of, services_on
+from tests.harness.signing_keys import BEACON_KEYS
 from tests.harness.stores import Stores
+from tests.harness.tables import Database
 from tests.hostile.fields import RULE_OF, Document, Rule, Shown
 from tests.hostile.operations import OPERATIONS, Operation
 from tests.integration.test_identity import ROUTES
@@ -122,6 +125,60 @@ async def test_no_route_shows_a_student_what_is_hidden(
         assert [shown for shown in fields if not is_kept_from_students(shown)] == []
     if whose == "another's" and "session_id" in operation.parameters:
         assert sessions["another's"] not in text.replace(operation.url, "")
+
+
+CONFIG_KEY, PASSWORD, PAGE = "81" * 32, "quiet-please", "https://exam.example.org/take?quiz=quiz1"
+SEB_HASH = config_key_hash(PAGE, CONFIG_KEY)
+OTHERS = "sessions:proctor sessions:grade audit:read"
+"""All that staff may have, but the right to write quizzes."""
+
+
+async def test_no_route_and_no_event_shows_others_than_its_authors_what_a_quiz_asks_for(
+    stores: Stores, database: Database
+) -> None:
+    access = {"password": PASSWORD, "networks": ["0.0.0.0/0"], "seb_config_keys": [CONFIG_KEY]}
+    rules = {**RULES, "access": access, "one_device": "takeover"}
+    device = {"X-SEB-Config-Key-Hash": SEB_HASH, "X-Client-Id": "the-first-tab"}
+    async with services_on(stores, jwt=True, beacon_keys=BEACON_KEYS) as services:
+        gateway = Gateway(app_of(services), at=0, claims=TEACHER)
+        async with client_of(gateway) as http:
+            await http.put("/quizzes/quiz1", json=rules)
+            gateway.claims = {"sub": "user1"}
+            started = await http.post(
+                "/sessions/start",
+                json={"quiz_id": "quiz1", "password": PASSWORD, "page_url": PAGE},
+                headers=device,
+            )
+            path = f"/sessions/{started.json()['id']}"
+            beacon = (await http.post(f"{path}/beacon-token", headers=device)).json()["token"]
+            moved = await http.post(
+                f"{path}/device", json={"takeover": True}, headers={**device, "X-Client-Id": "the-second-tab"}
+            )
+            assert moved.status_code == 200, moved.text
+            gateway.claims = TEACHER
+            # The keys in another order, so that both stand in the record of what was changed.
+            access["seb_config_keys"] = ["82" * 32, CONFIG_KEY]
+            again = await http.put("/quizzes/quiz1", json={**rules, "open_attempts": "keep"})
+            assert again.status_code == 200, again.text
+            gateway.claims = {"sub": "another", "scope": OTHERS}
+            reads = [each for each in [*OPERATIONS, *MORE] if each.method == "GET"]
+            of_session = [each.at(session_id=started.json()["id"]) for each in reads]
+            told = [(str(each), (await each.send(http)).text) for each in of_session]
+    told.append(("domain events", str(database.execute("SELECT * FROM attempt_events").fetchall())))
+    secrets = {
+        "a Config Key": CONFIG_KEY,
+        "what a page sends of it": SEB_HASH,
+        "the password": PASSWORD,
+        "an answer key": KEY,
+        "a beacon's token": beacon,
+        "the name of a device": "the-second-tab",
+    }
+    shown = [(name, where) for where, text in told for name, each in secrets.items() if each in text]
+    assert shown == []
+    assert {where for where, text in told if PAGE in text or "seb_config_keys" in text} > {
+        "GET /sessions/{session_id}/events",
+        "GET /staff-actions",
+    }, "the test has not seen the places where they would stand"
 
 
 def test_every_route_is_among_the_operations(document: Document) -> None:

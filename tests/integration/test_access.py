@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,14 @@ import redis
 from psycopg.types.json import Jsonb
 
 from quiz_sessions.bootstrap import Services
-from quiz_sessions.domain.access import REFUSALS, Access, RequestSource, check, config_key_hash
+from quiz_sessions.domain.access import (
+    REFUSALS,
+    Access,
+    RequestSource,
+    check,
+    config_key_hash,
+    config_key_proof,
+)
 from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.errors import (
     AttemptsOpenError,
@@ -242,6 +250,8 @@ async def test_a_config_key_is_kept_with_its_quiz_alone(
     with stores.cache() as cache:
         kept += str(cache.get(f"session:{session_id}"))
     assert KEY not in kept
+    assert SEB.config_key_hash
+    assert SEB.config_key_hash not in kept
     assert PASSWORD not in kept
 
 
@@ -369,6 +379,17 @@ async def test_the_record_of_rules_has_no_password(services: Services, database:
     assert "another one" not in str(actions)
 
 
+async def test_the_record_of_rules_tells_that_config_keys_were_changed(
+    services: Services, database: Database
+) -> None:
+    await put(services, seb_config_keys=(KEY, OTHER_KEY))
+    await put(services, seb_config_keys=(OTHER_KEY,))
+    (_, changed) = database.execute("SELECT before, after FROM staff_actions ORDER BY id").fetchall()
+    proofs = [sha256(key.encode()).hexdigest() for key in (KEY, OTHER_KEY)]
+    assert changed["before"]["access"] == {"seb_config_keys": proofs}
+    assert changed["after"]["access"] == {"seb_config_keys": proofs[1:]}
+
+
 # The rules and the statements
 
 
@@ -385,7 +406,9 @@ async def test_the_statements_judge_as_the_rules_do(services: Services, database
                 ["192.0.2.0/24", "192.0.2.7/32", "2001:db8::/32", "0.0.0.0/0", "::/0"], dice.randint(1, 3)
             )
         if dice.random() < 0.5:
-            access["config_key_hashes"] = dice.sample(["0" * 64, "1" * 64], dice.randint(0, 2))
+            access["config_key_proofs"] = dice.sample(
+                [config_key_proof("0" * 64), config_key_proof("1" * 64)], dice.randint(0, 2)
+            )
         database.execute("UPDATE quiz_attempts SET access = %s", [Jsonb(access)])
         source = RequestSource(dice.choice(addresses), dice.choice(hashes))
         refused = check(access, source)
@@ -524,9 +547,11 @@ async def test_no_reply_and_no_record_has_the_password(
 @pytest.mark.parametrize(
     ("access", "place"),
     [
-        ({"networks": ["192.0.2.1/24"]}, "body.access"),
+        ({"networks": ["192.0.2.0/24", "192.0.2.1/24"]}, "body.access.networks.1"),
+        ({"networks": ["::ffff:192.0.2.0/120"]}, "body.access.networks.0"),
+        ({"networks": ["192.0.2.0/24", 7]}, "body.access.networks.1"),
         ({"networks": []}, "body.access.networks"),
-        ({"seb_config_keys": ["x"]}, "body.access"),
+        ({"seb_config_keys": [KEY, "x"]}, "body.access.seb_config_keys.1"),
         ({"password": ""}, "body.access.password"),
         ({"pasword": "x"}, "body.access.pasword"),
         ("none", "body.access"),

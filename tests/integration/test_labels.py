@@ -13,6 +13,7 @@ import redis
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.errors import IdempotencyKeyReusedError, InvalidInputError, SessionNotFoundError
 from quiz_sessions.domain.labels import MAX_LABEL_CHARACTERS, MAX_METADATA_BYTES, Labels
+from quiz_sessions.domain.quizzes import WhenActive
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.stores.audit import AuditStore
@@ -23,6 +24,7 @@ from tests.harness.service import put_quiz, start
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, changes, contents, events, row
 from tests.integration.test_records import Explaining, insert
+from tests.integration.test_staff_actions import NOTHING
 
 START_BODY = {"user_id": "user1", "quiz_id": "quiz1"}
 ALL: dict[str, Any] = {
@@ -113,7 +115,9 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
     ({"group": "r" * 129}, 422, "group"),
     ({"group": "a\x00"}, 422, "group"),
     ({"group": 7}, 422, "group"),
+    *(({"group": blank}, 422, "group") for blank in NOTHING),
     ({"label": ""}, 422, "label"),
+    *(({"label": blank}, 422, "label") for blank in NOTHING),
     ({"label": "l" * (MAX_LABEL_CHARACTERS + 1)}, 422, "label"),
     ({"label": "a\x00"}, 422, "label"),
     ({"metadata": []}, 422, "metadata"),
@@ -264,6 +268,46 @@ async def test_proctors_alone_change_them(services: Services, with_tokens: Api, 
         with_tokens.be(who, scope)
         assert (await with_tokens("PATCH", f"/sessions/{session_id}", {"group": "x"})).status_code == 403
     assert contents(database) == before
+
+
+async def test_a_student_who_starts_again_stays_in_the_group(with_tokens: Api, services: Services) -> None:
+    await put_quiz(services, when_active=WhenActive.NEW)
+
+    async def start_again(user: str = "user1", quiz: str = "quiz1") -> dict[str, Any]:
+        with_tokens.be(user)
+        started = await with_tokens("POST", "/sessions/start", {"quiz_id": quiz})
+        assert started.status_code == 201, started.text
+        session: dict[str, Any] = started.json()
+        return session
+
+    with_tokens.be("teacher", "sessions:proctor")
+    first = await with_tokens("POST", "/sessions/start", {**START_BODY, **ALL})
+    with_tokens.be("user1")
+    await with_tokens("POST", f"/sessions/{first.json()['id']}/abandon")
+    second, third = await start_again(), await start_again()
+    assert shown(second) == shown(third) == {"group": "Room 12", "label": None, "metadata": None}
+    assert (await services.audit.verify(second["id"])).differs == []
+    await label(services, third["id"], group="Room 13")
+    assert (await start_again())["group"] == "Room 13"
+    await label(services, (await start_again())["id"], group=None)
+    assert (await start_again())["group"] is None
+    assert (await start_again("user2"))["group"] is None
+    assert (await start_again(quiz="quiz2"))["group"] is None
+
+
+async def test_a_group_that_a_start_names_comes_before_the_former_one(with_tokens: Api) -> None:
+    with_tokens.be("user1", "sessions:proctor")
+    await with_tokens("POST", "/sessions/start", {"quiz_id": "quiz1", "group": "Room 12"})
+    named = await with_tokens("POST", "/sessions/start", {"quiz_id": "quiz1", "group": "Room 13"})
+    assert named.json()["group"] == "Room 13"
+
+
+@pytest.mark.parametrize("tokens", [False, True])
+async def test_a_start_by_others_takes_over_no_group(services: Services, tokens: bool) -> None:
+    async with api_of(services, jwt=tokens) as api:
+        api.be("teacher", "sessions:proctor")
+        await api("POST", "/sessions/start", {**START_BODY, "group": "Room 12"})
+        assert (await api("POST", "/sessions/start", START_BODY)).json()["group"] is None
 
 
 # Later

@@ -375,7 +375,17 @@ async def test_actions_are_read_by_those_who_may(api: Api, scope: str) -> None:
     assert (await api("GET", "/staff-actions")).status_code == 403
 
 
-NOTHING = [" ", "\t\r\n", "\u200b", "\u00a0\u2003", "\x01\x7f", "\u2060\ufeff", "\u3164", "\u00ad \u202e"]
+NOTHING = [
+    " ",
+    "\t\r\n",
+    "\u200b",
+    "\u00a0\u2003",
+    "\x01\x7f",
+    "\u2060\ufeff",
+    "\u3164",
+    "\u00ad \u202e",
+    "\u2800",
+]
 
 
 @pytest.mark.parametrize("reason", NOTHING, ids=ascii)

@@ -25,7 +25,7 @@ from ..schemas.notices import (
     QuizNoticeReply,
     QuizNoticesReply,
 )
-from ..schemas.room import Unchanged
+from ..schemas.room import unchanged_of
 from .parameters import After, IdempotencyKey, Limit, authenticated
 
 
@@ -77,11 +77,7 @@ def _add_writing(router: APIRouter, services: Callable[[], Services]) -> None:
             by=caller.subject,
             at=request.state.at,
         )
-        unchanged = [
-            Unchanged(reason=reason, count=unmoved.number, session_ids=unmoved.session_ids)
-            for reason, unmoved in sorted(notified.unchanged.items())
-        ]
-        return json_reply(NotifiedReply(notified=len(notified.changed), unchanged=unchanged))
+        return json_reply(NotifiedReply(notified=len(notified.changed), unchanged=unchanged_of(notified)))
 
     @router.get(
         "/quizzes/{quiz_id}/notices",

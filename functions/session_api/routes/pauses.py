@@ -9,13 +9,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
-from quiz_sessions.domain.outcomes import CohortAction, CohortHandIn
 
 from ..identity import PROCTOR
 from ..replies import documented, json_reply, session_reply
 from ..schemas.common import ReasonRequest
 from ..schemas.pauses import CohortRequest, CompletedReply, PausedReply, ResumedReply
-from ..schemas.room import Unchanged
+from ..schemas.room import unchanged_of
 from .parameters import IdempotencyKey, authenticated
 
 
@@ -90,7 +89,7 @@ def _add_pauses_of_quizzes(router: APIRouter, services: Callable[[], Services]) 
             by=caller.subject,
             at=request.state.at,
         )
-        return json_reply(PausedReply(paused=len(paused.changed), unchanged=_unchanged(paused)))
+        return json_reply(PausedReply(paused=len(paused.changed), unchanged=unchanged_of(paused)))
 
     @router.post(
         "/quizzes/{quiz_id}/resume",
@@ -112,7 +111,7 @@ def _add_pauses_of_quizzes(router: APIRouter, services: Callable[[], Services]) 
             by=caller.subject,
             at=request.state.at,
         )
-        return json_reply(ResumedReply(resumed=len(resumed.changed), unchanged=_unchanged(resumed)))
+        return json_reply(ResumedReply(resumed=len(resumed.changed), unchanged=unchanged_of(resumed)))
 
 
 def _add_hand_in(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -139,13 +138,6 @@ def _add_hand_in(router: APIRouter, services: Callable[[], Services]) -> None:
             CompletedReply(
                 completed=handed_in.completed,
                 remaining=handed_in.remaining,
-                unchanged=_unchanged(handed_in),
+                unchanged=unchanged_of(handed_in),
             )
         )
-
-
-def _unchanged(result: CohortAction | CohortHandIn) -> list[Unchanged]:
-    return [
-        Unchanged(reason=reason, count=unmoved.number, session_ids=unmoved.session_ids)
-        for reason, unmoved in sorted(result.unchanged.items())
-    ]

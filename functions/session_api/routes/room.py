@@ -30,7 +30,7 @@ from ..schemas.room import (
     LateAnswersReply,
     ReopenRequest,
     RescheduledReply,
-    Unchanged,
+    unchanged_of,
 )
 from .parameters import After, IdempotencyKey, Limit, authenticated
 
@@ -86,12 +86,10 @@ def _add_deadlines(router: APIRouter, services: Callable[[], Services]) -> None:
             by=caller.subject,
             at=request.state.at,
         )
-        unchanged = [
-            Unchanged(reason=reason, count=unmoved.number, session_ids=unmoved.session_ids)
-            for reason, unmoved in sorted(extension.unchanged.items())
-        ]
         cut = Cut(count=extension.cut.number, session_ids=extension.cut.session_ids)
-        return json_reply(CohortExtensionReply(extended=len(extension.changed), cut=cut, unchanged=unchanged))
+        return json_reply(
+            CohortExtensionReply(extended=len(extension.changed), cut=cut, unchanged=unchanged_of(extension))
+        )
 
     @router.post(
         "/sessions/{session_id}/reopen",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias, cast
 from uuid import UUID
 
 from pydantic import Field, StrictInt
 
+from quiz_sessions.domain.outcomes import CohortAction, CohortExtension, CohortHandIn
 from quiz_sessions.domain.quizzes import Accommodation
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
 
@@ -99,13 +100,41 @@ class Cut:
     session_ids: list[UUID] = field(metadata={"description": "The first thousand."})
 
 
+UnchangedReason: TypeAlias = Literal[
+    "abandoned",
+    "closes_at",
+    "completed",
+    "expired",
+    "extended already",
+    "handed in already",
+    "no time left",
+    "not found",
+    "not paused",
+    "notified already",
+    "paused already",
+    "paused by itself",
+    "quiz paused",
+    "resumed already",
+    "started since",
+]
+
+
 @reply
 class Unchanged:
     """Attempts with which an action did nothing, all for the same reason."""
 
-    reason: str
+    reason: UnchangedReason
     count: int
     session_ids: list[UUID] = field(metadata={"description": "The first thousand."})
+
+
+def unchanged_of(result: CohortAction | CohortExtension | CohortHandIn) -> list[Unchanged]:
+    """What an action did nothing with, by reason."""
+    return [
+        # A test holds the statements to these reasons.
+        Unchanged(reason=cast(UnchangedReason, reason), count=those.number, session_ids=those.session_ids)
+        for reason, those in sorted(result.unchanged.items())
+    ]
 
 
 @reply

@@ -3,6 +3,8 @@
 A start is judged by the rules of the quiz. What they ask of later writes is copied onto the attempt, as its
 `access`: the networks, and what Safe Exam Browser (SEB) sends of its page. The password is asked once, at the
 start. `stores/sql/fragments/refusal.sql` judges as `check` does.
+
+Staff who may not read the rules read what an attempt keeps. So that is a hash of what a page has to send.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 from .errors import (
@@ -173,6 +175,11 @@ def config_key_hash(page_url: str, config_key: str) -> str:
     return sha256((page_url + config_key).encode()).hexdigest()
 
 
+def config_key_proof(sent: str) -> str:
+    """What an attempt keeps of the hash that a page has to send: enough to know it by, not to send it."""
+    return sha256(sent.encode()).hexdigest()
+
+
 def check(access: Mapping[str, Any] | None, source: RequestSource) -> AccessRefusedError | None:
     """Why a write is refused to an attempt that keeps these rules; None if it is not."""
     if access is None:
@@ -180,10 +187,10 @@ def check(access: Mapping[str, Any] | None, source: RequestSource) -> AccessRefu
     # rule: a request whose source is not known, or not allowed, writes nothing
     if "networks" in access and not _is_inside(source.address, access["networks"]):
         return NetworkRefusedError()
-    if "config_key_hashes" in access:
+    if "config_key_proofs" in access:
         if source.config_key_hash is None:
             return SafeExamBrowserRequiredError()
-        if source.config_key_hash not in access["config_key_hashes"]:
+        if config_key_proof(source.config_key_hash) not in access["config_key_proofs"]:
             return SafeExamBrowserRefusedError()
     return None
 
@@ -196,25 +203,35 @@ def _is_inside(address: str | None, networks: Sequence[str]) -> bool:
 def _networks(given: Sequence[str]) -> tuple[str, ...]:
     if not 1 <= len(given) <= MAX_NETWORKS:
         raise InvalidInputError(f"networks has 1 to {MAX_NETWORKS} networks.", member="access")
+    return tuple(_network(network, f"access.networks.{place}") for place, network in enumerate(given))
+
+
+def _network(given: str, member: str) -> str:
     try:
-        return tuple(str(ip_network(_without_scope(network))) for network in given)
+        network = ip_network(given)
     except ValueError:
+        network = None
+    # A network has no zone.
+    if network is None or "%" in given:
         raise InvalidInputError(
             "A network is an address, or the first one and a length: 192.0.2.0/24 or 2001:db8::/32.",
-            member="access",
-        ) from None
-
-
-def _without_scope(network: str) -> str:
-    if "%" in network:
-        raise ValueError("a network has no zone")
-    return network
+            member=member,
+        )
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
+        # `parse_address` knows IPv4 clients as such, so that nobody would be inside.
+        raise InvalidInputError(
+            "Write a network of IPv4 as one: 192.0.2.0/24, not ::ffff:192.0.2.0/120.", member=member
+        )
+    return str(network)
 
 
 def _config_keys(given: Sequence[str]) -> tuple[str, ...]:
+    if not 1 <= len(given) <= MAX_CONFIG_KEYS:
+        raise InvalidInputError(f"seb_config_keys has 1 to {MAX_CONFIG_KEYS} keys.", member="access")
     keys = tuple(key.lower() for key in given)
-    if not 1 <= len(keys) <= MAX_CONFIG_KEYS or not all(map(_CONFIG_KEY.fullmatch, keys)):
-        raise InvalidInputError(
-            f"seb_config_keys has 1 to {MAX_CONFIG_KEYS} keys of 64 hexadecimal digits.", member="access"
-        )
+    for place, key in enumerate(keys):
+        if not _CONFIG_KEY.fullmatch(key):
+            raise InvalidInputError(
+                "A Config Key has 64 hexadecimal digits.", member=f"access.seb_config_keys.{place}"
+            )
     return keys

@@ -86,7 +86,7 @@ class Attempt:
         question_ids: the questions that take answers, as the quiz had them at the start; None for any.
         group_name: the room or campus that it is taken in; None for none.
         label, metadata: what the platform wrote onto it, for itself.
-        access: what the quiz asks of writes (see `domain.access`): networks; config_key_hashes, with the
+        access: what the quiz asks of writes (see `domain.access`): networks; config_key_proofs, with the
             page_url that they are over; one_device, which says who lets another device take the attempt over.
             None for nothing.
         device, device_since: the writer (see `tags`) who may write, where a quiz allows one device, and since

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .errors import ContentTooLargeError, InvalidInputError
 from .json_values import Json
-from .validation import check_id, check_json_value, check_text, compact_size
+from .validation import check_id, check_json_value, check_shows, check_text, compact_size
 
 MAX_LABEL_CHARACTERS: Final = 200
 MAX_METADATA_BYTES: Final = 4096
@@ -46,10 +46,12 @@ def check_labels(labels: Mapping[str, Any]) -> None:
     group, label, metadata = labels.get("group"), labels.get("label"), labels.get("metadata")
     if group is not None:
         check_id("group", group)
+        check_shows("group", group)
     if label is not None:
         if not isinstance(label, str) or not 1 <= len(label) <= MAX_LABEL_CHARACTERS:
             raise InvalidInputError(f"label has 1 to {MAX_LABEL_CHARACTERS} characters.", member="label")
         check_text("label", label, "label")
+        check_shows("label", label)
     if metadata is not None:
         _check_metadata(metadata)
 

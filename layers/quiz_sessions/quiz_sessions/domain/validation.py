@@ -7,10 +7,12 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from unicodedata import category
 from uuid import UUID
 
 from .errors import ContentTooLargeError, InvalidInputError
 from .json_values import Json, dump_json
+from .matching import is_accepted
 
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_SESSION_BYTES = 1024 * 1024
@@ -86,6 +88,20 @@ def check_text(name: str, value: str, member: str | None = None) -> None:
         raise InvalidInputError(f"{name} has a NUL character, which can't be stored.", member=member)
     if not value.isascii() and _SURROGATE.search(value):
         raise InvalidInputError(f"{name} has half a surrogate pair, which is no character.", member=member)
+
+
+def check_shows(name: str, value: str) -> None:
+    """Refuse text in which people would see nothing.
+
+    Raises:
+        InvalidInputError: it has white space, control and format characters alone, or what the matching of
+            answers leaves out.
+    """
+    # BRAILLE PATTERN BLANK is a symbol to Unicode.
+    if is_accepted(
+        "".join(each for each in value if category(each)[0] not in "CZ" and each != "\u2800"), [""]
+    ):
+        raise InvalidInputError(f"{name} shows nothing.", member=name)
 
 
 def check_answers(answers: Mapping[str, Json]) -> None:

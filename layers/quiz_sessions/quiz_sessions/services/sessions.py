@@ -260,7 +260,8 @@ class SessionManager:
         it for the user; a key of theirs is none of the user's, and the quiz asks them for nothing of what
         follows: `client_id` names the device, `password` is the quiz's, `page_url` the address of the page,
         `source` where the request comes from.
-        `labels` are for an attempt that is created.
+        `labels` are for an attempt that is created. Where the caller is known, one that the user starts
+        without a group gets that of the user's latest attempt at the quiz.
 
         Raises:
             IdempotencyKeyReusedError: the key started an attempt at another quiz, or with other labels.
@@ -293,6 +294,8 @@ class SessionManager:
             refuse_unknown=self._refuse_unknown_quizzes,
             entry=entry,
             labels=labels,
+            # Those who may not choose the group. Without tokens nobody is known, and all may.
+            keeps_group=owner is not None and by is None,
         )
         start = await start_it()
         if start.outcome is StartOutcome.OVERDUE and start.attempt is not None:

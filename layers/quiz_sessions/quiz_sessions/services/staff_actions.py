@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from unicodedata import category
 from uuid import UUID, uuid4
 
 from ..domain.attempts import Staff
@@ -14,12 +13,11 @@ from ..domain.errors import (
     SessionClosedError,
     SessionNotFoundError,
 )
-from ..domain.matching import is_accepted
 from ..domain.outcomes import ActionOutcome, ActionResult
 from ..domain.quizzes import StaffAction
 from ..domain.sessions import Session
 from ..domain.timestamps import Micros
-from ..domain.validation import check_id, check_text
+from ..domain.validation import check_id, check_shows, check_text
 from .disclosure import Disclosure
 from .settlement import Current, Settler
 
@@ -120,6 +118,4 @@ def check_words(member: str, words: str, most: int) -> None:
     if not 1 <= len(words) <= most:
         raise InvalidInputError(f"{member} has 1 to {most} characters.", member=member)
     check_text(member, words, member)
-    # White space, control and format characters, and what the matching of answers leaves out.
-    if is_accepted("".join(each for each in words if category(each)[0] not in "CZ"), [""]):
-        raise InvalidInputError(f"{member} shows nothing.", member=member)
+    check_shows(member, words)

@@ -127,6 +127,7 @@ class AttemptStore:
         refuse_unknown: bool = False,
         entry: Entry = NO_ENTRY,
         labels: Labels = NO_LABELS,
+        keeps_group: bool = False,
     ) -> Start:
         """Start an attempt under the rules of its quiz, or find the existing one that is returned instead.
 
@@ -136,6 +137,7 @@ class AttemptStore:
             refuse_unknown: whether the quiz has to be registered.
             entry: what the user brings to be let in; who starts it for a user needs nothing.
             labels: what an attempt that is created gets.
+            keeps_group: whether it gets the group of the user's latest attempt at the quiz, if none is given.
         """
         columns = labels.to_columns()
         session_id = uuid7(at, os.urandom(10))
@@ -155,6 +157,7 @@ class AttemptStore:
                 "page_url": entry.page_url,
                 "password_sha256": entry.password_sha256,
                 **columns,
+                "keeps_group": keeps_group,
                 "payload": None if idempotency_key is None else request_hash([quiz_id, columns]),
             }
         )

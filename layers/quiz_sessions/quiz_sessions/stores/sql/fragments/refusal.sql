@@ -6,7 +6,8 @@ CASE
         SELECT FROM jsonb_array_elements_text(access -> 'networks') AS known (network)
         WHERE address <<= network::inet
     ) THEN 'network_refused'
-    WHEN access ? 'config_key_hashes' AND config_key_hash IS NULL THEN 'safe_exam_browser_required'
-    WHEN access ? 'config_key_hashes' AND NOT access -> 'config_key_hashes' ? config_key_hash
+    WHEN access ? 'config_key_proofs' AND config_key_hash IS NULL THEN 'safe_exam_browser_required'
+    WHEN access ? 'config_key_proofs'
+        AND NOT access -> 'config_key_proofs' ? encode(sha256(convert_to(config_key_hash, 'UTF8')), 'hex')
         THEN 'safe_exam_browser_refused'
 END

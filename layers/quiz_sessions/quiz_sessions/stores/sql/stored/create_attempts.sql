@@ -4,7 +4,7 @@
 --          none, by: who starts it for the user, or null for the user, refuse_unknown: whether the quiz has to be
 --          registered, writer, address: of the client, or null, config_key_hash: what its page got from Safe Exam
 --          Browser, or null, page_url, password_sha256, as hexadecimal digits, group_name, label, metadata: what it is to
---          have of these, or null, payload: a hash of what is started with the key}; no two of one user at one quiz)
+--          have of these, or null, keeps_group: whether one without takes over that of the user's latest, payload: a hash of what is started with the key}; no two of one user at one quiz)
 -- Returns  one row for each: the id that was to be its own, outcome, the quiz's opens_at and admission_seconds, when it closes
 --          for the user, the attempt created or found (null if none); with 'exhausted' the last one that is open
 -- Locks    the users' advisory locks shared, so that a change of their standing accommodations precedes these starts or
@@ -14,7 +14,7 @@ WITH asked AS (
     SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS asked (
         id uuid, user_id text, quiz_id text, key text, at_time timestamptz, time_limit integer, by text,
         refuse_unknown boolean, writer text, address inet, config_key_hash text, page_url text, password_sha256 text,
-        group_name text, label text, metadata jsonb, payload text
+        group_name text, label text, metadata jsonb, keeps_group boolean, payload text
     )
 ), request AS MATERIALIZED (
     SELECT asked.*, time_factor, extra_seconds AS standing_seconds, coalesce(closes_later_seconds, 0) AS closes_later_seconds
@@ -86,6 +86,12 @@ WITH asked AS (
 ), planned AS (
     SELECT judged.*, last_attempt_no, accommodation_seconds, {deadline} AS expires_at,
         CASE WHEN by IS NULL AND access ? 'one_device' THEN writer END AS device,
+        -- rule: whom staff have put into a room starts again in that room
+        coalesce(group_name, CASE WHEN keeps_group THEN (
+            SELECT former.group_name FROM quiz_attempts AS former
+            WHERE former.user_id = judged.user_id AND former.quiz_id = judged.quiz_id
+            ORDER BY attempt_no DESC LIMIT 1
+        ) END) AS own_group,
         (extract(epoch FROM at_time) * 1000000)::bigint AS at_micros
     FROM judged JOIN number USING (user_id, quiz_id), LATERAL (
         SELECT time_limit_seconds AS limit_seconds
@@ -106,7 +112,7 @@ WITH asked AS (
             ('by', to_jsonb(by)), ('closes_later_seconds', to_jsonb(nullif(closes_later_seconds, 0))),
             ('started_at', to_jsonb(nullif(started_at, at_time))), ('access', access),
             ('device', to_jsonb(device)), ('device_since', CASE WHEN device IS NOT NULL THEN to_jsonb(at_micros) END),
-            ('group_name', to_jsonb(group_name)), ('label', to_jsonb(label)), ('metadata', metadata)
+            ('group_name', to_jsonb(own_group)), ('label', to_jsonb(label)), ('metadata', metadata)
         ) AS more (name, value) WHERE value IS NOT NULL
     ), at_time
     FROM planned
@@ -121,7 +127,7 @@ WITH asked AS (
     SELECT id, user_id, quiz_id, last_attempt_no, 'started',
         greatest(0, ceil(extract(epoch FROM expires_at - started_at))), time_limit_seconds,
         accommodation_seconds, closes_at, closes_later_seconds, grace_seconds, started_at, expires_at,
-        question_ids, access, device, CASE WHEN device IS NULL THEN 0 ELSE at_micros END, group_name, label, metadata,
+        question_ids, access, device, CASE WHEN device IS NULL THEN 0 ELSE at_micros END, own_group, label, metadata,
         when_active <> 'new', key, payload, by, hash
     FROM planned JOIN event ON attempt_id = id
     RETURNING {attempt}, idempotency_key, started_by
