@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -11,21 +11,26 @@ from uuid import UUID
 import pytest
 
 from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.access import Access, RequestSource, config_key_hash
 from quiz_sessions.domain.errors import (
     ContentTooLargeError,
+    OtherDeviceError,
     SessionClosedError,
     SessionExpiredError,
     TooManyRequestsError,
 )
+from quiz_sessions.domain.quizzes import OneDevice
 from quiz_sessions.domain.timestamps import Micros
-from quiz_sessions.domain.validation import MAX_SESSION_BYTES, check_answers
+from quiz_sessions.domain.validation import MAX_SESSION_BYTES, MIN_REFUSED_BYTES, check_answers
 from tests.harness.builders import END, LATER, SECOND, START
-from tests.harness.gateway import Api, api_of
-from tests.harness.service import services_on, start
+from tests.harness.gateway import Api, Gateway, api_of
+from tests.harness.service import app_of, client_of, put_quiz, services_on, start, with_tokens
 from tests.harness.stores import Stores
-from tests.harness.tables import Database, changes, row
+from tests.harness.tables import Database, changes, contents, events, row
+from tests.integration.staff import WHY
 
 BURST = 5
+KEY, PAGE = "81" * 32, "https://exam.example.org/take?quiz=physics"
 
 
 @pytest.fixture
@@ -117,34 +122,31 @@ async def test_simultaneous_writes_pass_no_limit(limited: Services) -> None:
     assert sum(each is None for each in found) == BURST
 
 
-async def begin(services: Services, number: int, **more: Any) -> UUID:
-    session = await services.sessions.create_session(
-        "user1", "quiz1", owner="user1", at=START + number, **more
-    )
-    return session.id
+async def begin(services: Services, at: Micros = START, owner: str | None = "user1", **more: Any) -> UUID:
+    return (await services.sessions.create_session("user1", "quiz1", owner=owner, at=at, **more)).id
 
 
 async def test_starts_are_limited_by_caller(limited: Services) -> None:
     for number in range(3):
-        await begin(limited, number)
+        await begin(limited, START + number)
     with pytest.raises(TooManyRequestsError):
-        await begin(limited, 4)
+        await begin(limited, START + 4)
     await limited.sessions.create_session("user2", "quiz1", owner="user2", at=START + 5)
-    await begin(limited, 20 * SECOND)
+    await begin(limited, START + 20 * SECOND)
 
 
 async def test_a_start_that_is_sent_again_is_not_limited(limited: Services) -> None:
-    first = await begin(limited, 0, idempotency_key="k")
+    first = await begin(limited, idempotency_key="k")
     for number in range(1, 8):
-        assert await begin(limited, number, idempotency_key="k") == first
+        assert await begin(limited, START + number, idempotency_key="k") == first
     with pytest.raises(TooManyRequestsError):
-        await begin(limited, 9, idempotency_key="another")
+        await begin(limited, START + 9, idempotency_key="another")
 
 
 async def test_without_valkey_starts_are_not_limited(stores: Stores) -> None:
     async with services_on(stores, redis_url="redis://127.0.0.1:1", starts_per_minute=1) as blind:
         for number in range(3):
-            await begin(blind, number)
+            await begin(blind, START + number)
 
 
 async def test_who_is_too_fast_is_told_when_to_come_again(limited: Services) -> None:
@@ -154,6 +156,124 @@ async def test_who_is_too_fast_is_told_when_to_come_again(limited: Services) -> 
             reply = await api("POST", "/sessions/start", {"quiz_id": "quiz1"}, at=START + number * 1000)
         assert (reply.status_code, reply.json()["code"]) == (429, "too_many_requests")
         assert int(reply.headers["retry-after"]) > 0
+
+
+# Another device, another page
+
+Come = Callable[[Services, UUID, int, Micros, str | None], Awaitable[None]]
+"""Go on with a session on another device than before, or in another page, by the number."""
+
+
+def page(number: int) -> tuple[str, RequestSource]:
+    """A page of the quiz, and the request of Safe Exam Browser from it."""
+    url = f"{PAGE}&number={number}"
+    return url, RequestSource(None, config_key_hash(url, KEY))
+
+
+async def start_on_a_device(services: Services) -> UUID:
+    await put_quiz(services, one_device=OneDevice.TAKEOVER, access=Access(seb_config_keys=(KEY,)))
+    return await start_again(services, 0, START)
+
+
+async def start_again(services: Services, number: int, at: Micros, owner: str | None = "user1") -> UUID:
+    url, source = page(number)
+    return await begin(
+        services, at, owner, idempotency_key="k", client_id="device0", page_url=url, source=source
+    )
+
+
+async def on_another_device(
+    services: Services, session_id: UUID, number: int, at: Micros, owner: str | None = "user1"
+) -> None:
+    _, source = page(0)
+    await services.devices.take_over(
+        session_id, client_id=f"device{number}", source=source, owner=owner, at=at
+    )
+
+
+async def in_another_page(
+    services: Services, session_id: UUID, number: int, at: Micros, owner: str | None = "user1"
+) -> None:
+    assert await start_again(services, number, at, owner) == session_id
+
+
+COMING = pytest.mark.parametrize("come", [on_another_device, in_another_page])
+
+
+@COMING
+async def test_changes_of_device_and_page_keep_to_the_pace(
+    limited: Services, database: Database, come: Come
+) -> None:
+    session_id = await start_on_a_device(limited)
+    for number in range(1, BURST + 1):
+        await come(limited, session_id, number, LATER + number, "user1")
+    before = contents(database)
+    with pytest.raises(TooManyRequestsError):
+        await come(limited, session_id, BURST + 1, LATER + BURST + 1, "user1")
+    assert contents(database) == before
+    await come(limited, session_id, BURST + 1, LATER + SECOND // 2 + 1, "user1")
+
+
+@COMING
+async def test_who_comes_as_before_is_not_limited(limited: Services, come: Come) -> None:
+    session_id = await start_on_a_device(limited)
+    for number in range(1, BURST + 1):
+        await come(limited, session_id, number, LATER + number, "user1")
+    for again in range(3):
+        await come(limited, session_id, BURST, LATER + BURST + again, "user1")
+
+
+@COMING
+async def test_without_a_name_nobody_who_comes_is_limited(limited: Services, come: Come) -> None:
+    session_id = await start_on_a_device(limited)
+    for number in range(3 * BURST):
+        await come(limited, session_id, number, LATER + number, None)
+
+
+@COMING
+async def test_writes_and_changes_of_device_and_page_keep_to_one_pace(limited: Services, come: Come) -> None:
+    session_id = await start_on_a_device(limited)
+    for number in range(BURST):
+        await write(limited, session_id, LATER + number, client_id="device0", source=page(0)[1])
+    with pytest.raises(TooManyRequestsError):
+        await come(limited, session_id, 1, LATER + BURST, "user1")
+    await come(limited, session_id, 1, LATER + SECOND // 2, "user1")
+    with pytest.raises(TooManyRequestsError):
+        await come(limited, session_id, 2, LATER + SECOND // 2, "user1")
+
+
+async def test_changes_of_device_slow_writes_down(limited: Services) -> None:
+    session_id = await start_on_a_device(limited)
+    for number in range(1, BURST + 1):
+        await on_another_device(limited, session_id, number, LATER + number)
+    with pytest.raises(TooManyRequestsError):
+        await write(limited, session_id, LATER + BURST + 1, client_id=f"device{BURST}", source=page(0)[1])
+
+
+async def test_a_takeover_that_is_too_fast_is_told_when_to_come_again(limited: Services) -> None:
+    await put_quiz(limited, one_device=OneDevice.TAKEOVER)
+    session_id = await begin(limited, client_id="device0")
+    gateway = Gateway(app_of(with_tokens(limited)), at=LATER)
+    gateway.claims = {"sub": "user1", "scope": ""}
+    async with client_of(gateway) as http:
+        replies = [
+            await http.post(
+                f"/sessions/{session_id}/device",
+                json={"takeover": True},
+                headers={"X-Client-Id": f"device{number}"},
+            )
+            for number in range(1, BURST + 2)
+        ]
+    assert [reply.status_code for reply in replies] == [200] * BURST + [429]
+    assert int(replies[-1].headers["retry-after"]) > 0
+
+
+async def test_staff_unlock_as_fast_as_they_like(limited: Services) -> None:
+    session_id = await start_on_a_device(limited)
+    for number in range(1, BURST + 1):
+        await on_another_device(limited, session_id, number, LATER + number)
+    unlocked = await limited.devices.unlock(session_id, WHY, by="teacher", at=LATER + BURST + 1)
+    assert unlocked.id == session_id
 
 
 # What is kept of what was refused
@@ -188,6 +308,45 @@ async def test_other_hand_ins_are_kept_up_to_the_size_of_a_session(
         with pytest.raises(SessionClosedError):
             await services.sessions.complete(session_id, large(attempt), at=LATER + attempt + 1)
     assert len(changes(database, session_id, "late_answer")) == 2
+
+
+MOST_EVENTS = MAX_SESSION_BYTES // MIN_REFUSED_BYTES
+"""Of each kind of what was refused, however small."""
+
+
+def fill(database: Database, session_id: UUID, kind: str, changes: str) -> None:
+    """Record small events of this kind until there is room for one more."""
+    database.execute(
+        "INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)"
+        " SELECT id, revision + number, version, %s, %s, now(), chain_head"
+        " FROM quiz_attempts, generate_series(1, %s) AS number WHERE id = %s",
+        [kind, changes, MOST_EVENTS - 1, session_id],
+    )
+    database.execute("UPDATE quiz_attempts SET revision = revision + %s", [MOST_EVENTS - 1])
+
+
+async def test_small_late_answers_are_kept_up_to_a_number(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    await services.sessions.complete(session_id, at=LATER)
+    fill(database, session_id, "late_answer", '{"late_answers": {}}')
+    assert MOST_EVENTS == 1024
+    for number in range(3):
+        with pytest.raises(SessionClosedError):
+            await services.sessions.complete(session_id, {"0": number}, at=LATER + number + 1)
+    assert events(database, session_id).count("late_answer") == MOST_EVENTS
+
+
+@pytest.mark.parametrize("autosave", [False, True])
+async def test_small_displaced_answers_are_kept_up_to_a_number(
+    services: Services, database: Database, autosave: bool
+) -> None:
+    await put_quiz(services, one_device=OneDevice.TAKEOVER)
+    session_id = await begin(services, client_id="device0")
+    fill(database, session_id, "displaced", '{"displaced": []}')
+    for number in range(3):
+        with pytest.raises(OtherDeviceError):
+            await write(services, session_id, LATER + number, client_id="other", autosave=autosave)
+    assert events(database, session_id).count("displaced") == MOST_EVENTS
 
 
 async def test_late_answers_that_would_make_a_session_too_large_are_not_accepted(

@@ -28,6 +28,7 @@ from quiz_sessions.domain.incidents import (
     BURST_AFTER,
     BURST_ANSWERS,
     BURST_AT_THE_END,
+    FULL_FOR_REPORTS,
     MAX_DETAIL_BYTES,
     MAX_INCIDENTS,
     ClientIncident,
@@ -180,23 +181,27 @@ async def test_after_the_end_no_incident_is_recorded(services: Services, databas
     assert contents(database) == before
 
 
-async def test_a_session_has_so_many_incidents_and_no_more(services: Services, database: Database) -> None:
+async def test_a_client_reports_so_many_incidents_and_no_more(
+    services: Services, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
     session_id = await start(services)
-    database.execute("UPDATE quiz_attempts SET incidents = %s", [MAX_INCIDENTS - 1])
+    database.execute("UPDATE quiz_attempts SET incidents = %s", [FULL_FOR_REPORTS - 1])
     await report(services, session_id, "blur")
     full = row(database, session_id)
-    assert full["incidents"] == MAX_INCIDENTS == 500
+    assert full["incidents"] == FULL_FOR_REPORTS == 500
+    assert "IncidentsForgotten" not in capsys.readouterr().out
     for _ in range(3):
         await report(services, session_id, "focus")
     assert row(database, session_id) == full
     assert [incident.type for incident in await listed(services, session_id)] == ["blur"]
+    assert capsys.readouterr().out.count('"IncidentsForgotten":[1.0]') == 3
 
 
 async def test_reports_at_once_pass_no_limit(services: Services, database: Database) -> None:
     session_id = await start(services)
-    database.execute("UPDATE quiz_attempts SET incidents = %s", [MAX_INCIDENTS - 3])
+    database.execute("UPDATE quiz_attempts SET incidents = %s", [FULL_FOR_REPORTS - 3])
     await asyncio.gather(*(report(services, session_id) for _ in range(8)))
-    assert row(database, session_id)["incidents"] == MAX_INCIDENTS
+    assert row(database, session_id)["incidents"] == FULL_FOR_REPORTS
     assert len(await listed(services, session_id)) == 3
 
 
@@ -236,6 +241,17 @@ async def test_reports_and_answers_together_keep_to_one_pace(limited: Services, 
         await limited.sessions.update_answers(session_id, {"0": "B"}, owner="user1", at=LATER + BURST)
     assert row(database, session_id) == before
     await report(limited, session_id, at=LATER + SECOND // 2, owner="user1")
+
+
+async def test_a_report_that_would_be_forgotten_keeps_to_the_pace_too(
+    limited: Services, database: Database
+) -> None:
+    session_id = await start(limited)
+    for number in range(BURST):
+        await report(limited, session_id, at=LATER + number, owner="user1")
+    database.execute("UPDATE quiz_attempts SET incidents = %s", [FULL_FOR_REPORTS])
+    with pytest.raises(TooManyRequestsError):
+        await report(limited, session_id, at=LATER + BURST, owner="user1")
 
 
 async def test_who_reports_too_fast_slows_nobody_else_down(limited: Services) -> None:
@@ -355,12 +371,20 @@ async def test_what_the_service_itself_sees_refuses_no_request(services: Service
     assert await listed(services, session_id) == []
 
 
-async def test_what_the_service_itself_sees_is_among_the_five_hundred(
+async def test_reports_leave_room_for_what_the_service_itself_sees(
     services: Services, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session_id = await start(services)
-    database.execute("UPDATE quiz_attempts SET incidents = %s", [MAX_INCIDENTS])
+    database.execute("UPDATE quiz_attempts SET incidents = %s", [FULL_FOR_REPORTS])
+    await report(services, session_id)
     await services.incidents.observe(session_id, second_device("a" * 12), LATER)
+    assert [incident.source for incident in await listed(services, session_id)] == ["server"]
+    database.execute("UPDATE quiz_attempts SET incidents = %s", [MAX_INCIDENTS - 1])
+    capsys.readouterr()
+    await services.incidents.observe(session_id, second_device("b" * 12), LATER)
+    assert row(database, session_id)["incidents"] == MAX_INCIDENTS == 1000
+    assert "IncidentsForgotten" not in capsys.readouterr().out
+    await services.incidents.observe(session_id, second_device("c" * 12), LATER)
     assert row(database, session_id)["incidents"] == MAX_INCIDENTS
     assert '"IncidentsForgotten":[1.0]' in capsys.readouterr().out
 
@@ -513,12 +537,20 @@ async def test_a_takeover_is_listed_and_the_device_no_incident_besides(services:
     assert await number_of(services, session.id) == 1
 
 
-async def test_takeovers_are_among_the_five_hundred(services: Services, database: Database) -> None:
+async def test_takeovers_are_among_what_the_service_itself_sees(
+    services: Services, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
     await put_quiz(services, one_device=OneDevice.TAKEOVER)
     session = await services.sessions.create_session("user1", "quiz1", client_id="laptop", at=START)
-    database.execute("UPDATE quiz_attempts SET incidents = %s", [MAX_INCIDENTS])
+    database.execute("UPDATE quiz_attempts SET incidents = %s", [FULL_FOR_REPORTS])
     await services.devices.take_over(session.id, client_id="tablet", at=LATER)
+    assert [incident.type for incident in await listed(services, session.id)] == ["takeover"]
+    assert row(database, session.id)["incidents"] == FULL_FOR_REPORTS + 1
+    database.execute("UPDATE quiz_attempts SET incidents = %s", [MAX_INCIDENTS])
+    capsys.readouterr()
+    await services.devices.take_over(session.id, client_id="laptop", at=LATER + SECOND)
     assert row(database, session.id)["incidents"] == MAX_INCIDENTS
+    assert '"IncidentsForgotten":[1.0]' in capsys.readouterr().out
 
 
 # Bursts

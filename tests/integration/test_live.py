@@ -399,8 +399,7 @@ async def test_nobody_is_silent_before_the_common_start(
     services: Services, database: Database, valkey: redis.Redis
 ) -> None:
     common = START + 200 * SECOND
-    rules = {"opens_at": from_micros(START), "admission_seconds": 200, "common_start": True}
-    await put_quiz(services, **rules)
+    await put_quiz(services, opens_at=from_micros(START), admission_seconds=200, common_start=True)
     await read(services, await start(services))
     pass_time(database, valkey, 91 * SECOND)
     assert (await view(services, at=common - 1)).totals.silent == 0

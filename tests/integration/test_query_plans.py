@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from quiz_sessions.bootstrap import Services, build_services
-from quiz_sessions.domain.quizzes import QuizRules
+from quiz_sessions.domain.errors import OtherDeviceError, SessionExpiredError
+from quiz_sessions.domain.quizzes import OneDevice, QuizRules
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.services.live import Cursor, Moment
@@ -20,6 +21,26 @@ MANY = 20_000
 SECOND: Micros = 1_000_000
 
 Operation = Callable[[Services, UUID, UUID], Awaitable[object]]
+
+
+async def refused(operation: Awaitable[object]) -> None:
+    with pytest.raises((SessionExpiredError, OtherDeviceError)):
+        await operation
+
+
+async def start_on_a_device(services: Services) -> UUID:
+    await services.administration.put_quiz("single", QuizRules(one_device=OneDevice.TAKEOVER))
+    return (await services.sessions.create_session("user1", "single", client_id="laptop")).id
+
+
+async def on_another_device(services: Services) -> None:
+    session_id = await start_on_a_device(services)
+    await refused(services.sessions.update_answers(session_id, {"1": "A"}, client_id="tablet"))
+
+
+async def take_over(services: Services) -> None:
+    await services.devices.take_over(await start_on_a_device(services), client_id="tablet")
+
 
 OPERATIONS: dict[str, Operation] = {
     "start": lambda s, one, ended: s.sessions.create_session("somebody", "quiz1", idempotency_key="key"),
@@ -54,6 +75,9 @@ OPERATIONS: dict[str, Operation] = {
     "trail": lambda s, one, ended: s.audit.events(one),
     "at a version": lambda s, one, ended: s.audit.at_version(one, 0),
     "verify": lambda s, one, ended: s.audit.verify(one),
+    "late answer": lambda s, one, ended: refused(s.sessions.update_answers(ended, {"1": "A"})),
+    "answer of another device": lambda s, one, ended: on_another_device(s),
+    "takeover": lambda s, one, ended: take_over(s),
     "flush": lambda s, one, ended: s.flusher.run(),
 }
 

@@ -26,7 +26,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(204, "Recorded, if there are not too many", 404, 409, 410, 413, 422, model=None),
     )
     async def report_incident(request: Request, session_id: UUID, body: IncidentRequest) -> Response:
-        """Of an open session, also while it is paused. A session has at most 500; what comes after is
+        """Of an open session, also while it is paused. Once it has 500 incidents, what comes after is
         forgotten."""
         caller = authenticated(request, services())
         await services().incidents.report(

@@ -191,7 +191,9 @@ def build_services(
         disclosure=disclosure,
         incidents=incidents,
         staff_actions=staff_actions,
+        telemetry=telemetry,
         clock=clock,
+        pace=limits.writes,
     )
     receipts = Receipts(receipt_keys(settings), telemetry)
     sessions = SessionManager(

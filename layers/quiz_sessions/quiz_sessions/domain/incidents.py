@@ -15,8 +15,10 @@ from .json_values import Json, same_value
 from .timestamps import Micros, from_micros, iso, to_micros
 from .validation import check_json_value, written_size
 
-MAX_INCIDENTS: Final = 500
+MAX_INCIDENTS: Final = 1000
 """Of one session; further ones are not recorded."""
+FULL_FOR_REPORTS: Final = 500
+"""With so many, what its client reports is not recorded either: the rest is for what the service sees."""
 MAX_DETAIL_BYTES: Final = 1024
 _SECOND: Final[Micros] = 1_000_000
 

@@ -106,6 +106,8 @@ class EntryOutcome(StrEnum):
     NETWORK_REFUSED = "network_refused"
     SAFE_EXAM_BROWSER_REQUIRED = "safe_exam_browser_required"
     SAFE_EXAM_BROWSER_REFUSED = "safe_exam_browser_refused"
+    TOO_FAST = "too_fast"
+    """The caller changes devices or pages, and writes, faster than is allowed to one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,13 @@ class EntryResult:
 
     Attributes:
         is_takeover: whether it took over from another one.
+        is_forgotten: whether it did, and there were too many incidents to record that as one.
     """
 
     outcome: EntryOutcome
     attempt: Attempt
     is_takeover: bool = False
+    is_forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from .matching import is_accepted
 
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_SESSION_BYTES = 1024 * 1024
+MIN_REFUSED_BYTES = 1024
+"""An event of what was refused counts for so much at least, so that there are not many small ones."""
 MAX_ANSWERS = 512
 MAX_ID_CHARACTERS = 128
 MAX_DEPTH = 100

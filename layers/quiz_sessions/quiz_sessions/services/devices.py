@@ -18,14 +18,17 @@ from ..domain.errors import (
     SessionExpiredError,
     SessionNotFoundError,
     SessionStateError,
+    TooManyRequestsError,
 )
 from ..domain.incidents import second_device
 from ..domain.outcomes import ActionOutcome, EntryOutcome, EntryResult
+from ..domain.pace import NO_PACE, Pace
 from ..domain.presence import Heard
 from ..domain.sessions import Session, view
 from ..domain.tags import writer_of
 from ..domain.timestamps import Micros
 from ..domain.validation import session_key
+from ..runtime.telemetry import Telemetry
 from ..stores.devices import DeviceStore
 from .disclosure import Disclosure
 from .incidents import Incidents
@@ -44,14 +47,19 @@ class Devices:
         disclosure: Disclosure,
         incidents: Incidents,
         staff_actions: StaffActions,
+        telemetry: Telemetry,
         clock: Callable[[], Micros],
+        pace: Pace,
     ) -> None:
+        """`pace` is how fast the owner of a session may write to it; changes of device and page count too."""
         self._devices = devices
         self._settler = settler
         self._disclosure = disclosure
         self._incidents = incidents
         self._staff_actions = staff_actions
+        self._telemetry = telemetry
         self._clock = clock
+        self._pace = pace
 
     async def go_on(self, attempt: Attempt, entry: Entry, owner: Owner, at: Micros) -> None:
         """Let the device that has found an open attempt go on with it, where it may.
@@ -60,11 +68,12 @@ class Devices:
             OtherDeviceError: another device has it.
             AccessRefusedError: the quiz does not let the request in.
             InvalidInputError: the device is not named.
+            TooManyRequestsError: the owner changes devices or pages too fast.
         """
         if attempt.access is None or not attempt.status.is_open:
             return
         subject = owner.subject if isinstance(owner, Staff) else owner
-        result = await self._devices.enter(attempt.id, entry, at, owner=subject)
+        result = await self._devices.enter(attempt.id, entry, at, owner=subject, pace=self._pace_of(subject))
         if result is not None:
             await self._entered(result, entry, at)
 
@@ -85,10 +94,13 @@ class Devices:
             OtherDeviceError: a proctor has to let the device have it.
             AccessRefusedError: the quiz does not let the request in.
             InvalidInputError: the device is not named.
+            TooManyRequestsError: the owner changes devices too fast.
         """
         at = self._clock() if at is None else at
         entry = Entry(source, writer_of(client_id))
-        result = await self._devices.enter(session_key(session_id), entry, at, owner=owner, takeover=True)
+        result = await self._devices.enter(
+            session_key(session_id), entry, at, owner=owner, takeover=True, pace=self._pace_of(owner)
+        )
         if result is None:
             raise SessionNotFoundError
         current = await self._entered(result, entry, at)
@@ -121,7 +133,15 @@ class Devices:
             raise SessionStateError("The session's time is over. Reopen it to give it more.")
         return await self._staff_actions.session_after(result, action)
 
+    def _pace_of(self, owner: str | None) -> Pace:
+        return NO_PACE if owner is None else self._pace
+
     async def _entered(self, result: EntryResult, entry: Entry, at: Micros) -> Current:
+        if result.outcome is EntryOutcome.TOO_FAST:
+            self._telemetry.count("CallersLimited")
+            raise TooManyRequestsError
+        if result.is_forgotten:
+            self._telemetry.count("IncidentsForgotten")
         heard = None if result.outcome is EntryOutcome.ENDED else Heard(entry.writer)
         # The cache before anything else: drafts are judged by what it says of the device.
         current = await self._settler.write_back(result.attempt, [], at, heard)

@@ -331,7 +331,8 @@ class AttemptStore:
         writes one event a row, so it does the first of these that applies. Drafts that lost their place to
         another writer's answer are recorded in that event, or in one of their own. It skips rows that others
         hold, unless it is to `wait`; rows that change while it runs; and ids without a row. It records no
-        late answers beyond `late_bytes` of them.
+        late or displaced answers beyond `late_bytes` of each, counting an event for MIN_REFUSED_BYTES at
+        least.
 
         Raises:
             PoisonedError: PostgreSQL refuses the data of one of the sessions.

@@ -8,6 +8,7 @@ from uuid import UUID
 from ..domain.access import Entry
 from ..domain.incidents import MAX_INCIDENTS
 from ..domain.outcomes import ActionResult, EntryOutcome, EntryResult
+from ..domain.pace import NO_PACE, Pace
 from ..domain.quizzes import StaffAction
 from ..domain.timestamps import Micros, from_micros
 from .attempts import attempt_of
@@ -26,7 +27,14 @@ class DeviceStore:
         self._postgres = postgres
 
     async def enter(
-        self, session_id: UUID, entry: Entry, at: Micros, *, owner: str | None, takeover: bool = False
+        self,
+        session_id: UUID,
+        entry: Entry,
+        at: Micros,
+        *,
+        owner: str | None,
+        takeover: bool = False,
+        pace: Pace = NO_PACE,
     ) -> EntryResult | None:
         """Let a device go on with an attempt, or, with `takeover`, have it; None if there is no such attempt.
 
@@ -45,12 +53,16 @@ class DeviceStore:
                 "page_url": entry.page_url,
                 "address": entry.source.address,
                 "config_key_hash": entry.source.config_key_hash,
+                "pace_interval": pace.interval,
+                "pace_burst": pace.burst,
             },
         )
         if not rows:
             return None
-        outcome, is_takeover = EntryOutcome(rows[0].pop("outcome")), rows[0].pop("is_takeover")
-        return EntryResult(outcome, attempt_of(rows[0]), is_takeover)
+        (row,) = rows
+        outcome = EntryOutcome(row.pop("outcome"))
+        is_takeover, is_forgotten = row.pop("is_takeover"), row.pop("is_forgotten")
+        return EntryResult(outcome, attempt_of(row), is_takeover, is_forgotten)
 
     async def unlock(self, session_id: UUID, action: StaffAction) -> ActionResult | None:
         """Let the next device have an open attempt; None if there is no such attempt."""

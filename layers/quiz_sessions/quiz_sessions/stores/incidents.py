@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from psycopg import errors
 
 from ..domain.incidents import (
+    FULL_FOR_REPORTS,
     MAX_INCIDENTS,
     Incident,
     IncidentOutcome,
@@ -58,7 +59,7 @@ class IncidentStore:
             "write_id": f"incident:{name or uuid4().hex}",
             "ended": ended,
             "silent_since": None if silent_since is None else from_micros(silent_since),
-            "most": MAX_INCIDENTS,
+            "most": FULL_FOR_REPORTS if incident.source == "client" else MAX_INCIDENTS,
             "pace_interval": pace.interval,
             "pace_burst": pace.burst,
         }

@@ -17,7 +17,7 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from ..domain import attempts, incidents, outcomes, quizzes
-from ..domain.validation import MAX_ANSWERS, MAX_INTEGER, MAX_SESSION_BYTES
+from ..domain.validation import MAX_ANSWERS, MAX_INTEGER, MAX_SESSION_BYTES, MIN_REFUSED_BYTES
 
 _SQL: Final = files(__package__).joinpath("sql")
 _HEADER: Final = re.compile(r"(?:--.*\n)+")
@@ -113,6 +113,7 @@ _FRAGMENTS: Final[Mapping[str, str]] = {
     "max_answers": str(MAX_ANSWERS),
     "max_integer": str(MAX_INTEGER),
     "max_session_bytes": str(MAX_SESSION_BYTES),
+    "min_refused_bytes": str(MIN_REFUSED_BYTES),
     **{
         file.name.removesuffix(".sql"): _read(file)
         for file in _SQL.joinpath("fragments").iterdir()

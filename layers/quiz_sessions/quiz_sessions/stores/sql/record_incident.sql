@@ -1,6 +1,6 @@
 -- Record an incident during an open attempt.
 -- Takes    id, owner (whose attempt it has to be, or null), incident ({type, detail, source}), at (in microseconds),
---          at_time (the same as a timestamp), write_id, most (how many an attempt has at most), ended (whether also after
+--          at_time (the same as a timestamp), write_id, most (with how many of either source it is forgotten), ended (whether also after
 --          the end), silent_since (since when the clock must have run, or null), pace_interval and pace_burst (in
 --          microseconds, see domain/pace, zero for no limit)
 -- Returns  no row if there is no such attempt, or it is not the owner's; else outcome and the attempt as it is now
@@ -18,8 +18,9 @@ WITH current AS (
             SELECT FROM attempt_events
             WHERE attempt_id = attempt.id AND type IN ('resumed', 'reopened') AND at > %(silent_since)s
         )) THEN 'stopped'
-        WHEN incidents >= %(most)s::integer THEN 'full'
         WHEN paced_until - %(at)s::bigint > %(pace_burst)s::bigint AND %(pace_interval)s::bigint > 0 THEN 'too_fast'
+        -- rule: what a client reports takes no room of what the service sees
+        WHEN incidents >= %(most)s::integer THEN 'full'
         ELSE 'changed' END AS outcome, attempt.*
     FROM current AS attempt
 ), event AS (

@@ -2,7 +2,8 @@
 -- answers recorded; one event a row.
 -- Takes list (of {id, fields: how many drafts, drafts: {question: {answer, at, writer}}, displaced: [{question, answer, at,
 -- writer}], current: {answer, at, writer} or null}), sessions (how many of them), now, wait (for rows that others hold, which are
--- skipped otherwise), late_bytes (how much of late answers an attempt may have recorded; null for any).
+-- skipped otherwise), late_bytes (how much of late, and how much of displaced answers an attempt may have recorded; null
+-- for any).
 -- Locks the rows, in the order of their ids.
 -- `settled` has the attempts as they are now, with settlement, late (questions whose draft came too late), left_over (those
 -- that no event has yet), dealt_with (how many drafts need nothing more) and is_final (whether no draft counts any more).
@@ -89,14 +90,14 @@ batch AS MATERIALIZED (
             ) AS draft OFFSET 0
         ) AS draft
     ) AS judged_drafts, LATERAL (
-        -- What was refused is recorded as far as a session may be large.
-        SELECT CASE WHEN all_unrecorded IS NOT NULL AND octet_length(all_unrecorded::text) + (
-            SELECT coalesce(sum(size), 0) FROM events_with(held.id, 'late_answers')
+        -- What was refused is recorded as far as a session may be large, and in so many events.
+        SELECT CASE WHEN all_unrecorded IS NOT NULL AND greatest(octet_length(all_unrecorded::text), {min_refused_bytes}) + (
+            SELECT coalesce(sum(greatest(size, {min_refused_bytes})), 0) FROM events_with(held.id, 'late_answers')
         ) > %(late_bytes)s::integer THEN NULL ELSE all_unrecorded END AS unrecorded
     ) AS recording, LATERAL (
         SELECT CASE WHEN (overwritten IS NOT NULL OR displaced <> '[]') AND (
-            octet_length((displaced || coalesce(overwritten, '[]'))::text) + (
-                SELECT coalesce(sum(size), 0) FROM events_with(held.id, 'displaced')
+            greatest(octet_length((displaced || coalesce(overwritten, '[]'))::text), {min_refused_bytes}) + (
+                SELECT coalesce(sum(greatest(size, {min_refused_bytes})), 0) FROM events_with(held.id, 'displaced')
             ) > %(late_bytes)s::integer
         ) IS NOT TRUE THEN (
             SELECT jsonb_agg(item) FROM jsonb_array_elements(displaced || coalesce(overwritten, '[]')) AS item
