@@ -324,6 +324,16 @@ async def test_an_expiry_merges_no_such_draft(
     assert lost(database, session_id) == [("a", writer_of(A))]
 
 
+async def test_a_write_of_a_former_device_that_is_delivered_after_the_end_is_not_told_as_kept(
+    services: Services, database: Database, session_id: UUID
+) -> None:
+    await take_over(services, session_id)
+    await flush_at(services, END + SECOND)
+    with pytest.raises(OtherDeviceError):
+        await answer(services, session_id, A, "a", at=TAKEN + 1)
+    assert (row(database, session_id)["answers"], lost(database, session_id)) == ({}, [("a", writer_of(A))])
+
+
 async def test_such_a_draft_is_no_conflict(services: Services, session_id: UUID) -> None:
     await take_over(services, session_id)
     await slip_in(services, session_id, "a", TAKEN + 1)

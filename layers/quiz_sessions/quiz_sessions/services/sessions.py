@@ -748,14 +748,16 @@ class SessionManager:
         try:
             attempt = await self._settler.load(key)
             lost = {question: drafts[question] for question in _not_held(attempt, write.answers)}
-            if lost:
-                await self._settler.settle(
-                    key,
-                    Drafts(displaced=tuple(lost.items())),
-                    write.at,
-                    wait=True,
-                    late_bytes=MAX_SESSION_BYTES,
-                )
+            if not lost:
+                return
+            displaced = Drafts(displaced=tuple(lost.items()))
+            for _ in range(MAX_JUDGEMENTS):
+                # A row that has changed meanwhile is left out.
+                if await self._settler.settle(
+                    key, displaced, write.at, wait=True, late_bytes=MAX_SESSION_BYTES
+                ):
+                    return
+            raise BusyError
         except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
             self._telemetry.degraded("displaced answers not recorded", error, session_id=str(key))
 
@@ -787,6 +789,10 @@ class SessionManager:
         attempt = settled.attempt
         if write.at > attempt.end or settled.is_final:
             raise SessionExpiredError
+        # What another device sent after a takeover was recorded as displaced.
+        if attempt.is_of_other_device(write.writer, write.at):
+            shown = view(attempt, cached.drafts, write.at)
+            raise OtherDeviceError(shown, takeover=attempt.allows_takeover)
         return await self._committed(Current(attempt, cached.drafts, attempt), write)
 
     async def _finish(self, key: UUID, status: Status, write: Write, deadline: datetime | None) -> Session:
