@@ -23,6 +23,7 @@ from tests.harness.service import services_on, start
 from tests.harness.signing_keys import RECEIPT_KEYS
 from tests.harness.stores import Stores
 from tests.harness.tables import Database
+from tests.integration.contract import lasting
 
 EVENT = "UPDATE attempt_events SET {} WHERE attempt_id = %(id)s AND revision = {}"
 ERASED = "changes = NULL, nonce = NULL, erased_by = {}"
@@ -112,9 +113,9 @@ async def test_the_session_itself_and_its_results_stay(
 ) -> None:
     session_id = await ended(services)
     paths = (f"/sessions/{session_id}", f"/sessions/{session_id}/results", "/sessions?user_id=user1")
-    before = [(await client.get(path)).json() for path in paths]
+    before = [lasting((await client.get(path)).json()) for path in paths]
     erase(database, session_id)
-    assert [(await client.get(path)).json() for path in paths] == before
+    assert [lasting((await client.get(path)).json()) for path in paths] == before
 
 
 async def test_a_receipt_for_what_was_erased_is_genuine_and_not_recorded_either_way(

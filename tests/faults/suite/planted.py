@@ -656,7 +656,7 @@ BUGS = (
             "((keys, _),) = calls\n"
             "text = await self._redis.get(keys[1])\n"
             "raw = [part for pair in (await self._redis.hgetall(keys[0])).items() for part in pair]\n"
-            "replies = [(raw, text, None)]",
+            "replies = [(raw, text, None, None)]",
         ),
     ),
     Bug(

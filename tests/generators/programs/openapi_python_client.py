@@ -22,8 +22,8 @@ from generated.api.sessions import (
 )
 from generated.models import (
     Answers,
+    CohortExtendRequest,
     CompleteRequest,
-    ExtendRequest,
     GradingMethod,
     Problem401,
     Problem403,
@@ -159,7 +159,7 @@ def oversee(user: str, session_id: UUID) -> None:
         return
     if isinstance(results, ResultsReply) and results.questions is not None:
         assert_type(results.questions["0"].correct, bool | None)
-    extend_quiz.sync("physics", client=CLIENT, body=ExtendRequest(seconds=600, reason="the fire alarm"))
+    extend_quiz.sync("physics", client=CLIENT, body=CohortExtendRequest(seconds=600, reason="the fire alarm"))
     print(get_session.sync(session_id, client=CLIENT, at_version=1), get_quiz.sync("physics", client=CLIENT))
     print(get_health.sync(client=CLIENT), get_readiness.sync(client=CLIENT))
 
