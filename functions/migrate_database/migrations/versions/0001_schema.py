@@ -26,9 +26,35 @@ def upgrade() -> None:
             one_device text NOT NULL CHECK (one_device IN ('off', 'takeover', 'proctor')),
             admission_seconds integer NOT NULL CHECK (admission_seconds >= 0),
             common_start boolean NOT NULL,
+            paper jsonb,
             paused_at timestamptz,
             updated_at timestamptz NOT NULL,
             updated_by text
+        )
+        """
+    )
+    # What papers were drawn from, which never changes. A quiz that is deleted leaves it behind, as it does its
+    # attempts.
+    op.execute(
+        """
+        CREATE TABLE quiz_revisions (
+            quiz_id text NOT NULL,
+            revision integer NOT NULL,
+            paper jsonb,
+            PRIMARY KEY (quiz_id, revision)
+        )
+        """
+    )
+    # What is shown of a question, from the revision on that gave it this content.
+    op.execute(
+        """
+        CREATE TABLE question_contents (
+            quiz_id text NOT NULL,
+            question_id text NOT NULL,
+            revision integer NOT NULL,
+            content jsonb,
+            shuffle_options boolean NOT NULL,
+            PRIMARY KEY (quiz_id, question_id, revision)
         )
         """
     )
@@ -76,6 +102,8 @@ def upgrade() -> None:
             end_recorded_at timestamptz,
             late_ms integer NOT NULL DEFAULT 0,
             question_ids jsonb,
+            paper jsonb,
+            progress jsonb NOT NULL DEFAULT '{}',
             group_name text,
             label text,
             metadata jsonb,

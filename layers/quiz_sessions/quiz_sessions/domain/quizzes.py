@@ -13,6 +13,7 @@ from .access import Access
 from .canonical_json import canonical_json
 from .grading import Question
 from .json_values import Json
+from .papers import Paper
 from .timestamps import Micros
 
 
@@ -72,6 +73,7 @@ class QuizRules:
         access: what is asked of those who take it; None for nothing.
         admission_seconds: over how many seconds those who wait for opens_at are asked to come.
         common_start: whether time counts from the end of these seconds for all who start before it.
+        paper: which of the questions are asked, and in which order; None where the service does not say.
     """
 
     time_limit_seconds: int | None = None
@@ -87,6 +89,7 @@ class QuizRules:
     one_device: OneDevice = OneDevice.OFF
     admission_seconds: int = 0
     common_start: bool = False
+    paper: Paper | None = None
 
 
 @dataclass(frozen=True, slots=True)
