@@ -40,6 +40,8 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.LateAnswerNotFoundError: (404, "late_answer_not_found"),
     errors.NoticeNotFoundError: (404, "notice_not_found"),
     errors.VersionNotFoundError: (404, "version_not_found"),
+    errors.NoPaperError: (404, "no_paper"),
+    errors.SectionNotFoundError: (404, "section_not_found"),
     errors.AttemptsExhaustedError: (409, "attempts_exhausted"),
     errors.ActiveAttemptError: (409, "attempt_active"),
     errors.QuizNotOpenError: (409, "quiz_not_open"),
@@ -47,6 +49,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.QuizPausedError: (409, "quiz_paused"),
     errors.SessionPausedError: (409, "session_paused"),
     errors.OtherDeviceError: (409, "other_device"),
+    errors.QuestionLockedError: (409, "question_locked"),
     errors.QuizClosesFirstError: (409, "quiz_closes_first"),
     errors.NoTimeLeftError: (409, "no_time_left"),
     errors.QuizInUseError: (409, "quiz_in_use"),
@@ -61,6 +64,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.PreconditionFailedError: (412, "precondition_failed"),
     errors.SessionClosedError: (409, "session_closed"),
     errors.SessionExpiredError: (410, "session_expired"),
+    errors.SectionExpiredError: (410, "section_expired"),
     errors.EventsErasedError: (410, "events_erased"),
     errors.ContentTooLargeError: (413, "content_too_large"),
     errors.InvalidInputError: (422, "invalid_input"),
@@ -170,6 +174,8 @@ def _members(request: Request, error: errors.QuizSessionsError) -> dict[str, Any
             }
         case errors.AnswerConflictError():
             extra["conflicts"] = _conflicts(error)
+        case errors.QuestionLockedError() | errors.SectionExpiredError():
+            extra["question_id"] = error.question
         case errors.OtherDeviceError():
             extra["takeover"] = error.takeover
         case errors.ActiveAttemptError() | errors.AttemptsExhaustedError():

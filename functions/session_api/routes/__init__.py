@@ -19,6 +19,7 @@ from . import (
     labels,
     live,
     notices,
+    papers,
     pauses,
     quizzes,
     room,
@@ -35,6 +36,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
         capability.add_routes(routes, services)
         if capability is sessions:
             beacons.add_routes(routes, services)
+            papers.add_routes(routes, services)
         if capability is room:
             pauses.add_routes(routes, services)
             notices.add_routes(routes, services)

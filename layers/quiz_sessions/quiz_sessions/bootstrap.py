@@ -25,6 +25,7 @@ from .services.incidents import Incidents
 from .services.labels import Labelling
 from .services.live import Live
 from .services.notices import Notices
+from .services.papers import Papers
 from .services.outbox_relay import Relay
 from .services.receipts import Receipts
 from .services.room import Room
@@ -44,6 +45,7 @@ from .stores.incidents import IncidentStore
 from .stores.labels import LabelStore
 from .stores.live import LiveStore
 from .stores.notices import NoticeStore
+from .stores.papers import PaperStore
 from .stores.outbox import OutboxStore
 from .stores.postgres import Postgres
 from .stores.room import RoomStore
@@ -63,6 +65,7 @@ class Stores:
     administration: AdministrationStore
     room: RoomStore
     notices: NoticeStore
+    papers: PaperStore
     incidents: IncidentStore
     devices: DeviceStore
     live: LiveStore
@@ -90,6 +93,7 @@ class Services:
     administration: ExamAdministration
     room: Room
     notices: Notices
+    papers: Papers
     incidents: Incidents
     silence: Silence
     devices: Devices
@@ -128,6 +132,7 @@ def open_stores(
         administration=AdministrationStore(postgres),
         room=RoomStore(postgres),
         notices=NoticeStore(postgres),
+        papers=PaperStore(postgres),
         incidents=IncidentStore(postgres),
         devices=DeviceStore(postgres),
         live=LiveStore(postgres),
@@ -237,6 +242,13 @@ def build_services(
             attempts=stores.attempts,
             settler=settler,
             staff_actions=staff_actions,
+            clock=clock,
+        ),
+        papers=Papers(
+            papers=stores.papers,
+            administration=stores.administration,
+            settler=settler,
+            disclosure=disclosure,
             clock=clock,
         ),
         incidents=incidents,

@@ -84,6 +84,12 @@ class Attempt:
         accepts_until: expires_at plus grace_seconds; FOREVER while the clock stands.
         ended_at: the last moment whose answers count, once the attempt has ended.
         question_ids: the questions that take answers, as the quiz had them at the start; None for any.
+        paper: what it is given of its quiz's paper, as it was drawn at the start (see `papers`): {"seed",
+            "revision": of the quiz, "sections": [{"title", "questions", "time_limit_seconds", "navigation"}]};
+            None without one. `question_ids` are those of all sections.
+        progress: how far it is through its paper: {"entered": {section: {"at", "until"}}, "locked": {question:
+            since when}}, each member once there is something, moments as Micros. A section's time ends with
+            `until`, at the latest with the attempt's own, and `until` moves with extensions and pauses.
         group_name: the room or campus that it is taken in; None for none.
         label, metadata: what the platform wrote onto it, for itself.
         access: what the quiz asks of writes (see `domain.access`): networks; config_key_proofs, with the
@@ -133,6 +139,8 @@ class Attempt:
     completed_at: datetime | None = None
     ended_at: datetime | None = None
     question_ids: list[str] | None = None
+    paper: dict[str, Any] | None = None
+    progress: dict[str, dict[str, Any]] = field(default_factory=dict)
     group_name: str | None = None
     label: str | None = None
     metadata: dict[str, Json] | None = None
@@ -208,6 +216,51 @@ class Attempt:
             and writer != self.device
             and at > self.device_since
         )
+
+    def is_past(self, question: str, at: Micros) -> bool:
+        """Whether what was sent to `question` at `at` came after it was locked, or after its section's time.
+
+        `stores/sql/fragments/past.sql` judges likewise.
+        """
+        if not self.progress:
+            return False
+        return self.is_locked(question, at) or self.is_over(question, at)
+
+    def is_locked(self, question: str, at: Micros) -> bool:
+        """Whether an answer to `question` came after one to a question behind it, in a section that goes forward."""
+        locked = self.progress.get("locked", {}).get(question)
+        return locked is not None and locked < at
+
+    def is_over(self, question: str, at: Micros) -> bool:
+        """Whether the time of the section that `question` is in was over, with the grace."""
+        section = self.section_of(question)
+        entered = self.progress.get("entered", {}).get(str(section))
+        if entered is None:
+            return False
+        last = entered["until"] + self.grace_seconds * 1_000_000
+        return last < at and (self.paused_at is None or last < to_micros(self.paused_at))
+
+    def section_of(self, question: str) -> int | None:
+        """The number of the section that `question` is in, from 0; None without a paper, or in no section."""
+        sections = [] if self.paper is None else self.paper["sections"]
+        return next((n for n, section in enumerate(sections) if question in section["questions"]), None)
+
+    def goes_on(self, questions: Iterable[str]) -> bool:
+        """Whether answers to `questions` enter a section with a time limit, or lock questions before them."""
+        if self.paper is None:
+            return False
+        sent = frozenset(questions)
+        entered, locked = self.progress.get("entered", {}), self.progress.get("locked", {})
+        for number, section in enumerate(self.paper["sections"]):
+            asked = section["questions"]
+            reached = max((place for place, each in enumerate(asked) if each in sent), default=None)
+            if reached is None:
+                continue
+            if section["time_limit_seconds"] is not None and str(number) not in entered:
+                return True
+            if section["navigation"] == "forward" and any(each not in locked for each in asked[:reached]):
+                return True
+        return False
 
     def changed_since(self, version: int) -> list[str]:
         """The questions whose answer was committed after `version`, sorted."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from .attempts import Attempt, Status
 from .drafts import Drafts, counting
+from .section_times import SectionDeadline, section_deadlines
 from .timestamps import Micros, from_micros, to_micros
 
 MAX_LATE_MS = 2**31 - 1
@@ -109,6 +110,9 @@ class Deadline:
     binding: Literal["time_limit", "closes_at"] = field(metadata={"description": "What makes the deadline."})
     server_time: datetime
     time_remaining: int
+    sections: list[SectionDeadline] = field(
+        metadata={"description": "Of its paper, those with a time limit of their own."}
+    )
 
 
 def deadline_of(attempt: Attempt, drafts: Drafts, at: Micros) -> Deadline:
@@ -134,4 +138,5 @@ def deadline_of(attempt: Attempt, drafts: Drafts, at: Micros) -> Deadline:
         binding="closes_at" if cut_seconds else "time_limit",
         server_time=from_micros(at),
         time_remaining=shown_time_remaining(attempt, at),
+        sections=section_deadlines(attempt, at),
     )

@@ -67,6 +67,7 @@ def counting(attempt: Attempt, drafts: Drafts) -> dict[str, Draft]:
         for question, draft in drafts.answers.items()
         if counts(draft, attempt.answered_at(question), attempt.end)
         and not attempt.is_of_other_device(draft.writer, draft.at)
+        and not attempt.is_past(question, draft.at)
     }
 
 

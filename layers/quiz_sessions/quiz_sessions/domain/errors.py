@@ -269,6 +269,55 @@ class SessionPausedError(QuizSessionsError):
         self.session = session
 
 
+class QuestionLockedError(QuizSessionsError):
+    """A question behind it was answered, and its section goes forward alone. Nothing of the write was kept.
+
+    Attributes:
+        session: the session as it is now.
+        question: the question at fault, the first of them.
+    """
+
+    def __init__(self, session: Session, question: str) -> None:
+        super().__init__(
+            f"Question {question!r} is locked, because one behind it was answered. Send the others without it."
+        )
+        self.session = session
+        self.question = question
+
+
+class SectionExpiredError(QuizSessionsError):
+    """The answer came after the time of its section and the grace.
+
+    It does not count, and is recorded as a late answer, unless PostgreSQL can't be reached. Answers to other
+    sections that came with it were not kept.
+
+    Attributes:
+        session: the session as it is now.
+        question: the question at fault, the first of them.
+    """
+
+    def __init__(self, session: Session, question: str) -> None:
+        super().__init__(
+            f"The time of the section that question {question!r} is in is over. Send the others without it."
+        )
+        self.session = session
+        self.question = question
+
+
+class NoPaperError(QuizSessionsError):
+    """The session's quiz had no paper when it was started."""
+
+    def __init__(self) -> None:
+        super().__init__("The session has no paper: its quiz had none when it was started.")
+
+
+class SectionNotFoundError(QuizSessionsError):
+    """The paper has no section with this number."""
+
+    def __init__(self) -> None:
+        super().__init__("The paper has no section with this number. The first one is 0.")
+
+
 class OtherDeviceError(QuizSessionsError):
     """The session is taken on another device, and the quiz allows one at a time.
 

@@ -82,6 +82,9 @@ class WriteOutcome(StrEnum):
     """Another write was made with this key."""
     TOO_FAST = "too_fast"
     """The caller writes faster than is allowed to one."""
+    QUESTION_LOCKED = "question_locked"
+    """A question behind it was answered, and the section goes forward alone."""
+    SECTION_EXPIRED = "section_expired"
     UNKNOWN_QUESTION = "unknown_question"
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
@@ -110,6 +113,32 @@ class EntryOutcome(StrEnum):
     """The caller changes devices or pages, and writes, faster than is allowed to one."""
 
 
+class SectionOutcome(StrEnum):
+    """The decision that a statement took about the entry of a section."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    """It was entered before, or has no time limit."""
+    NO_PAPER = "no_paper"
+    NOT_FOUND = "not_found"
+    CLOSED = "closed"
+    OVERDUE = "overdue"
+    PAUSED = "paused"
+    DEVICE_UNNAMED = "device_unnamed"
+    OTHER_DEVICE = "other_device"
+    NETWORK_REFUSED = "network_refused"
+    SAFE_EXAM_BROWSER_REQUIRED = "safe_exam_browser_required"
+    SAFE_EXAM_BROWSER_REFUSED = "safe_exam_browser_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class SectionResult:
+    """The result of entering a section, with the attempt as it is now."""
+
+    outcome: SectionOutcome
+    attempt: Attempt
+
+
 @dataclass(frozen=True, slots=True)
 class EntryResult:
     """The result of a device's coming, with the attempt as it is now.
@@ -131,6 +160,7 @@ class WriteResult:
 
     Attributes:
         unseen: the questions whose answer the writer had not seen.
+        barred: the questions that are locked, or whose section is over.
         changed: how many answers are others than they were; of a write alone.
         answered_at: when the last answer before it was given, where it is a burst (see `incidents`).
     """
@@ -138,6 +168,7 @@ class WriteResult:
     outcome: WriteOutcome
     attempt: Attempt
     unseen: Sequence[str] = ()
+    barred: Sequence[str] = ()
     changed: int = 0
     answered_at: Micros | None = None
 

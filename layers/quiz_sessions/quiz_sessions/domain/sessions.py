@@ -11,6 +11,7 @@ from .attempts import FIELDS, Attempt, GradingState, Status
 from .deadlines import lateness_ms, shown_status, shown_time_remaining
 from .drafts import Drafts, counting, counts
 from .json_values import Json, shown_fields, to_json_object
+from .section_times import SectionProgress, progress_of
 from .tags import EntityTag, entity_tag
 from .timestamps import Micros, from_micros, to_micros
 
@@ -54,6 +55,12 @@ class Session:
     pause_seconds: int = field(
         metadata={"description": "How long it stood in pauses that are over, each rounded up."}
     )
+    sections: list[SectionProgress] | None = field(
+        metadata={
+            "description": "How far it is in those sections of its paper that have a time limit and were "
+            "entered, or have locked questions; null without a paper."
+        }
+    )
     last_updated: datetime
     completed_at: datetime | None
     group: str | None = field(metadata={"description": "The room or campus that it is taken in."})
@@ -89,10 +96,14 @@ class Session:
 
     def to_dict(self) -> dict[str, Json]:
         """The fields that the API replies, as JSON values."""
-        return to_json_object(self, SHOWN)
+        shown = to_json_object(self, SHOWN)
+        if self.sections:
+            shown["sections"] = [to_json_object(section, _SECTION) for section in self.sections]
+        return shown
 
 
 SHOWN: Final = shown_fields(Session)
+_SECTION: Final = shown_fields(SectionProgress)
 _COMPUTED: Final = frozenset(
     {
         "status",
@@ -132,6 +143,7 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros, *, scored: bool = False) 
         server_time=from_micros(at),
         time_remaining=shown_time_remaining(attempt, at),
         paused=attempt.paused_at is not None,
+        sections=progress_of(attempt, at),
         group=attempt.group_name,
         late_ms=max(attempt.late_ms, lateness_ms(attempt.expires_at, latest)),
         score=attempt.score if scored else None,

@@ -39,9 +39,11 @@ from ..domain.errors import (
     OtherDeviceError,
     PoisonedError,
     PreconditionFailedError,
+    QuestionLockedError,
     QuizClosedError,
     QuizNotOpenError,
     QuizPausedError,
+    SectionExpiredError,
     SessionClosedError,
     SessionExpiredError,
     SessionNotFoundError,
@@ -89,6 +91,8 @@ _REFUSALS = (
     SessionExpiredError,
     SessionClosedError,
     SessionPausedError,
+    QuestionLockedError,
+    SectionExpiredError,
     VersionConflictError,
     PreconditionFailedError,
     AnswerConflictError,
@@ -422,6 +426,9 @@ class SessionManager:
             SessionClosedError: it is completed or abandoned.
             SessionExpiredError: the request came after the deadline and the grace.
             SessionPausedError: the clock stands.
+            QuestionLockedError: a question behind one of them was answered, and the section goes forward alone.
+            SectionExpiredError: the time of a question's section is over. Answers to that section are recorded
+                as late ones.
             AccessRefusedError: the quiz does not let the request in.
             OtherDeviceError: the session is taken on another device. The answers are recorded as displaced.
             VersionConflictError: `version` is not the current one.
@@ -458,6 +465,9 @@ class SessionManager:
             raise
         except OtherDeviceError:
             await self._keep_displaced(key, write)
+            raise
+        except SectionExpiredError:
+            await self._keep_late(key, write)
             raise
         self._backpressure.note_write(failed=False)
         return session
@@ -511,6 +521,9 @@ class SessionManager:
         except OtherDeviceError:
             await self._keep_displaced(key, write)
             raise
+        except SectionExpiredError:
+            await self._keep_late(key, write)
+            raise
 
     async def abandon(
         self,
@@ -556,7 +569,7 @@ class SessionManager:
         except DatabaseUnavailableError as error:
             try:
                 session = await self._buffer(key, write)
-            except SessionExpiredError:
+            except (SessionExpiredError, SectionExpiredError):
                 # That would promise that the answers are kept as late ones.
                 raise error from None
             self._telemetry.degraded("answers buffered", error, "BufferedWrites", session_id=str(key))
@@ -687,6 +700,12 @@ class SessionManager:
         # rule: no draft is kept while the clock stands
         if is_stopped(attempt, write.at):
             raise SessionPausedError(shown())
+        # rule: an autosave is judged by the locks and the clocks of the paper
+        if barred := sorted(q for q in write.answers if attempt.is_past(q, write.at)):
+            raise _barred(attempt, barred, shown(), write.at)
+        # rule: an autosave that enters a section, or locks questions, is committed
+        if attempt.goes_on(write.answers):
+            return await self._commit(attempt.id, write)
         if write.version is not None and write.version != attempt.version:
             raise VersionConflictError(shown(), attempt.changed_since(write.version))
         if write.if_match is not None and shown().etag not in write.if_match:
@@ -760,6 +779,21 @@ class SessionManager:
             raise BusyError
         except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
             self._telemetry.degraded("displaced answers not recorded", error, session_id=str(key))
+
+    async def _keep_late(self, key: UUID, write: Write) -> None:
+        """Record the answers whose section was over, for staff to judge.
+
+        Raises:
+            DatabaseUnavailableError, BusyError: they are not recorded; the same request may be sent again.
+        """
+        attempt = await self._settler.load(key)
+        drafts = write.as_drafts().answers
+        late = Drafts({q: draft for q, draft in drafts.items() if attempt.is_over(q, write.at)})
+        for _ in range(MAX_JUDGEMENTS):
+            # A row that has changed meanwhile is left out.
+            if await self._settler.settle(key, late, write.at, wait=True, late_bytes=MAX_SESSION_BYTES):
+                return
+        raise BusyError
 
     async def _repeated(self, key: UUID, write: Write, payload: str) -> Session:
         """What a write is told whose name is used: the session as it is, whatever has become of it since."""
@@ -897,6 +931,8 @@ def _refuse(result: WriteResult, current: Current, write: Write) -> None:
     match result.outcome:
         case WriteOutcome.PAUSED:
             raise SessionPausedError(shown)
+        case WriteOutcome.QUESTION_LOCKED | WriteOutcome.SECTION_EXPIRED:
+            raise _barred(result.attempt, result.barred, shown, write.at)
         case WriteOutcome.CONFLICT:
             raise VersionConflictError(shown, current.attempt.changed_since(write.version or 0))
         case WriteOutcome.MOVED:
@@ -922,6 +958,14 @@ def _refuse_source(result: WriteResult, shown: Session) -> None:
         raise device_unnamed()
     if result.outcome is WriteOutcome.OTHER_DEVICE:
         raise OtherDeviceError(shown, takeover=result.attempt.allows_takeover)
+
+
+def _barred(
+    attempt: Attempt, questions: Sequence[str], shown: Session, at: Micros
+) -> QuestionLockedError | SectionExpiredError:
+    """Of the first of `questions` that is locked, or else the first whose section is over."""
+    locked = [question for question in questions if attempt.is_locked(question, at)]
+    return QuestionLockedError(shown, locked[0]) if locked else SectionExpiredError(shown, questions[0])
 
 
 def _check_questions(attempt: Attempt, write: Write) -> None:
@@ -950,7 +994,9 @@ def _judged(attempt: Attempt, cached: CachedSession, write: Write) -> Judged:
         (question, held.answers.get(question)) for question in (write.answers if is_bound else write.based_on)
     )
     seen: dict[str | None, Tag | None] = {q: None if draft is None else draft.tag for q, draft in drafts}
-    return Judged(attempt.revision if write.based_on or is_bound else None, seen)
+    # rule: beside a paper, drafts are put only where the row is as judged
+    has_clocks = attempt.paper is not None
+    return Judged(attempt.revision if write.based_on or is_bound or has_clocks else None, seen)
 
 
 def _write_key(write: Write) -> WriteKey | None:

@@ -152,6 +152,7 @@ class AttemptStore:
                 "by": by,
                 "refuse_unknown": refuse_unknown,
                 "writer": entry.writer,
+                "seed": os.urandom(16).hex(),
                 "address": entry.source.address,
                 "config_key_hash": entry.source.config_key_hash,
                 "page_url": entry.page_url,
@@ -432,9 +433,9 @@ def _started(own_id: UUID, row: DictRow) -> Start:
 
 
 def _write(row: DictRow) -> WriteResult:
-    outcome, unseen = WriteOutcome(row.pop("outcome")), row.pop("unseen")
+    outcome, unseen, barred = WriteOutcome(row.pop("outcome")), row.pop("unseen"), row.pop("barred")
     changed, answered_at = row.pop("changed", 0), row.pop("answered_at", None)
-    return WriteResult(outcome, attempt_of(row), unseen or (), changed, answered_at)
+    return WriteResult(outcome, attempt_of(row), unseen or (), sorted(barred or ()), changed, answered_at)
 
 
 def _together(

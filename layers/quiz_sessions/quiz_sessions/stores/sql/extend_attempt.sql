@@ -10,7 +10,7 @@ WITH current AS (
         WHEN NOT {same_action} THEN 'reused'
         WHEN status IN ('completed', 'abandoned') THEN 'closed'
         WHEN status = 'expired' OR accepts_until < %(at)s THEN 'expired'
-        WHEN deadline = expires_at
+        WHEN NOT moves
             THEN CASE WHEN deadline = {close} THEN 'closes_first' ELSE 'no_time_left' END
         ELSE 'changed' END AS outcome, attempt.*
     FROM planned AS attempt

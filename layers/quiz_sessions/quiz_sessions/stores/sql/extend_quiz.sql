@@ -31,7 +31,7 @@ WITH current AS (
     FROM changed HAVING count(*) > 0
 ), explained AS (
     SELECT CASE
-        WHEN expires_at <> former_expires_at THEN 'changed'
+        WHEN moves THEN 'changed'
         WHEN expires_at = {close} THEN 'closes_at'
         ELSE 'no time left' END AS reason, id, {cut} AS cut
     FROM changed AS attempt

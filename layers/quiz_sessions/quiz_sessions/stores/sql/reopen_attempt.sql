@@ -1,5 +1,5 @@
 -- Open an attempt that has ended again for some seconds from now, or from its start if that is later, under the current
--- rules of its quiz and for its user.
+-- rules of its quiz and for its user. The sections that ran at the end, or else the one that ended last, run for as long.
 -- Takes    id, seconds, at, time_limit (if the quiz sets none), write_id, by, reason,
 --          action, key, payload_hash, given
 -- Returns  no row if there is no such attempt; else outcome and the attempt as it is now, or with 'active' the
@@ -50,7 +50,20 @@ WITH current AS (
     SELECT deadline, {late_ms} AS lateness,
         CASE WHEN version = 0 AND answers = '{}' THEN 'started' ELSE 'in_progress' END AS new_status,
         (extract(epoch FROM until - started_at)
-            - rule.time_limit_seconds - rule.accommodation_seconds - pause_seconds)::integer AS extension
+            - rule.time_limit_seconds - rule.accommodation_seconds - pause_seconds)::integer AS extension,
+        CASE WHEN progress ? 'entered' THEN progress || jsonb_build_object('entered', (
+            SELECT jsonb_object_agg(number, CASE WHEN section_until >= least(last_until, ended_micros)
+                THEN entry || jsonb_build_object('until', greatest(
+                    section_until + clock_micros - ended_micros, clock_micros + 1000000::bigint * %(seconds)s
+                )) ELSE entry END)
+            FROM (
+                SELECT number, entry, (entry ->> 'until')::bigint AS section_until,
+                    max((entry ->> 'until')::bigint) OVER () AS last_until,
+                    (extract(epoch FROM ended_at) * 1000000)::bigint AS ended_micros,
+                    (extract(epoch FROM clock) * 1000000)::bigint AS clock_micros
+                FROM jsonb_each(progress -> 'entered') AS entered (number, entry)
+            ) AS sections
+        )) ELSE progress END AS progressed
     FROM current AS attempt, rule, LATERAL (SELECT least(until, rule.close) AS deadline) AS deadlines
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
@@ -64,6 +77,7 @@ WITH current AS (
         'by', %(by)s::text, 'reason', %(reason)s::text
     -- What is opened while its quiz is paused stands still with the others.
     ) || CASE WHEN is_paused THEN jsonb_build_object('paused_at', %(at)s::timestamptz, 'quiz_paused', true) ELSE '{}' END
+        || CASE WHEN progressed = progress THEN '{}' ELSE jsonb_build_object('progress', progressed) END
         || {noticed}, %(at)s, chain_head
     FROM current, rule, opening, judged WHERE outcome = 'changed'
     RETURNING hash
@@ -82,6 +96,7 @@ WITH current AS (
         quiz_paused = is_paused,
         expires_at = deadline,
         late_ms = lateness,
+        progress = progressed,
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - clock))),
         completed_at = NULL,
         ended_at = NULL,

@@ -35,14 +35,17 @@ WITH target AS (
             SELECT quizzes.access AS quiz_access, quizzes.one_device AS quiz_device, attempt.access ->> 'page_url' AS page_url
         ) AS letting_in
 ), moved AS (
-    SELECT attempt.*, deadline, grace, {late_ms} AS lateness
+    SELECT attempt.*, deadline, grace, {late_ms} AS lateness, {sections_moved} AS progressed
     FROM planned AS attempt, LATERAL (
         SELECT {deadline} AS deadline FROM (
             SELECT time_limit + accommodation + extension_seconds AS own_seconds, closes_later AS closes_later_seconds
         ) AS parts
     ) AS deadlines, LATERAL (
         SELECT greatest(least_grace, ceil(extract(epoch FROM clock - deadline)))::integer AS grace
-    ) AS graces
+    ) AS graces, LATERAL (
+        SELECT (extract(epoch FROM clock) * 1000000)::bigint AS moment, 0 AS added,
+            time_limit AS limit_then, accommodation AS accommodation_then
+    ) AS moving
     WHERE (
         time_limit_seconds, accommodation_seconds, grace_seconds, coalesce(closes_at, 'infinity'), closes_later_seconds, access
     ) IS DISTINCT FROM (time_limit, accommodation, grace, close, closes_later, new_access)
@@ -53,7 +56,8 @@ WITH target AS (
         'accommodation_seconds', accommodation, 'grace_seconds', grace,
         'closes_at', nullif(close, 'infinity'), 'closes_later_seconds', closes_later, 'late_ms', lateness, 'access', new_access,
         'by', %(by)s::text, 'reason', %(reason)s::text
-    ) || CASE WHEN deadline = expires_at THEN '{}' ELSE {noticed} END, %(at)s, chain_head
+    ) || CASE WHEN progressed = progress THEN '{}' ELSE jsonb_build_object('progress', progressed) END
+        || CASE WHEN (deadline, progressed) = (expires_at, progress) THEN '{}' ELSE {noticed} END, %(at)s, chain_head
     FROM moved
     RETURNING attempt_id, hash
 ), changed AS (
@@ -65,9 +69,10 @@ WITH target AS (
         access = new_access,
         closes_later_seconds = closes_later,
         expires_at = deadline,
+        progress = progressed,
         late_ms = lateness,
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - clock))),
-        unread_notices = attempt.unread_notices + (deadline <> attempt.expires_at)::integer,
+        unread_notices = attempt.unread_notices + ((deadline, progressed) <> (attempt.expires_at, attempt.progress))::integer,
         revision = attempt.revision + 1,
         last_updated = clock_timestamp(),
         chain_head = event.hash

@@ -6,5 +6,5 @@ coalesce(draft -> 'answer', current.answers -> key) AS answer,
 FROM (SELECT current.drafts -> key AS held) AS one LEFT JOIN LATERAL (
     SELECT held AS draft
     FROM (SELECT held ->> 'writer' AS sent_by, (held ->> 'at')::bigint AS sent_at) AS sending
-    WHERE sent_at > coalesce(known_at, -1) AND sent_at <= end_at AND NOT {other_device}
+    WHERE sent_at > coalesce(known_at, -1) AND sent_at <= end_at AND NOT {other_device} AND NOT {past}
 ) AS two ON true

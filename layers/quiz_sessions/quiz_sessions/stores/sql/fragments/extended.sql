@@ -7,16 +7,17 @@ event AS (
         'write_id', %(write_id)s::text, 'payload', %(payload_hash)s::text, 'seconds', %(seconds)s::integer,
         'extension_seconds', extension, 'expires_at', deadline, 'late_ms', {late_ms},
         'by', %(by)s::text, 'reason', %(reason)s::text
-    ) || CASE WHEN deadline = expires_at THEN '{}' ELSE {noticed} END, %(at)s, chain_head
+    ) || CASE WHEN progressed = progress THEN '{}' ELSE jsonb_build_object('progress', progressed) END || CASE WHEN moves THEN {noticed} ELSE '{}' END, %(at)s, chain_head
     FROM judged AS attempt WHERE outcome = 'changed'
     RETURNING attempt_id, hash
 ), changed AS (
     UPDATE quiz_attempts AS attempt
     SET extension_seconds = extension,
         expires_at = deadline,
+        progress = progressed,
         late_ms = {late_ms},
         time_remaining = greatest(0, ceil(extract(epoch FROM deadline - {clock}))),
-        unread_notices = attempt.unread_notices + (deadline <> attempt.expires_at)::integer,
+        unread_notices = attempt.unread_notices + moves::integer,
         revision = attempt.revision + 1,
         last_updated = clock_timestamp(),
         chain_head = event.hash
@@ -24,5 +25,5 @@ event AS (
     WHERE attempt.id = judged.id
     -- With all that is used below: the planner expects few rows, and would join them by comparing every row
     -- with every other.
-    RETURNING attempt.*, judged.expires_at AS former_expires_at
+    RETURNING attempt.*, moves
 )

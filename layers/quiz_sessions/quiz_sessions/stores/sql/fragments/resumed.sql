@@ -3,12 +3,16 @@
 -- Takes at, write_id, payload_hash, by, reason, whole (whether their quiz is resumed, and not these alone); uses judged
 -- (attempts with their outcome).
 resuming AS (
-    SELECT attempt.*, runs,
-        -- rule: a deadline comes later by as long as the clock stood, rounded up
-        CASE WHEN runs THEN {stood} ELSE 0 END AS lasted
+    SELECT attempt.*, runs, lasted, {sections_moved} AS progressed
     FROM judged AS attempt, LATERAL (SELECT %(at)s::timestamptz AS until) AS pause, LATERAL (
         SELECT NOT CASE WHEN %(whole)s::boolean THEN session_paused ELSE quiz_paused END AS runs
-    ) AS other
+    ) AS other, LATERAL (
+        -- rule: a deadline comes later by as long as the clock stood, rounded up
+        SELECT CASE WHEN runs THEN {stood} ELSE 0 END AS lasted
+    ) AS standing, LATERAL (
+        SELECT (extract(epoch FROM paused_at) * 1000000)::bigint AS moment, lasted AS added,
+            time_limit_seconds AS limit_then, accommodation_seconds AS accommodation_then
+    ) AS moving
     WHERE outcome = 'changed'
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
@@ -18,7 +22,8 @@ resuming AS (
         CASE WHEN %(whole)s THEN 'quiz_paused' ELSE 'session_paused' END, false,
         'pause_seconds', pause_seconds + lasted, 'expires_at', expires_at + make_interval(secs => lasted),
         'by', %(by)s::text, 'reason', %(reason)s::text
-    ) || CASE WHEN runs THEN {noticed} ELSE '{}' END, %(at)s, chain_head
+    ) || CASE WHEN progressed = progress THEN '{}' ELSE jsonb_build_object('progress', progressed) END
+        || CASE WHEN runs THEN {noticed} ELSE '{}' END, %(at)s, chain_head
     FROM resuming
     RETURNING attempt_id, hash
 ), changed AS (
@@ -27,6 +32,7 @@ resuming AS (
         session_paused = attempt.session_paused AND %(whole)s,
         quiz_paused = attempt.quiz_paused AND NOT %(whole)s,
         pause_seconds = attempt.pause_seconds + lasted,
+        progress = progressed,
         expires_at = attempt.expires_at + make_interval(secs => lasted),
         time_remaining = greatest(0, ceil(extract(epoch FROM
             attempt.expires_at + make_interval(secs => lasted)

@@ -5,8 +5,8 @@
 -- skipped otherwise), late_bytes (how much of late, and how much of displaced answers an attempt may have recorded; null
 -- for any).
 -- Locks the rows, in the order of their ids.
--- `settled` has the attempts as they are now, with settlement, late (questions whose draft came too late), left_over (those
--- that no event has yet), dealt_with (how many drafts need nothing more) and is_final (whether no draft counts any more).
+-- `settled` has the attempts as they are now, with settlement, late (questions whose draft came too late, or after they were
+-- locked or their section was over), left_over (those that no event has yet), dealt_with (how many drafts need nothing more) and is_final (whether no draft counts any more).
 batch AS MATERIALIZED (
     -- A lock takes a row in its latest state, but the audit log is read as of the beginning of the statement.
     -- If a row was changed in between, the late answers of that change would be missed; `seen` leaves such a
@@ -34,7 +34,7 @@ batch AS MATERIALIZED (
             OR end_recorded_at < %(now)s::timestamptz - interval '15 minutes') AS is_final
     FROM locked JOIN batch USING (id) WHERE revision <= seen
 ), judged AS (
-    SELECT held.*, moves, counted, meta, late, unrecorded, lateness, beside,
+    SELECT held.*, moves, counted, meta, late, late_by_end, unrecorded, lateness, beside,
         CASE
             -- A damaged draft may have swallowed what follows it.
             WHEN fields <> found OR %(sessions)s <> (SELECT count(*) FROM batch)
@@ -43,7 +43,7 @@ batch AS MATERIALIZED (
             WHEN was_open AND accepts_until < %(now)s THEN 'expired'
             WHEN counted <> '{}' OR moves
                 THEN CASE WHEN was_open THEN 'merged' ELSE 'late_merge' END
-            WHEN unrecorded IS NOT NULL AND NOT was_open THEN 'late_answer'
+            WHEN unrecorded IS NOT NULL THEN 'late_answer'
             WHEN beside IS NOT NULL THEN 'displaced'
             ELSE 'unchanged' END AS settlement
     FROM held, LATERAL (
@@ -57,12 +57,13 @@ batch AS MATERIALIZED (
                 AS counted,
             coalesce(jsonb_object_agg(key, value - 'answer' || given_version) FILTER (WHERE counts), '{}') AS meta,
             array_agg(key) FILTER (WHERE is_late) AS late,
+            array_agg(key) FILTER (WHERE is_late AND NOT is_past) AS late_by_end,
             jsonb_agg(jsonb_build_object('question', key) || value) FILTER (WHERE is_overwritten) AS overwritten,
             -- A month in milliseconds would not fit into an integer.
             least({max_integer}, greatest(0,
                 ceil((max(draft_at) FILTER (WHERE counts) - deadline) / 1000.0)))::integer
                 AS lateness,
-            jsonb_object_agg(key, value) FILTER (WHERE is_late AND NOT EXISTS (
+            jsonb_object_agg(key, value) FILTER (WHERE is_late AND (is_past OR NOT was_open) AND NOT EXISTS (
                 -- The same once more, or what the latest one says already.
                 SELECT FROM (
                     SELECT event.changes -> 'late_answers' -> key AS known, lead(1) OVER (ORDER BY revision) IS NULL AS last
@@ -72,16 +73,16 @@ batch AS MATERIALIZED (
             )) AS all_unrecorded
         -- OFFSET 0 keeps the planner from working out a column again wherever it is used.
         FROM (
-            SELECT key, value, draft_at,
+            SELECT key, value, draft_at, is_past,
                 -- rule: what lost its place to another writer becomes an event
                 (draft_at <= known_at AND value ->> 'writer' <> answer_meta -> key ->> 'writer' OR is_of_other)
                     AND value -> 'answer' IS DISTINCT FROM answers -> key AS is_overwritten,
                 -- rule: the flush merges only drafts that are later than the answer
-                draft_at > known_at AND draft_at <= end_at AND NOT is_final AND NOT is_of_other AS counts,
-                draft_at > known_at AND (draft_at > end_at OR is_final) AND NOT is_of_other AS is_late
+                draft_at > known_at AND draft_at <= end_at AND NOT is_final AND NOT is_of_other AND NOT is_past AS counts,
+                draft_at > known_at AND (draft_at > end_at OR is_final OR is_past) AND NOT is_of_other AS is_late
             FROM (
                 -- rule: a draft that another device put after a takeover is displaced
-                SELECT key, value, sent_at AS draft_at, known_at, {other_device} AS is_of_other
+                SELECT key, value, sent_at AS draft_at, known_at, {other_device} AS is_of_other, {past} AS is_past
                 FROM (
                     SELECT key, value, (value ->> 'at')::bigint AS sent_at, value ->> 'writer' AS sent_by,
                         coalesce((answer_meta -> key ->> 'at')::bigint, -1) AS known_at
@@ -155,15 +156,15 @@ batch AS MATERIALIZED (
     WHERE attempt.id = judged.id
     -- Return all columns that are used below: the planner expects one row from each of these
     -- queries, and would join them by comparing every row with every other.
-    RETURNING attempt.*, settlement, late, is_final, was_open, fields
+    RETURNING attempt.*, settlement, late, late_by_end, is_final, was_open, fields
 ), settled AS (
     SELECT {attempt}, settlement, late, is_final, left_over, fields - coalesce(cardinality(left_over), 0) AS dealt_with
     FROM (
-        SELECT {attempt}, settlement, late, is_final, was_open, fields FROM changed
+        SELECT {attempt}, settlement, late, late_by_end, is_final, was_open, fields FROM changed
         UNION ALL
-        SELECT {attempt}, settlement, late, is_final, was_open, fields FROM judged WHERE settlement = 'unchanged'
+        SELECT {attempt}, settlement, late, late_by_end, is_final, was_open, fields FROM judged WHERE settlement = 'unchanged'
     ) AS attempt, LATERAL (
         -- If the row took another event first, its late drafts are left to the next call.
-        SELECT CASE WHEN was_open OR settlement IN ('expired', 'merged', 'late_merge') THEN late END AS left_over
+        SELECT CASE WHEN settlement IN ('expired', 'merged', 'late_merge') THEN late WHEN was_open THEN late_by_end END AS left_over
     ) AS leaving
 )

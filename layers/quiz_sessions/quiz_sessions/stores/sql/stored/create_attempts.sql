@@ -4,7 +4,7 @@
 --          none, by: who starts it for the user, or null for the user, refuse_unknown: whether the quiz has to be
 --          registered, writer, address: of the client, or null, config_key_hash: what its page got from Safe Exam
 --          Browser, or null, page_url, password_sha256, as hexadecimal digits, group_name, label, metadata: what it is to
---          have of these, or null, keeps_group: whether one without takes over that of the user's latest, payload: a hash of what is started with the key}; no two of one user at one quiz)
+--          have of these, or null, keeps_group: whether one without takes over that of the user's latest, payload: a hash of what is started with the key, seed: of its paper}; no two of one user at one quiz)
 -- Returns  one row for each: the id that was to be its own, outcome, the quiz's opens_at and admission_seconds, when it closes
 --          for the user, the attempt created or found (null if none); with 'exhausted' the last one that is open
 -- Locks    the users' advisory locks shared, so that a change of their standing accommodations precedes these starts or
@@ -13,7 +13,7 @@
 WITH asked AS (
     SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS asked (
         id uuid, user_id text, quiz_id text, key text, at_time timestamptz, time_limit integer, by text,
-        refuse_unknown boolean, writer text, address inet, config_key_hash text, page_url text, password_sha256 text,
+        refuse_unknown boolean, writer text, seed text, address inet, config_key_hash text, page_url text, password_sha256 text,
         group_name text, label text, metadata jsonb, keeps_group boolean, payload text
     )
 ), request AS MATERIALIZED (
@@ -22,14 +22,14 @@ WITH asked AS (
 ), quiz AS (
     SELECT quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active,
         unknown_questions, questions, paused_at, access AS quiz_access, one_device AS quiz_device, admission_seconds,
-        common_start
+        common_start, paper AS quiz_paper, revision AS quiz_revision
     -- By way of `request`, and so after the users' locks: who waits for one holds no quiz.
     FROM quizzes WHERE quiz_id IN (SELECT quiz_id FROM request) ORDER BY quiz_id FOR SHARE
 ), rule AS (
     SELECT request.*, quiz.quiz_id IS NOT NULL AS is_registered,
         coalesce(time_limit_seconds, time_limit) AS time_limit_seconds,
         coalesce(grace_seconds, 0) AS grace_seconds, opens_at, closes_at, max_attempts, paused_at,
-        quiz_access, {attempt_access} AS access, admission_seconds,
+        quiz_access, {attempt_access} AS access, admission_seconds, quiz_paper, quiz_revision,
         -- rule: with a common start the clocks of all who come by then start together
         CASE WHEN common_start AND at_time < opens_at + make_interval(secs => admission_seconds)
             THEN opens_at + make_interval(secs => admission_seconds) ELSE at_time END AS started_at,
@@ -85,6 +85,11 @@ WITH asked AS (
     RETURNING user_id, quiz_id, last_attempt_no, extra_seconds
 ), planned AS (
     SELECT judged.*, last_attempt_no, accommodation_seconds, {deadline} AS expires_at,
+        CASE WHEN sections IS NOT NULL THEN jsonb_build_object('seed', seed, 'revision', quiz_revision, 'sections', sections) END AS paper,
+        -- rule: an attempt takes answers to the questions of its paper
+        coalesce((
+            SELECT jsonb_agg(question) FROM jsonb_array_elements(sections) AS section, jsonb_array_elements(section -> 'questions') AS question
+        ), question_ids) AS asked_ids,
         CASE WHEN by IS NULL AND access ? 'one_device' THEN writer END AS device,
         -- rule: whom staff have put into a room starts again in that room
         coalesce(group_name, CASE WHEN keeps_group THEN (
@@ -99,20 +104,22 @@ WITH asked AS (
         SELECT {accommodated} AS accommodation_seconds
     ) AS accommodations, LATERAL (
         SELECT time_limit_seconds + accommodation_seconds AS own_seconds, closes_at AS close, 0 AS pause_seconds
-    ) AS parts
+    ) AS parts, LATERAL (
+        SELECT {drawn} AS sections FROM (SELECT quiz_paper AS paper) AS known
+    ) AS drawing
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
     SELECT id, 0, 0, 'started', jsonb_build_object(
         'user_id', user_id, 'quiz_id', quiz_id,
         'attempt_no', last_attempt_no, 'expires_at', expires_at,
         'time_limit_seconds', time_limit_seconds, 'accommodation_seconds', accommodation_seconds,
-        'grace_seconds', grace_seconds, 'closes_at', closes_at, 'question_ids', question_ids
+        'grace_seconds', grace_seconds, 'closes_at', closes_at, 'question_ids', asked_ids
     ) || (
         SELECT coalesce(jsonb_object_agg(name, value), '{}') FROM (VALUES
             ('by', to_jsonb(by)), ('closes_later_seconds', to_jsonb(nullif(closes_later_seconds, 0))),
             ('started_at', to_jsonb(nullif(started_at, at_time))), ('access', access),
             ('device', to_jsonb(device)), ('device_since', CASE WHEN device IS NOT NULL THEN to_jsonb(at_micros) END),
-            ('group_name', to_jsonb(own_group)), ('label', to_jsonb(label)), ('metadata', metadata)
+            ('paper', paper), ('group_name', to_jsonb(own_group)), ('label', to_jsonb(label)), ('metadata', metadata)
         ) AS more (name, value) WHERE value IS NOT NULL
     ), at_time
     FROM planned
@@ -121,13 +128,13 @@ WITH asked AS (
     INSERT INTO quiz_attempts (
         id, user_id, quiz_id, attempt_no, status, time_remaining, time_limit_seconds,
         accommodation_seconds, closes_at, closes_later_seconds, grace_seconds, started_at, expires_at,
-        question_ids, access, device, device_since, group_name, label, metadata, sole, idempotency_key, start_payload,
+        question_ids, paper, access, device, device_since, group_name, label, metadata, sole, idempotency_key, start_payload,
         started_by, chain_head
     )
     SELECT id, user_id, quiz_id, last_attempt_no, 'started',
         greatest(0, ceil(extract(epoch FROM expires_at - started_at))), time_limit_seconds,
         accommodation_seconds, closes_at, closes_later_seconds, grace_seconds, started_at, expires_at,
-        question_ids, access, device, CASE WHEN device IS NULL THEN 0 ELSE at_micros END, own_group, label, metadata,
+        asked_ids, paper, access, device, CASE WHEN device IS NULL THEN 0 ELSE at_micros END, own_group, label, metadata,
         when_active <> 'new', key, payload, by, hash
     FROM planned JOIN event ON attempt_id = id
     RETURNING {attempt}, idempotency_key, started_by

@@ -4,8 +4,8 @@
 --          -1 for none), at, at_time, writer, version (or null), write_id (the caller's, or null), payload, based_on,
 --          revision, moved, address, config_key_hash (these as in write_answers), by and reason (of staff who do it, or
 --          null), action (what staff do, or null) and key (the Idempotency-Key of that, or null)
--- Returns  no row if there is no such attempt; else outcome, unseen (questions whose answer the writer had not seen),
---          and the attempt as it is now
+-- Returns  no row if there is no such attempt; else outcome, unseen (questions whose answer the writer had not seen), barred
+--          (questions of the answers that are locked, or whose section is over), and the attempt as it is now
 -- Locks    the attempt's row
 WITH current AS (
     SELECT {attempt}, chain_head, (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at,
@@ -21,6 +21,7 @@ WITH current AS (
 ), own AS (
     SELECT jsonb_object_agg(key, value) FILTER (WHERE known_at > %(at)s AND %(version)s::bigint IS NULL) AS outdated,
         array_agg(key) FILTER (WHERE {unseen}) AS unseen,
+        array_agg(key) FILTER (WHERE is_past) AS barred,
         -- rule: a second hand-in is a repeat only if all that it brings is held
         bool_and(coalesce(current.answers -> key = value, false) OR EXISTS (
             SELECT FROM events_with(%(id)s, 'outdated') AS event
@@ -30,7 +31,9 @@ WITH current AS (
         SELECT (answer_meta -> key ->> 'at')::bigint AS known_at
     ), LATERAL (
         SELECT {counting_answer}
-    ) AS counting
+    ) AS counting, LATERAL (
+        SELECT {past} AS is_past FROM (SELECT %(at)s::bigint AS sent_at) AS sending
+    ) AS going
 ), counting AS (
     SELECT DISTINCT ON (key) key, answer, sent.writer,
         CASE WHEN rank = 2 AND %(version)s::bigint IS NOT NULL
@@ -40,7 +43,7 @@ WITH current AS (
     )
     WHERE sent.at <= %(at)s
         -- rule: a completion merges no draft that another device put after a takeover
-        AND NOT (SELECT {other_device} FROM (SELECT sent.writer AS sent_by, sent.at AS sent_at) AS sending)
+        AND NOT (SELECT {other_device} OR {past} FROM (SELECT sent.writer AS sent_by, sent.at AS sent_at) AS sending)
         AND (sent.at > known_at
             OR rank = 2 AND (sent.at = known_at OR %(version)s::bigint IS NOT NULL))
     ORDER BY key, rank DESC
@@ -71,6 +74,8 @@ WITH current AS (
         WHEN %(reason)s::text IS NULL AND is_of_other THEN 'other_device'
         -- Nor does the end of a time that stands end an attempt.
         WHEN %(at_time)s > paused_at AND (%(answers)s::jsonb <> '{}' OR %(deadline)s::timestamptz IS NOT NULL) THEN 'paused'
+        WHEN barred IS NOT NULL
+            THEN CASE WHEN progress -> 'locked' ?| barred THEN 'question_locked' ELSE 'section_expired' END
         -- Clients know the deadline in milliseconds, like the clocks of browsers.
         WHEN date_trunc('milliseconds', expires_at) > %(deadline)s THEN 'extended'
         WHEN version <> %(version)s THEN 'conflict'
@@ -96,7 +101,7 @@ WITH current AS (
             THEN %(current_question)s ELSE current_question END AS question,
         greatest(late_ms, least(
             {max_integer}, ceil(extract(epoch FROM %(at_time)s - deadline) * 1000)
-        ))::integer AS lateness, lasted, deadline,
+        ))::integer AS lateness, lasted, deadline, progressed,
         -- rule: what a student was told to be kept, until the cache knew that staff had handed in, counts
         CASE WHEN %(action)s::text IS NULL THEN %(at_time)s ELSE greatest(%(at_time)s, least(
             %(at_time)s + interval '2 seconds', deadline + make_interval(secs => grace_seconds)
@@ -106,7 +111,14 @@ WITH current AS (
         SELECT {stood} AS lasted FROM (SELECT %(at_time)s AS until) AS ending
     ) AS pause, LATERAL (
         SELECT expires_at + make_interval(secs => lasted) AS deadline
-    ) AS deadlines
+    ) AS deadlines, LATERAL (
+        SELECT {sections_moved} AS known_progress FROM (
+            SELECT (extract(epoch FROM paused_at) * 1000000)::bigint AS moment, lasted AS added,
+                time_limit_seconds AS limit_then, accommodation_seconds AS accommodation_then
+        ) AS moving
+    ) AS moved, LATERAL (
+        SELECT progressed FROM (SELECT (attempt).*) AS current, (SELECT %(answers)s::jsonb AS sent, %(at)s::bigint AS at) AS sending, LATERAL ({going_on}) AS going
+    ) AS going
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version + 1, %(status)s, jsonb_strip_nulls(jsonb_build_object(
@@ -120,6 +132,7 @@ WITH current AS (
             'paused_at', NULL, 'session_paused', false, 'quiz_paused', false,
             'pause_seconds', pause_seconds + lasted, 'expires_at', deadline
         ) END
+        || CASE WHEN progressed = progress THEN '{}' ELSE jsonb_build_object('progress', progressed) END
         || CASE WHEN last_moment = %(at_time)s THEN '{}' ELSE jsonb_build_object('ended_at', last_moment) END,
         %(at_time)s, chain_head
     FROM current, merged, own, ending, judged WHERE outcome = 'written'
@@ -142,6 +155,7 @@ WITH current AS (
         quiz_paused = false,
         expires_at = deadline,
         late_ms = lateness,
+        progress = progressed,
         last_updated = clock_timestamp(),
         completed_at = CASE WHEN %(status)s = 'completed' THEN least(%(at_time)s, deadline) END,
         ended_at = last_moment,
@@ -161,7 +175,7 @@ WITH current AS (
     FROM written JOIN (SELECT id, {state} AS state FROM current) AS former USING (id)
     WHERE %(action)s::text IS NOT NULL
 )
-SELECT outcome, unseen, row.* FROM judged, own, LATERAL (
+SELECT outcome, unseen, barred, row.* FROM judged, own, LATERAL (
     SELECT {attempt} FROM written
     UNION ALL SELECT {attempt} FROM current WHERE outcome <> 'written'
 ) AS row

@@ -4,4 +4,4 @@
 --          any more), and the attempt as it is now
 -- Locks    the rows, in the order of their ids
 WITH {settled}
-SELECT settlement, CASE WHEN left_over IS NULL AND NOT {open} THEN late END AS recorded, is_final, {attempt} FROM settled
+SELECT settlement, CASE WHEN left_over IS NULL THEN late END AS recorded, is_final, {attempt} FROM settled

@@ -8,7 +8,7 @@
 --          and config_key_hash: as in create_attempts}), wait
 --          (for rows that others hold, which are skipped otherwise), resent (whether the reply to the same may be lost)
 -- Returns  no row for sessions that were skipped, are not there, or are not the owner's; else outcome, unseen (questions
---          whose answer the writer had not seen), changed (how many answers are others than they were), answered_at (when
+--          whose answer the writer had not seen), barred (questions that are locked, or whose section is over), changed (how many answers are others than they were), answered_at (when
 --          the last one before was given, where the change is a burst), and the attempt as it is now
 -- Locks    the rows, in the order of their ids
 WITH request AS (
@@ -30,7 +30,7 @@ WITH request AS (
     SELECT *, (extract(epoch FROM accepts_until) * 1000000)::bigint AS end_at
     FROM (SELECT * FROM free UNION ALL SELECT * FROM awaited) AS locked
 ), judged AS (
-    SELECT current.*, counted, outdated, meta, unseen, merged, lateness, moves, binds, changed, answered_at,
+    SELECT current.*, counted, outdated, meta, unseen, barred, merged, lateness, moves, binds, changed, answered_at, progressed,
         CASE
         WHEN (%(resent)s OR named) AND EXISTS (
             SELECT FROM event_of_write(id, write_id)
@@ -51,6 +51,8 @@ WITH request AS (
         -- rule: no answer is written while the clock stands
         WHEN at_time > paused_at THEN 'paused'
         WHEN paced_until - at > pace_burst AND pace_interval > 0 THEN 'too_fast'
+        WHEN barred IS NOT NULL
+            THEN CASE WHEN progress -> 'locked' ?| barred THEN 'question_locked' ELSE 'section_expired' END
         -- rule: a version is compared with the row's
         WHEN version <> known_version THEN 'conflict'
         WHEN revision <> known_revision OR moved THEN 'moved'
@@ -64,7 +66,7 @@ WITH request AS (
             AND octet_length(merged::text) > octet_length(answers::text)
             THEN 'too_large'
         ELSE 'written' END AS outcome
-    FROM current, LATERAL (
+    FROM current, LATERAL (SELECT progress AS known_progress) AS former, LATERAL (
         SELECT coalesce(jsonb_object_agg(key, value) FILTER (WHERE counts), '{}') AS counted,
             jsonb_object_agg(key, value) FILTER (WHERE NOT counts) AS outdated,
             count(*) FILTER (WHERE counts AND answers -> key IS DISTINCT FROM value) AS changed,
@@ -73,6 +75,7 @@ WITH request AS (
             )) FILTER (WHERE counts), '{}') AS meta,
             -- rule: a commit's based_on is compared with the answers in the row
             array_agg(key) FILTER (WHERE {unseen}) AS unseen,
+            array_agg(key) FILTER (WHERE is_past) AS barred,
             -- A question without an answer gives NULL, which bool_and() would ignore.
             bool_and((answers -> key = value AND made_by = known_version + 1) IS TRUE) AS repeated
         FROM jsonb_each(sent), LATERAL (
@@ -84,8 +87,12 @@ WITH request AS (
                 greatest(at, known_at + (known_version IS NOT NULL)::integer) AS made_at
         ), LATERAL (
             SELECT {counting_answer}
-        ) AS counting
+        ) AS counting, LATERAL (
+            SELECT {past} AS is_past FROM (SELECT at AS sent_at) AS sending
+        ) AS going
     ) AS comparison, LATERAL (
+        {going_on}
+    ) AS going, LATERAL (
         SELECT answers || counted AS merged,
             CASE WHEN changed >= {burst_answers} THEN (
                 SELECT max((known.value ->> 'at')::bigint) FROM jsonb_each(answer_meta) AS known
@@ -111,7 +118,8 @@ WITH request AS (
         || CASE WHEN outdated IS NULL THEN '{}'
             ELSE jsonb_build_object('outdated', outdated) END
         || CASE WHEN lateness = 0 THEN '{}' ELSE jsonb_build_object('late_ms', lateness) END
-        || CASE WHEN binds THEN jsonb_build_object('device', writer, 'device_since', at) ELSE '{}' END,
+        || CASE WHEN binds THEN jsonb_build_object('device', writer, 'device_since', at) ELSE '{}' END
+        || CASE WHEN progressed = progress THEN '{}' ELSE jsonb_build_object('progress', progressed) END,
         -- rule: an event names the event before it as the locked row has it
         at_time, chain_head
     FROM judged WHERE outcome = 'written'
@@ -130,6 +138,7 @@ WITH request AS (
             attempt.expires_at - greatest(least(at_time, attempt.paused_at), attempt.started_at)
         ))),
         late_ms = greatest(attempt.late_ms, lateness),
+        progress = progressed,
         device = CASE WHEN binds THEN writer ELSE attempt.device END,
         device_since = CASE WHEN binds THEN at ELSE attempt.device_since END,
         last_updated = clock_timestamp(),
@@ -140,7 +149,7 @@ WITH request AS (
     WHERE attempt.id = judged.id
     -- With all that is used below: the planner expects few rows, and would join them by comparing every row
     -- with every other.
-    RETURNING attempt.*, outcome, unseen, changed, answered_at
+    RETURNING attempt.*, outcome, unseen, barred, changed, answered_at
 )
-SELECT outcome, unseen, changed, answered_at, {attempt} FROM written
-UNION ALL SELECT outcome, unseen, changed, answered_at, {attempt} FROM judged WHERE outcome <> 'written'
+SELECT outcome, unseen, barred, changed, answered_at, {attempt} FROM written
+UNION ALL SELECT outcome, unseen, barred, changed, answered_at, {attempt} FROM judged WHERE outcome <> 'written'

@@ -1,0 +1,15 @@
+-- Whether what was sent to `key` came after its question was locked, or after the time of its section and the grace.
+-- Uses paper, progress, paused_at and grace_seconds (of the attempt), key and sent_at.
+(paper IS NOT NULL AND (
+    -- rule: nothing counts that came after its question was locked
+    coalesce((progress -> 'locked' ->> key)::bigint < sent_at, false)
+    -- rule: nothing counts that came after the time of its section
+    OR EXISTS (
+        SELECT FROM jsonb_array_elements(paper -> 'sections') WITH ORDINALITY AS sections (section, number), LATERAL (
+            SELECT (progress -> 'entered' -> (number - 1)::text ->> 'until')::bigint + grace_seconds * 1000000::bigint AS last
+        ) AS clock
+        WHERE section -> 'questions' ? key AND last < sent_at
+            -- rule: the time of a section does not run out while the clock stands
+            AND (paused_at IS NULL OR last < extract(epoch FROM paused_at) * 1000000)
+    )
+))
