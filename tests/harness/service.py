@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.domain.papers import Content
 from quiz_sessions.domain.quizzes import OpenAttempts, QuizRules
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.services.backpressure import Backpressure
@@ -76,9 +78,14 @@ def with_steady_backpressure(services: Services) -> Services:
 # Steps
 
 
-async def put_quiz(services: Services, at: Micros = START, **rules: Any) -> None:
+async def put_quiz(
+    services: Services,
+    at: Micros = START,
+    contents: Mapping[str, Content] = MappingProxyType({}),
+    **rules: Any,
+) -> None:
     await services.administration.put_quiz(
-        "quiz1", QuizRules(**rules), open_attempts=OpenAttempts.KEEP, at=at
+        "quiz1", QuizRules(**rules), contents=contents, open_attempts=OpenAttempts.KEEP, at=at
     )
 
 

@@ -89,6 +89,7 @@ async def test_a_row_tells_how_an_attempt_stands(services: Services) -> None:
         status=Status.IN_PROGRESS,
         answered=1,
         questions=3,
+        section=None,
         buffered=1,
         time_remaining=1850,
         expires_at=from_micros(END + 60 * SECOND),

@@ -29,8 +29,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         responses=documented(200, "Its paper", 404, 422, model=PaperReply),
     )
     async def get_paper(request: Request, session_id: UUID) -> Response:
-        """Its own, as it was drawn at its start. Contents are shown from the start on, those of a section with
-        a time limit from its entry on; to staff always."""
+        """Its own, as it was drawn at its start. Contents are shown from the start on, those of a section
+        with a time limit from its entry on; to staff always."""
         caller = authenticated(request, services())
         paper = await services().papers.paper(
             session_id, owner=caller.owner(PROCTOR, GRADE), at=request.state.at
@@ -45,8 +45,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     async def enter_section(
         request: Request, session_id: UUID, section: Section, client_id: ClientId = None
     ) -> Response:
-        """Its time begins, and its contents are shown. The first answer to it does the same. Entering it again
-        changes nothing."""
+        """Its time begins, and its contents are shown. The first answer to it does the same. Entering it
+        again changes nothing."""
         caller = authenticated(request, services())
         paper = await services().papers.enter(
             session_id,

@@ -12,6 +12,8 @@ from fastapi.responses import Response
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.access import parse_access
 from quiz_sessions.domain.grading import parse_questions, to_json
+from quiz_sessions.domain.json_values import Json
+from quiz_sessions.domain.papers import NO_CONTENT, Content, parse_paper, split_contents
 from quiz_sessions.domain.quizzes import Quiz, QuizRules
 from quiz_sessions.services.pages import MAX_PAGE
 
@@ -45,17 +47,21 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         caller = authenticated(request, services())
         caller.require(WRITE_QUIZZES)
         access = None if body.access is None else parse_access(body.access.model_dump())
-        given = {**dict(body), "questions": parse_questions(body.questions), "access": access}
+        graded, contents = split_contents(body.questions)
+        questions = parse_questions(graded)
+        paper = None if body.paper is None else parse_paper(body.paper, questions)
+        given = {**dict(body), "questions": questions, "access": access, "paper": paper}
         open_attempts = given.pop("open_attempts")
         written = await services().administration.put_quiz(
             quiz_id,
             QuizRules(**given),
+            contents=contents,
             open_attempts=open_attempts,
             by=caller.subject,
             at=request.state.at,
         )
         content = QuizWritten(
-            **_content(written.quiz, with_keys=True),
+            **_content(written.quiz, contents, with_keys=True),
             rescheduled=len(written.rescheduled),
             abandoned=written.abandoned,
         )
@@ -91,7 +97,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         caller = authenticated(request, services())
         quiz = await services().administration.get_quiz(quiz_id)
         with_keys = caller.may(WRITE_QUIZZES)
-        return json_reply(QuizReply(**_content(quiz, with_keys=with_keys)))
+        contents = await services().administration.contents(quiz) if with_keys else {}
+        return json_reply(QuizReply(**_content(quiz, contents, with_keys=with_keys)))
 
     @router.delete(
         "/quizzes/{quiz_id}",
@@ -107,21 +114,30 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         return Response(status_code=204)
 
 
-def _content(quiz: Quiz, *, with_keys: bool) -> Mapping[str, Any]:
+def _content(quiz: Quiz, contents: Mapping[str, Content], *, with_keys: bool) -> Mapping[str, Any]:
     """The fields of a reply that shows a quiz; without `with_keys`, questions have only their points.
 
-    Nor is there what the quiz asks of those who take it.
+    Nor is there its paper, or what it asks of those who take it.
     """
-    access = quiz.rules.access
+    access, paper = quiz.rules.access, quiz.rules.paper
     return {
         "quiz_id": quiz.quiz_id,
         "revision": quiz.revision,
         **{each.name: getattr(quiz.rules, each.name) for each in fields(QuizRules)},
         "questions": {
-            name: to_json(question) if with_keys else {"points": question.points}
+            name: to_json(question) | _shown(contents.get(name)) if with_keys else {"points": question.points}
             for name, question in quiz.rules.questions.items()
         },
         "access": pick(AccessReply, access) if with_keys and access is not None else None,
+        "paper": paper.to_json() if with_keys and paper is not None else None,
         "paused_at": quiz.paused_at,
         "updated_at": quiz.updated_at,
     }
+
+
+def _shown(content: Content | None) -> dict[str, Json]:
+    """The members of a question that has a content."""
+    if content is None or content == NO_CONTENT:
+        return {}
+    shuffled = {"shuffle_options": True} if content.shuffle_options else {}
+    return {"content": content.content, **shuffled}

@@ -67,6 +67,12 @@ class VerificationReply:
     differs: list[str] = field(metadata={"description": "What the session says otherwise than its log."})
     erased: int = field(metadata={"description": "Of how many events staff have erased the changes."})
     erased_by: list[int] = field(metadata={"description": "The staff actions that did so."})
+    paper_as_drawn: bool | None = field(
+        metadata={
+            "description": "Whether its paper is what its seed draws from the quiz as that was then; null "
+            "without one."
+        }
+    )
 
 
 @reply

@@ -13,6 +13,12 @@ from pydantic_core import CoreSchema, core_schema
 from quiz_sessions.domain.access import MAX_CONFIG_KEYS, MAX_NETWORKS, MAX_PASSWORD_CHARACTERS
 from quiz_sessions.domain.admission import MAX_ADMISSION_SECONDS
 from quiz_sessions.domain.grading import MAX_POINTS, GradingMethod
+from quiz_sessions.domain.papers import (
+    MAX_SECTION_SECONDS,
+    MAX_SECTIONS,
+    MAX_TITLE_CHARACTERS,
+    Navigation,
+)
 from quiz_sessions.domain.quizzes import (
     OneDevice,
     OpenAttempts,
@@ -51,6 +57,10 @@ class QuestionRules(RequestBody):
     partial: bool = Field(
         False, description="With set or exact: parts of the answer earn parts of the points."
     )
+    content: Any = Field(None, description="What is shown of it, any JSON; needs a paper.")
+    shuffle_options: bool = Field(
+        False, description="Whether each session has its own order of the list `options` in `content`."
+    )
 
 
 class QuestionReply(OptionalMembers):
@@ -66,6 +76,42 @@ class QuestionReply(OptionalMembers):
     tolerance: float | SkipJsonSchema[None] = Field(None, description="With numeric.")
     decimal: Literal[","] | SkipJsonSchema[None] = Field(None, description="Left out where it is a point.")
     partial: bool | SkipJsonSchema[None] = Field(None, description="Left out where it is false.")
+    content: Any = Field(None, description="What is shown of it; left out where there is nothing.")
+    shuffle_options: bool | SkipJsonSchema[None] = Field(None, description="Left out where it is false.")
+
+
+class SectionRules(RequestBody):
+    """A section of a paper."""
+
+    model_config = example(
+        title="Mechanics",
+        questions=["0", "1", "2", "3"],
+        pick=2,
+        shuffle=True,
+        time_limit_seconds=1200,
+        navigation="forward",
+    )
+
+    title: str = Field("", max_length=MAX_TITLE_CHARACTERS)
+    questions: list[Id] = Field(min_length=1, description="The ids of its questions, in their order.")
+    pick: Annotated[StrictInt, Field(ge=1, le=MAX_ANSWERS)] | None = Field(
+        None, description="How many of them each session is given, drawn at its start; null for all."
+    )
+    shuffle: StrictBool = Field(False, description="Whether each session has its own order.")
+    time_limit_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_SECTION_SECONDS)] | None = Field(
+        None, description="How long it may take from its entry on; null for as long as the session."
+    )
+    navigation: Navigation = Field(
+        Navigation.FREE, description="forward: an answer locks the questions before it."
+    )
+
+
+class PaperRules(RequestBody):
+    """What a quiz asks, and in which order."""
+
+    model_config = example(sections=[{"questions": ["0", "1"], "shuffle": True}, {"questions": ["essay"]}])
+
+    sections: list[SectionRules] = Field(min_length=1, max_length=MAX_SECTIONS)
 
 
 class _DocumentedAs:
@@ -82,6 +128,7 @@ class _DocumentedAs:
 # The domain checks it, which knows more than the model and keeps numbers as they are.
 QuestionInput = Annotated[dict[str, Any], _DocumentedAs(QuestionRules)]
 QuestionOutput = Annotated[dict[str, Any], _DocumentedAs(QuestionReply)]
+PaperInput = Annotated[dict[str, Any], _DocumentedAs(PaperRules)]
 
 
 class AccessRules(RequestBody):
@@ -159,6 +206,9 @@ class QuizRequest(RequestBody):
     common_start: StrictBool = Field(
         False, description="Whether time counts from the end of these seconds for all who start before it."
     )
+    paper: PaperInput | None = Field(
+        None, description="Which questions are asked, and in which order. Sessions keep theirs."
+    )
     open_attempts: OpenAttempts | None = Field(
         None,
         description="What becomes of open attempts that these rules would have refused. Without it they are "
@@ -196,6 +246,9 @@ class QuizReply:
     one_device: OneDevice
     admission_seconds: int
     common_start: bool
+    paper: PaperInput | None = field(
+        metadata={"description": "Null without one, and for who may not write quizzes."}
+    )
     paused_at: datetime | None = field(metadata={"description": "Since when it is paused, if it is."})
     updated_at: datetime
 

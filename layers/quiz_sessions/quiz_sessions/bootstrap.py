@@ -25,8 +25,8 @@ from .services.incidents import Incidents
 from .services.labels import Labelling
 from .services.live import Live
 from .services.notices import Notices
-from .services.papers import Papers
 from .services.outbox_relay import Relay
+from .services.papers import Papers
 from .services.receipts import Receipts
 from .services.room import Room
 from .services.scores import Scores
@@ -45,8 +45,8 @@ from .stores.incidents import IncidentStore
 from .stores.labels import LabelStore
 from .stores.live import LiveStore
 from .stores.notices import NoticeStore
-from .stores.papers import PaperStore
 from .stores.outbox import OutboxStore
+from .stores.papers import PaperStore
 from .stores.postgres import Postgres
 from .stores.room import RoomStore
 from .stores.secrets_manager import DatabaseAddress, beacon_keys, receipt_keys
@@ -273,6 +273,7 @@ def build_services(
         audit=Audit(
             attempts=stores.attempts,
             audit=stores.audit,
+            administration=stores.administration,
             cache=cache,
             receipts=receipts,
             disclosure=disclosure,

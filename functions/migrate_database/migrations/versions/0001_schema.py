@@ -33,8 +33,8 @@ def upgrade() -> None:
         )
         """
     )
-    # What papers were drawn from, which never changes. A quiz that is deleted leaves it behind, as it does its
-    # attempts.
+    # What papers were drawn from, which never changes. A quiz that is deleted leaves it behind, as it does
+    # its attempts.
     op.execute(
         """
         CREATE TABLE quiz_revisions (

@@ -85,11 +85,11 @@ class Attempt:
         ended_at: the last moment whose answers count, once the attempt has ended.
         question_ids: the questions that take answers, as the quiz had them at the start; None for any.
         paper: what it is given of its quiz's paper, as it was drawn at the start (see `papers`): {"seed",
-            "revision": of the quiz, "sections": [{"title", "questions", "time_limit_seconds", "navigation"}]};
-            None without one. `question_ids` are those of all sections.
-        progress: how far it is through its paper: {"entered": {section: {"at", "until"}}, "locked": {question:
-            since when}}, each member once there is something, moments as Micros. A section's time ends with
-            `until`, at the latest with the attempt's own, and `until` moves with extensions and pauses.
+            "revision", "sections": [{"title", "questions", "time_limit_seconds", "navigation"}]}, `revision`
+            being the quiz's; None without one. `question_ids` are those of all sections.
+        progress: how far it is through its paper: {"entered": {section: {"at", "until"}}, "locked":
+            {question: since when}}, each member once there is something, moments as Micros. A section's time
+            ends with `until`, which extensions and pauses move, at the latest with the attempt's own.
         group_name: the room or campus that it is taken in; None for none.
         label, metadata: what the platform wrote onto it, for itself.
         access: what the quiz asks of writes (see `domain.access`): networks; config_key_proofs, with the
@@ -227,7 +227,7 @@ class Attempt:
         return self.is_locked(question, at) or self.is_over(question, at)
 
     def is_locked(self, question: str, at: Micros) -> bool:
-        """Whether an answer to `question` came after one to a question behind it, in a section that goes forward."""
+        """Whether what was sent to `question` at `at` came after it was locked."""
         locked = self.progress.get("locked", {}).get(question)
         return locked is not None and locked < at
 

@@ -279,7 +279,7 @@ class QuestionLockedError(QuizSessionsError):
 
     def __init__(self, session: Session, question: str) -> None:
         super().__init__(
-            f"Question {question!r} is locked, because one behind it was answered. Send the others without it."
+            f"Question {question!r} is locked: one behind it was answered. Send the others without it."
         )
         self.session = session
         self.question = question

@@ -21,6 +21,7 @@ class LiveAttempt:
     Attributes:
         answered: how many answers are committed.
         questions: how many questions the attempt has; None if it takes any.
+        section: the one of its paper that it has entered, or answered in, last.
         extra_seconds: accommodation and extension.
         is_changed: whether the row is otherwise than the watcher knows it.
     """
@@ -31,6 +32,7 @@ class LiveAttempt:
     status: Status
     answered: int
     questions: int | None
+    section: int | None
     unread_notices: int
     incidents: int
     extra_seconds: int
@@ -60,6 +62,9 @@ class LiveRow:
     status: Status
     answered: int = field(metadata={"description": "Questions with a committed answer."})
     questions: int | None = field(metadata={"description": "Of so many; null if the quiz takes any."})
+    section: int | None = field(
+        metadata={"description": "Of its paper the one that it has entered, or answered in, last; from 0."}
+    )
     buffered: int | None = field(metadata={"description": "Answers that are drafts still."})
     time_remaining: int
     expires_at: datetime
@@ -107,6 +112,7 @@ def live_row(attempt: LiveAttempt, presence: Presence | None, at: Micros, *, is_
         status=status,
         answered=attempt.answered,
         questions=attempt.questions,
+        section=attempt.section,
         buffered=None if presence is None else presence.buffered,
         time_remaining=shown_time_remaining(attempt, at),
         expires_at=attempt.expires_at,

@@ -21,6 +21,7 @@ MAX_SECTION_SECONDS: Final = 31_536_000
 MAX_CONTENT_BYTES: Final = MAX_ANSWER_BYTES
 MAX_CONTENTS_BYTES: Final = 4 * 1024 * 1024
 
+_CONTENT: Final = frozenset({"content", "shuffle_options"})
 _SECTION: Final = frozenset({"title", "questions", "pick", "shuffle", "time_limit_seconds", "navigation"})
 
 
@@ -89,6 +90,19 @@ class Content:
 NO_CONTENT: Final = Content(None)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a quiz has of a question that a paper asks.
+
+    Attributes:
+        points: what it is worth now; None where the quiz does not have it any more.
+        content: as of the revision that the paper was drawn from.
+    """
+
+    points: float | None
+    content: Content
+
+
 def parse_paper(raw: Mapping[str, Any], questions: Collection[str]) -> Paper:
     """Parse a paper from its JSON form; `questions` are those that the quiz has.
 
@@ -155,13 +169,48 @@ def _number(name: str, fields: Mapping[str, Any], most: int) -> int | None:
     return number
 
 
-def parse_content(question: str, content: Json, shuffle_options: Any) -> Content:
-    """Check what is shown of a question.
+def split_contents(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Content]]:
+    """Split questions, in their JSON form, into how they are graded and what is shown of them.
 
     Raises:
-        InvalidInputError: PostgreSQL can't hold it as JSON, or there are no options to shuffle.
-        ContentTooLargeError: it has more than 64 KiB as compact UTF-8 JSON.
+        InvalidInputError: PostgreSQL can't hold a content as JSON, or there are no options to shuffle.
+        ContentTooLargeError: one has more than 64 KiB as compact UTF-8 JSON, or all together more than 4 MiB.
     """
+    graded: dict[str, Any] = {}
+    contents = {}
+    size = 0
+    for question, fields in raw.items():
+        if not isinstance(fields, Mapping):
+            graded[question] = fields
+            continue
+        graded[question] = {name: value for name, value in fields.items() if name not in _CONTENT}
+        if fields.keys() & _CONTENT:
+            contents[question], bytes_ = _parse_content(
+                question, fields.get("content"), fields.get("shuffle_options", False)
+            )
+            size += bytes_
+        if size > MAX_CONTENTS_BYTES:
+            raise ContentTooLargeError(f"All contents of a quiz have at most {MAX_CONTENTS_BYTES} bytes.")
+    return graded, contents
+
+
+def check_shown(paper: Paper | None, contents: Mapping[str, Content]) -> None:
+    """Refuse contents that nobody would see.
+
+    Raises:
+        InvalidInputError: there are some, and no paper.
+    """
+    given = next((question for question, content in contents.items() if content != NO_CONTENT), None)
+    if paper is None and given is not None:
+        raise InvalidInputError(
+            f"Question {given!r}: content is shown by a paper alone; give the quiz a paper.",
+            given,
+            member="questions",
+        )
+
+
+def _parse_content(question: str, content: Json, shuffle_options: Any) -> tuple[Content, int]:
+    """A content and its size."""
     try:
         check_json_value(content, "The content")
         if not isinstance(shuffle_options, bool):
@@ -173,11 +222,13 @@ def parse_content(question: str, content: Json, shuffle_options: Any) -> Content
             )
     except InvalidInputError as error:
         raise InvalidInputError(f"Question {question!r}: {error}", question, member="questions") from None
-    if compact_size(content) > MAX_CONTENT_BYTES:
+    size = compact_size(content)
+    if size > MAX_CONTENT_BYTES:
         raise ContentTooLargeError(
-            f"Question {question!r}: content has at most {MAX_CONTENT_BYTES} bytes.", question
+            f"Question {question!r}: content has at most {MAX_CONTENT_BYTES} bytes; this one has {size}.",
+            question,
         )
-    return Content(content, shuffle_options)
+    return Content(content, shuffle_options), size
 
 
 # Drawing

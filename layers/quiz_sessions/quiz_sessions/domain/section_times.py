@@ -59,7 +59,7 @@ def section_seconds(limit: int, attempt: Attempt) -> int:
 
 
 def progress_of(attempt: Attempt, at: Micros) -> list[SectionProgress] | None:
-    """The sections that were entered, if they have a limit, or have locked questions; None without a paper."""
+    """The sections that have a limit and were entered, or have locked questions; None without a paper."""
     if attempt.paper is None:
         return None
     locked = attempt.progress.get("locked", {})

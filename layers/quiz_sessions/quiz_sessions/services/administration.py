@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
+from types import MappingProxyType
 from uuid import UUID
 
 from ..domain.admission import MAX_ADMISSION_SECONDS
@@ -38,6 +39,7 @@ from ..domain.outcomes import (
     RecordedAction,
     WriteOutcome,
 )
+from ..domain.papers import NO_CONTENT, Content, check_shown
 from ..domain.quizzes import (
     Accommodation,
     OpenAttempts,
@@ -151,6 +153,7 @@ class ExamAdministration:
         quiz_id: str,
         quiz: QuizRules,
         *,
+        contents: Mapping[str, Content] = MappingProxyType({}),
         open_attempts: OpenAttempts | None = None,
         by: str | None = None,
         at: Micros | None = None,
@@ -158,17 +161,26 @@ class ExamAdministration:
         """Register a quiz or change its rules.
 
         Open attempts follow at once, but no deadline moves to before the moment of the change. What is to
-        become of those that the new rules would have refused, `open_attempts` says.
+        become of those that the new rules would have refused, `open_attempts` says. `contents` is what is
+        shown of the questions; what it leaves out has none. Papers that are out stay as they are.
 
         Raises:
+            InvalidInputError: there is content, and no paper to show it.
             AttemptsOpenError: it does not say so, and there are some; or the rules take away or weaken a rule
                 while attempts are open.
         """
         check_id("quiz_id", quiz_id)
         _check_quiz(quiz)
+        check_shown(quiz.paper, contents)
         at = self._at(at)
         written = await self._administration.put_quiz(
-            quiz_id, quiz, at, by, time_limit=self._time_limit_seconds, open_attempts=open_attempts
+            quiz_id,
+            quiz,
+            at,
+            by,
+            contents=contents,
+            time_limit=self._time_limit_seconds,
+            open_attempts=open_attempts,
         )
         if isinstance(written, AttemptsOpen):
             raise AttemptsOpenError(written.number, written.weakened)
@@ -199,6 +211,12 @@ class ExamAdministration:
         if quiz is None:
             raise QuizNotFoundError
         return quiz
+
+    async def contents(self, quiz: Quiz) -> dict[str, Content]:
+        """What is shown of the quiz's questions, of those of which something is."""
+        questions = list(quiz.rules.questions)
+        asked = await self._administration.asked(quiz.quiz_id, quiz.revision, questions, questions)
+        return {question: each.content for question, each in asked.items() if each.content != NO_CONTENT}
 
     async def list_quizzes(
         self,

@@ -22,11 +22,13 @@ from ..domain.errors import (
     VersionNotFoundError,
 )
 from ..domain.json_values import Json
+from ..domain.papers import draw
 from ..domain.replay import COMPARED, differences, replay
 from ..domain.sessions import Session, drafts_show_in_lists, view
 from ..domain.tags import entity_tag
 from ..domain.timestamps import Micros, from_micros, to_micros
 from ..domain.validation import check_answers, check_count, check_id, session_key
+from ..stores.administration import AdministrationStore
 from ..stores.attempts import AttemptStore
 from ..stores.audit import AuditStore, Listed
 from ..stores.best_effort_cache import BestEffortCache
@@ -77,6 +79,8 @@ class Verification:
             events, only as far as can be told.
         erased: of how many events staff have erased what they changed.
         erased_by: the numbers of the staff actions that did so.
+        paper_as_drawn: whether its paper is what its seed draws from the quiz as that was then; None without
+            one.
     """
 
     events: int
@@ -84,11 +88,12 @@ class Verification:
     differs: list[str]
     erased: int = 0
     erased_by: list[int] = field(default_factory=list)
+    paper_as_drawn: bool | None = None
 
     @property
     def intact(self) -> bool:
         """Whether neither the audit log nor the row shows damage; what staff have erased is none."""
-        return not self.broken and not self.differs
+        return not self.broken and not self.differs and self.paper_as_drawn is not False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ class Audit:
         *,
         attempts: AttemptStore,
         audit: AuditStore,
+        administration: AdministrationStore,
         cache: BestEffortCache,
         receipts: Receipts,
         disclosure: Disclosure,
@@ -123,6 +129,7 @@ class Audit:
         self._disclosure = disclosure
         self._attempts = attempts
         self._audit = audit
+        self._administration = administration
         self._cache = cache
         self._receipts = receipts
         self._clock = clock
@@ -275,7 +282,20 @@ class Audit:
             revision, head = known_head
             if revision in events and events[revision].hash != head:
                 differs.append("chain_head")
-        return Verification(len(events), sorted(broken), differs, len(erased), sorted(set(erased)))
+        return Verification(
+            events=len(events),
+            broken=sorted(broken),
+            differs=differs,
+            erased=len(erased),
+            erased_by=sorted(set(erased)),
+            paper_as_drawn=await self._is_as_drawn(attempt),
+        )
+
+    async def _is_as_drawn(self, attempt: Attempt) -> bool | None:
+        if attempt.paper is None:
+            return None
+        paper = await self._administration.paper_of(attempt.quiz_id, attempt.paper["revision"])
+        return paper is not None and attempt.paper["sections"] == draw(paper, attempt.paper["seed"])
 
     async def _differences(self, attempt: Attempt, events: Sequence[AuditEvent]) -> list[str]:
         """The fields in which the row differs from its audit log, as far as that can be told."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from ..domain.attempts import Attempt
-from ..domain.grading import Mark, grade
+from ..domain.grading import Mark, Question, grade
 from ..domain.outcomes import GradeUpdate
 from ..domain.quizzes import Quiz
 from ..domain.timestamps import Micros
@@ -47,6 +47,14 @@ class Grader:
         return await self.grade(waiting, at), waiting[-1].id
 
 
+def asked(attempt: Attempt, quiz: Quiz) -> Mapping[str, Question]:
+    """The questions that `attempt` is graded on: of a paper's those that the quiz still has."""
+    questions = quiz.rules.questions
+    if attempt.paper is None:
+        return questions
+    return {question: questions[question] for question in attempt.question_ids or () if question in questions}
+
+
 def grade_update(
     attempt: Attempt, quiz: Quiz | None, *, by: str | None = None, reason: str | None = None
 ) -> GradeUpdate:
@@ -60,7 +68,7 @@ def grade_update(
     }
     return GradeUpdate(
         attempt,
-        grade(quiz.rules.questions, attempt.answers, marks) if quiz else None,
+        grade(asked(attempt, quiz), attempt.answers, marks) if quiz else None,
         quiz.revision if quiz else None,
         by=by,
         reason=reason,

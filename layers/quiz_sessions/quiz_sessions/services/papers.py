@@ -10,7 +10,6 @@ from uuid import UUID
 
 from ..domain.access import REFUSALS, UNKNOWN_SOURCE, Entry, RequestSource
 from ..domain.attempts import Attempt, Owner, Staff
-from ..domain.drafts import NO_DRAFTS
 from ..domain.errors import (
     NoPaperError,
     OtherDeviceError,
@@ -22,7 +21,7 @@ from ..domain.errors import (
 )
 from ..domain.json_values import Json
 from ..domain.outcomes import SectionOutcome, SectionResult
-from ..domain.papers import NO_CONTENT, Navigation, shown_content
+from ..domain.papers import Navigation, shown_content
 from ..domain.section_times import SectionProgress, progress_of
 from ..domain.sessions import view
 from ..domain.tags import writer_of
@@ -106,7 +105,8 @@ class Papers:
     ) -> SessionPaper:
         """What a session asks, with the contents that are shown by now.
 
-        Staff are shown all contents of others' sessions. Without tokens everybody is shown what the student is.
+        Staff are shown all contents of others' sessions. Without tokens everybody is shown what the student
+        is.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -179,18 +179,24 @@ class Papers:
         # rule: content is shown from the start on, and that of a section with a limit from its entry on
         started = at >= to_micros(attempt.started_at)
         shown = [
-            everything or started and (section["time_limit_seconds"] is None or str(number) in entered)
+            everything or (started and (section["time_limit_seconds"] is None or str(number) in entered))
             for number, section in enumerate(sections)
         ]
-        wanted = [q for section, is_shown in zip(sections, shown, strict=True) if is_shown for q in section["questions"]]
-        contents = await self._administration.contents(attempt.quiz_id, revision, wanted) if wanted else {}
-        quiz = (await self._administration.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
-        points = {} if quiz is None else {q: question.points for q, question in quiz.rules.questions.items()}
+        wanted = [
+            q
+            for section, is_shown in zip(sections, shown, strict=True)
+            if is_shown
+            for q in section["questions"]
+        ]
+        asked = await self._administration.asked(
+            attempt.quiz_id, revision, attempt.question_ids or (), wanted
+        )
         progress = {each.section: each for each in progress_of(attempt, at) or ()}
 
         def question(name: str) -> AskedQuestion:
-            content = shown_content(contents.get(name, NO_CONTENT), name, seed)
-            return AskedQuestion(id=name, points=points.get(name), content=content)
+            return AskedQuestion(
+                id=name, points=asked[name].points, content=shown_content(asked[name].content, name, seed)
+            )
 
         return SessionPaper(
             session_id=attempt.id,
@@ -198,7 +204,9 @@ class Papers:
             quiz_revision=revision,
             server_time=from_micros(at),
             sections=[
-                _section(section, progress.get(number), shown[number], [question(q) for q in section["questions"]])
+                _section(
+                    section, progress.get(number), shown[number], [question(q) for q in section["questions"]]
+                )
                 for number, section in enumerate(sections)
             ],
         )

@@ -26,7 +26,7 @@ from ..domain.validation import MAX_SESSION_BYTES, check_id, session_key
 from ..stores.administration import AdministrationStore
 from ..stores.best_effort_cache import BestEffortCache
 from .disclosure import Disclosure
-from .grading import BATCH, grade_update
+from .grading import BATCH, asked, grade_update
 from .settlement import Settler
 from .staff_actions import StaffActions, check_reason, found
 
@@ -143,7 +143,7 @@ class Scores:
         action = self._staff_actions.action("grades", reason, idempotency_key, by, at)
         attempt = (await self._settler.current(key, None, action.at)).attempt
         quiz = (await self._administration.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
-        check_marks(quiz.rules.questions if quiz else {}, marks)
+        check_marks(asked(attempt, quiz) if quiz else {}, marks)
         result = found(await self._administration.set_grades(attempt, marks, action))
         match result.outcome:
             case ActionOutcome.OPEN:

@@ -426,9 +426,10 @@ class SessionManager:
             SessionClosedError: it is completed or abandoned.
             SessionExpiredError: the request came after the deadline and the grace.
             SessionPausedError: the clock stands.
-            QuestionLockedError: a question behind one of them was answered, and the section goes forward alone.
-            SectionExpiredError: the time of a question's section is over. Answers to that section are recorded
-                as late ones.
+            QuestionLockedError: a question behind one of them was answered, and the section goes forward
+                alone.
+            SectionExpiredError: the time of a question's section is over. Answers to that section are
+                recorded as late ones.
             AccessRefusedError: the quiz does not let the request in.
             OtherDeviceError: the session is taken on another device. The answers are recorded as displaced.
             VersionConflictError: `version` is not the current one.

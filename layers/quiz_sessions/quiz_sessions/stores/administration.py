@@ -17,7 +17,7 @@ from ..domain.access import parse_access
 from ..domain.attempts import Attempt, Owner
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Mark, parse_questions, to_json
-from ..domain.json_values import dump_json
+from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import (
     AccommodationWrite,
     ActionResult,
@@ -32,6 +32,7 @@ from ..domain.outcomes import (
     RecordedAction,
     ShownResults,
 )
+from ..domain.papers import NO_CONTENT, Asked, Content, Paper, parse_paper
 from ..domain.quizzes import (
     Accommodation,
     OneDevice,
@@ -55,6 +56,8 @@ _LOCK_QUIZ_ROW: Final = load("lock_quiz_row")
 _LOCK_USER_AND_QUIZ: Final = load("lock_user_and_quiz")
 _PUT_QUIZ: Final = load("put_quiz")
 _GET_QUIZZES: Final = load("get_quizzes")
+_ASKED_QUESTIONS: Final = load("asked_questions")
+_QUIZ_REVISION: Final = load("quiz_revision")
 _LIST_QUIZZES: Final = load("list_quizzes")
 _DELETE_QUIZ: Final = load("delete_quiz")
 _CUT: Final = load("cut_attempts")
@@ -98,11 +101,13 @@ class AdministrationStore:
         at: Micros,
         by: str | None,
         *,
+        contents: Mapping[str, Content],
         time_limit: int,
         open_attempts: OpenAttempts | None,
     ) -> QuizWrite | AttemptsOpen:
         """Register a quiz or change it, and reschedule its open attempts.
 
+        Questions without `contents` have none from now on; papers that are out keep theirs.
         Without `open_attempts` it is not written if it would be unfair to attempts that are open.
         """
         (_, (row,), rescheduled) = await self._postgres.fetch_together(
@@ -113,6 +118,10 @@ class AdministrationStore:
                 "user_id": None,
                 "questions": dump_json({name: to_json(q) for name, q in rules.questions.items()}),
                 "gradable": bool(rules.questions),
+                "paper": None if rules.paper is None else dump_json(rules.paper.to_json()),
+                "contents": dump_json(
+                    {question: _content(contents.get(question, NO_CONTENT)) for question in rules.questions}
+                ),
                 "access": None if rules.access is None else dump_json(rules.access.to_json()),
                 "at": from_micros(at),
                 "by": by,
@@ -135,6 +144,24 @@ class AdministrationStore:
         """The quizzes that are registered, by id."""
         rows = await self._postgres.fetch(_GET_QUIZZES, {"ids": list(quiz_ids)})
         return {row["quiz_id"]: _quiz(row) for row in rows}
+
+    async def asked(
+        self, quiz_id: str, revision: int, questions: Sequence[str], shown: Sequence[str]
+    ) -> dict[str, Asked]:
+        """What the quiz has of `questions`; contents, as of `revision`, of those that are `shown` alone."""
+        rows = await self._postgres.fetch(
+            _ASKED_QUESTIONS,
+            {"quiz_id": quiz_id, "revision": revision, "questions": list(questions), "shown": list(shown)},
+        )
+        return {
+            row["question_id"]: Asked(row["points"], Content(row["content"], row["shuffle_options"]))
+            for row in rows
+        }
+
+    async def paper_of(self, quiz_id: str, revision: int) -> Paper | None:
+        """The paper that a quiz had at `revision`; None if it had none."""
+        rows = await self._postgres.fetch(_QUIZ_REVISION, {"quiz_id": quiz_id, "revision": revision})
+        return _paper(rows[0]["paper"]) if rows else None
 
     async def quiz_page(
         self, prefix: str | None, after: str | None, at: Micros, limit: int
@@ -396,5 +423,17 @@ def _quiz(row: DictRow) -> Quiz:
         "questions": parse_questions(row["questions"]),
         "access": parse_access(row["access"]),
         "one_device": OneDevice(row["one_device"]),
+        "paper": _paper(row["paper"]),
     }
     return Quiz(row["quiz_id"], row["revision"], QuizRules(**rules), row["updated_at"], row["paused_at"])
+
+
+def _paper(raw: dict[str, Json] | None) -> Paper | None:
+    if raw is None:
+        return None
+    # As it was checked: later the quiz may have lost a question of it.
+    return parse_paper(raw, {question for section in raw["sections"] for question in section["questions"]})
+
+
+def _content(content: Content) -> dict[str, Json]:
+    return {"content": content.content, "shuffle_options": content.shuffle_options}

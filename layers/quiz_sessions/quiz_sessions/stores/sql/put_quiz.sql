@@ -1,6 +1,7 @@
 -- Register a quiz or change its rules, unless that would be unfair to open attempts.
 -- Takes    quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active, show_results,
---          unknown_questions, questions, gradable, access, one_device, admission_seconds, common_start, at, by,
+--          unknown_questions, questions, gradable, access, one_device, admission_seconds, common_start, paper, contents (of
+--          every question: {content, shuffle_options}), at, by,
 --          open_attempts (what is to become of open attempts that the new rules would have refused, or null), resent
 -- Returns  outcome (written, or attempts_open), concerned (how many open attempts are in its way), weakened (the rules that
 --          it takes away or weakens), refused (the open attempts that it would have refused), and, if it was written, the
@@ -59,18 +60,20 @@ WITH former AS (
     INSERT INTO quizzes AS known (
         quiz_id, revision, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts,
         when_active, show_results, unknown_questions, questions, gradable, access, one_device, admission_seconds,
-        common_start, updated_at, updated_by
+        common_start, paper, updated_at, updated_by
     )
     SELECT
         %(quiz_id)s,
         -- Above all revisions of a deleted quiz with this id, so that attempts that it graded do not pass for
-        -- graded by this one.
-        (SELECT coalesce(max(graded_with), 0) + 1 FROM quiz_attempts
+        -- graded by this one, nor its papers for drawn from this one's.
+        (SELECT greatest(coalesce(max(graded_with), 0), coalesce((
+            SELECT max(revision) FROM quiz_revisions WHERE quiz_id = %(quiz_id)s
+        ), 0)) + 1 FROM quiz_attempts
             WHERE quiz_id = %(quiz_id)s AND NOT EXISTS (SELECT FROM former)),
         %(time_limit_seconds)s::integer, %(grace_seconds)s::integer, %(opens_at)s::timestamptz, %(closes_at)s::timestamptz,
         %(max_attempts)s::integer, %(when_active)s::text, %(show_results)s::text, %(unknown_questions)s::text, %(questions)s::jsonb,
         %(gradable)s::boolean, %(access)s::jsonb, %(one_device)s::text, %(admission_seconds)s::integer,
-        %(common_start)s::boolean, %(at)s::timestamptz, %(by)s::text
+        %(common_start)s::boolean, %(paper)s::jsonb, %(at)s::timestamptz, %(by)s::text
     FROM judged WHERE outcome = 'written'
     ON CONFLICT (quiz_id) DO UPDATE SET revision = known.revision + CASE
             WHEN %(resent)s AND known.updated_at = %(at)s::timestamptz
@@ -81,9 +84,25 @@ WITH former AS (
         when_active = %(when_active)s::text, show_results = %(show_results)s::text,
         unknown_questions = %(unknown_questions)s::text, questions = %(questions)s::jsonb, gradable = %(gradable)s::boolean,
         access = %(access)s::jsonb, one_device = %(one_device)s::text, admission_seconds = %(admission_seconds)s::integer,
-        common_start = %(common_start)s::boolean, updated_at = %(at)s::timestamptz,
+        common_start = %(common_start)s::boolean, paper = %(paper)s::jsonb, updated_at = %(at)s::timestamptz,
         updated_by = %(by)s::text
     RETURNING known.*, xmax = 0 OR revision = 1 AS created
+), remembered AS (
+    INSERT INTO quiz_revisions (quiz_id, revision, paper) SELECT quiz_id, revision, paper FROM written
+    ON CONFLICT DO NOTHING
+), changed_contents AS (
+    INSERT INTO question_contents (quiz_id, question_id, revision, content, shuffle_options)
+    SELECT written.quiz_id, key, written.revision, given.content, given.shuffle_options
+    FROM written, jsonb_each(%(contents)s::jsonb), LATERAL (
+        SELECT nullif(value -> 'content', 'null') AS content, (value ->> 'shuffle_options')::boolean AS shuffle_options
+    ) AS given LEFT JOIN LATERAL (
+        SELECT content, shuffle_options FROM question_contents AS latest
+        WHERE latest.quiz_id = %(quiz_id)s AND latest.question_id = key
+        ORDER BY revision DESC LIMIT 1
+    ) AS known ON true
+    WHERE (given.content, given.shuffle_options) IS DISTINCT FROM (known.content, coalesce(known.shuffle_options, false))
+    ON CONFLICT DO NOTHING
+    RETURNING question_id
 ), acted AS (
     INSERT INTO staff_actions (at, by, action, quiz_id, before, after)
     SELECT %(at)s::timestamptz, %(by)s::text, 'put-quiz', quiz_id,
@@ -94,7 +113,10 @@ WITH former AS (
         {rules} - 'created' || jsonb_build_object('questions', (
             SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(quiz.questions)
             WHERE value IS DISTINCT FROM (SELECT questions -> key FROM former)
-        ), 'open_attempts', %(open_attempts)s::text) || CASE WHEN %(open_attempts)s::text = 'abandon'
+        ), 'open_attempts', %(open_attempts)s::text, 'contents', (
+            -- Without what they say, which question_contents has.
+            SELECT coalesce(jsonb_agg(question_id ORDER BY question_id), '[]') FROM changed_contents
+        )) || CASE WHEN %(open_attempts)s::text = 'abandon'
             THEN jsonb_build_object('to_abandon', (SELECT coalesce(array_length(ids, 1), 0) FROM refused))
             ELSE '{}' END
     FROM written AS quiz WHERE NOT {acted_before}
