@@ -25,6 +25,8 @@ TABLES = (
     "attempt_events",
     "attempt_counters",
     "quizzes",
+    "quiz_revisions",
+    "question_contents",
     "user_accommodations",
     "relay_lease",
     "staff_actions",

@@ -26,14 +26,14 @@ _SUMMARY = (
     "completed_at group late_ms"
 )
 _STATE = (
-    f"{_SUMMARY} server_time accepts_until pause_seconds label metadata unread_notices current_question "
-    "answers durability buffered_questions answer_tags receipt next_autosave_after_ms"
+    f"{_SUMMARY} server_time accepts_until pause_seconds sections label metadata unread_notices "
+    "current_question answers durability buffered_questions answer_tags receipt next_autosave_after_ms"
 )
 _SCORE = "score max_score grading"
 _QUIZ = (
     "quiz_id revision time_limit_seconds grace_seconds opens_at closes_at max_attempts when_active "
-    "show_results unknown_questions questions access one_device admission_seconds common_start paused_at "
-    "updated_at"
+    "show_results unknown_questions questions access one_device admission_seconds common_start paper "
+    "paused_at updated_at"
 )
 _ACCOMMODATION = "user_id quiz_id extra_seconds reason granted_by granted_at"
 _STANDING = "user_id time_factor extra_seconds closes_later_seconds reason granted_by granted_at"
@@ -49,8 +49,20 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "DeadlineReply": {
         _ANYONE: "session_id status started_at time_limit_seconds accommodation_seconds extension_seconds "
         "pause_seconds paused_at closes_at closes_later_seconds cut_seconds grace_seconds expires_at "
-        "accepts_until binding server_time time_remaining"
+        "accepts_until binding server_time time_remaining sections"
     },
+    "SectionProgress": {_ANYONE: "section entered_at expires_at time_remaining locked"},
+    "SectionDeadline": {
+        _ANYONE: "section title time_limit_seconds accommodation_seconds moved_seconds entered_at expires_at "
+        "accepts_until time_remaining"
+    },
+    # Papers
+    "PaperReply": {_ANYONE: "session_id seed quiz_revision server_time sections"},
+    "AskedSection": {
+        _ANYONE: "title navigation time_limit_seconds entered_at expires_at time_remaining shown locked "
+        "questions"
+    },
+    "AskedQuestion": {_ANYONE: "id points content"},
     "ConflictingAnswer": {_ANYONE: "answer at durability"},
     "BeaconTokenReply": {_ANYONE: "token expires_at"},
     # Scores
@@ -62,7 +74,12 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "QuizSummaryReply": {_STAFF: "quiz_id revision opens_at closes_at paused_at open"},
     "QuizzesReply": {_STAFF: "quizzes next_after"},
     "QuizWritten": {_STAFF: f"{_QUIZ} rescheduled abandoned"},
-    "QuestionReply": {_ANYONE: "points", _KEYS: "grading key tolerance decimal partial"},
+    "QuestionReply": {
+        _ANYONE: "points",
+        _KEYS: "grading key tolerance decimal partial content shuffle_options",
+    },
+    "PaperRules": {_KEYS: "sections"},
+    "SectionRules": {_KEYS: "title questions pick shuffle time_limit_seconds navigation"},
     "AccessReply": {_KEYS: "password networks seb_config_keys"},
     # What staff do
     "RescheduledReply": {_STAFF: f"{_STATE} {_SCORE} results_read_at binding closes_at cut_seconds"},
@@ -86,8 +103,8 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "IncidentReply": {_STAFF: "id type detail source at"},
     "IncidentsReply": {_STAFF: "incidents next_after"},
     "LiveRowReply": {
-        _STAFF: "session_id user_id group status answered questions buffered time_remaining expires_at "
-        "paused last_seen_at devices incidents extra_seconds unread_notices"
+        _STAFF: "session_id user_id group status answered questions section buffered time_remaining "
+        "expires_at paused last_seen_at devices incidents extra_seconds unread_notices"
     },
     "LiveTotalsReply": {_STAFF: "open paused completed expired abandoned silent"},
     "LiveReply": {_STAFF: "rows totals presence server_time after next"},
@@ -100,7 +117,7 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     # The audit log
     "EventReply": {_STAFF: "revision version type at changes nonce digest hash erased_by"},
     "EventsReply": {_STAFF: "events next_after"},
-    "VerificationReply": {_STAFF: "intact events broken differs erased erased_by"},
+    "VerificationReply": {_STAFF: "intact events broken differs erased erased_by paper_as_drawn"},
     "ProofReply": {
         _ANYONE: "genuine recorded answers_match session_id version answers_sha256 committed_at",
     },
@@ -110,12 +127,13 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "Health": {_ANYONE: "status"},
     "Readiness": {_ANYONE: "status database cache"},
     # Refusals
-    **{f"Problem{status}": {_ANYONE: _PROBLEM} for status in (400, 403, 404, 410, 415, 500, 503)},
+    **{f"Problem{status}": {_ANYONE: _PROBLEM} for status in (400, 403, 404, 415, 500, 503)},
     **{f"Problem{status}": {_ANYONE: f"{_PROBLEM} message"} for status in (401, 429)},
     "Problem409": {
         _ANYONE: f"{_PROBLEM} current_version changed_questions conflicts session takeover session_id "
-        "opens_at closes_at"
+        "opens_at closes_at question_id"
     },
+    "Problem410": {_ANYONE: f"{_PROBLEM} question_id session"},
     "Problem412": {_ANYONE: f"{_PROBLEM} session"},
     "Problem413": {_ANYONE: f"{_PROBLEM} question_id"},
     "Problem422": {_ANYONE: f"{_PROBLEM} errors question_id"},

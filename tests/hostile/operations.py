@@ -85,10 +85,14 @@ _QUIZ = {
     "closes_at": "2100-01-01T00:00:00Z",
     "when_active": "new",
     "show_results": "after_end",
-    "questions": {"0": {"points": 1, "grading": "exact", "key": {"k": ["v"]}}, "1": {"points": 2}},
+    "questions": {
+        "0": {"points": 1, "grading": "exact", "key": {"k": ["v"]}, "content": {"k": ["v"]}},
+        "1": {"points": 2},
+    },
     "unknown_questions": "accept",
     "access": {"networks": ["0.0.0.0/0", "::/0"]},
     "one_device": "off",
+    "paper": {"sections": [{"title": "t", "questions": ["0", "1"], "navigation": "free"}]},
 }
 _KEY = {"Idempotency-Key": "key1"}
 _SESSION = {"session_id": UNKNOWN}
@@ -150,6 +154,10 @@ OPERATIONS = [
         parameters=_SESSION,
     ),
     Operation("POST", "/sessions/{session_id}/abandon", parameters=_SESSION),
+    Operation("GET", "/sessions/{session_id}/paper", parameters=_SESSION),
+    Operation(
+        "POST", "/sessions/{session_id}/sections/{section}/enter", parameters={**_SESSION, "section": "0"}
+    ),
     Operation("POST", "/sessions/{session_id}/device", _WHY, headers=_KEY, parameters=_SESSION),
     Operation(
         "POST",

@@ -31,6 +31,7 @@ SESSION_FIELDS = {
     "accepts_until",
     "paused",
     "pause_seconds",
+    "sections",
     "last_updated",
     "completed_at",
     "group",

@@ -67,6 +67,9 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
         {"token": "none", "answers": {"0": "A"}},
         [403, 403, 403, 403, 403, 403, 403],
     ),
+    # Its quiz has no paper.
+    ("GET", "/sessions/{session_id}/paper"): (None, [401, 404, 404, 404, 404, 404, 404]),
+    ("POST", "/sessions/{session_id}/sections/{section}/enter"): (None, [401, 404, 404, 404, 404, 404, 404]),
     ("POST", "/sessions/{session_id}/abandon"): (None, [401, 200, 404, 404, 404, 404, 200]),
     ("POST", "/sessions/{session_id}/device"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/sessions/{session_id}/extend"): (SECONDS, [401, 403, 403, 200, 403, 403, 200]),
@@ -189,7 +192,8 @@ async def test_what_each_caller_gets(
     for caller in (*CALLERS, UNKNOWN_CALLERS):
         gateway.claims, gateway.app = OWNER, app_of(services)
         started = await http.post("/sessions/start", json={"quiz_id": "quiz1"})
-        names = {"quiz_id": "quiz1", "user_id": "owner", "event": 1, "notice": 1, "name": "swagger-ui.css"}
+        numbers = {"event": 1, "notice": 1, "section": 0}
+        names = {"quiz_id": "quiz1", "user_id": "owner", "name": "swagger-ui.css", **numbers}
         url = path.format(session_id=started.json()["id"], **names)
         url += QUERIES.get(path, "")
         before = stores.everything()
@@ -244,7 +248,7 @@ async def test_the_session_of_another_is_told_as_one_that_does_not_exist(
 ) -> None:
     gateway.claims = OTHER
     replies = [
-        await http.request(method, path.format(session_id=each, notice=1), json=body)
+        await http.request(method, path.format(session_id=each, notice=1, section=0), json=body)
         for each in (session_id, uuid4())
     ]
     one, other = (({**reply.json(), "request_id": None}, set(reply.headers)) for reply in replies)

@@ -104,6 +104,7 @@ async def test_a_quiz_left_bare_has_the_defaults(api: Api) -> None:
         "one_device": "off",
         "admission_seconds": 0,
         "common_start": False,
+        "paper": None,
         "abandoned": 0,
         "updated_at": iso(from_micros(START)),
         "rescheduled": 0,
@@ -127,8 +128,20 @@ async def test_a_put_replaces_every_rule(api: Api) -> None:
         "one_device": "proctor",
         "admission_seconds": 60,
         "common_start": True,
+        "paper": {
+            "sections": [
+                {
+                    "title": "One",
+                    "questions": ["0", "1"],
+                    "pick": 1,
+                    "shuffle": True,
+                    "time_limit_seconds": 60,
+                    "navigation": "forward",
+                }
+            ]
+        },
         "questions": {
-            "0": {"points": 2.0, "grading": "exact", "key": "B"},
+            "0": {"points": 2.0, "grading": "exact", "key": "B", "content": {"options": ["A", "B"]}},
             "1": {"points": 1.0, "grading": "numeric", "key": 1.5, "tolerance": 0.1, "decimal": ","},
         },
     }

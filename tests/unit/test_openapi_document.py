@@ -198,7 +198,7 @@ def test_several_forms_of_a_body_are_one_object_with_optional_members() -> None:
 def test_a_question_is_a_schema_of_its_own(name: str, question: str) -> None:
     members = SCHEMAS[name]["properties"]["questions"]["additionalProperties"]
     assert members == {"$ref": f"#/components/schemas/{question}"}
-    members = {"points", "grading", "key", "tolerance", "decimal", "partial"}
+    members = {"points", "grading", "key", "tolerance", "decimal", "partial", "content", "shuffle_options"}
     assert SCHEMAS[question]["properties"].keys() == members
 
 

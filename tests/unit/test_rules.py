@@ -421,6 +421,7 @@ def test_a_deadline_tells_its_parts() -> None:
         "binding": "time_limit",
         "server_time": "2027-01-15T08:08:20Z",
         "time_remaining": 1300,
+        "sections": [],
     }
 
 

@@ -34,6 +34,15 @@ _SESSION: Final[dict[str, Any]] = {
     "server_time": "2027-01-15T08:10:00Z",
     "accepts_until": "2027-01-15T08:30:30Z",
     "pause_seconds": 0,
+    "sections": [
+        {
+            "section": 1,
+            "entered_at": "2027-01-15T08:05:00Z",
+            "expires_at": "2027-01-15T08:15:00Z",
+            "time_remaining": 300,
+            "locked": ["2"],
+        }
+    ],
     "label": "Physics, second term",
     "metadata": {"course": "PH-101"},
     "unread_notices": 0,
@@ -66,6 +75,18 @@ _QUIZ: Final[dict[str, Any]] = {
     "one_device": "takeover",
     "admission_seconds": 60,
     "common_start": False,
+    "paper": {
+        "sections": [
+            {
+                "title": "Mechanics",
+                "questions": ["0", "essay"],
+                "pick": None,
+                "shuffle": True,
+                "time_limit_seconds": None,
+                "navigation": "free",
+            }
+        ]
+    },
     "paused_at": None,
     "updated_at": "2027-01-01T08:00:00Z",
 }
@@ -89,6 +110,7 @@ _LIVE: Final[dict[str, Any]] = {
     "status": "in_progress",
     "answered": 11,
     "questions": 20,
+    "section": 1,
     "buffered": 2,
     "time_remaining": 1200,
     "expires_at": _EXPIRES,
@@ -98,6 +120,17 @@ _LIVE: Final[dict[str, Any]] = {
     "incidents": 0,
     "extra_seconds": 0,
     "unread_notices": 0,
+}
+_TIMED: Final[dict[str, Any]] = {
+    "section": 1,
+    "title": "Mechanics",
+    "time_limit_seconds": 600,
+    "accommodation_seconds": 0,
+    "moved_seconds": 0,
+    "entered_at": "2027-01-15T08:05:00Z",
+    "expires_at": "2027-01-15T08:15:00Z",
+    "accepts_until": "2027-01-15T08:15:30Z",
+    "time_remaining": 300,
 }
 _TOTALS: Final = {"open": 27, "paused": 0, "completed": 2, "expired": 0, "abandoned": 1, "silent": 1}
 _ACCOMMODATION: Final[dict[str, Any]] = {
@@ -219,6 +252,32 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
         "binding": "time_limit",
         "server_time": "2027-01-15T08:10:00Z",
         "time_remaining": 1200,
+        "sections": [_TIMED],
+    },
+    "PaperReply": {
+        "session_id": _ID,
+        "seed": "5f0c1c9e6a3f4b7f8c2e90d1a47b3e66",
+        "quiz_revision": 1,
+        "server_time": "2027-01-15T08:10:00Z",
+        "sections": [
+            {
+                "title": "Mechanics",
+                "navigation": "forward",
+                "time_limit_seconds": 600,
+                "entered_at": "2027-01-15T08:05:00Z",
+                "expires_at": "2027-01-15T08:15:00Z",
+                "time_remaining": 300,
+                "shown": True,
+                "locked": ["2"],
+                "questions": [
+                    {
+                        "id": "2",
+                        "points": 1,
+                        "content": {"text": "How heavy is it?", "options": ["1 kg", "2 kg"]},
+                    }
+                ],
+            }
+        ],
     },
     "AccessReply": _ACCESS,
     "QuizReply": _QUIZ,
@@ -297,6 +356,7 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
         "differs": [],
         "erased": 0,
         "erased_by": [],
+        "paper_as_drawn": True,
     },
     "ProofReply": {
         "genuine": True,

@@ -77,9 +77,17 @@ class PreconditionFailed(Problem):
     session: SessionState = Field(description="As it is now.")
 
 
+class Over(Problem):
+    """What is over: the session, a section of its paper, or what was erased."""
+
+    question_id: str | _Absent = Field(None, description="With section_expired: a question of the section.")
+    session: SessionState | _Absent = Field(None, description="With section_expired: as it is now.")
+
+
 class Conflict(Problem):
     """What is in the way, and with some codes the session as it is now."""
 
+    question_id: str | _Absent = Field(None, description="With question_locked: the question.")
     current_version: int | _Absent = Field(None, description="With version_conflict: the session's version.")
     changed_questions: list[str] | _Absent = Field(
         None, description="With version_conflict: the questions answered since the version that was sent."
@@ -90,7 +98,7 @@ class Conflict(Problem):
     session: SessionState | _Absent = Field(
         None,
         description="As it is now: with answer_conflict, version_conflict, session_closed, session_paused, "
-        "deadline_moved, other_device.",
+        "deadline_moved, other_device, question_locked.",
     )
     takeover: bool | _Absent = Field(
         None,
@@ -109,6 +117,7 @@ class Conflict(Problem):
 _BASES: Final[Mapping[int, type[Problem]]] = {
     401: GatewayProblem,
     409: Conflict,
+    410: Over,
     412: PreconditionFailed,
     413: TooLarge,
     422: InvalidInput,

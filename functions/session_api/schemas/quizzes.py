@@ -92,7 +92,7 @@ class SectionRules(RequestBody):
         navigation="forward",
     )
 
-    title: str = Field("", max_length=MAX_TITLE_CHARACTERS)
+    title: str = Field("", max_length=MAX_TITLE_CHARACTERS, description="Shown above its questions.")
     questions: list[Id] = Field(min_length=1, description="The ids of its questions, in their order.")
     pick: Annotated[StrictInt, Field(ge=1, le=MAX_ANSWERS)] | None = Field(
         None, description="How many of them each session is given, drawn at its start; null for all."
@@ -111,7 +111,7 @@ class PaperRules(RequestBody):
 
     model_config = example(sections=[{"questions": ["0", "1"], "shuffle": True}, {"questions": ["essay"]}])
 
-    sections: list[SectionRules] = Field(min_length=1, max_length=MAX_SECTIONS)
+    sections: list[SectionRules] = Field(min_length=1, max_length=MAX_SECTIONS, description="In their order.")
 
 
 class _DocumentedAs:
