@@ -50,6 +50,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.SessionPausedError: (409, "session_paused"),
     errors.OtherDeviceError: (409, "other_device"),
     errors.QuestionLockedError: (409, "question_locked"),
+    errors.QuestionHeldError: (409, "question_held"),
     errors.QuizClosesFirstError: (409, "quiz_closes_first"),
     errors.NoTimeLeftError: (409, "no_time_left"),
     errors.QuizInUseError: (409, "quiz_in_use"),
@@ -176,6 +177,8 @@ def _members(request: Request, error: errors.QuizSessionsError) -> dict[str, Any
             extra["conflicts"] = _conflicts(error)
         case errors.QuestionLockedError() | errors.SectionExpiredError():
             extra["question_id"] = error.question
+        case errors.QuestionHeldError():
+            extra |= {"question_id": error.question, "held_by": error.held_by, "held_until": error.held_until}
         case errors.OtherDeviceError():
             extra["takeover"] = error.takeover
         case errors.ActiveAttemptError() | errors.AttemptsExhaustedError():

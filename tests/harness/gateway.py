@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -76,11 +77,18 @@ class Api:
         self._http = http
 
     async def __call__(
-        self, method: str, path: str, body: object = None, *, at: Micros | None = None, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        at: Micros | None = None,
+        key: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> httpx.Response:
         if at is not None:
             self.gateway.at = at
-        headers = {} if key is None else {"Idempotency-Key": key}
+        headers = dict(headers) if key is None else {**headers, "Idempotency-Key": key}
         return await self._http.request(method, path, json=body, headers=headers)
 
     def be(self, subject: str, scope: str = "") -> None:

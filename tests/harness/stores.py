@@ -27,6 +27,7 @@ TABLES = (
     "quizzes",
     "quiz_revisions",
     "question_contents",
+    "grading_claims",
     "user_accommodations",
     "relay_lease",
     "staff_actions",

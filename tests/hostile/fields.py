@@ -68,6 +68,9 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     # Scores
     "ResultsReply": {_ANYONE: "session_id late_ms", _RESULTS: f"{_SCORE} questions"},
     "QuestionResult": {_RESULTS: "points max_points correct marked_by comment"},
+    "QueuedReply": {_STAFF: "session_id question answer points held_by held_until etag cursor"},
+    "QueueReply": {_STAFF: "waiting questions items next_after"},
+    "ClaimedReply": {_STAFF: "item"},
     "RegradeReply": {_STAFF: "regraded changed complete"},
     # Quizzes
     "QuizReply": {_ANYONE: _QUIZ},
@@ -131,7 +134,7 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     **{f"Problem{status}": {_ANYONE: f"{_PROBLEM} message"} for status in (401, 429)},
     "Problem409": {
         _ANYONE: f"{_PROBLEM} current_version changed_questions conflicts session takeover session_id "
-        "opens_at closes_at question_id"
+        "opens_at closes_at question_id held_by held_until"
     },
     "Problem410": {_ANYONE: f"{_PROBLEM} question_id session"},
     "Problem412": {_ANYONE: f"{_PROBLEM} session"},

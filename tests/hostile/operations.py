@@ -181,6 +181,19 @@ OPERATIONS = [
     Operation("POST", "/quizzes/{quiz_id}/resume", _WHY, headers=_KEY, parameters=_OF_QUIZ),
     Operation("POST", "/quizzes/{quiz_id}/complete", _WHY, headers=_KEY, parameters=_OF_QUIZ),
     Operation("GET", "/quizzes/{quiz_id}/live", query={"after": "MCAw", "group": "g"}, parameters=_OF_QUIZ),
+    Operation(
+        "GET",
+        "/quizzes/{quiz_id}/grading",
+        query={"question": "1", "after": "MDowMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDpx"},
+        parameters=_OF_QUIZ,
+    ),
+    Operation(
+        "POST",
+        "/quizzes/{quiz_id}/grading/next",
+        {"question": "1", "after": "MDowMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDpx"},
+        headers={"X-Client-Id": "marker"},
+        parameters=_OF_QUIZ,
+    ),
     Operation("POST", "/quizzes/{quiz_id}/regrade", _WHY, parameters=_OF_QUIZ),
     Operation(
         "PUT",

@@ -1098,7 +1098,7 @@ def test_an_answer_of_marks_equals_itself(slow: str) -> None:
 )
 def test_a_question_without_an_answer_is_wrong(fields: dict[str, Any]) -> None:
     grade = grading.grade(questions_of(**fields, points=3), {})
-    assert grade == Grade(0, 3, {"q": QuestionResult(0, 3, False, "key")}, "done")
+    assert grade == Grade(0, 3, {"q": QuestionResult(0, 3, False, "key")}, [])
 
 
 def test_null_is_an_answer() -> None:
@@ -1111,12 +1111,12 @@ def test_without_questions_there_is_no_grade() -> None:
 
 def test_an_answer_to_no_question_counts_for_nothing() -> None:
     grade = grading.grade(questions_of(grading="exact", key="a"), {"q": "a", "other": "a"})
-    assert grade == Grade(1, 1, {"q": QuestionResult(1, 1, True, "key")}, "done")
+    assert grade == Grade(1, 1, {"q": QuestionResult(1, 1, True, "key")}, [])
 
 
 def test_a_question_worth_nothing_is_graded() -> None:
     grade = grading.grade(questions_of(grading="exact", key="a", points=0), {"q": "a"})
-    assert grade == Grade(0, 0, {"q": QuestionResult(0, 0, True, "key")}, "done")
+    assert grade == Grade(0, 0, {"q": QuestionResult(0, 0, True, "key")}, [])
 
 
 # What a person marks
@@ -1128,33 +1128,33 @@ WRITTEN = {"0": "A", "essay": "an essay"}
 
 
 def test_an_essay_waits_for_a_person_and_its_points_are_there_to_earn() -> None:
-    assert grading.grade(MIXED, WRITTEN) == Grade(2, 7, {"0": FROM_KEY, "essay": UNMARKED}, "pending")
+    assert grading.grade(MIXED, WRITTEN) == Grade(2, 7, {"0": FROM_KEY, "essay": UNMARKED}, ["essay"])
 
 
 def test_an_essay_that_nobody_wrote_waits_for_nobody() -> None:
-    assert grading.grade(MIXED, {"0": "A"}) == Grade(2, 7, {"0": FROM_KEY, "essay": UNMARKED}, "done")
+    assert grading.grade(MIXED, {"0": "A"}) == Grade(2, 7, {"0": FROM_KEY, "essay": UNMARKED}, [])
 
 
 def test_a_question_about_which_nothing_is_said_is_an_essay_of_one_point() -> None:
     grade = grading.grade(questions_of(), {"q": "an essay"})
-    assert grade == Grade(0, 1, {"q": QuestionResult(0, 1, None, None)}, "pending")
+    assert grade == Grade(0, 1, {"q": QuestionResult(0, 1, None, None)}, ["q"])
 
 
 def test_an_essay_worth_nothing_waits_for_nobody() -> None:
     grade = grading.grade(questions_of(points=0), {"q": "an essay"})
-    assert grade == Grade(0, 0, {"q": QuestionResult(0, 0, None, None)}, "done")
+    assert grade == Grade(0, 0, {"q": QuestionResult(0, 0, None, None)}, [])
 
 
 def test_what_a_person_gave_is_part_of_the_sum() -> None:
     grade = grading.grade(MIXED, WRITTEN, {"essay": Mark(3.5, "well argued")})
     marked = QuestionResult(3.5, 5, None, "person", "well argued")
-    assert grade == Grade(5.5, 7, {"0": FROM_KEY, "essay": marked}, "done")
+    assert grade == Grade(5.5, 7, {"0": FROM_KEY, "essay": marked}, [])
 
 
 @pytest.mark.parametrize("answers", [{}, {"q": "a"}, {"q": "b"}])
 def test_a_person_overrides_the_key(answers: dict[str, Any]) -> None:
     grade = grading.grade(questions_of(grading="exact", key="a", points=2), answers, {"q": Mark(1)})
-    assert grade == Grade(1, 2, {"q": QuestionResult(1, 2, None, "person")}, "done")
+    assert grade == Grade(1, 2, {"q": QuestionResult(1, 2, None, "person")}, [])
 
 
 @pytest.mark.parametrize("name", ["0", "essay"])
@@ -1180,7 +1180,7 @@ def test_no_more_counts_than_the_question_is_worth_now() -> None:
 
 def test_what_was_given_for_a_question_that_is_gone_counts_for_nothing() -> None:
     grade = grading.grade(questions_of(grading="exact", key="a"), {"q": "a"}, {"gone": Mark(5), "lost": None})
-    assert grade == Grade(1, 1, {"q": QuestionResult(1, 1, True, "key")}, "done")
+    assert grade == Grade(1, 1, {"q": QuestionResult(1, 1, True, "key")}, [])
 
 
 @pytest.mark.parametrize("marks", [{"0": Mark(0)}, {"0": Mark(2)}, {"0": None, "essay": Mark(5, "")}])

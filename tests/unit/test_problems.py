@@ -97,6 +97,7 @@ KINDS = [
     (errors.QuestionLockedError(OPEN, "q1"), 409, "question_locked"),
     (errors.SectionExpiredError(OPEN, "q1"), 410, "section_expired"),
     (errors.NoPaperError(), 404, "no_paper"),
+    (errors.QuestionHeldError("q1", "teacher2", OPEN.server_time), 409, "question_held"),
     (errors.SectionNotFoundError(), 404, "section_not_found"),
     (errors.SessionNotFoundError(), 404, "session_not_found"),
     (errors.QuizNotFoundError(), 404, "quiz_not_found"),

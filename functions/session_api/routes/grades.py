@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -11,13 +11,31 @@ from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.grading import Mark
+from quiz_sessions.services.grading_queue import MAX_CURSOR_CHARACTERS
 from quiz_sessions.services.staff_actions import MAX_REASON_CHARACTERS
 
 from ..identity import GRADE, PROCTOR
 from ..replies import documented, json_reply, session_reply
 from ..schemas.common import ReasonRequest
-from ..schemas.grades import GradesRequest, RegradeReply, ResultsReply, ScoreRequest
-from .parameters import IdempotencyKey, authenticated
+from ..schemas.grades import (
+    ClaimedReply,
+    ClaimRequest,
+    GradesRequest,
+    QueueReply,
+    RegradeReply,
+    ResultsReply,
+    ScoreRequest,
+)
+from .parameters import ClientId, IdempotencyKey, IfMatch, Limit, authenticated, entity_tags, query
+
+After = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=MAX_CURSOR_CHARACTERS,
+        description="The `cursor` of an answer, or `next_after`.",
+    ),
+]
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -49,19 +67,26 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.put(
         "/sessions/{session_id}/grades",
         summary="Mark questions by hand",
-        responses=documented(200, "Marked", 403, 404, 409, 413, 422),
+        responses=documented(200, "Marked", 403, 404, 409, 412, 413, 422),
     )
     async def set_grades(
         request: Request,
         session_id: UUID,
         body: GradesRequest,
+        *,
         reason: Annotated[
             str | None,
             Query(min_length=1, max_length=MAX_REASON_CHARACTERS, description="Why; kept in the audit log."),
         ] = None,
+        held: Annotated[
+            Literal["take"] | None, Query(description="take: also what another marker holds.")
+        ] = None,
         idempotency_key: IdempotencyKey = None,
+        if_match: IfMatch = None,
+        client_id: ClientId = None,
     ) -> Response:
-        """Of a session that has ended. Marks of other questions stay, and no regrade changes a mark."""
+        """Of a session that has ended. Marks of other questions stay, and no regrade changes a mark. What
+        another marker holds is refused. If-Match compares what is committed."""
         caller = authenticated(request, services())
         caller.require(GRADE)
         session = await services().scores.set_grades(
@@ -72,10 +97,55 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
             },
             reason=reason,
             idempotency_key=idempotency_key,
+            if_match=entity_tags(request, if_match),
+            marker=caller.subject or client_id,
+            take=held == "take",
             by=caller.subject,
             at=request.state.at,
         )
         return session_reply(services(), session)
+
+    @router.get(
+        "/quizzes/{quiz_id}/grading",
+        summary="The answers that wait for a person",
+        responses=documented(200, "Those who started first are first", 403, 422, model=QueueReply),
+    )
+    async def get_grading_queue(
+        request: Request,
+        quiz_id: str,
+        question: Annotated[str | None, query("Those to this question.")] = None,
+        after: After = None,
+        limit: Limit = 50,
+    ) -> Response:
+        """And who is about to mark which. The caller's own answers are for others."""
+        caller = authenticated(request, services())
+        caller.require(GRADE)
+        page = await services().grading_queue.page(
+            quiz_id, question=question, after=after, limit=limit, by=caller.subject, at=request.state.at
+        )
+        return json_reply(page)
+
+    @router.post(
+        "/quizzes/{quiz_id}/grading/next",
+        summary="Be given the next answer to mark",
+        responses=documented(200, "It is held for the caller", 403, 413, 422, model=ClaimedReply),
+    )
+    async def claim_answer(
+        request: Request, quiz_id: str, body: ClaimRequest, client_id: ClientId = None
+    ) -> Response:
+        """Nobody else is given it for 15 minutes, or until it is marked. Asked again it is the same one; with
+        `after` the next one behind. Without tokens X-Client-Id says who marks."""
+        caller = authenticated(request, services())
+        caller.require(GRADE)
+        claimed = await services().grading_queue.claim(
+            quiz_id,
+            caller.subject or client_id,
+            question=body.question,
+            after=body.after,
+            by=caller.subject,
+            at=request.state.at,
+        )
+        return json_reply(claimed)
 
     @router.post(
         "/quizzes/{quiz_id}/regrade",

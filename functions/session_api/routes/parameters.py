@@ -7,9 +7,11 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request
 
 from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.errors import InvalidInputError
 from quiz_sessions.domain.validation import MAX_ID_CHARACTERS, MAX_INTEGER
 from quiz_sessions.services.pages import MAX_PAGE
 
+from ..entity_tags import parse_entity_tags
 from ..identity import Caller, authenticate
 from ..request_source import CONFIG_KEY_HASH
 
@@ -65,3 +67,24 @@ def authenticated(request: Request, services: Services) -> Caller:
         UnauthenticatedError: callers have to be authenticated, and this one is not.
     """
     return authenticate(request.scope, jwt=services.jwt)
+
+
+def entity_tags(request: Request, if_match: str | None) -> list[str] | None:
+    """The entity tags that If-Match names; None if any session will do.
+
+    Raises:
+        InvalidInputError: it is not a list of entity tags.
+    """
+    if if_match is None:
+        return None
+    # All values of the header, joined as the gateway does; the parameter has only the first.
+    whole = ",".join(request.headers.getlist("if-match")).strip()
+    if whole == "*":
+        return None
+    tags = parse_entity_tags(whole)
+    if tags is None:
+        raise InvalidInputError(
+            "If-Match is the ETag of the session, with its quotes, or *.", member="If-Match"
+        )
+    # A weak tag is never equal to another one here (RFC 9110, 13.1.1).
+    return [tag.value for tag in tags if not tag.weak]

@@ -11,14 +11,13 @@ from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.attempts import Status
-from quiz_sessions.domain.errors import InvalidInputError, SessionNotFoundError
+from quiz_sessions.domain.errors import SessionNotFoundError
 from quiz_sessions.domain.labels import Labels
 from quiz_sessions.domain.validation import MAX_INTEGER
 from quiz_sessions.services.pages import MAX_PAGE
 from quiz_sessions.services.sessions import WriteOptions
 
 from ..direct_writes import save, start
-from ..entity_tags import parse_entity_tags
 from ..identity import GRADE, PROCTOR
 from ..replies import LOCATION, NOT_MODIFIED, documented, json_reply, pick, session_read, session_reply
 from ..request_source import source_of
@@ -31,7 +30,16 @@ from ..schemas.sessions import (
     StartReply,
     StartRequest,
 )
-from .parameters import ClientId, ConfigKeyHash, IdempotencyKey, IfMatch, IfNoneMatch, authenticated, query
+from .parameters import (
+    ClientId,
+    ConfigKeyHash,
+    IdempotencyKey,
+    IfMatch,
+    IfNoneMatch,
+    authenticated,
+    entity_tags,
+    query,
+)
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -223,7 +231,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
             autosave=body.autosave,
             client_id=client_id,
             based_on=body.based_on,
-            if_match=_entity_tags(request, if_match),
+            if_match=entity_tags(request, if_match),
             idempotency_key=idempotency_key,
         )
         shown = await save(services(), request.scope, session_id, body.written, options)
@@ -256,7 +264,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
             deadline=body.expires_at,
             client_id=client_id,
             based_on=body.based_on,
-            if_match=_entity_tags(request, if_match),
+            if_match=entity_tags(request, if_match),
             idempotency_key=idempotency_key,
             owner=authenticated(request, services()).subject,
             source=source_of(request.scope, services().settings.origin_secrets),
@@ -293,27 +301,6 @@ def _statuses(named: Sequence[Status | Literal["open"]]) -> frozenset[Status]:
     for each in named:
         statuses |= {status for status in Status if status.is_open} if each == "open" else {Status(each)}
     return frozenset(statuses)
-
-
-def _entity_tags(request: Request, if_match: str | None) -> list[str] | None:
-    """The entity tags that If-Match names; None if any session will do.
-
-    Raises:
-        InvalidInputError: it is not a list of entity tags.
-    """
-    if if_match is None:
-        return None
-    # All values of the header, joined as the gateway does; the parameter has only the first.
-    whole = ",".join(request.headers.getlist("if-match")).strip()
-    if whole == "*":
-        return None
-    tags = parse_entity_tags(whole)
-    if tags is None:
-        raise InvalidInputError(
-            "If-Match is the ETag of the session, with its quotes, or *.", member="If-Match"
-        )
-    # A weak tag is never equal to another one here (RFC 9110, 13.1.1).
-    return [tag.value for tag in tags if not tag.weak]
 
 
 async def _hand_in(

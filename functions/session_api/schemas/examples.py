@@ -97,6 +97,16 @@ _KEYED: Final[dict[str, Any]] = {
     "marked_by": "key",
     "comment": None,
 }
+_QUEUED: Final[dict[str, Any]] = {
+    "session_id": _ID,
+    "question": "essay",
+    "answer": {"text": "It was a dark night."},
+    "points": 5,
+    "held_by": "teacher2",
+    "held_until": "2027-01-15T09:15:00Z",
+    "etag": '"6-3f0a9c5d1b2e4f60"',
+    "cursor": "MTgwMDAwMDAwMDAwMDAwMDozMWJiOTVkMDVhMWM0YjBlOWEzOTBkNGYxYzFmM2E1NTplc3NheQ",
+}
 _LATE: Final[dict[str, Any]] = {
     "event": 7,
     "answers": {"0": "B"},
@@ -342,6 +352,9 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
             },
         },
     },
+    "QueuedReply": _QUEUED,
+    "QueueReply": {"waiting": 12, "questions": {"essay": 12}, "items": [_QUEUED], "next_after": None},
+    "ClaimedReply": {"item": _QUEUED},
     "RegradeReply": {"regraded": 30, "changed": 4, "complete": True},
     "BeaconTokenReply": {
         "token": SIGNED,

@@ -13,6 +13,7 @@ from quiz_sessions.domain.grading import MAX_COMMENT_CHARACTERS, MAX_POINTS
 from quiz_sessions.domain.outcomes import Regrade
 from quiz_sessions.domain.sessions import GRADING
 from quiz_sessions.domain.validation import MAX_ANSWERS
+from quiz_sessions.services.grading_queue import MAX_CURSOR_CHARACTERS, QueuedAnswer
 
 from .common import REASON, Id, Reason, RequestBody, example, reply
 
@@ -78,6 +79,43 @@ class ResultsReply:
     late_ms: int
     questions: dict[str, QuestionResult] | None = field(
         metadata={"description": "By question; null where the score is not a sum of questions."}
+    )
+
+
+class ClaimRequest(RequestBody):
+    """Which answer to mark next, if not any."""
+
+    model_config = example(question="essay")
+
+    question: Id | None = Field(None, description="An answer to this question.")
+    after: Annotated[StrictStr, Field(min_length=1, max_length=MAX_CURSOR_CHARACTERS)] | None = Field(
+        None, description="The `cursor` of an answer: one behind it. Without it the one that is held already."
+    )
+
+
+@reply
+class QueuedReply(QueuedAnswer):
+    """An answer that waits for a person."""
+
+
+@reply
+class QueueReply:
+    """A page of the answers that wait for a person."""
+
+    waiting: int = field(metadata={"description": "How many answers wait, held ones too, on all pages."})
+    questions: dict[str, int] = field(metadata={"description": "Question -> how many answers to it wait."})
+    items: list[QueuedReply] = field(metadata={"description": "Those who started first are first."})
+    next_after: str | None = field(
+        metadata={"description": "The `after` of the next page; null on the last one."}
+    )
+
+
+@reply
+class ClaimedReply:
+    """The answer that the caller is to mark."""
+
+    item: QueuedReply | None = field(
+        metadata={"description": "Held for the caller for 15 minutes; null where none waits that is free."}
     )
 
 

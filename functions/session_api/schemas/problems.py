@@ -87,7 +87,11 @@ class Over(Problem):
 class Conflict(Problem):
     """What is in the way, and with some codes the session as it is now."""
 
-    question_id: str | _Absent = Field(None, description="With question_locked: the question.")
+    question_id: str | _Absent = Field(
+        None, description="With question_locked and question_held: the question."
+    )
+    held_by: str | _Absent = Field(None, description="With question_held: who is about to mark it.")
+    held_until: datetime | _Absent = Field(None, description="With question_held: until when, at the latest.")
     current_version: int | _Absent = Field(None, description="With version_conflict: the session's version.")
     changed_questions: list[str] | _Absent = Field(
         None, description="With version_conflict: the questions answered since the version that was sent."

@@ -20,6 +20,7 @@ from .services.devices import Devices
 from .services.disclosure import Disclosure
 from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
+from .services.grading_queue import GradingQueue
 from .services.health import Health
 from .services.incidents import Incidents
 from .services.labels import Labelling
@@ -41,6 +42,7 @@ from .stores.audit import AuditStore
 from .stores.best_effort_cache import BestEffortCache
 from .stores.devices import DeviceStore
 from .stores.event_bus import EventBus
+from .stores.grading_queue import GradingQueueStore
 from .stores.incidents import IncidentStore
 from .stores.labels import LabelStore
 from .stores.live import LiveStore
@@ -66,6 +68,7 @@ class Stores:
     room: RoomStore
     notices: NoticeStore
     papers: PaperStore
+    grading_queue: GradingQueueStore
     incidents: IncidentStore
     devices: DeviceStore
     live: LiveStore
@@ -94,6 +97,7 @@ class Services:
     room: Room
     notices: Notices
     papers: Papers
+    grading_queue: GradingQueue
     incidents: Incidents
     silence: Silence
     devices: Devices
@@ -133,6 +137,7 @@ def open_stores(
         room=RoomStore(postgres),
         notices=NoticeStore(postgres),
         papers=PaperStore(postgres),
+        grading_queue=GradingQueueStore(postgres),
         incidents=IncidentStore(postgres),
         devices=DeviceStore(postgres),
         live=LiveStore(postgres),
@@ -251,6 +256,7 @@ def build_services(
             disclosure=disclosure,
             clock=clock,
         ),
+        grading_queue=GradingQueue(queue=stores.grading_queue, clock=clock),
         incidents=incidents,
         silence=silence,
         devices=devices,

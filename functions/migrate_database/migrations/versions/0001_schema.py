@@ -121,6 +121,8 @@ def upgrade() -> None:
             needs_grading boolean NOT NULL DEFAULT false,
             graded_with integer,
             results jsonb,
+            -- The questions that wait for a person.
+            waiting text[],
             results_read_at timestamptz,
             idempotency_key text,
             -- A hash of what was started with the key.
@@ -177,6 +179,20 @@ def upgrade() -> None:
         WHERE grading = 'pending' AND status NOT IN ('started', 'in_progress')
         """
     )
+    # Who marks which answer at the moment, so that no two persons mark the same.
+    op.execute(
+        """
+        CREATE TABLE grading_claims (
+            attempt_id uuid NOT NULL,
+            question text NOT NULL,
+            quiz_id text NOT NULL,
+            held_by text NOT NULL,
+            held_until timestamptz NOT NULL,
+            PRIMARY KEY (attempt_id, question)
+        )
+        """
+    )
+    op.execute("CREATE INDEX grading_claims_of_quiz ON grading_claims (quiz_id)")
     op.execute("CREATE INDEX quiz_attempts_by_user ON quiz_attempts (user_id, started_at, id)")
     op.execute("CREATE INDEX quiz_attempts_by_quiz ON quiz_attempts (quiz_id, started_at, id)")
     op.execute(

@@ -304,6 +304,24 @@ class SectionExpiredError(QuizSessionsError):
         self.question = question
 
 
+class QuestionHeldError(QuizSessionsError):
+    """Somebody else is about to mark the answer. Nothing was marked.
+
+    Attributes:
+        question: the first that is held.
+        held_by: who holds it.
+        held_until: until when, unless it is marked before.
+    """
+
+    def __init__(self, question: str, held_by: str, held_until: datetime) -> None:
+        super().__init__(
+            f"Question {question!r} is held by another marker. Take the next one, or mark with held=take."
+        )
+        self.question = question
+        self.held_by = held_by
+        self.held_until = held_until
+
+
 class NoPaperError(QuizSessionsError):
     """The session's quiz had no paper when it was started."""
 

@@ -29,6 +29,8 @@ from .validation import (
 MAX_QUESTIONS = MAX_ANSWERS
 MAX_POINTS = 1_000_000
 MAX_COMMENT_CHARACTERS = 4096
+CLAIM_SECONDS = 900
+"""How long a marker holds an answer without marking it."""
 SCORE_DECIMALS = 6
 
 _FIELDS = frozenset({"points", "grading", "key", "tolerance", "decimal", "partial"})
@@ -100,13 +102,18 @@ class Grade:
         score: the sum of the points earned, rounded to 6 decimals; from 0 to `max_score`.
         max_score: the sum of the points of all questions, rounded likewise.
         results: the result of every question.
-        grading: pending while a question waits for a person, so that the score is a part of the sum.
+        waiting: the questions that wait for a person, so that the score is a part of the sum.
     """
 
     score: float
     max_score: float
     results: dict[str, QuestionResult]
-    grading: GradingState
+    waiting: list[str]
+
+    @property
+    def grading(self) -> GradingState:
+        """Whether the score is complete."""
+        return "pending" if self.waiting else "done"
 
 
 # Parsing questions
@@ -307,12 +314,11 @@ def grade(
         return None
     marks = marks or {}
     results = {name: _result(name, question, answers, marks) for name, question in questions.items()}
-    waiting = any(_waits(name, question, answers, marks) for name, question in questions.items())
     return Grade(
         score=round(math.fsum(result.points for result in results.values()), SCORE_DECIMALS),
         max_score=round(math.fsum(result.max_points for result in results.values()), SCORE_DECIMALS),
         results=results,
-        grading="pending" if waiting else "done",
+        waiting=[name for name, question in questions.items() if _waits(name, question, answers, marks)],
     )
 
 

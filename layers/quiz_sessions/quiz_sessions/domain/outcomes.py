@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from .attempts import Attempt
+from .attempts import Attempt, Status
 from .grading import Grade
 from .json_values import Json
 from .quizzes import Quiz
@@ -256,6 +256,10 @@ class ActionOutcome(StrEnum):
     """The quiz allows one open attempt at a time, and the user has another one, which the result holds."""
     GRADED_BY_KEY = "graded_by_key"
     NO_LATE_ANSWER = "no_late_answer"
+    MOVED = "moved"
+    """The attempt is not as If-Match says."""
+    HELD = "held"
+    """Somebody else is about to mark the answer."""
     TOO_LARGE = "too_large"
 
 
@@ -265,6 +269,47 @@ class ActionResult:
 
     outcome: ActionOutcome
     attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An answer that a marker holds, and until when."""
+
+    question: str
+    held_by: str
+    held_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MarkResult(ActionResult):
+    """The result of marking questions.
+
+    Attributes:
+        claim: with HELD the first that is in the way.
+    """
+
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingAnswer:
+    """An answer that waits for a person.
+
+    Attributes:
+        started_at, revision, status: of the attempt.
+        points: what its question is worth.
+        held_by, held_until: who holds it, and until when; None if nobody does.
+    """
+
+    session_id: UUID
+    started_at: datetime
+    revision: int
+    status: Status
+    question: str
+    answer: Json
+    points: float
+    held_by: str | None
+    held_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,11 @@ def view(attempt: Attempt, drafts: Drafts, at: Micros, *, scored: bool = False) 
     )
 
 
+def view_tag(revision: int, status: Status) -> EntityTag:
+    """The entity tag of an ended attempt without drafts, as staff are shown it."""
+    return entity_tag(revision, status, True, None)
+
+
 def _grading(attempt: Attempt, *, scored: bool) -> GradingState | None:
     # An earlier version of a session that ended since was open, and one opened again may wait for a person.
     if attempt.status.is_open:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from ..domain.attempts import Owner
@@ -14,6 +14,8 @@ from ..domain.errors import (
     ContentTooLargeError,
     GradedByKeyError,
     InvalidInputError,
+    PreconditionFailedError,
+    QuestionHeldError,
     QuizNotFoundError,
     ResultsHiddenError,
     SessionOpenError,
@@ -21,13 +23,14 @@ from ..domain.errors import (
 from ..domain.grading import Mark, check_marks
 from ..domain.outcomes import ActionOutcome, Regrade
 from ..domain.sessions import Results, Session, view
+from ..domain.tags import parse_entity_tag
 from ..domain.timestamps import Micros
 from ..domain.validation import MAX_SESSION_BYTES, check_id, session_key
 from ..stores.administration import AdministrationStore
 from ..stores.best_effort_cache import BestEffortCache
 from .disclosure import Disclosure
 from .grading import BATCH, asked, grade_update
-from .settlement import Settler
+from .settlement import Current, Settler
 from .staff_actions import StaffActions, check_reason, found
 
 REGRADE_SECONDS = 5.0
@@ -124,12 +127,17 @@ class Scores:
         *,
         reason: str | None = None,
         idempotency_key: str | None = None,
+        if_match: Sequence[str] | None = None,
+        marker: str | None = None,
+        take: bool = False,
         by: str | None = None,
         at: Micros | None = None,
     ) -> Session:
         """Mark questions of an ended session; None gives a question back to its key, or lets it wait.
 
-        Marks of other questions stay. A score that was set as a whole gives way to the sum.
+        Marks of other questions stay. A score that was set as a whole gives way to the sum. `marker` is who
+        marks, and holds what is marked no longer; with `take` also what others hold. `if_match` are entity
+        tags of which one must be the session's, as far as its row goes.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -137,6 +145,8 @@ class Scores:
             SessionClosedError: it was abandoned and can't have a score.
             InvalidInputError: `check_marks` refuses the marks.
             ContentTooLargeError: all marks of the session together would be too large.
+            PreconditionFailedError: the session has changed since the entity tag.
+            QuestionHeldError: another marker holds one of the answers.
             IdempotencyKeyReusedError: the key came with other marks of the session.
         """
         key = session_key(session_id)
@@ -144,10 +154,24 @@ class Scores:
         attempt = (await self._settler.current(key, None, action.at)).attempt
         quiz = (await self._administration.quizzes([attempt.quiz_id])).get(attempt.quiz_id)
         check_marks(asked(attempt, quiz) if quiz else {}, marks)
-        result = found(await self._administration.set_grades(attempt, marks, action))
+        result = found(
+            await self._administration.set_grades(
+                attempt,
+                marks,
+                action,
+                marker=marker,
+                take=take,
+                revisions=None if if_match is None else _revisions(if_match),
+            )
+        )
         match result.outcome:
             case ActionOutcome.OPEN:
                 raise SessionOpenError
+            case ActionOutcome.MOVED:
+                current = Current(result.attempt, NO_DRAFTS, result.attempt)
+                raise PreconditionFailedError(await self._staff_actions.shown(current, action))
+            case ActionOutcome.HELD if result.claim is not None:
+                raise QuestionHeldError(result.claim.question, result.claim.held_by, result.claim.held_until)
             case ActionOutcome.TOO_LARGE:
                 raise ContentTooLargeError(f"The marks of a session have at most {MAX_SESSION_BYTES} bytes.")
         return await self._staff_actions.session_after(result, action)
@@ -185,3 +209,8 @@ class Scores:
             skipped = skipped or len(saved) < len(waiting)
             await self._cache.put_changed(saved)
         return Regrade(regraded, changed, complete=False)
+
+
+def _revisions(tags: Sequence[str]) -> list[int]:
+    """Those of the entity tags of sessions; others match none."""
+    return [tag.revision for text in tags if (tag := parse_entity_tag(text)) is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from ..domain.attempts import Staff
@@ -77,7 +78,10 @@ class StaffActions:
         return await self._settler.write_back(result.attempt, [], action.at)
 
 
-def found(result: ActionResult | None) -> ActionResult:
+_Result = TypeVar("_Result", bound=ActionResult)
+
+
+def found(result: _Result | None) -> _Result:
     """Return `result` if there is one.
 
     Raises:

@@ -20,13 +20,16 @@ from ..domain.grading import Mark, parse_questions, to_json
 from ..domain.json_values import Json, dump_json
 from ..domain.outcomes import (
     AccommodationWrite,
+    ActionOutcome,
     ActionResult,
     AttemptsOpen,
+    Claim,
     CohortExtension,
     Counted,
     GradeUpdate,
     LateAnswer,
     LateAnswerPage,
+    MarkResult,
     QuizDeletion,
     QuizWrite,
     RecordedAction,
@@ -48,7 +51,7 @@ from ..domain.quizzes import (
 from ..domain.timestamps import Micros, from_micros
 from .attempts import attempt_of, seen_by
 from .postgres import Postgres
-from .staff_actions import act, cohort_parameters
+from .staff_actions import act, act_on, cohort_parameters
 from .statements import load
 
 _LOCK_QUIZ: Final = load("lock_quiz")
@@ -328,6 +331,7 @@ class AdministrationStore:
                 "new_max_score": update.grade.max_score if update.grade else None,
                 "new_grading": update.grade.grading if update.grade else None,
                 "new_results": update.grade and asdict(update.grade)["results"],
+                "new_waiting": update.grade.waiting if update.grade else None,
                 "quiz_revision": update.quiz_revision,
                 "by": update.by,
                 "reason": update.reason,
@@ -350,24 +354,42 @@ class AdministrationStore:
         )
 
     async def set_grades(
-        self, attempt: Attempt, marks: Mapping[str, Mark | None], action: StaffAction
-    ) -> ActionResult | None:
+        self,
+        attempt: Attempt,
+        marks: Mapping[str, Mark | None],
+        action: StaffAction,
+        *,
+        marker: str | None = None,
+        take: bool = False,
+        revisions: Sequence[int] | None = None,
+    ) -> MarkResult | None:
         """Mark questions of an ended attempt for the answers that `attempt` has, or take marks back (None).
 
-        None if there is no attempt.
+        None if there is no attempt. `marker` is who marks; with `take` also what others hold. The attempt has
+        to be at one of `revisions`, if there are any.
         """
         given = {question: None if mark is None else asdict(mark) for question, mark in marks.items()}
         kept = {
             question: mark and {**mark, "answer_sha256": attempt.answer_sha256(question)}
             for question, mark in given.items()
         }
-        parameters = {"id": attempt.id, "marks": dump_json(kept)}
+        parameters = {
+            "id": attempt.id,
+            "marks": dump_json(kept),
+            "marker": marker,
+            "take": take,
+            "revisions": None if revisions is None else list(revisions),
+        }
         # Without comments, which stand in the audit log alone: that can be erased.
         points = {question: mark and mark["points"] for question, mark in given.items()}
+        told = {"points": points, **({"held": "take"} if take else {})}
         # What is recorded has more in each mark than was asked for.
-        return await act(
-            self._postgres, _SET_GRADES, parameters, action, asked=given, given={"points": points}
-        )
+        row = await act_on(self._postgres, _SET_GRADES, parameters, action, asked=given, given=told)
+        if row is None:
+            return None
+        outcome = ActionOutcome(row.pop("outcome"))
+        held = tuple(row.pop(name) for name in ("held_question", "held_by", "held_until"))
+        return MarkResult(outcome, attempt_of(row), None if held[0] is None else Claim(*held))
 
     async def show_results(
         self, session_id: UUID, owner: Owner, at: Micros, *, settled: bool

@@ -1,12 +1,12 @@
 -- Save scores, except those of attempts that have changed since they were graded or that others hold.
--- Takes    batch (list of {id, known_revision, new_score, new_max_score, new_grading, new_results, quiz_revision, by,
---          reason}), at, resent
+-- Takes    batch (list of {id, known_revision, new_score, new_max_score, new_grading, new_results, new_waiting,
+--          quiz_revision, by, reason}), at, resent
 -- Returns  the attempts whose score was saved, as they are now
 -- Locks    their rows, in the order of their ids; skips those that others hold
 WITH batch AS (
     SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS batch (
         id uuid, known_revision bigint, new_score double precision,
-        new_max_score double precision, new_grading text, new_results jsonb,
+        new_max_score double precision, new_grading text, new_results jsonb, new_waiting text[],
         quiz_revision integer, by text, reason text
     )
 ), locked AS (
@@ -14,7 +14,7 @@ WITH batch AS (
         CASE WHEN new_results IS NULL THEN score ELSE new_score END AS graded_score,
         CASE WHEN new_results IS NULL THEN max_score ELSE new_max_score END AS graded_max_score,
         CASE WHEN new_results IS NULL THEN grading ELSE new_grading END AS graded_state,
-        new_results, quiz_revision, by, reason
+        new_results, new_waiting, quiz_revision, by, reason
     FROM quiz_attempts JOIN batch ON batch.id = quiz_attempts.id AND known_revision = revision
     ORDER BY quiz_attempts.id FOR UPDATE OF quiz_attempts SKIP LOCKED
 ), event AS (
@@ -34,6 +34,7 @@ WITH batch AS (
         max_score = graded_max_score,
         grading = graded_state,
         results = new_results,
+        waiting = new_waiting,
         graded_with = quiz_revision,
         needs_grading = false,
         revision = attempt.revision + 1,
