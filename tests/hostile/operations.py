@@ -86,12 +86,15 @@ _QUIZ = {
     "when_active": "new",
     "show_results": "after_end",
     "questions": {
-        "0": {"points": 1, "grading": "exact", "key": {"k": ["v"]}, "content": {"k": ["v"]}},
+        "0": {"points": 1, "grading": "exact", "key": {"k": ["v"]}},
         "1": {"points": 2},
     },
     "unknown_questions": "accept",
     "access": {"networks": ["0.0.0.0/0", "::/0"]},
     "one_device": "off",
+}
+_PAPER = {
+    "questions": {"0": {"points": 1, "content": {"text": "t"}}, "1": {"points": 2}},
     "paper": {"sections": [{"title": "t", "questions": ["0", "1"], "navigation": "free"}]},
 }
 _KEY = {"Idempotency-Key": "key1"}
@@ -175,6 +178,7 @@ OPERATIONS = [
     ),
     Operation("POST", "/receipts/verify", {"receipt": "e30.e30.e30", "answers": {"q": "v"}}),
     Operation("PUT", "/quizzes/{quiz_id}", _QUIZ, parameters=_OF_QUIZ),
+    Operation("PUT", "/quizzes/{quiz_id}", _PAPER, parameters={"quiz_id": "paper1"}),
     Operation("GET", "/quizzes/{quiz_id}", parameters=_OF_QUIZ),
     Operation("POST", "/quizzes/{quiz_id}/extend", _LATER, headers=_KEY, parameters=_OF_QUIZ),
     Operation("POST", "/quizzes/{quiz_id}/pause", _WHY, headers=_KEY, parameters=_OF_QUIZ),

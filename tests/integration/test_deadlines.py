@@ -75,6 +75,7 @@ async def test_a_deadline_is_explained_over_http(api: Api) -> None:
         "binding": "time_limit",
         "server_time": iso(from_micros(LATER)),
         "time_remaining": 1790,
+        "sections": [],
     }
 
 

@@ -84,6 +84,7 @@ async def test_verify_and_events_say_it_over_http(
         "differs": [],
         "erased": 5,
         "erased_by": [action["id"]],
+        "paper_as_drawn": None,
     }
     shown = (await client.get(f"/sessions/{session_id}/events")).json()["events"]
     assert {(event["changes"], event["erased_by"]) for event in shown} == {(None, action["id"])}

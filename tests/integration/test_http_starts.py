@@ -52,6 +52,7 @@ async def test_a_new_session_is_empty(client: httpx.AsyncClient) -> None:
         "time_remaining": 1800,
         "paused": False,
         "pause_seconds": 0,
+        "sections": None,
         "completed_at": None,
         "group": None,
         "label": None,

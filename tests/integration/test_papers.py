@@ -520,13 +520,6 @@ async def test_a_section_that_was_over_before_a_pause_stays_so(services: Service
     assert await until(services, session_id, at=OVER + 60 * SECOND) == LIMIT
 
 
-async def test_a_draft_told_buffered_during_a_pause_counts(services: Services, session_id: UUID) -> None:
-    await save(services, session_id, g="A")
-    await services.room.pause(session_id, WHY, by="teacher", at=NEXT)
-    attempt = await attempt_of(services, session_id)
-    assert not attempt.is_past("g", OVER)
-
-
 async def test_the_end_of_an_attempt_ends_the_pause_of_its_sections(
     services: Services, session_id: UUID
 ) -> None:

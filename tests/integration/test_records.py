@@ -978,10 +978,12 @@ async def test_verify_over_http(services: Services, client: httpx.AsyncClient, d
         "differs": [],
         "erased": 0,
         "erased_by": [],
+        "paper_as_drawn": None,
     }
     database.execute(ROW.format("score = 100"), {"id": session_id})
     assert (await client.get(path)).json() == {
         "intact": False, "events": 6, "broken": [], "differs": ["score"],
         "erased": 0,
         "erased_by": [],
+        "paper_as_drawn": None,
     }  # fmt: skip

@@ -167,6 +167,7 @@ def prepared(http: httpx.Client, stage: str) -> dict[str, Any]:
         "session_id": session,
         "event": event,
         "notice": notice,
+        "section": 0,
         "receipt": receipt,
     }
 

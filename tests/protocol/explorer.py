@@ -59,6 +59,8 @@ class Scenario:
         started: from when on the session's time counts.
         cached: whether the session is in the cache at first.
         device: the writer who alone may write at first; None if any may.
+        forward: whether an answer to question 1 locks question 0.
+        section: until when question 1 takes answers.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Scenario:
     cached: bool = True
     device: str | None = None
     started: int = 0
+    forward: bool = False
+    section: int = NEVER
 
 
 class Process(NamedTuple):
@@ -155,7 +159,9 @@ class Explorer:
 
     def run(self, most: int = 10_000_000) -> Found:
         row = Row("open", (None,) * len(NO_DRAFTS), 0, 0, self._scenario.deadline)
-        row = row._replace(started=self._scenario.started)
+        row = row._replace(
+            started=self._scenario.started, forward=self._scenario.forward, section=self._scenario.section
+        )
         if self._scenario.device is not None:
             row = row._replace(device=(self._scenario.device, 0))
         valkey = Valkey(row if self._scenario.cached else None, NO_DRAFTS)

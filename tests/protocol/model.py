@@ -91,6 +91,16 @@ class Rule(StrEnum):
     DEVICE_STOPS_MERGES = "a completion merges no draft that another device put after a takeover"
     DEVICE_AS_JUDGED = "where one device may write, drafts are put only where row and drafts are as judged"
     DEVICE_GIVES_WAY = "over a draft that another device put after a takeover an autosave is committed"
+    LOCK_STOPS_WRITES = "no answer is written to a question that is locked, or after its section"
+    LOCK_STOPS_DRAFTS = "nothing counts that came after its question was locked"
+    SECTION_STOPS_DRAFTS = "nothing counts that came after the time of its section"
+    LOCK_STOPS_MERGES = "a completion merges no draft from after its lock, or its section"
+    PASSING_IS_COMMITTED = "an autosave that enters a section, or locks questions, is committed"
+    LATE_IN_OPEN = "what came after its lock, or its section, becomes an event while the session is open"
+    MARK_IN_STATEMENT = "a mark is compared with the row that its marker saw"
+    MARK_HELD = "nobody marks what another holds"
+    CLAIM_ONCE = "an answer is given to one marker at a time"
+    SCORE_COMPARES = "a score is saved only for the row that it was summed from"
     CHAIN_HEAD_MOVES = "the head of the chain moves with the row"
     CHAIN_HEAD_OF_ROW = "an event names the event before it as the locked row has it"
 
@@ -136,6 +146,9 @@ class Row(NamedTuple):
     `read`: its owner has been shown results. `paused`: when its clock was stopped, and the time left then.
     `started`: from when on its time counts, which may be later than its first answers.
     `device`: the writer who alone may write, and since when; None where any may.
+    `forward`: an answer to question 1 locks question 0. `locked`: since when it is. `section`: until when
+    question 1 takes answers. `mark`: who marked, and the points. `score`: what was summed
+    last, unless it `needs_grading`.
     `head`: the revision of the event that the chain ends with; in the real row its hash.
     """
 
@@ -149,6 +162,20 @@ class Row(NamedTuple):
     paused: tuple[int, int] | None = None
     started: int = 0
     device: tuple[str, int] | None = None
+    forward: bool = False
+    locked: int | None = None
+    section: int = NEVER
+    mark: tuple[str, int] | None = None
+    score: int | None = None
+    needs_grading: bool = False
+
+    def is_past(self, question: int, at: float) -> bool:
+        if question == 0:
+            return self.locked is not None and at > self.locked
+        return at > self.section
+
+    def goes_on(self, questions: Any) -> bool:
+        return self.forward and 1 in questions and self.locked is None
 
     def is_of_other_device(self, writer: str, at: float) -> bool:
         return self.device is not None and writer != self.device[0] and at > self.device[1]
@@ -205,7 +232,9 @@ class Valkey(NamedTuple):
 class Stores(NamedTuple):
     """`recent`: the row was changed in the last 90 s. `put`: every draft that was ever written.
 
-    `passed` is for the promises: answers that drafts were put over although they were judged without them.
+    `held`: which marker holds the answer, and until when.
+    `passed` is for the promises: answers that drafts were put over although they were judged without them;
+    and so is `wrong`: what a marker did that is not promised to others.
     """
 
     row: Row
@@ -213,7 +242,9 @@ class Stores(NamedTuple):
     valkey: Valkey
     recent: bool = True
     put: frozenset[Placed] = frozenset()
+    held: tuple[str, int] | None = None
     passed: frozenset[Placed] = frozenset()
+    wrong: str = ""
 
 
 class Write(NamedTuple):
@@ -346,9 +377,11 @@ def words(step: tuple[Any, ...], reply: Any) -> str:
     return said if outcome in ("", "written", "merged") else f"{said}: {outcome}"
 
 
-REFUSED = ("closed", "paused", "other_device", "conflict", "moved", "unseen")
+REFUSED = ("closed", "paused", "other_device", "barred", "conflict", "moved", "unseen")
 TRIES = 3
 CHANGING = ("write", "finish", "settle", "pause", "resume", "have_device")
+KEY = 1
+"""The points that the key gives."""
 
 WORDS = {
     "get": "reads the row",
@@ -356,6 +389,9 @@ WORDS = {
     "pause": "stops the clock",
     "resume": "lets the clock run",
     "have_device": "takes over",
+    "claim": "asks for an answer to mark",
+    "set_mark_of": "marks it",
+    "save_score": "saves the score",
     "find_event": "looks for its write_id",
     "insert_event": "writes the event",
     "read_trail": "looks at the trail",
@@ -404,6 +440,7 @@ class Protocol:
             and draft.at <= row.end
             and (row.at(q) < draft.at or not compares)
             and not row.is_of_other_device(draft.writer, draft.at)
+            and not row.is_past(q, draft.at)
             else (answer := row.answers[q]) and Draft(answer.value, answer.at, answer.writer)
             for q, draft in enumerate(drafts)
         )
@@ -440,6 +477,7 @@ class Protocol:
             if draft is not None
             and row.at(q) < draft.at <= row.end
             and not row.is_of_other_device(draft.writer, draft.at)
+            and not row.is_past(q, draft.at)
             else None
             for q, draft in enumerate(drafts)
         )
@@ -496,6 +534,8 @@ class Protocol:
             return stores, ("other_device", row)
         if row.is_stopped(write.at) and self.has(Rule.PAUSE_STOPS_WRITES):
             return stores, ("paused", row)
+        if self._is_barred(row, write):
+            return stores, ("barred", row)
         if row.version != known and self.has(Rule.VERSION_IN_STATEMENT):
             return stores, ("conflict", row)
         if self._moved(row, drafts, write):
@@ -512,7 +552,8 @@ class Protocol:
             if q in counting:
                 at = self._made_at(write, row.at(q))
                 answers[q] = Answer(value, at, row.version + 1, forced, write.writer)
-        row = row._replace(answers=tuple(answers), version=row.version + 1)
+        locked = write.at if row.goes_on(dict(write.answers)) else row.locked
+        row = row._replace(answers=tuple(answers), version=row.version + 1, locked=locked)
         changes = tuple(each for each in write.placed if each[0] in counting)
         outdated = tuple(each for each in write.placed if each[0] not in counting)
         unique = self.has(Rule.WRITE_ID_UNIQUE) and self.has(Rule.WRITE_ID)
@@ -521,6 +562,9 @@ class Protocol:
         recorded = self.has(Rule.EVENT_IN_STATEMENT)
         stores = self._change(stores, row, "answered", write.name, changes, outdated, recorded)
         return stores, ("written", stores.row)
+
+    def _is_barred(self, row: Row, write: Write) -> bool:
+        return self.has(Rule.LOCK_STOPS_WRITES) and any(row.is_past(q, write.at) for q, _ in write.answers)
 
     def _made_at(self, write: Write, known: float) -> float:
         """The time that an answer gets; by a commit that names the version, a later one than it replaces."""
@@ -545,6 +589,8 @@ class Protocol:
             return stores, ("other_device", row)
         if row.is_stopped(write.at) and write.answers:
             return stores, ("paused", row)
+        if self._is_barred(row, write):
+            return stores, ("barred", row)
         if write.version is not None and row.version != write.version:
             return stores, ("conflict", row)
         if self._moved(row, drafts, write):
@@ -566,6 +612,8 @@ class Protocol:
             if draft is None or (
                 row.is_of_other_device(draft.writer, draft.at) and self.has(Rule.DEVICE_STOPS_MERGES)
             ):
+                continue
+            if row.is_past(q, draft.at) and self.has(Rule.LOCK_STOPS_MERGES):
                 continue
             if self._counts(draft, row.at(q), write.at, Rule.FINISH_COMPARES_AT):
                 answers[q] = Answer(draft.value, draft.at, row.version + 1, False, draft.writer)
@@ -616,6 +664,12 @@ class Protocol:
             if draft is not None and row.is_of_other_device(draft.writer, draft.at)
             if self.has(Rule.DEVICE_STOPS_DRAFTS)
         }
+        stops = Rule.LOCK_STOPS_DRAFTS, Rule.SECTION_STOPS_DRAFTS
+        past = {
+            q
+            for q, draft in enumerate(drafts)
+            if draft is not None and row.is_past(q, draft.at) and self.has(stops[q])
+        }
         is_final = row.read and self.has(Rule.RESULTS_END_IT)
         if (any(drafts) or displaced) and row.revision != revision and self.has(Rule.TRAIL_OF_THE_ROW):
             return stores, None
@@ -624,15 +678,20 @@ class Protocol:
             for q, draft in enumerate(drafts)
             if draft is not None and self._counts(draft, row.at(q), row.end, Rule.SETTLE_COMPARES_AT)
             if row.is_open or self.has(Rule.LATE_MERGE)
-            if not is_final and q not in others
+            if not is_final and q not in others and q not in past
         ]
         late = [
             (q, draft)
             for q, draft in enumerate(drafts)
-            if draft is not None and draft.at > row.at(q) and (draft.at > row.end or is_final)
+            if draft is not None and draft.at > row.at(q) and (draft.at > row.end or is_final or q in past)
             if q not in others
         ]
-        unrecorded = [each for each in late if each not in known or not self.has(Rule.LATE_RECORDED_ONCE)]
+        unrecorded = [
+            (q, draft)
+            for q, draft in late
+            if (q, draft) not in known or not self.has(Rule.LATE_RECORDED_ONCE)
+            if not row.is_open or (q in past and self.has(Rule.LATE_IN_OPEN))
+        ]
         beside = sorted(
             each
             for each in displaced | self._overwritten(row, drafts, others)
@@ -644,14 +703,14 @@ class Protocol:
             kind = "expired"
         elif counted:
             kind = "merged" if row.is_open else "late_merge"
-        elif unrecorded and not row.is_open and self.has(Rule.LATE_IS_RECORDED):
+        elif unrecorded and self.has(Rule.LATE_IS_RECORDED):
             kind, changes = "late_answer", tuple(unrecorded)
         elif beside:
             kind = "displaced"
         recorded = (
-            frozenset(q for q, _ in late)
-            if kind in ("late_answer", "displaced", "unchanged") and not row.is_open
-            else ()
+            frozenset(q for q, _ in late if not row.is_open or q in past)
+            if kind in ("late_answer", "displaced", "unchanged")
+            else frozenset()
         )
         if kind != "unchanged":
             answers = list(row.answers)
@@ -713,6 +772,45 @@ class Protocol:
         row = stores.row
         if row.is_open and at <= row.end and row.device is not None and row.device[0] != writer:
             stores = self._change(stores, row._replace(device=(writer, at)), "device_changed", "", ())
+        return stores, stores.row
+
+    def claim(self, stores: Stores, marker: str, at: int) -> Done:
+        """GradingQueueStore.claim: the one answer there is, until it is marked or ten minutes have passed."""
+        if stores.row.mark is not None or (
+            self._is_with_another(stores, marker, at) and self.has(Rule.CLAIM_ONCE)
+        ):
+            return stores, None
+        return stores._replace(held=(marker, at + 10)), stores.row
+
+    def _is_with_another(self, stores: Stores, marker: str, at: int) -> bool:
+        held = stores.held
+        return held is not None and held[0] != marker and held[1] > at
+
+    def set_mark_of(self, stores: Stores, marker: str, points: int, read: Row, at: int) -> Done:
+        """AdministrationStore.set_grades, if the row is as the marker has `read` it."""
+        row = stores.row
+        if row.mark == (marker, points):
+            # Sent again, it finds its write_id.
+            return stores, ("written", row)
+        if row.revision != read.revision and self.has(Rule.MARK_IN_STATEMENT):
+            return stores, ("moved", row)
+        is_held = self._is_with_another(stores, marker, at)
+        if is_held and self.has(Rule.MARK_HELD):
+            return stores, ("held", row)
+        if row.mark != read.mark:
+            stores = stores._replace(wrong=f"{marker} replaces a mark that it did not know")
+        elif is_held:
+            stores = stores._replace(wrong=f"{marker} marks what another holds")
+        marked = row._replace(mark=(marker, points), needs_grading=True)
+        stores = self._change(stores._replace(held=None), marked, "marked", "", ())
+        return stores, ("written", stores.row)
+
+    def save_score(self, stores: Stores, summed: Row) -> Done:
+        """AdministrationStore.save_grades."""
+        if stores.row.revision != summed.revision and self.has(Rule.SCORE_COMPARES):
+            return stores, None
+        score = KEY + (0 if summed.mark is None else summed.mark[1])
+        stores = self._change(stores, stores.row._replace(score=score, needs_grading=False), "graded", "", ())
         return stores, stores.row
 
     def last_event(self, stores: Stores) -> Done:
@@ -980,7 +1078,7 @@ class Protocol:
         except ValkeyAwayError:
             return Reply("failed")
         except RefusedError as error:
-            if str(error) == "expired":
+            if str(error) in ("expired", "over"):
                 return Reply("failed")
             return Reply("refused", write=write, outcome=str(error))
 
@@ -991,6 +1089,8 @@ class Protocol:
         outcome, row = yield from self._write_answers(write, drafts)
         if outcome == "overdue":
             return (yield from self._write_late(env, write))
+        if outcome == "barred" and row.is_past(1, write.at):
+            return (yield from self._keep_late(env, write))
         if outcome == "skipped":
             return Reply("refused", write=write, outcome="unknown")
         drafts = yield from self._put_committed(env, row, tuple(q for q, _ in write.answers))
@@ -1024,6 +1124,8 @@ class Protocol:
             except RefusedError as error:
                 if str(error) == "expired":
                     return (yield from self._write_late(env, write))
+                if str(error) == "over":
+                    return (yield from self._keep_late(env, write))
                 return Reply("refused", write=write, outcome=str(error))
         except DatabaseAwayError:
             return Reply("failed")
@@ -1046,6 +1148,10 @@ class Protocol:
             return (yield from self._commit(env, write))
         if row.is_stopped(write.at):
             raise RefusedError("paused")
+        if any(row.is_past(q, write.at) for q in sent):
+            raise RefusedError("over" if row.is_past(1, write.at) else "barred")
+        if row.goes_on(sent) and self.has(Rule.PASSING_IS_COMMITTED):
+            return (yield from self._commit(env, write))
         if write.version is not None and write.version != row.version:
             raise RefusedError("conflict")
         if self._unseen(row, drafts, write):
@@ -1075,6 +1181,19 @@ class Protocol:
         if write.at > row.end:
             return Reply("refused", write=write, outcome="expired")
         return self._told("committed", row, drafts, write, "late")
+
+    def _keep_late(self, env: Environment, write: Write) -> Program:
+        """SessionManager._keep_late: what came after its section is recorded, for staff."""
+        try:
+            row = yield from self._load(env)
+            late = tuple(
+                draft if draft is not None and q == 1 and row.is_past(q, draft.at) else None
+                for q, draft in enumerate(write.drafts)
+            )
+            kept = yield from self._settle(env, late, write.at, True)
+        except DatabaseAwayError:
+            return Reply("failed")
+        return Reply("failed") if kept is None else Reply("refused", write=write, outcome="over")
 
     def complete(self, env: Environment, write: Write) -> Program:
         """complete: `_finish`."""
@@ -1166,6 +1285,42 @@ class Protocol:
     def take_over(self, env: Environment, at: int, writer: str) -> Program:
         """Devices.take_over."""
         return (yield from self._act(env, "have_device", at, writer))
+
+    def mark_next(self, env: Environment, marker: str, points: int, at: int) -> Program:
+        """A marker who asks for an answer, reads it, and marks what was read."""
+        try:
+            row = yield from self._fetch("claim", marker, at)
+            if row is None:
+                return Reply("done", outcome="none")
+            reply: Reply = yield from self._mark(row, marker, points, at)
+            return reply
+        except DatabaseAwayError:
+            return Reply("failed")
+
+    def mark_it(self, env: Environment, marker: str, points: int, at: int) -> Program:
+        """One who marks without asking for it."""
+        try:
+            row = yield from self._fetch("get")
+            reply: Reply = yield from self._mark(row, marker, points, at)
+            return reply
+        except DatabaseAwayError:
+            return Reply("failed")
+
+    def _mark(self, row: Row, marker: str, points: int, at: int) -> Steps:
+        outcome, row = yield from self._fetch("set_mark_of", marker, points, row, at)
+        if outcome != "written":
+            return Reply("refused", outcome=outcome)
+        yield from self._fetch("save_score", row)
+        return Reply("done")
+
+    def regrade(self, env: Environment) -> Program:
+        """Scores.regrade: reads the row, sums, and saves."""
+        try:
+            row = yield from self._fetch("get")
+            yield from self._fetch("save_score", row)
+        except DatabaseAwayError:
+            return Reply("failed")
+        return Reply("done")
 
     def _act(self, env: Environment, action: str, *about: Any) -> Program:
         try:

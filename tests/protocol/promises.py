@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from .model import QUESTIONS, Draft, Event, Placed, Reply, Row, Stores, Write
+from .model import KEY, QUESTIONS, Draft, Event, Placed, Reply, Row, Stores, Write
 
 
 class Promise(StrEnum):
@@ -25,6 +25,8 @@ class Promise(StrEnum):
     SHOWN = "results that were shown stay"
     PAUSED = "a pause takes no time, gives none, and lets no answer pass"
     DEVICE = "what another device sends after a takeover takes no place"
+    PAPER = "what comes after its lock, or its section, takes no place"
+    MARKS = "a mark is replaced by who knew it, and the score has it"
     CHAIN = "the trail is one chain"
 
 
@@ -34,7 +36,7 @@ class Gap(StrEnum):
     LOST_WITH_VALKEY = "buffered answers go with Valkey's data"
     END_WITHOUT_DRAFTS = "a completion that cannot read the drafts ends without them; they count later"
     WITHOUT_DRAFTS = "a request that cannot read Valkey shows no drafts"
-    OVERTAKEN_END = "a draft from after the end takes the place of one from before it"
+    OVERTAKEN_END = "a draft from after the end, or its lock, takes the place of one from before it"
     UNMARKED_DRAFT = "a draft that nobody was told of waits in Valkey without a mark"
     STALE_UNTIL_HEALED = "reads may be old from a trouble with Valkey to the end of the next clean flush"
     SLOW_READER = "a request that began before that flush may put an old session into the cache after it"
@@ -89,6 +91,9 @@ def of_step(before: Stores, after: Stores) -> Iterator[Broken]:
             yield Broken(Promise.PAUSED, "a session expires while its clock stands")
         if event.kind == "answered" and any(before.row.is_stopped(int(d.at)) for _, d in event.changes):
             yield Broken(Promise.PAUSED, "an answer is written while the clock stands")
+    match before.held, after.held:
+        case (holder, until), (taker, longer) if taker != holder and longer < until + 10:
+            yield Broken(Promise.MARKS, f"an answer is given to {taker} that {holder} has")
     stopped = after.row.paused
     if before.row.paused is None and stopped and stopped[1] > before.row.end - before.row.started:
         yield Broken(Promise.PAUSED, "a clock is stopped that shows more than the session's time")
@@ -97,6 +102,8 @@ def of_step(before: Stores, after: Stores) -> Iterator[Broken]:
         if any(before.row.is_of_other_device(draft.writer, draft.at) for _, draft in event.changes):
             yield Broken(Promise.DEVICE, f"an answer of another device counts: {event.kind}")
     if len(after.events) > len(before.events) and (event := after.events[-1]).kind != "late_answer":
+        if any(before.row.is_past(q, draft.at) for q, draft in event.changes):
+            yield Broken(Promise.PAPER, f"an answer from after its lock or section counts: {event.kind}")
         end = after.row.end if event.kind == "completed" else before.row.end
         if any(draft.at > end for _, draft in event.changes):
             yield Broken(Promise.ENDED, f"an answer from after the end counts: {event.kind}")
@@ -129,6 +136,8 @@ def of_state(stores: Stores, told: Told) -> Iterator[Broken]:
     for q, draft in told.handed_in:
         if not is_recorded(stores, (q, draft)):
             yield Broken(Promise.RECORDED, f"{draft} to question {q} was handed in, and is recorded nowhere")
+    if stores.wrong:
+        yield Broken(Promise.MARKS, stores.wrong)
     tags = {(q, draft.at, draft.writer) for q, draft in told.tagged}
     if len(tags) != len(told.tagged):
         yield Broken(Promise.UNSEEN, "one tag was given to two answers")
@@ -143,6 +152,11 @@ def of_reply(
 ) -> Iterator[Broken]:
     """Promises about a reply; `floor` is what was told when its request began."""
     row, write = reply.row, reply.write
+    if write is not None and reply.kind in ("committed", "buffered") and reply.outcome != "repeated":
+        passed = [d.at for q, d in floor.buffered if q == 1]
+        answers_former = any(q == 0 for q, _ in write.answers)
+        if row is not None and row.forward and answers_former and any(at < write.at for at in passed):
+            yield Broken(Promise.PAPER, f"{write.name} answers a question before one that was answered")
     if reply.outcome == "unknown":
         yield Broken(Promise.REFUSALS, "a session that is there is said not to be")
     if write is not None and write.version is not None:
@@ -165,6 +179,9 @@ def of_reply(
             continue
         # A device that was taken over may have been shown what counts no more.
         if any(q == other and stores.row.is_of_other_device(d.writer, d.at) for other, d in stores.put):
+            continue
+        # Nor what was put before the cache knew of a lock.
+        if any(q == other and stores.row.is_past(q, d.at) for other, d in stores.put):
             continue
         if (shown.at if shown else -1) < at:
             yield Broken(Promise.READS, f"{shown or 'nothing'} is shown for question {q} after one from {at}")
@@ -237,7 +254,8 @@ def of_rest(stores: Stores, told: Told, excused: frozenset[Gap]) -> Iterator[Bro
         (q, draft.at) for event in stores.events if event.kind == "late_answer" for q, draft in event.changes
     ]
     for q, draft in told.buffered - lost:
-        recorded = draft.at > row.end and any(q == other and at >= draft.at for other, at in late)
+        is_late = draft.at > row.end or row.is_past(q, draft.at)
+        recorded = is_late and any(q == other and at >= draft.at for other, at in late)
         skipped = draft.at <= row.end and _overtaken(stores, q, excused)
         if row.is_of_other_device(draft.writer, draft.at):
             skipped = skipped or is_recorded(stores, (q, draft))
@@ -247,6 +265,8 @@ def of_rest(stores: Stores, told: Told, excused: frozenset[Gap]) -> Iterator[Bro
         others = answer is not None and answer.writer != draft.writer and answer.value != draft.value
         if others and not (recorded or skipped or is_recorded(stores, (q, draft))):
             yield Broken(Promise.RECORDED, f"{draft} to question {q} gave way to {answer}, unrecorded")
+    if row.mark is not None and not row.needs_grading and row.score != KEY + row.mark[1]:
+        yield Broken(Promise.MARKS, f"the score is {row.score}, with a mark of {row.mark[1]}")
     if valkey.mark is not None:
         yield Broken(Promise.REST, "the session stays dirty")
     if (any(valkey.drafts) or valkey.displaced) and Gap.UNMARKED_DRAFT not in excused:
@@ -264,7 +284,7 @@ def lost_between(before: Stores, after: Stores) -> frozenset[Placed]:
 def tell(told: Told, reply: Reply, trouble: bool) -> Told:
     """What the clients know after a reply."""
     row, write = reply.row, reply.write
-    if write is not None and reply.outcome == "expired":
+    if write is not None and reply.outcome in ("expired", "over"):
         # What came too late is kept beside.
         return told._replace(handed_in=told.handed_in | frozenset(write.placed))
     if row is None:
@@ -295,8 +315,11 @@ def tell(told: Told, reply: Reply, trouble: bool) -> Told:
 
 
 def _overtaken(stores: Stores, question: int, excused: frozenset[Gap]) -> bool:
-    """Whether a draft from after the end may have taken the place of one that counts."""
-    late = any(q == question and draft.at > stores.row.end for q, draft in stores.put)
+    """Whether a draft from after the end, or its lock, may have taken the place of one that counts."""
+    late = any(
+        q == question and (draft.at > stores.row.end or stores.row.is_past(q, draft.at))
+        for q, draft in stores.put
+    )
     return late and Gap.OVERTAKEN_END in excused
 
 

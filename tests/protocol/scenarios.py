@@ -61,10 +61,19 @@ def take_over(at: int, writer: str) -> Request:
     return ("take_over", at, writer)
 
 
+def mark_next(marker: str, points: int, at: int) -> Request:
+    return ("mark_next", marker, points, at)
+
+
+def mark_it(marker: str, points: int, at: int) -> Request:
+    return ("mark_it", marker, points, at)
+
+
 def forge(value: str, at: int) -> Request:
     return ("forge", Write(value, at, ((0, value),)))
 
 
+REGRADE: Request = ("regrade",)
 HEAL: Request = ("heal",)
 
 
@@ -76,6 +85,8 @@ def play(
     cached: bool = True,
     device: str | None = None,
     started: int = 0,
+    forward: bool = False,
+    section: int = NEVER,
 ) -> list[Scenario]:
     """Without faults, and with each of them; "crash+lose" are both in one scenario."""
     found = []
@@ -83,7 +94,7 @@ def play(
         kinds = each.split("+") if each else []
         title = ", ".join(filter(None, (name, " and ".join(kinds))))
         counts = {kind: kinds.count(kind) for kind in kinds}
-        found.append(Scenario(title, actors, counts, deadline, cached, device, started))
+        found.append(Scenario(title, actors, counts, deadline, cached, device, started, forward, section))
     return found
 
 
@@ -406,6 +417,62 @@ SHORT = [
         "crash evict lose valkey age",
         cached=False,
     ),
+    *play(
+        "an answer behind another beside an autosave",
+        {
+            "tab 1": [commit("b", 2, question=1)],
+            "tab 2": [autosave("a", 1), autosave("c", 3)],
+            "flusher": [flush()],
+        },
+        "crash valkey",
+        forward=True,
+    ),
+    *play(
+        "an autosave behind another, and one before it",
+        {"tab": [autosave("b", 1, question=1), commit("a", 2)]},
+        "database valkey",
+        forward=True,
+    ),
+    *play(
+        "an answer behind another beside a commit, and a completion",
+        {"tab 1": [commit("b", 2, question=1)], "tab 2": [autosave("c", 3)], "tab 3": [complete(4)]},
+        forward=True,
+    ),
+    *play(
+        "a section's clock beside an autosave that is flushed",
+        {"tab": [autosave("a", 2, question=1), autosave("b", 4, question=1)], "flusher": [flush(5)]},
+        "crash lose database",
+        section=3,
+    ),
+    *play(
+        "a section's clock beside a commit that is brought late",
+        {"tab 1": [commit("a", 2, question=1)], "tab 2": [commit("b", 4, question=1)]},
+        "crash database",
+        section=3,
+    ),
+    *play(
+        "a draft that somebody puts into Valkey after its section",
+        {"somebody": [("forge", Write("a", 4, ((1, "a"),)))], "flusher": [flush(5)]},
+        section=3,
+    ),
+    *play(
+        "two markers",
+        {"marker 1": [mark_next("m1", 2, 1)], "marker 2": [mark_next("m2", 3, 2)]},
+        "lose database",
+    ),
+    *play(
+        "a marker beside one who did not ask",
+        {"marker 1": [mark_next("m1", 2, 1)], "marker 2": [mark_it("m2", 3, 2)]},
+    ),
+    *play(
+        "a marker whose time is over",
+        {"marker 1": [mark_next("m1", 2, 1)], "marker 2": [mark_next("m2", 3, 12)]},
+    ),
+    *play(
+        "a regrade beside a marker",
+        {"marker": [mark_next("m1", 2, 1)], "teacher": [REGRADE]},
+        "crash lose",
+    ),
 ]
 MORE = (
     f"{ALL} evict empty restore+restore skip age "
@@ -511,6 +578,16 @@ TAKEN_OUT: dict[Rule, tuple[str, Promise, int]] = {
     Rule.DEVICE_STOPS_MERGES: ("a takeover beside an autosave, and a completion", Promise.DEVICE, 11),
     Rule.DEVICE_AS_JUDGED: ("a takeover beside an autosave that is flushed", Promise.BUFFERED, 12),
     Rule.DEVICE_GIVES_WAY: ("a takeover beside an autosave that is flushed", Promise.BUFFERED, 12),
+    Rule.LOCK_STOPS_WRITES: ("a section's clock beside a commit that is brought late", Promise.PAPER, 1),
+    Rule.LOCK_STOPS_DRAFTS: ("an answer behind another beside an autosave", Promise.PAPER, 12),
+    Rule.SECTION_STOPS_DRAFTS: ("a section's clock beside a commit that is brought late", Promise.PAPER, 5),
+    Rule.LOCK_STOPS_MERGES: ("an answer behind another beside a commit, and a completion", Promise.PAPER, 7),
+    Rule.PASSING_IS_COMMITTED: ("an autosave behind another, and one before it", Promise.PAPER, 9),
+    Rule.LATE_IN_OPEN: ("a section's clock beside a commit that is brought late", Promise.RECORDED, 9),
+    Rule.MARK_IN_STATEMENT: ("a marker beside one who did not ask", Promise.MARKS, 4),
+    Rule.MARK_HELD: ("a marker beside one who did not ask", Promise.MARKS, 3),
+    Rule.CLAIM_ONCE: ("two markers", Promise.MARKS, 2),
+    Rule.SCORE_COMPARES: ("a regrade beside a marker", Promise.MARKS, 4),
     Rule.CHAIN_HEAD_MOVES: ("two tabs commit", Promise.CHAIN, 1),
     Rule.CHAIN_HEAD_OF_ROW: ("two tabs commit", Promise.CHAIN, 4),
 }

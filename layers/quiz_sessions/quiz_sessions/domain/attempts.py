@@ -237,8 +237,7 @@ class Attempt:
         entered = self.progress.get("entered", {}).get(str(section))
         if entered is None:
             return False
-        last = entered["until"] + self.grace_seconds * 1_000_000
-        return last < at and (self.paused_at is None or last < to_micros(self.paused_at))
+        return bool(entered["until"] + self.grace_seconds * 1_000_000 < at)
 
     def section_of(self, question: str) -> int | None:
         """The number of the section that `question` is in, from 0; None without a paper, or in no section."""

@@ -995,9 +995,7 @@ def _judged(attempt: Attempt, cached: CachedSession, write: Write) -> Judged:
         (question, held.answers.get(question)) for question in (write.answers if is_bound else write.based_on)
     )
     seen: dict[str | None, Tag | None] = {q: None if draft is None else draft.tag for q, draft in drafts}
-    # rule: beside a paper, drafts are put only where the row is as judged
-    has_clocks = attempt.paper is not None
-    return Judged(attempt.revision if write.based_on or is_bound or has_clocks else None, seen)
+    return Judged(attempt.revision if write.based_on or is_bound else None, seen)
 
 
 def _write_key(write: Write) -> WriteKey | None:

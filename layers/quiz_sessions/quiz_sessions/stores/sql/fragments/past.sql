@@ -1,5 +1,5 @@
 -- Whether what was sent to `key` came after its question was locked, or after the time of its section and the grace.
--- Uses paper, progress, paused_at and grace_seconds (of the attempt), key and sent_at.
+-- Uses paper, progress and grace_seconds (of the attempt), key and sent_at.
 (paper IS NOT NULL AND (
     -- rule: nothing counts that came after its question was locked
     coalesce((progress -> 'locked' ->> key)::bigint < sent_at, false)
@@ -9,7 +9,5 @@
             SELECT (progress -> 'entered' -> (number - 1)::text ->> 'until')::bigint + grace_seconds * 1000000::bigint AS last
         ) AS clock
         WHERE section -> 'questions' ? key AND last < sent_at
-            -- rule: the time of a section does not run out while the clock stands
-            AND (paused_at IS NULL OR last < extract(epoch FROM paused_at) * 1000000)
     )
 ))
