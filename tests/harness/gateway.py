@@ -124,7 +124,8 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """As a caller sends it; `key` is its Idempotency-Key, `client` its X-Client-Id.
+    """As a caller sends it; `key` is its Idempotency-Key, `client` its X-Client-Id, `etag` its
+    If-Match.
 
     Attributes:
         at: 0 where the gateway does not say.
@@ -138,6 +139,7 @@ class Request:
     scopes: str = ""
     key: str | None = None
     client: str | None = None
+    etag: str | None = None
 
     def context(self) -> dict[str, Any]:
         """What the gateway says of it."""
@@ -145,7 +147,7 @@ class Request:
         return {"requestId": uuid4().hex, "timeEpoch": self.at // 1000, **authorizer(claims)}
 
     def headers(self) -> dict[str, str]:
-        named = {"idempotency-key": self.key, "x-client-id": self.client}
+        named = {"idempotency-key": self.key, "x-client-id": self.client, "if-match": self.etag}
         return {name: value for name, value in named.items() if value is not None}
 
 

@@ -17,7 +17,8 @@ import jwt
 
 from tests.harness.students import Kind
 
-from .history import Act, Action, Try, Weather
+from .history import Act, Action, Mark, Try, Weather
+from .students import SECTION_SECONDS
 
 ENDED: Final = ("completed", "abandoned", "expired")
 ENDS: Final = {Kind.COMPLETE: "completed", Kind.ABANDON: "abandoned"}
@@ -48,6 +49,7 @@ class Row:
 
     Attributes:
         later_seconds: how much later its deadline is than its time limit says.
+        results: question -> what it earned, once it was graded; None before.
     """
 
     user: str
@@ -61,6 +63,9 @@ class Row:
     paused_at: int | None = None
     pause_seconds: int = 0
     later_seconds: float = 0
+    marks: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Any] | None = None
+    needs_grading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ class Evidence:
     cached: Mapping[str, int] = field(default_factory=dict)
     audited: Mapping[str, Sequence[str]] = field(default_factory=dict)
     acts: Sequence[Act] = ()
+    marks: Sequence[Mark] = ()
     actions: Mapping[tuple[str, str | None], int] = field(default_factory=dict)
 
 
@@ -170,11 +176,27 @@ def _of_all(evidence: Evidence) -> Iterator[str]:
         yield f"{session}: still dirty, or set aside"
     for session in sorted(evidence.drafts.keys() - known):
         yield f"{session}: drafts of a session that nobody was told of"
+    yield from _of_markers(evidence.marks)
     for act in evidence.acts:
         if any(status >= 500 and status != 503 for status in act.statuses):
             yield f"a failure that is no 503: {act.statuses} to {act}"
         if act.session is None and act.action is not Action.HAND_IN:
             yield from _of_an_act_on_all(act, evidence)
+
+
+def _of_markers(marks: Sequence[Mark]) -> Iterator[str]:
+    """No answer is given to one while another has it: until that one sends the mark."""
+    for one in marks:
+        if any(status >= 500 and status != 503 for status in one.statuses):
+            yield f"a failure that is no 503: {one}"
+        others = [other for other in marks if other.held and other.marker != one.marker and one.held]
+        own = [other.given for other in marks if other.marker == one.marker and other.given > one.given]
+        # It has it until it sends the mark, or is given another answer.
+        until = min(one.sent, *own, math.inf, math.inf)
+        for other in others:
+            same = (one.session, one.question) == (other.session, other.question)
+            if same and one.given < other.given < until:
+                yield f"given to {other.marker} while {one.marker} had it: {one}"
 
 
 def _of_an_act_on_all(act: Act, evidence: Evidence) -> Iterator[str]:
@@ -191,8 +213,12 @@ def _of_an_act_on_all(act: Act, evidence: Evidence) -> Iterator[str]:
 
 
 def _is_of(act: Act, event: Event) -> bool:
-    named = str(event.changes.get("write_id")).partition(":")[2] == act.key
-    return event.type == EVENT_OF[act.action] and named
+    return event.type == EVENT_OF[act.action] and _named(event) == act.key
+
+
+def _named(event: Event) -> str:
+    """The Idempotency-Key of the staff action that made the event."""
+    return str(event.changes.get("write_id")).partition(":")[2]
 
 
 class _Session:
@@ -231,10 +257,16 @@ class _Session:
         self._answers_at: dict[int, dict[str, Any]] = {}
         self._order_at: dict[int, dict[str, int]] = {}
 
+        self._marks = [mark for mark in evidence.marks if mark.session == session]
+        self._limits = self._find_limits()
+
     def violations(self) -> Iterator[str]:
         yield from self._of_the_trail()
         yield from self._of_the_row()
         yield from self._of_the_room()
+        yield from self._of_the_paper()
+        for mark in self._marks:
+            yield from self._of_a_mark(mark)
         for act in self._acts:
             yield from self._of_an_act(act)
         for one in self._told:
@@ -337,6 +369,81 @@ class _Session:
     def _end(self) -> int:
         return (1 << 62) if self._row.ended_at is None else self._row.ended_at
 
+    # The paper: question 2 is locked by the first answer to 3, and 4 has a time of its own
+
+    def _find_limits(self) -> dict[str, int]:
+        """Question -> the last moment at which it took answers, where its paper says so."""
+        limits: dict[str, int] = {}
+        if self._row.quiz != "paper":
+            return limits
+        for event in self._trail:
+            sent = {**event.answers, **event.changes.get("outdated", {})}
+            if event.type == "answered" and "3" in sent:
+                limits.setdefault("2", event.at)
+            if event.type == "answered" and "4" in sent:
+                limits.setdefault("4", event.at + SECTION_SECONDS * 1_000_000)
+        return limits
+
+    def _last_of(self, question: str) -> int:
+        """The last moment at which the question took answers."""
+        return min(self._end, self._limits.get(question, self._end))
+
+    def _of_the_paper(self) -> Iterator[str]:
+        """Nothing counts that came too late for its question, and nothing was kept that would have locked."""
+        for event in self._trail:
+            for question, answer in event.answers.items():
+                writers = self._writers.get(_key(question, answer), [])
+                if event.type == "answered":
+                    writers = [one for one in writers if one.at == event.at]
+                if writers and all(one.at > self._limits.get(question, 1 << 62) for one in writers):
+                    yield (
+                        f"revision {event.revision} ({event.type}) lets an answer count that came too late "
+                        f"for question {question}: {writers[0]}"
+                    )
+        for one in self._told:
+            if one.kind is not Kind.AUTOSAVE or one.committed or self._row.quiz != "paper":
+                continue
+            for question, locks in (("3", "2"), ("4", "4")):
+                if question in one.answers and locks not in self._limits and not self._is_excused(one):
+                    yield f"buffered, and it was to be committed for its place in the paper: {one}"
+            shown = {q for section in (one.body or {})["sections"] or () for q in section["locked"]}
+            if any(q in shown and one.at > self._limits.get(q, 1 << 62) for q in one.answers):
+                yield f"buffered, and shown to be locked: {one}"
+
+    # Marks
+
+    def _of_a_mark(self, mark: Mark) -> Iterator[str]:
+        """Made once at most; once acknowledged it stands until another is made, and the score has it."""
+        own = [event for event in self._trail if event.type == "marked" and _named(event) == mark.key]
+        if len(own) > 1:
+            yield f"it was made {len(own)} times: {mark}"
+        if mark.replied is None:
+            return
+        if not own:
+            yield f"acknowledged, and never made: {mark}"
+            return
+        if own[0].revision != int(mark.etag.strip('"').partition("-")[0]) + 1:
+            yield f"made for another state of the session than its marker saw: {mark}"
+        for other in self._evidence.marks:
+            # Who holds the answer has it at least until the other one's mark is sent.
+            has_it = other.held and other.given < mark.given and mark.replied < other.sent
+            if has_it and (other.session, other.question) == (mark.session, mark.question):
+                yield f"marked while {other.marker} had it: {mark}"
+        later = [
+            event
+            for event in self._trail
+            if event.type == "marked" and event.revision > own[0].revision
+            if mark.question in event.changes["marks"]
+        ]
+        if later:
+            return
+        if self._row.marks.get(mark.question, {}).get("points") != mark.points:
+            yield f"acknowledged, and not in the row: {self._row.marks}, {mark}"
+        result = (self._row.results or {}).get(mark.question, {})
+        worth = min(mark.points, result.get("max_points", 0))
+        if not self._row.needs_grading and result.get("points") != worth:
+            yield f"acknowledged, and the results have {result}: {mark}"
+
     # What the student was told
 
     def _of_a_reply(self, one: Try) -> Iterator[str]:
@@ -434,9 +541,9 @@ class _Session:
             return any(
                 w.version is not None for w in self._writers[_key(question, self._row.answers[question])]
             )
-        if one.at <= self._end:
-            # docs/reliability.md: its place may have been taken by one that came after the end.
-            return self._late(question) > self._end and not one.committed
+        if one.at <= self._last_of(question):
+            # docs/reliability.md: its place may have been taken by one that came after the end, or its lock.
+            return self._late(question) > self._last_of(question) and not one.committed
         # Made after the end: kept as a late answer, it or one that is later still.
         return self._late(question) >= one.at
 
@@ -463,7 +570,7 @@ class _Session:
         order = self._order_at.get(revision, {})
         before = [told for told in self._told if told.replied is not None and told.replied < begin]
         for question, at in self._known(before).items():
-            if order.get(question, -1) < at <= self._end and self._late(question) < 0:
+            if order.get(question, -1) < at <= self._last_of(question) and self._late(question) < 0:
                 yield f"{status} without an answer to {question} that had been acknowledged (at={at}): {one}"
 
     def _of_a_refusal(self, one: Try) -> Iterator[str]:
@@ -491,6 +598,8 @@ class _Session:
                     yield f"told that the clock stands, and recorded all the same: {question} of {one}"
         if one.status == 410:
             for question, answer in one.answers.items():
+                if one.code == "section_expired" and question != "4":
+                    continue
                 if not self._is_recorded(question, answer) and not self._is_replaced(one, question):
                     yield f"told that it came too late, and recorded nowhere: {question} of {one}"
 
@@ -511,7 +620,7 @@ class _Session:
         for question, answer in one.answers.items():
             replaced = self._is_replaced(one, question)
             if one.kind is not Kind.COMPLETE and not one.committed:
-                overtaken = self._late(question) > self._end
+                overtaken = self._late(question) > self._last_of(question)
                 if replaced or overtaken or question in self._drafts:
                     continue
             elif one.kind is not Kind.COMPLETE:
@@ -677,7 +786,9 @@ class _Session:
             if ended and one.body["status"] not in ended:
                 yield f"had been told to be {ended}: {one}"
             for question, at in self._known(before).items():
-                if one.body["status"] in ENDED and (at > self._end or self._late(question) > self._end):
+                last = self._last_of(question)
+                is_bounded = one.body["status"] in ENDED or question in self._limits
+                if is_bounded and (at > last or self._late(question) > last):
                     continue
                 if not self._is_as_new(one.body["answers"].get(question), question, at):
                     yield f"a newer answer to {question} had been acknowledged (at={at}): {one}"

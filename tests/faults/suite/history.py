@@ -75,6 +75,32 @@ class Action(StrEnum):
 
 
 @dataclass(slots=True, kw_only=True)
+class Mark:
+    """An answer that was given to a marker, and what became of it.
+
+    Attributes:
+        held: whether the marker had asked for it.
+        given: when the marker was given it, or read it.
+        etag: of the session as it was then.
+        key: the Idempotency-Key of the mark.
+        sent: when the mark was sent first; infinite before.
+        statuses: of the replies to it; `replied` is when it was acknowledged, None if it was not.
+    """
+
+    marker: str
+    session: str
+    question: str
+    etag: str
+    key: str
+    points: int
+    given: float
+    held: bool = True
+    sent: float = math.inf
+    replied: float | None = None
+    statuses: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
 class Act:
     """What staff did under one Idempotency-Key, however often they sent it.
 

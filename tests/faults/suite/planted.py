@@ -25,7 +25,7 @@ from tests.harness.students import Kind
 from .history import Act, Action, Try
 from .processes import FlushFailedError, Process, Stage
 from .run import check
-from .students import Classroom
+from .students import QUIZZES, Classroom
 
 PUTS_SESSION = b"-- put_committed:"
 PUTS_SETTLED = b"-- put_settled:"
@@ -36,6 +36,7 @@ READS_DRAFTS = b"HGETALL"
 COMPARES = b"-- find_behind:"
 COMMITS = b"write_answers_"
 SETTLES = b"flush_sessions_"
+SAVES_GRADES = b"-- save_grades"
 
 
 @dataclass
@@ -531,6 +532,83 @@ async def a_takeover_comes_between_judging_and_putting_drafts(scene: Scene) -> N
     await scene.autosave(scene.second, "0", client="tab-a")
 
 
+async def an_autosave_comes_after_its_lock(scene: Scene) -> None:
+    await scene.start_again("paper")
+    older = scene.stage.clock.now()
+    await scene.meanwhile(
+        scene.autosave(scene.first, "2"),
+        scene.first.valkey,
+        Rule(PUTS_DRAFTS, Where.HOLD),
+        lambda: scene.commit(scene.second, "3", at=older),
+    )
+    await scene.flush(scene.second)
+    await scene.autosave(scene.first, "2")
+
+
+async def an_answer_comes_after_its_section(scene: Scene) -> None:
+    await scene.start_again("paper")
+    await scene.commit(scene.first, "4")
+    late = scene.stage.clock.now() + 3_000_000
+    await scene.commit(scene.second, "0", "4", at=late)
+    await scene.autosave(scene.second, "4", at=late + 1000)
+    await scene.flush(scene.second)
+
+
+async def an_answer_before_one_that_was_given(scene: Scene) -> None:
+    await scene.start_again("paper")
+    await scene.autosave(scene.first, "3")
+    await scene.commit(scene.second, "2")
+
+
+async def a_hand_in_after_a_lock(scene: Scene) -> None:
+    await scene.start_again("paper")
+    older = scene.stage.clock.now()
+    await scene.meanwhile(
+        scene.autosave(scene.first, "2"),
+        scene.first.valkey,
+        Rule(PUTS_DRAFTS, Where.HOLD),
+        lambda: scene.commit(scene.second, "3", at=older),
+    )
+    await scene.complete(scene.second, "0")
+
+
+async def two_are_about_to_mark_one_answer(scene: Scene) -> None:
+    await scene.start_again("graded")
+    await scene.complete(scene.first, "1")
+    first = await scene.room.next_answer("graded", "marker1", scene.first)
+    assert first is not None
+    second = await scene.room.next_answer("graded", "marker2", scene.second)
+    other = await scene.room.look_at(scene.session, "1", "marker2", scene.second)
+    assert other is not None
+    await scene.room.give(other if second is None else second, scene.second)
+    await scene.room.give(first, scene.first)
+
+
+async def two_mark_one_answer_that_both_have_read(scene: Scene) -> None:
+    await scene.start_again("graded")
+    await scene.complete(scene.first, "1")
+    for marker in ("marker1", "marker2"):
+        read = await scene.room.look_at(scene.session, "1", marker, scene.first)
+        assert read is not None
+    for mark in scene.room.marks:
+        await scene.room.give(mark, scene.second)
+
+
+async def a_regrade_comes_with_a_mark(scene: Scene) -> None:
+    await scene.start_again("graded")
+    await scene.complete(scene.first, "0", "1")
+    read = await scene.room.look_at(scene.session, "1", "marker1", scene.second)
+    assert read is not None
+    await scene.stage.ask("PUT", "/quizzes/graded", {**QUIZZES["graded"], "grace_seconds": 1})
+    regrade = scene.stage.ask("POST", "/quizzes/graded/regrade", {"reason": "the key"}, by=scene.first)
+    await scene.meanwhile(
+        regrade,
+        scene.first.postgres,
+        Rule(SAVES_GRADES, Where.HOLD),
+        lambda: scene.room.give(read, scene.second),
+    )
+
+
 @dataclass(frozen=True)
 class Edit:
     """A line of a package's source that keeps a rule, and what takes its place.
@@ -639,7 +717,7 @@ BUGS = (
         Edit(
             "stores/sql/fragments/settled.sql",
             LATER_THAN_ANSWER,
-            "draft_at <= end_at AS counts,",
+            "draft_at <= end_at AND NOT is_past AS counts,",
         ),
     ),
     Bug(
@@ -999,7 +1077,7 @@ BUGS = (
         Edit(
             "stores/sql/fragments/settled.sql",
             "a draft that another device put after a takeover is displaced",
-            "SELECT key, value, sent_at AS draft_at, known_at, false AS is_of_other",
+            "SELECT key, value, sent_at AS draft_at, known_at, false AS is_of_other, {past} AS is_past",
         ),
     ),
     Bug(
@@ -1028,6 +1106,83 @@ BUGS = (
         Edit(
             "stores/sql/stored/write_answers.sql",
             "what another device sends after a takeover is not written",
+            "",
+        ),
+    ),
+    Bug(
+        "an answer counts that came after its question was locked",
+        an_autosave_comes_after_its_lock,
+        Edit(
+            "stores/sql/fragments/past.sql", "nothing counts that came after its question was locked", "false"
+        ),
+    ),
+    Bug(
+        "an answer counts that came after its section",
+        an_answer_comes_after_its_section,
+        Edit(
+            "stores/sql/fragments/past.sql",
+            "nothing counts that came after the time of its section",
+            "OR false AND EXISTS (",
+        ),
+    ),
+    Bug(
+        "no question is locked",
+        an_answer_before_one_that_was_given,
+        Edit(
+            "stores/sql/fragments/going_on.sql",
+            "an answer locks the questions before it, where a section goes forward alone",
+            "NULL::jsonb AS locks",
+            lines=3,
+        ),
+    ),
+    Bug(
+        "an autosave locks nothing",
+        an_answer_before_one_that_was_given,
+        Edit(
+            "services/sessions.py",
+            "an autosave that enters a section, or locks questions, is committed",
+            "if False:",
+        ),
+    ),
+    Bug(
+        "an autosave is kept although its question is locked",
+        an_autosave_comes_after_its_lock,
+        Edit(
+            "services/sessions.py",
+            "an autosave is judged by the locks and the clocks of the paper",
+            "if barred := list[str]():",
+        ),
+    ),
+    Bug(
+        "a draft from after its lock is handed in",
+        a_hand_in_after_a_lock,
+        Edit(
+            "stores/sql/stored/finish_attempt.sql",
+            "a completion merges no draft that another device put after a takeover",
+            "",
+        ),
+    ),
+    Bug(
+        "an answer is given to two markers",
+        two_are_about_to_mark_one_answer,
+        Edit("stores/sql/fragments/claim_is_free.sql", "an answer is given to one marker at a time", "true"),
+    ),
+    Bug(
+        "an answer is marked that another holds",
+        two_are_about_to_mark_one_answer,
+        Edit("stores/sql/set_grades.sql", "nobody marks what another holds", ""),
+    ),
+    Bug(
+        "a mark is made for what its marker did not see",
+        two_mark_one_answer_that_both_have_read,
+        Edit("stores/sql/set_grades.sql", "a mark is compared with the row that its marker saw", ""),
+    ),
+    Bug(
+        "a regrade takes a mark away",
+        a_regrade_comes_with_a_mark,
+        Edit(
+            "stores/sql/save_grades.sql",
+            "a score is saved only for the row that it was summed from",
             "",
         ),
     ),

@@ -18,6 +18,7 @@ from tests.harness.signing_keys import ed25519_key, public_part
 
 from .checker import Event, Evidence, Row, violations
 from .history import Try
+from .marker import Marker
 from .nemesis import Nemesis
 from .processes import Stage
 from .proctor import Proctor
@@ -26,6 +27,7 @@ from .students import Classroom, Student
 WATCHED = ("room", "tablet")
 """Quizzes that have a proctor."""
 
+MARKERS = ("marker1", "marker2")
 SETTLE_SECONDS = 30
 
 
@@ -81,6 +83,8 @@ async def play(
                 everybody.create_task(meanwhile())
             for number in range(students):
                 everybody.create_task(Student(f"student{number}", room, seed).attend(until))
+            for name in MARKERS:
+                everybody.create_task(Marker(name, room, seed).work(until))
             for proctor in proctors:
                 everybody.create_task(proctor.watch(until))
                 for number in range(watched):
@@ -94,6 +98,7 @@ async def play(
     found = await check(stage, room)
     requests = Counter(f"{one.kind} {one.status}" for one in room.history)
     requests += Counter(f"staff {act.action} {act.replied is not None}" for act in room.acts)
+    requests += Counter(f"mark {mark.replied is not None}" for mark in room.marks)
     return Outcome(room.history, requests, nemesis.done, found)
 
 
@@ -169,6 +174,7 @@ async def _collect(stage: Stage, room: Classroom) -> Evidence:
         cached=cached,
         audited=audited,
         acts=room.acts,
+        marks=room.marks,
         actions=Counter((row["key"], row["session_id"] and str(row["session_id"])) for row in actions),
     )
 
@@ -207,6 +213,9 @@ def _row(row: Mapping[str, Any]) -> Row:
         row["stopped_at"],
         row["pause_seconds"],
         row["later_seconds"],
+        row["marks"],
+        row["results"],
+        row["needs_grading"],
     )
 
 

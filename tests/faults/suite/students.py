@@ -15,18 +15,21 @@ from tests.harness.gateway import STAFF, Request
 from tests.harness.http_client import Hold, LostError
 from tests.harness.students import Kind, request_of
 
-from .history import Act, Action, Try
+from .history import Act, Action, Mark, Try
 from .processes import Process, Stage
 
 SHORT_SECONDS = 2
+SECTION_SECONDS = 1
 QUESTIONS = [str(number) for number in range(5)]
+ESSAY = {"points": 100_000}
+"""Worth more than there are marks, no two of which are alike."""
 QUIZZES: dict[str, dict[str, Any]] = {
     "long": {},
     # Some of its sessions expire while they are being answered.
     "short": {"time_limit_seconds": SHORT_SECONDS - 1, "grace_seconds": 1},
     "graded": {
         "questions": {
-            **{question: {} for question in QUESTIONS},
+            **dict.fromkeys(QUESTIONS, ESSAY),
             "0": {"grading": "exact", "key": {"by": "nobody"}, "points": 2},
         }
     },
@@ -34,8 +37,18 @@ QUIZZES: dict[str, dict[str, Any]] = {
     # These have a proctor; sessions of the first that are left alone expire, unless their clock stands.
     "room": {"time_limit_seconds": 14, "grace_seconds": 1},
     "tablet": {"one_device": "takeover"},
+    "paper": {
+        "questions": dict.fromkeys(QUESTIONS, ESSAY),
+        "paper": {
+            "sections": [
+                {"questions": ["0", "1"], "shuffle": True},
+                {"questions": ["2", "3"], "navigation": "forward"},
+                {"questions": ["4"], "time_limit_seconds": SECTION_SECONDS},
+            ]
+        },
+    },
 }
-ALONE = ("long", "long", "graded", "graded", "hidden", "short")
+ALONE = ("long", "long", "graded", "graded", "hidden", "short", "paper", "paper")
 """Quizzes that students take whom nobody watches, some of them more often."""
 TRIES = 8
 HELD_FOR: Micros = 300_000
@@ -48,11 +61,13 @@ class Classroom:
 
     Attributes:
         acts: what staff did.
+        marks: what markers were given, and gave.
     """
 
     stage: Stage
     history: list[Try] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
     sessions: dict[str, str] = field(default_factory=dict)
     """Id -> the student's name."""
 
@@ -124,6 +139,69 @@ class Classroom:
         act.statuses.append(reply.status)
         if reply.status == 200 and act.replied is None:
             act.replied, act.body = time.monotonic(), reply.body
+        return reply.status
+
+    async def next_answer(self, quiz: str, marker: str, process: Process) -> Mark | None:
+        """Ask for an answer to mark; None where there is none, or no reply."""
+        at = self.stage.clock.now()
+        path = f"/quizzes/{quiz}/grading/next"
+        try:
+            reply = await process.client.send(Request("POST", path, marker, at, {}, STAFF))
+        except LostError:
+            return None
+        item = reply.body["item"] if reply.status == 200 else None
+        return (
+            None if item is None else self._given(marker, item["session_id"], item["question"], item["etag"])
+        )
+
+    async def look_at(self, session: str, question: str, marker: str, process: Process) -> Mark | None:
+        """Read an answer without asking to mark it; None where it has not ended, or there is no reply."""
+        at = self.stage.clock.now()
+        try:
+            reply = await process.client.send(Request("GET", f"/sessions/{session}", marker, at, None, STAFF))
+        except LostError:
+            return None
+        etag = reply.header("etag")
+        if reply.status != 200 or etag is None:
+            return None
+        mark = self._given(marker, session, question, etag)
+        mark.held = False
+        return mark
+
+    def _given(self, marker: str, session: str, question: str, etag: str) -> Mark:
+        mark = Mark(
+            marker=marker,
+            session=session,
+            question=question,
+            etag=etag,
+            key=f"mark-{len(self.marks)}",
+            # No two are alike in a session.
+            points=1 + len(self.marks),
+            given=time.monotonic(),
+        )
+        self.marks.append(mark)
+        return mark
+
+    async def give(self, mark: Mark, process: Process, *, if_match: bool = True) -> int | None:
+        """Send a mark (again), under its key; the status of the reply, None where none came."""
+        mark.sent = min(mark.sent, time.monotonic())
+        request = Request(
+            "PUT",
+            f"/sessions/{mark.session}/grades",
+            mark.marker,
+            self.stage.clock.now(),
+            {mark.question: {"points": mark.points}},
+            STAFF,
+            key=mark.key,
+            etag=mark.etag if if_match else None,
+        )
+        try:
+            reply = await process.client.send(request)
+        except LostError:
+            return None
+        mark.statuses.append(reply.status)
+        if reply.status == 200 and mark.replied is None:
+            mark.replied = time.monotonic()
         return reply.status
 
     async def _exchange(self, record: Try, process: Process, hold: Hold | None = None) -> None:

@@ -20,8 +20,7 @@ WITH held AS (
         AND question = coalesce(%(question)s::text, question)
         AND NOT EXISTS (
             SELECT FROM grading_claims AS claim
-            WHERE attempt_id = attempt.id AND claim.question = question.question AND held_by <> %(marker)s
-                AND held_until > %(at)s
+            WHERE attempt_id = attempt.id AND claim.question = question.question AND NOT {claim_is_free}
         )
     ORDER BY started_at, attempt.id, question COLLATE "C" LIMIT 1 FOR UPDATE OF attempt SKIP LOCKED
 ), chosen AS (
@@ -30,8 +29,7 @@ WITH held AS (
     INSERT INTO grading_claims AS claim (attempt_id, question, quiz_id, held_by, held_until)
     SELECT session_id, question, %(quiz_id)s, %(marker)s, %(at)s + make_interval(secs => %(seconds)s) FROM chosen
     ON CONFLICT (attempt_id, question) DO UPDATE SET held_by = excluded.held_by, held_until = excluded.held_until
-        -- rule: an answer is given to one marker at a time
-        WHERE claim.held_by = excluded.held_by OR claim.held_until <= %(at)s
+        WHERE {claim_is_free}
     RETURNING attempt_id, question, held_by, held_until
 ), released AS (
     -- One answer for each marker; and what nobody marked in time.

@@ -15,7 +15,9 @@ WITH batch AS (
         CASE WHEN new_results IS NULL THEN max_score ELSE new_max_score END AS graded_max_score,
         CASE WHEN new_results IS NULL THEN grading ELSE new_grading END AS graded_state,
         new_results, new_waiting, quiz_revision, by, reason
-    FROM quiz_attempts JOIN batch ON batch.id = quiz_attempts.id AND known_revision = revision
+    FROM quiz_attempts JOIN batch ON batch.id = quiz_attempts.id
+        -- rule: a score is saved only for the row that it was summed from
+        AND known_revision = revision
     ORDER BY quiz_attempts.id FOR UPDATE OF quiz_attempts SKIP LOCKED
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
