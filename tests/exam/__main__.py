@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.harness.launch import QUIET, development_server
 
 from .figures import Figures
+from .paper import paper
 from .room import room
 from .scenarios import all_end_at_once, all_start_at_once, exam
 
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--students", type=int, default=200, help="in the exam (200)")
     parser.add_argument("--crowd", type=int, default=1000, help="who start and end together (1000)")
     parser.add_argument("--seconds", type=float, default=180.0, help="how long the exam takes (180)")
-    parser.add_argument("--only", choices=["start", "deadline", "exam", "room"])
+    parser.add_argument("--only", choices=["start", "deadline", "exam", "room", "paper"])
     options = parser.parse_args()
     print("seed", options.seed)
     # The checker flushes as well.
@@ -37,6 +38,7 @@ def main() -> None:
             "deadline": all_end_at_once(server, options.crowd, options.seed),
             "exam": exam(server, options.students, options.seconds, options.seed),
             "room": room(server, options.students, options.seconds, options.seed),
+            "paper": paper(server, options.students, options.seconds, options.seed),
         }
 
         async def run() -> None:

@@ -408,6 +408,30 @@ async def test_a_hand_in_with_answers_that_came_too_late_is_refused(
     assert len(changes(database, session_id, "late_answer")) == 1
 
 
+async def test_a_second_hand_in_is_recorded_by_question(
+    services: Services, session_id: UUID, database: Database
+) -> None:
+    await save(services, session_id, LATER, e="A")
+    await services.sessions.complete(session_id, at=OVER)
+    # Both come from before the end; one of them after its lock.
+    with pytest.raises(SessionClosedError):
+        await services.sessions.complete(session_id, {"a": "free", "d": "locked"}, at=OVER - SECOND)
+    assert (await attempt_of(services, session_id)).answers == {"a": "free", "e": "A"}
+    (late,) = changes(database, session_id, "late_answer")
+    assert list(late["late_answers"]) == ["d"]
+
+
+async def test_what_is_brought_after_an_expiry_is_recorded_by_question(
+    services: Services, session_id: UUID, database: Database
+) -> None:
+    await save(services, session_id, LATER, e="A")
+    await flush_at(services, END + SECOND)
+    shown = await services.sessions.update_answers(session_id, {"a": "free", "d": "locked"}, at=END - SECOND)
+    assert shown.answers == {"a": "free", "e": "A"}
+    (late,) = changes(database, session_id, "late_answer")
+    assert list(late["late_answers"]) == ["d"]
+
+
 async def test_a_hand_in_locks_for_a_session_that_is_opened_again(
     services: Services, session_id: UUID
 ) -> None:

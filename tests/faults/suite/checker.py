@@ -84,10 +84,11 @@ class State:
     pause_seconds: int = 0
     device: str | None = None
     device_since: int = 0
+    started_at: int = 0
 
     def after(self, event: Event, clients: Mapping[int, str | None]) -> State:
         """`clients`: who sent what came at which time."""
-        state = self
+        state = replace(self, started_at=event.at) if event.type == "started" else self
         if "device" in event.changes:
             since = event.changes["device_since"]
             state = replace(state, device=clients.get(since, "nobody"), device_since=since)
@@ -102,8 +103,15 @@ class State:
         if state.paused_at is not None and (
             event.type in ENDS.values() or not (state.session_paused or state.quiz_paused)
         ):
-            stood = max(0, -((state.paused_at - event.at) // 1_000_000))
-            return State(None, False, False, state.pause_seconds + stood, state.device, state.device_since)
+            # A pause that came before the start keeps nothing from running until then.
+            stood = max(0, -((max(state.paused_at, state.started_at) - event.at) // 1_000_000))
+            return replace(
+                state,
+                paused_at=None,
+                session_paused=False,
+                quiz_paused=False,
+                pause_seconds=state.pause_seconds + stood,
+            )
         return state
 
     def is_stopped(self, at: int) -> bool:
@@ -374,15 +382,17 @@ class _Session:
     def _find_limits(self) -> dict[str, int]:
         """Question -> the last moment at which it took answers, where its paper says so."""
         limits: dict[str, int] = {}
-        if self._row.quiz != "paper":
-            return limits
         for event in self._trail:
-            sent = {**event.answers, **event.changes.get("outdated", {})}
-            if event.type == "answered" and "3" in sent:
-                limits.setdefault("2", event.at)
-            if event.type == "answered" and "4" in sent:
-                limits.setdefault("4", event.at + SECTION_SECONDS * 1_000_000)
+            self._limit(limits, event)
         return limits
+
+    def _limit(self, limits: dict[str, int], event: Event) -> None:
+        sent = {**event.answers, **event.changes.get("outdated", {})}
+        if event.type == "answered" and self._row.quiz == "paper":
+            if "3" in sent:
+                limits.setdefault("2", event.at)
+            if "4" in sent:
+                limits.setdefault("4", event.at + SECTION_SECONDS * 1_000_000)
 
     def _last_of(self, question: str) -> int:
         """The last moment at which the question took answers."""
@@ -390,16 +400,19 @@ class _Session:
 
     def _of_the_paper(self) -> Iterator[str]:
         """Nothing counts that came too late for its question, and nothing was kept that would have locked."""
+        # As they were before each event: what comes late may lock for a time that is past.
+        limits: dict[str, int] = {}
         for event in self._trail:
             for question, answer in event.answers.items():
                 writers = self._writers.get(_key(question, answer), [])
                 if event.type == "answered":
                     writers = [one for one in writers if one.at == event.at]
-                if writers and all(one.at > self._limits.get(question, 1 << 62) for one in writers):
+                if writers and all(one.at > limits.get(question, 1 << 62) for one in writers):
                     yield (
                         f"revision {event.revision} ({event.type}) lets an answer count that came too late "
                         f"for question {question}: {writers[0]}"
                     )
+            self._limit(limits, event)
         for one in self._told:
             if one.kind is not Kind.AUTOSAVE or one.committed or self._row.quiz != "paper":
                 continue

@@ -56,7 +56,7 @@ from ..domain.errors import (
 from ..domain.incidents import Observation, burst_of, late_burst, second_device
 from ..domain.json_values import Json, same_value
 from ..domain.labels import NO_LABELS, Labels, check_labels
-from ..domain.outcomes import DraftsOutcome, Start, StartOutcome, WriteOutcome, WriteResult
+from ..domain.outcomes import DraftsOutcome, Settled, Start, StartOutcome, WriteOutcome, WriteResult
 from ..domain.pace import NO_PACE, Pace
 from ..domain.presence import Heard, heard_reading
 from ..domain.sessions import Session, view
@@ -816,11 +816,7 @@ class SessionManager:
         _check_questions(cached.attempt or await self._settler.load(key), write)
         await self._settler.expire(key, cached.drafts, write.at)
         # Nobody was told that they are kept, so there may be too many of them.
-        settled = await self._settler.settle(
-            key, write.as_drafts(), write.at, wait=True, late_bytes=MAX_SESSION_BYTES
-        )
-        if settled is None:
-            raise BusyError
+        settled = await self._settle_all(key, write.as_drafts(), write.at)
         attempt = settled.attempt
         if write.at > attempt.end or settled.is_final:
             raise SessionExpiredError
@@ -829,6 +825,21 @@ class SessionManager:
             shown = view(attempt, cached.drafts, write.at)
             raise OtherDeviceError(shown, takeover=attempt.allows_takeover)
         return await self._committed(Current(attempt, cached.drafts, attempt), write)
+
+    async def _settle_all(self, key: UUID, drafts: Drafts, at: Micros) -> Settled:
+        """Settle answers that nobody was told to be kept; those that count, and those that came too late.
+
+        Raises:
+            BusyError: others held the row, or changed it meanwhile.
+        """
+        settle = partial(self._settler.settle, key, drafts, at, wait=True, late_bytes=MAX_SESSION_BYTES)
+        settled = await settle()
+        if settled is not None and any(settled.attempt.is_past(question, at) for question in drafts.answers):
+            # A settlement writes one event; that of answers which count comes first.
+            settled = await settle()
+        if settled is None:
+            raise BusyError
+        return settled
 
     async def _finish(self, key: UUID, status: Status, write: Write, deadline: datetime | None) -> Session:
         # rule: a completion merges the drafts
@@ -870,11 +881,7 @@ class SessionManager:
         _check_questions(ended, write)
         others = replace(write, answers=_not_held(ended, write.answers))
         drafts = others.as_drafts()
-        settled = await self._settler.settle(
-            ended.id, drafts, write.at, wait=True, late_bytes=MAX_SESSION_BYTES
-        )
-        if settled is None:
-            raise BusyError
+        settled = await self._settle_all(ended.id, drafts, write.at)
         left = _not_held(settled.attempt, write.answers)
         outdated = [question for question in left if write.at <= settled.attempt.answered_at(question)]
         if outdated:
