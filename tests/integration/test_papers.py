@@ -25,6 +25,7 @@ from quiz_sessions.domain.papers import Content, Paper, Section, draw
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
 from tests.harness.builders import END, LATER, SECOND, START
+from tests.harness.gateway import Api
 from tests.harness.papers import FORWARD, LIMIT, PAPER, TIMED, put_paper, question
 from tests.harness.proxy import Proxy
 from tests.harness.service import flush_at, put_quiz, start
@@ -637,3 +638,44 @@ async def test_a_paper_is_graded_on_its_own_questions(services: Services) -> Non
 
 async def test_the_sections_of_the_harness_are_what_these_tests_think() -> None:
     assert (PAPER.sections[1], PAPER.sections[2]) == (FORWARD, TIMED)
+
+
+async def test_over_http_the_time_of_a_section_runs(services: Services, session_id: UUID, api: Api) -> None:
+    path = f"/sessions/{session_id}"
+    assert (await api("POST", f"{path}/sections/2/enter", at=LATER)).status_code == 200
+    for seconds in (0, 1, LIMIT, LIMIT + 5):
+        shown = (await api("GET", path, at=LATER + seconds * SECOND)).json()
+        assert [each["time_remaining"] for each in shown["sections"]] == [max(0, LIMIT - seconds)]
+
+
+async def test_over_http_a_page_takes_its_paper(services: Services, session_id: UUID, api: Api) -> None:
+    path = f"/sessions/{session_id}"
+    paper = (await api("GET", f"{path}/paper", at=LATER)).json()
+    assert [section["title"] for section in paper["sections"]] == ["Free", "Forward", "Timed"]
+    assert paper["sections"][0]["questions"][0] == {
+        "id": "a",
+        "points": 1.0,
+        "content": {"text": "What is a?"},
+    }
+    written = await api("PATCH", f"{path}/progress", {"answers": {"e": "A"}, "autosave": True}, at=LATER)
+    assert (written.json()["durability"], written.json()["sections"]) == (
+        "committed",
+        [{"section": 1, "entered_at": None, "expires_at": None, "time_remaining": None, "locked": ["d"]}],
+    )
+    locked = await api("PATCH", f"{path}/progress", {"question_id": "d", "answer": "B"}, at=NEXT)
+    assert (locked.status_code, locked.json()["code"], locked.json()["question_id"]) == (
+        409,
+        "question_locked",
+        "d",
+    )
+    assert (await api("POST", f"{path}/sections/2/enter", at=NEXT)).json()["sections"][2][
+        "time_remaining"
+    ] == LIMIT
+    over = await api("PATCH", f"{path}/progress", {"answers": {"h": "B"}}, at=OVER + SECOND)
+    assert (over.status_code, over.json()["code"], over.json()["question_id"]) == (
+        410,
+        "section_expired",
+        "h",
+    )
+    assert over.json()["session"]["sections"][1]["time_remaining"] == 0
+    assert (await api("POST", f"{path}/sections/9/enter", at=NEXT)).json()["code"] == "section_not_found"

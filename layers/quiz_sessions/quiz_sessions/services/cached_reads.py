@@ -73,7 +73,9 @@ class CachedSessions:
         if not attempt.status.is_open or is_overdue(attempt, at):
             # What it scored, and whether that is shown, is not in the cache.
             return None
-        if cached.fields or cached.text is None or len(cached.text) > KEPT_BYTES:
+        # A section's time runs as well.
+        is_timed = "entered" in attempt.progress
+        if cached.fields or cached.text is None or len(cached.text) > KEPT_BYTES or is_timed:
             return _reading(view(attempt, cached.drafts, at))
         rendered = _rendered(_Cached(cached.text, attempt))
         now, remaining = iso(from_micros(at)), shown_time_remaining(attempt, at)
