@@ -34,8 +34,9 @@ WITH current AS (
     ) AS going
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
-    SELECT id, revision + 1, version, 'section_entered', jsonb_build_object('section', %(section)s::integer, 'progress', progressed),
-        %(at_time)s, chain_head
+    SELECT id, revision + 1, version, 'section_entered', jsonb_build_object(
+        'section', %(section)s::integer, 'progress', progressed
+    ), %(at_time)s, chain_head
     FROM judged WHERE outcome = 'changed'
     RETURNING hash
 ), changed AS (

@@ -7,7 +7,8 @@ event AS (
         'write_id', %(write_id)s::text, 'payload', %(payload_hash)s::text, 'seconds', %(seconds)s::integer,
         'extension_seconds', extension, 'expires_at', deadline, 'late_ms', {late_ms},
         'by', %(by)s::text, 'reason', %(reason)s::text
-    ) || CASE WHEN progressed = progress THEN '{}' ELSE jsonb_build_object('progress', progressed) END || CASE WHEN moves THEN {noticed} ELSE '{}' END, %(at)s, chain_head
+    ) || CASE WHEN progressed = progress THEN '{}' ELSE jsonb_build_object('progress', progressed) END
+        || CASE WHEN moves THEN {noticed} ELSE '{}' END, %(at)s, chain_head
     FROM judged AS attempt WHERE outcome = 'changed'
     RETURNING attempt_id, hash
 ), changed AS (

@@ -11,14 +11,16 @@ SELECT known_progress
 FROM (
     SELECT jsonb_object_agg(number, jsonb_build_object(
             'at', entered_at, 'until', entered_at + 1000000::bigint * {section_seconds}
-        )) FILTER (WHERE is_sent AND section_limit IS NOT NULL AND NOT coalesce(known_progress -> 'entered' ? number::text, false)) AS entries,
+        )) FILTER (
+            WHERE is_sent AND section_limit IS NOT NULL AND NOT coalesce(known_progress -> 'entered' ? number::text, false)
+        ) AS entries,
         -- rule: an answer locks the questions before it, where a section goes forward alone
         jsonb_object_agg(key, at) FILTER (
             WHERE navigation = 'forward' AND position < reached AND NOT coalesce(known_progress -> 'locked' ? key, false)
         ) AS locks
     FROM (
-        SELECT number - 1 AS number, section ->> 'navigation' AS navigation, (section ->> 'time_limit_seconds')::integer AS section_limit,
-            key, position, sent ? key AS is_sent,
+        SELECT number - 1 AS number, section ->> 'navigation' AS navigation,
+            (section ->> 'time_limit_seconds')::integer AS section_limit, key, position, sent ? key AS is_sent,
             max(position) FILTER (WHERE sent ? key) OVER (PARTITION BY number) AS reached
         FROM jsonb_array_elements(current.paper -> 'sections') WITH ORDINALITY AS sections (section, number),
             jsonb_array_elements_text(section -> 'questions') WITH ORDINALITY AS questions (key, position)

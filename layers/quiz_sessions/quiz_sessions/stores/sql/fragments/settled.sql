@@ -6,7 +6,8 @@
 -- for any).
 -- Locks the rows, in the order of their ids.
 -- `settled` has the attempts as they are now, with settlement, late (questions whose draft came too late, or after they were
--- locked or their section was over), left_over (those that no event has yet), dealt_with (how many drafts need nothing more) and is_final (whether no draft counts any more).
+-- locked or their section was over), left_over (those that no event has yet), dealt_with (how many drafts need nothing more) and
+-- is_final (whether no draft counts any more).
 batch AS MATERIALIZED (
     -- A lock takes a row in its latest state, but the audit log is read as of the beginning of the statement.
     -- If a row was changed in between, the late answers of that change would be missed; `seen` leaves such a

@@ -4,7 +4,8 @@
 --          none, by: who starts it for the user, or null for the user, refuse_unknown: whether the quiz has to be
 --          registered, writer, address: of the client, or null, config_key_hash: what its page got from Safe Exam
 --          Browser, or null, page_url, password_sha256, as hexadecimal digits, group_name, label, metadata: what it is to
---          have of these, or null, keeps_group: whether one without takes over that of the user's latest, payload: a hash of what is started with the key, seed: of its paper}; no two of one user at one quiz)
+--          have of these, or null, keeps_group: whether one without takes over that of the user's latest, payload: a hash
+--          of what is started with the key, seed: of its paper}; no two of one user at one quiz)
 -- Returns  one row for each: the id that was to be its own, outcome, the quiz's opens_at and admission_seconds, when it closes
 --          for the user, the attempt created or found (null if none); with 'exhausted' the last one that is open
 -- Locks    the users' advisory locks shared, so that a change of their standing accommodations precedes these starts or
@@ -85,10 +86,12 @@ WITH asked AS (
     RETURNING user_id, quiz_id, last_attempt_no, extra_seconds
 ), planned AS (
     SELECT judged.*, last_attempt_no, accommodation_seconds, {deadline} AS expires_at,
-        CASE WHEN sections IS NOT NULL THEN jsonb_build_object('seed', seed, 'revision', quiz_revision, 'sections', sections) END AS paper,
+        CASE WHEN sections IS NOT NULL
+            THEN jsonb_build_object('seed', seed, 'revision', quiz_revision, 'sections', sections) END AS paper,
         -- rule: an attempt takes answers to the questions of its paper
         coalesce((
-            SELECT jsonb_agg(question) FROM jsonb_array_elements(sections) AS section, jsonb_array_elements(section -> 'questions') AS question
+            SELECT jsonb_agg(question)
+            FROM jsonb_array_elements(sections) AS section, jsonb_array_elements(section -> 'questions') AS question
         ), question_ids) AS asked_ids,
         CASE WHEN by IS NULL AND access ? 'one_device' THEN writer END AS device,
         -- rule: whom staff have put into a room starts again in that room

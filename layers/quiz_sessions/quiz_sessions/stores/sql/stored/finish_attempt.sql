@@ -117,7 +117,9 @@ WITH current AS (
                 time_limit_seconds AS limit_then, accommodation_seconds AS accommodation_then
         ) AS moving
     ) AS moved, LATERAL (
-        SELECT progressed FROM (SELECT (attempt).*) AS current, (SELECT %(answers)s::jsonb AS sent, %(at)s::bigint AS at) AS sending, LATERAL ({going_on}) AS going
+        SELECT progressed
+        FROM (SELECT (attempt).*) AS current, (SELECT %(answers)s::jsonb AS sent, %(at)s::bigint AS at) AS sending,
+            LATERAL ({going_on}) AS going
     ) AS going
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)

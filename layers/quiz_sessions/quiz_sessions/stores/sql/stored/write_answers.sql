@@ -8,8 +8,9 @@
 --          and config_key_hash: as in create_attempts}), wait
 --          (for rows that others hold, which are skipped otherwise), resent (whether the reply to the same may be lost)
 -- Returns  no row for sessions that were skipped, are not there, or are not the owner's; else outcome, unseen (questions
---          whose answer the writer had not seen), barred (questions that are locked, or whose section is over), changed (how many answers are others than they were), answered_at (when
---          the last one before was given, where the change is a burst), and the attempt as it is now
+--          whose answer the writer had not seen), barred (questions that are locked, or whose section is over), changed
+--          (how many answers are others than they were), answered_at (when the last one before was given, where the change
+--          is a burst), and the attempt as it is now
 -- Locks    the rows, in the order of their ids
 WITH request AS (
     SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS request (
