@@ -25,7 +25,9 @@ from quiz_sessions.domain.tags import ANYBODY
 from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
 from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import api_of
+from tests.harness.locks import row_held
 from tests.harness.service import autosave, flush_at, put_quiz, start
+from tests.harness.stores import Stores
 from tests.harness.tables import Database, changes, events
 from tests.integration.contract import ONE
 from tests.integration.staff import WHY, deadline_of, extend, give, reopen
@@ -493,3 +495,33 @@ async def test_a_key_of_a_pause_is_not_good_for_another_where_nobody_sat(service
     await resume_all(services)
     with pytest.raises(IdempotencyKeyReusedError):
         await services.room.pause_quiz("quiz1", "another", idempotency_key="fire", by="teacher", at=LATER)
+
+
+async def test_a_resumption_of_all_that_waits_for_a_pause_of_one_sees_it(
+    services: Services, stores: Stores
+) -> None:
+    await put_quiz(services)
+    session_id = await start(services)
+    await pause_all(services)
+    with row_held(stores, session_id) as held:
+        pausing = await held.behind(pause(services, session_id, LATER + SECOND))
+        resuming = await held.behind(resume_all(services))
+    assert (await pausing).paused
+    assert (await resuming).unchanged["paused by itself"].number == 1
+    await resume(services, session_id)
+    assert not (await services.sessions.get_session(session_id, at=LATER + LONG)).paused
+
+
+async def test_a_resumption_of_one_that_waits_for_a_pause_of_all_sees_it(
+    services: Services, stores: Stores
+) -> None:
+    await put_quiz(services)
+    session_id = await start(services)
+    await pause(services, session_id)
+    with row_held(stores, session_id) as held:
+        pausing = await held.behind(pause_all(services, LATER + SECOND))
+        resuming = await held.behind(resume(services, session_id))
+    assert (await pausing).changed == [session_id]
+    assert (await resuming).paused
+    await resume_all(services)
+    assert not (await services.sessions.get_session(session_id, at=LATER + LONG)).paused

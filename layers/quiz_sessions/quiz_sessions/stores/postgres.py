@@ -93,7 +93,7 @@ class Postgres:
 
         The connection may have broken while this process was frozen between two invocations, or after the
         server committed. Sending the statement again is right in both cases, because it recognises its own
-        repetition. It is also sent again where the partition of an event was made while it waited.
+        repetition. It is also sent again where a constraint was broken by what changed while it waited.
 
         Raises:
             PoisonedError: PostgreSQL refuses the data.
@@ -129,11 +129,11 @@ class Postgres:
         until = time.monotonic() + CALL_SECONDS
         try:
             return await self._fetch_once(texts, parameters, until, lock, probe=probe)
-        except errors.CheckViolation as error:
-            # Without a name it is the constraint of the DEFAULT partition: the month of an event on its way
-            # there was attached meanwhile. Sent again, the event goes to its month.
-            if error.diag.constraint_name is not None:
-                raise
+        except errors.CheckViolation:
+            # Either the month of an event on its way to the DEFAULT partition was attached meanwhile; sent
+            # again, the event goes to its month. Or a row had changed while the statement waited for it:
+            # PostgreSQL checks what an UPDATE makes of the row as it was, and only then takes it as it is.
+            pass
         except _LostReplyError as error:
             if error.may_be_committed:
                 parameters = parameters | (resend or {})

@@ -27,10 +27,11 @@ resuming AS (
     FROM resuming
     RETURNING attempt_id, hash
 ), changed AS (
+    -- What a constraint compares is all from the row as it was judged: it is checked before the UPDATE sees that row.
     UPDATE quiz_attempts AS attempt
-    SET paused_at = CASE WHEN NOT runs THEN attempt.paused_at END,
-        session_paused = attempt.session_paused AND %(whole)s,
-        quiz_paused = attempt.quiz_paused AND NOT %(whole)s,
+    SET paused_at = CASE WHEN NOT runs THEN resuming.paused_at END,
+        session_paused = resuming.session_paused AND %(whole)s,
+        quiz_paused = resuming.quiz_paused AND NOT %(whole)s,
         pause_seconds = attempt.pause_seconds + lasted,
         progress = progressed,
         expires_at = attempt.expires_at + make_interval(secs => lasted),
