@@ -9,9 +9,11 @@ from uuid import UUID
 import pytest
 
 from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.access import UNKNOWN_SOURCE, Access, RequestSource
 from quiz_sessions.domain.attempts import Attempt, Staff, Status
 from quiz_sessions.domain.errors import (
     DatabaseUnavailableError,
+    NetworkRefusedError,
     NoPaperError,
     QuestionLockedError,
     SectionExpiredError,
@@ -182,6 +184,21 @@ async def test_staff_are_shown_all_of_others_and_no_more_of_their_own(
     assert all(section.shown for section in others.sections)
     own = await services.papers.paper(session_id, owner=Staff("user1"), at=LATER)
     assert [section.shown for section in own.sections] == [True, True, False]
+
+
+async def test_who_is_not_let_in_is_shown_no_question(services: Services) -> None:
+    await put_paper(services, access=Access(networks=("192.0.2.0/24",)))
+    inside, outside = RequestSource("192.0.2.7"), RequestSource("198.51.100.7")
+    session_id = (await services.sessions.create_session("user1", "quiz1", source=inside, at=START)).id
+    assert (await services.papers.paper(session_id, owner="user1", source=inside, at=LATER)).sections
+    for source in (outside, UNKNOWN_SOURCE):
+        with pytest.raises(NetworkRefusedError):
+            await services.papers.paper(session_id, owner="user1", source=source, at=LATER)
+        with pytest.raises(NetworkRefusedError):
+            await services.papers.enter(session_id, 2, owner="user1", source=source, at=LATER)
+        assert (
+            await services.papers.paper(session_id, owner=Staff("teacher"), source=source, at=LATER)
+        ).sections
 
 
 # Sections that go forward

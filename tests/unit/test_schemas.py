@@ -478,7 +478,7 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/sessions/{session_id}/complete", "post"): "200 400 401 403 404 409 410 412 413 415 422 429 500 503",
     ("/sessions/{session_id}/beacon-token", "post"): "200 401 404 422 429 500 503",
     ("/sessions/{session_id}/beacon", "post"): "204 400 403 404 409 410 413 415 422 429 500 503",
-    ("/sessions/{session_id}/paper", "get"): "200 401 404 422 429 500 503",
+    ("/sessions/{session_id}/paper", "get"): "200 401 403 404 422 429 500 503",
     ("/sessions/{session_id}/sections/{section}/enter", "post"): "200 401 403 404 409 410 422 429 500 503",
     ("/sessions/{session_id}/abandon", "post"): "200 401 403 404 409 410 422 429 500 503",
     ("/sessions/{session_id}/device", "post"): "200 400 401 403 404 409 410 413 415 422 429 500 503",

@@ -26,14 +26,17 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.get(
         "/sessions/{session_id}/paper",
         summary="Read what a session asks",
-        responses=documented(200, "Its paper", 404, 422, model=PaperReply),
+        responses=documented(200, "Its paper", 403, 404, 422, model=PaperReply),
     )
     async def get_paper(request: Request, session_id: UUID) -> Response:
         """Its own, as it was drawn at its start. Contents are shown from the start on, those of a section
         with a time limit from its entry on; to staff always."""
         caller = authenticated(request, services())
         paper = await services().papers.paper(
-            session_id, owner=caller.owner(PROCTOR, GRADE), at=request.state.at
+            session_id,
+            owner=caller.owner(PROCTOR, GRADE),
+            source=source_of(request.scope, services().settings.origin_secrets),
+            at=request.state.at,
         )
         return json_reply(paper)
 

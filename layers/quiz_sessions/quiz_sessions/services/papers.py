@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from ..domain.access import REFUSALS, UNKNOWN_SOURCE, Entry, RequestSource
+from ..domain.access import REFUSALS, UNKNOWN_SOURCE, Entry, RequestSource, check
 from ..domain.attempts import Attempt, Owner, Staff
 from ..domain.errors import (
     NoPaperError,
@@ -101,7 +101,12 @@ class Papers:
         self._clock = clock
 
     async def paper(
-        self, session_id: str | UUID, *, owner: Owner = None, at: Micros | None = None
+        self,
+        session_id: str | UUID,
+        *,
+        owner: Owner = None,
+        source: RequestSource = UNKNOWN_SOURCE,
+        at: Micros | None = None,
     ) -> SessionPaper:
         """What a session asks, with the contents that are shown by now.
 
@@ -111,10 +116,14 @@ class Papers:
         Raises:
             SessionNotFoundError: there is no such session.
             NoPaperError: its quiz had no paper when it was started.
+            AccessRefusedError: the quiz does not let the request in; of staff it asks nothing.
         """
         at = self._clock() if at is None else at
         current = await self._settler.current(session_key(session_id), owner, at)
         everything = isinstance(owner, Staff) and current.attempt.user_id != owner.subject
+        # rule: who is not let in is shown no question
+        if not everything and (refused := check(current.attempt.access, source)):
+            raise refused
         return await self._shown(current.attempt, at, everything=everything)
 
     async def enter(
