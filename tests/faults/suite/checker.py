@@ -753,7 +753,8 @@ class _Session:
                 continue
             if not self._is_calm(act.sent, one.replied):
                 continue
-            if one.answers and not one.committed and one.at > max(act.at):
+            writes = one.kind in (Kind.COMMIT, Kind.AUTOSAVE)
+            if writes and not one.committed and one.at > max(act.at):
                 yield f"buffered while the clock stood by {act}: {one}"
             if one.body["status"] not in ENDED and not one.body["paused"]:
                 yield f"shown as if its clock ran, after {act}: {one}"
