@@ -113,10 +113,17 @@ async def test_simultaneous_starts_get_different_numbers(client: httpx.AsyncClie
 
 @pytest.mark.parametrize("name", ["x", "x" * 128, "Zoë 🙂 学生", "🙂" * 128, " ", "a/b?c#d", "null", "'; --"])
 async def test_ids_of_any_characters(client: httpx.AsyncClient, store: Store, name: str) -> None:
-    session = await started(client, user_id=name, quiz_id=name)
+    quiz_id = name.replace("/", "\\")
+    session = await started(client, user_id=name, quiz_id=quiz_id)
     store.forget_cached(session)
     shown = await session.read()
-    assert (shown["user_id"], shown["quiz_id"]) == (name, name)
+    assert (shown["user_id"], shown["quiz_id"]) == (name, quiz_id)
+
+
+@pytest.mark.parametrize("quiz_id", ["a/b", "/", ".", "..", "a/"])
+async def test_a_quiz_that_no_path_can_name_is_not_started(client: httpx.AsyncClient, quiz_id: str) -> None:
+    reply = await client.post("/sessions/start", json={"user_id": "user1", "quiz_id": quiz_id})
+    assert (reply.status_code, reply.json()["errors"][0]["location"]) == (422, "body.quiz_id")
 
 
 @pytest.mark.parametrize("autosave", [False, True])

@@ -13,12 +13,10 @@ from quiz_sessions.domain.access import MAX_PAGE_URL_CHARACTERS, MAX_PASSWORD_CH
 from quiz_sessions.domain.attempts import GradingState, Status
 from quiz_sessions.domain.deadlines import Deadline
 from quiz_sessions.domain.sessions import GRADING, Session
+from quiz_sessions.domain.validation import QUIZ_ID
 
 from .common import Answers, Count, Id, Moment, Reason, RequestBody, Tags, reply
 from .labels import GROUP, LABEL, METADATA, Label
-
-# A part of a path: with a slash, or of dots alone, staff could not name the quiz that is started.
-QUIZ_ID = r"^[^/]*[^/.][^/]*$"
 
 
 class StartRequest(RequestBody):

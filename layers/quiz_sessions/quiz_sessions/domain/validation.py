@@ -25,6 +25,9 @@ MAX_INTEGER = 2**31 - 1
 MAX_INTEGER_DIGITS = 4300
 """Python refuses to parse longer integers (sys.set_int_max_str_digits)."""
 
+QUIZ_ID = r"^[^/]*[^/.][^/]*$"
+"""A part of a path: with a slash, or of dots alone, staff could not name the quiz that is started."""
+_QUIZ_ID = re.compile(QUIZ_ID, re.DOTALL)
 _EXPONENT = re.compile(r"e(?<=[0-9]e)[+-]?[0-9]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -41,6 +44,16 @@ def session_key(session_id: str | UUID) -> UUID:
         return UUID(session_id)
     except ValueError:
         raise InvalidInputError("A session id is a UUID.", member="session_id") from None
+
+
+def check_startable(quiz_id: object) -> None:
+    """Refuse the id of a quiz that staff could not name in a path.
+
+    Raises:
+        InvalidInputError: it is no id, has a slash, or dots alone.
+    """
+    if not _QUIZ_ID.fullmatch(check_id("quiz_id", quiz_id)):
+        raise InvalidInputError("quiz_id has no slash, and not dots alone.", member="quiz_id")
 
 
 def question_key(question_id: int | str) -> str:

@@ -70,6 +70,7 @@ from ..domain.validation import (
     check_count,
     check_id,
     check_session_size,
+    check_startable,
     question_key,
     session_key,
 )
@@ -277,7 +278,7 @@ class SessionManager:
             OtherDeviceError: the open attempt is taken on another device.
         """
         check_id("user_id", user_id)
-        check_id("quiz_id", quiz_id)
+        check_startable(quiz_id)
         if idempotency_key is not None:
             check_id("Idempotency-Key", idempotency_key)
         if password is not None:
