@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness.launch import QUIET, DevelopmentServer, development_server
 
+from .paper import paper
 from .room import room
 from .scenarios import all_end_at_once, all_start_at_once, exam
 
@@ -40,4 +41,9 @@ async def test_an_exam_of_two_hundred_students_through_a_dead_database(server: D
 
 async def test_a_room_of_two_hundred_from_its_doors_to_its_last_hand_in(server: DevelopmentServer) -> None:
     figures = await room(server, 200, seconds=24, seed=1)
+    print(*figures.lines(), sep="\n")
+
+
+async def test_an_exam_of_two_hundred_with_a_paper_and_two_markers(server: DevelopmentServer) -> None:
+    figures = await paper(server, 200, seconds=40, seed=1)
     print(*figures.lines(), sep="\n")

@@ -77,14 +77,14 @@ async def test_a_session_from_start_to_completion(services: Services, database: 
 
 
 async def test_the_live_view_hears_owners_on_all_nodes(services: Services, cluster: ValkeyCluster) -> None:
-    ids = [await start(services, f"user{n}", at=START + n) for n in range(30)]
+    ids = [await start(services, f"user{n}", at=START + n) for n in range(80)]
     for session_id in ids[::2]:
         await services.sessions.get_session(session_id, client_id="tab1", at=LATER)
     assert len({cluster.primary_of(session_id).port for session_id in ids[::2]}) == 3
     view = await services.live.view("quiz1", at=LATER)
-    assert [row.last_seen_at is not None for row in view.rows] == [n % 2 == 0 for n in range(30)]
+    assert [row.last_seen_at is not None for row in view.rows] == [n % 2 == 0 for n in range(80)]
     assert view.presence
-    assert (await services.live.view("quiz1", after=view.after, at=LATER)).totals.open == 30
+    assert (await services.live.view("quiz1", after=view.after, at=LATER)).totals.open == 80
 
 
 async def test_sessions_of_all_nodes_are_flushed_and_acknowledged(
