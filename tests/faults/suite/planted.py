@@ -1112,27 +1112,32 @@ BUGS = (
     Bug(
         "an answer counts that came after its question was locked",
         an_autosave_comes_after_its_lock,
-        Edit(
-            "stores/sql/fragments/past.sql", "nothing counts that came after its question was locked", "false"
+        schema=(
+            Redefinition(
+                "came_too_late", "nothing counts that came after its question was locked", "IF false THEN"
+            ),
         ),
     ),
     Bug(
         "an answer counts that came after its section",
         an_answer_comes_after_its_section,
-        Edit(
-            "stores/sql/fragments/past.sql",
-            "nothing counts that came after the time of its section",
-            "OR false AND EXISTS (",
+        schema=(
+            Redefinition(
+                "came_too_late",
+                "nothing counts that came after the time of its section",
+                "RETURN false AND EXISTS (",
+            ),
         ),
     ),
     Bug(
         "no question is locked",
         an_answer_before_one_that_was_given,
-        Edit(
-            "stores/sql/fragments/going_on.sql",
-            "an answer locks the questions before it, where a section goes forward alone",
-            "NULL::jsonb AS locks",
-            lines=3,
+        schema=(
+            Redefinition(
+                "gone_on",
+                "an answer locks the questions before it, where a section goes forward alone",
+                "NULL::jsonb || jsonb_object_agg(key, at) FILTER (",
+            ),
         ),
     ),
     Bug(

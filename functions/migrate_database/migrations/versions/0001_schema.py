@@ -221,6 +221,7 @@ def upgrade() -> None:
     # Lists are in the order of bytes, and prefixes are found in no other.
     op.execute('CREATE INDEX quizzes_in_order ON quizzes (quiz_id COLLATE "C")')
     _create_standing_accommodations()
+    _create_papers()
     _create_audit_log()
     # Set on the role, because RDS Proxy supports no start-up options, and a SET would pin the connection. The
     # lock timeout is shorter, so that waiting for a row can be told from a slow statement.
@@ -265,6 +266,157 @@ def _create_standing_accommodations() -> None:
                 FROM unnest(users) AS id ORDER BY key
             ) AS keys;
             RETURN QUERY SELECT * FROM user_accommodations WHERE user_id = ANY (users);
+        END $$
+        """
+    )
+
+
+def _create_papers() -> None:
+    """What statements ask about papers.
+
+    In functions of their own, as most attempts have no paper: the planner takes a list in JSON for a hundred
+    rows, and would compile a whole statement for them.
+    """
+    op.execute(
+        """
+        CREATE FUNCTION section_seconds(section_limit integer, attempt_limit integer, extra integer)
+        RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+            -- As much longer as the attempt is (domain/section_times).
+            SELECT ceil(section_limit::numeric * (attempt_limit + extra) / attempt_limit)::integer
+        $$
+        """
+    )
+    op.execute(
+        """
+        CREATE FUNCTION came_too_late(
+            paper jsonb, progress jsonb, grace_seconds integer, question text, sent_at bigint
+        ) RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN
+            -- rule: nothing counts that came after its question was locked
+            IF (progress -> 'locked' ->> question)::bigint < sent_at THEN
+                RETURN true;
+            END IF;
+            -- rule: nothing counts that came after the time of its section
+            RETURN EXISTS (
+                SELECT FROM jsonb_array_elements(paper -> 'sections')
+                    WITH ORDINALITY AS sections (section, number)
+                WHERE section -> 'questions' ? question AND sent_at > grace_seconds * 1000000::bigint
+                    + (progress -> 'entered' -> (number - 1)::text ->> 'until')::bigint
+            );
+        END $$
+        """
+    )
+    # `sent` has the questions that are written; times are in microseconds, and `started` is when the
+    # attempt's time begins.
+    op.execute(
+        """
+        CREATE FUNCTION gone_on(
+            paper jsonb, known jsonb, sent jsonb, at bigint, started bigint,
+            attempt_limit integer, extra integer
+        ) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ DECLARE
+            entries jsonb;
+            locks jsonb;
+        BEGIN
+            SELECT jsonb_object_agg(number, jsonb_build_object(
+                    'at', greatest(at, started), 'until', greatest(at, started)
+                        + 1000000::bigint * section_seconds(section_limit, attempt_limit, extra)
+                )) FILTER (
+                    WHERE sent ? key AND section_limit IS NOT NULL
+                        AND NOT coalesce(known -> 'entered' ? number::text, false)
+                ),
+                -- rule: an answer locks the questions before it, where a section goes forward alone
+                jsonb_object_agg(key, at) FILTER (
+                    WHERE navigation = 'forward' AND position < reached
+                        AND NOT coalesce(known -> 'locked' ? key, false)
+                )
+            INTO entries, locks
+            FROM (
+                SELECT number - 1 AS number, section ->> 'navigation' AS navigation,
+                    (section ->> 'time_limit_seconds')::integer AS section_limit, key, position,
+                    max(position) FILTER (WHERE sent ? key) OVER (PARTITION BY number) AS reached
+                FROM jsonb_array_elements(paper -> 'sections')
+                        WITH ORDINALITY AS sections (section, number),
+                    jsonb_array_elements_text(section -> 'questions') WITH ORDINALITY AS asked (key, position)
+            ) AS questions;
+            IF entries IS NOT NULL THEN
+                known := known
+                    || jsonb_build_object('entered', coalesce(known -> 'entered', '{}') || entries);
+            END IF;
+            IF locks IS NOT NULL THEN
+                known := known || jsonb_build_object('locked', coalesce(known -> 'locked', '{}') || locks);
+            END IF;
+            RETURN known;
+        END $$
+        """
+    )
+    # Of sections that run at `moment`; none ends before it for that.
+    op.execute(
+        """
+        CREATE FUNCTION sections_moved(
+            paper jsonb, progress jsonb, grace_seconds integer, moment bigint, added integer,
+            limit_now integer, extra_now integer, limit_then integer, extra_then integer
+        ) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN
+            RETURN progress || jsonb_build_object('entered', (
+                SELECT jsonb_object_agg(number, CASE WHEN until + grace_seconds * 1000000::bigint >= moment
+                    THEN entry || jsonb_build_object('until', greatest(
+                        until + 1000000::bigint * (added + follows), least(until, moment)
+                    )) ELSE entry END)
+                FROM jsonb_each(progress -> 'entered') AS entered (number, entry), LATERAL (
+                    SELECT (entry ->> 'until')::bigint AS until,
+                        (paper -> 'sections' -> number::integer ->> 'time_limit_seconds')::integer AS own
+                ) AS section, LATERAL (
+                    -- A change of the limit alone takes nothing away.
+                    SELECT CASE WHEN extra_then = extra_now THEN 0 ELSE
+                        section_seconds(own, limit_then, extra_then)
+                            - section_seconds(own, limit_now, extra_now)
+                    END AS follows
+                ) AS following
+            ));
+        END $$
+        """
+    )
+    # As domain/papers draws.
+    op.execute(
+        """
+        CREATE FUNCTION drawn(paper jsonb, seed text)
+        RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN
+            RETURN (
+                SELECT jsonb_agg(section - '{pick,shuffle}'::text[] || jsonb_build_object('questions', (
+                    SELECT jsonb_agg(
+                        question ORDER BY CASE WHEN (section ->> 'shuffle')::boolean THEN rank END, position
+                    )
+                    FROM (
+                        SELECT question, position, rank, row_number() OVER (ORDER BY rank) AS place
+                        FROM jsonb_array_elements_text(section -> 'questions')
+                            WITH ORDINALITY AS listed (question, position), LATERAL (
+                                SELECT sha256(convert_to(
+                                    seed || '/' || (number - 1) || '/' || question, 'UTF8'
+                                )) AS rank
+                            ) AS ranking
+                    ) AS ranked
+                    WHERE place <= coalesce((section ->> 'pick')::bigint, place)
+                )) ORDER BY number)
+                FROM jsonb_array_elements(paper -> 'sections') WITH ORDINALITY AS sections (section, number)
+            );
+        END $$
+        """
+    )
+    # The section that an attempt has entered, or committed an answer in, last.
+    op.execute(
+        """
+        CREATE FUNCTION last_section(paper jsonb, progress jsonb, answer_meta jsonb)
+        RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN
+            RETURN (
+                SELECT number FROM (
+                    SELECT number::integer, (entry ->> 'at')::bigint AS at
+                    FROM jsonb_each(progress -> 'entered') AS entered (number, entry)
+                    UNION ALL SELECT (number - 1)::integer, at
+                    FROM (
+                        SELECT key, (value ->> 'at')::bigint AS at FROM jsonb_each(answer_meta)
+                        ORDER BY at DESC LIMIT 1
+                    ) AS latest JOIN jsonb_array_elements(paper -> 'sections')
+                        WITH ORDINALITY AS sections (section, number) ON section -> 'questions' ? key
+                ) AS been ORDER BY at DESC LIMIT 1
+            );
         END $$
         """
     )

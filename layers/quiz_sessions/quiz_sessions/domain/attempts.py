@@ -220,7 +220,7 @@ class Attempt:
     def is_past(self, question: str, at: Micros) -> bool:
         """Whether what was sent to `question` at `at` came after it was locked, or after its section's time.
 
-        `stores/sql/fragments/past.sql` judges likewise.
+        The database function `came_too_late` judges likewise.
         """
         if not self.progress:
             return False

@@ -239,7 +239,7 @@ def draw(paper: Paper, seed: str) -> list[dict[str, Json]]:
 
     The questions of a section are ranked by the SHA-256 of "<seed>/<number of the section>/<question>", as
     UTF-8. The first `pick` of them are asked: in the order of their ranks where the section shuffles,
-    otherwise as listed. `stores/sql/fragments/drawn.sql` draws likewise.
+    otherwise as listed. The database function `drawn` draws likewise.
     """
     return [_drawn(section, f"{seed}/{number}") for number, section in enumerate(paper.sections)]
 

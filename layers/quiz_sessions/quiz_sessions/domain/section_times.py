@@ -52,7 +52,7 @@ class SectionDeadline:
 def section_seconds(limit: int, attempt: Attempt) -> int:
     """How long a section with a limit may take: as much longer as the attempt may, rounded up.
 
-    `stores/sql/fragments/section_seconds.sql` computes likewise.
+    The database function `section_seconds` computes likewise.
     """
     own = attempt.time_limit_seconds
     return -(-limit * (own + attempt.accommodation_seconds) // own)

@@ -16,7 +16,8 @@ FROM (
 ) AS ended
 LEFT JOIN (
     SELECT id, user_id, group_name, status, (SELECT count(*) FROM jsonb_object_keys(answer_meta)) AS answered,
-        jsonb_array_length(question_ids) AS questions, unread_notices, incidents, {last_section} AS section,
+        jsonb_array_length(question_ids) AS questions, unread_notices, incidents, 
+        CASE WHEN paper IS NOT NULL THEN last_section(paper, progress, answer_meta) END AS section,
         accommodation_seconds + extension_seconds AS extra_seconds,
         started_at, expires_at, accepts_until, paused_at, time_remaining,
         last_updated > %(since)s OR ({open} AND accepts_until > %(since)s AND accepts_until < %(at)s) AS is_changed

@@ -108,7 +108,7 @@ WITH asked AS (
     ) AS accommodations, LATERAL (
         SELECT time_limit_seconds + accommodation_seconds AS own_seconds, closes_at AS close, 0 AS pause_seconds
     ) AS parts, LATERAL (
-        SELECT {drawn} AS sections FROM (SELECT quiz_paper AS paper) AS known
+        SELECT CASE WHEN quiz_paper IS NOT NULL THEN drawn(quiz_paper, seed) END AS sections
     ) AS drawing
 ), event AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at)
