@@ -81,10 +81,16 @@ async def test_no_string_is_run_by_a_store(
     ).fetchone() == {"n": 0}
 
 
+def without_slash(snippet: str) -> str:
+    """As a quiz may be called, which stands in paths."""
+    return snippet.replace("/", "\\")
+
+
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=repr)
 async def test_every_string_is_kept_as_it_was_sent(client: httpx.AsyncClient, snippet: str) -> None:
-    session = await start_over_http(client, snippet, snippet)
-    assert (session["user_id"], session["quiz_id"]) == (snippet, snippet)
+    quiz_id = without_slash(snippet)
+    session = await start_over_http(client, snippet, quiz_id)
+    assert (session["user_id"], session["quiz_id"]) == (snippet, quiz_id)
     path = f"/sessions/{session['id']}"
     answer = {snippet: [snippet]}
     await client.patch(f"{path}/progress", json={"question_id": snippet, "answer": answer})
@@ -103,9 +109,10 @@ async def test_a_filter_finds_what_is_named_so_and_nothing_else(
     client: httpx.AsyncClient, snippet: str
 ) -> None:
     await start_over_http(client)
-    mine = await start_over_http(client, snippet, snippet)
-    for name in ("user_id", "quiz_id"):
-        found = (await client.get("/sessions", params={name: snippet})).json()["sessions"]
+    names = {"user_id": snippet, "quiz_id": without_slash(snippet)}
+    mine = await start_over_http(client, *names.values())
+    for name, value in names.items():
+        found = (await client.get("/sessions", params={name: value})).json()["sessions"]
         assert [each["id"] for each in found] == [mine["id"]]
 
 
