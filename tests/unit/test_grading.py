@@ -190,7 +190,8 @@ def test_a_question_is_an_object(fields: Any) -> None:
 @pytest.mark.parametrize("name", ["Points", "weight", ""])
 def test_an_unknown_field_is_refused(name: str) -> None:
     with pytest.raises(
-        InvalidInputError, match="decimal, grading, key, partial, points, tolerance and nothing else"
+        InvalidInputError,
+        match="content, decimal, grading, key, partial, points, shuffle_options, tolerance and nothing else",
     ):
         questions_of(**{name: 1})
 
@@ -241,7 +242,7 @@ def test_grading_needs_a_key(name: str) -> None:
 )
 @pytest.mark.parametrize("more", [{}, {"points": 1}])
 def test_without_grading_nothing_else_may_be_said(fields: dict[str, Any], more: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInputError, match="'q': Without grading it has points alone"):
+    with pytest.raises(InvalidInputError, match="'q': Without grading it has no key, tolerance"):
         questions_of(**fields, **more)
 
 

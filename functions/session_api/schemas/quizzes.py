@@ -34,7 +34,7 @@ from .common import Id, Moment, OptionalMembers, RequestBody, example, reply
 
 
 class QuestionRules(RequestBody):
-    """How a question is graded. Without `grading` a person grades it, and it has points alone."""
+    """How a question is graded. Without `grading` a person grades it, and it has no key."""
 
     model_config = ConfigDict(
         json_schema_extra={

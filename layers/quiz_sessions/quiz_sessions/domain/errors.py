@@ -44,10 +44,10 @@ class InvalidInputError(QuizSessionsError):
 
 
 class UnknownQuestionError(InvalidInputError):
-    """The quiz does not have this question."""
+    """The session does not ask this question."""
 
     def __init__(self, question: str) -> None:
-        super().__init__(f"The quiz has no question {question!r}.", question, member="answers")
+        super().__init__(f"The session asks no question {question!r}.", question, member="answers")
 
 
 class ContentTooLargeError(QuizSessionsError):

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from .attempts import GradingState
 from .errors import ContentTooLargeError, InvalidInputError
 from .matching import canonical, identity, is_accepted, is_near, is_number
+from .papers import CONTENT_MEMBERS
 from .validation import (
     MAX_ANSWERS,
     MAX_SESSION_BYTES,
@@ -167,13 +168,16 @@ def to_json(question: Question) -> dict[str, Any]:
 
 def _parse_question(fields: Any) -> Question:
     if not isinstance(fields, Mapping) or not fields.keys() <= _FIELDS:
-        raise InvalidInputError(f"It is an object of {', '.join(sorted(_FIELDS))} and nothing else.")
+        members = ", ".join(sorted(_FIELDS | CONTENT_MEMBERS))
+        raise InvalidInputError(f"It is an object of {members} and nothing else.")
     points = fields.get("points", 1)
     if not is_number(points) or not 0 <= points <= MAX_POINTS:
         raise InvalidInputError(f"points is a number from 0 to {MAX_POINTS}.")
     if "grading" not in fields:
         if len(fields) > ("points" in fields):
-            raise InvalidInputError("Without grading it has points alone; say how the key grades.")
+            raise InvalidInputError(
+                "Without grading it has no key, tolerance, decimal or partial; say how the key grades."
+            )
         return Question(float(points), None, None, 0, False)
     try:
         grading = GradingMethod(fields["grading"])
@@ -256,14 +260,14 @@ def check_marks(questions: Mapping[str, Question], marks: Mapping[str, Mark | No
     """Refuse marks that a person can't give; None takes one back.
 
     Raises:
-        InvalidInputError: there are none, or one is for no question of the quiz, has more points than its
+        InvalidInputError: there are none, or one is for none of `questions`, has more points than its
             question or fewer than 0, or a comment that is too long or that PostgreSQL can't hold.
     """
     if not marks:
         raise InvalidInputError("Send at least one mark.")
     for name, mark in marks.items():
         if name not in questions:
-            raise InvalidInputError(f"The quiz has no question {name!r}.", name, member=name)
+            raise InvalidInputError(f"The session is not graded on a question {name!r}.", name, member=name)
         if mark is not None:
             try:
                 _check_mark(mark, questions[name])

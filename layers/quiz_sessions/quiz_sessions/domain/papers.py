@@ -21,7 +21,8 @@ MAX_SECTION_SECONDS: Final = 31_536_000
 MAX_CONTENT_BYTES: Final = MAX_ANSWER_BYTES
 MAX_CONTENTS_BYTES: Final = 4 * 1024 * 1024
 
-_CONTENT: Final = frozenset({"content", "shuffle_options"})
+CONTENT_MEMBERS: Final = frozenset({"content", "shuffle_options"})
+"""What a question has for those who are asked it; the others say how it is graded."""
 _SECTION: Final = frozenset({"title", "questions", "pick", "shuffle", "time_limit_seconds", "navigation"})
 
 
@@ -183,8 +184,8 @@ def split_contents(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Co
         if not isinstance(fields, Mapping):
             graded[question] = fields
             continue
-        graded[question] = {name: value for name, value in fields.items() if name not in _CONTENT}
-        if fields.keys() & _CONTENT:
+        graded[question] = {name: value for name, value in fields.items() if name not in CONTENT_MEMBERS}
+        if fields.keys() & CONTENT_MEMBERS:
             contents[question], bytes_ = _parse_content(
                 question, fields.get("content"), fields.get("shuffle_options", False)
             )
