@@ -32,6 +32,7 @@ TAGS = [
     {"name": "room", "description": "For proctors: extra time, reopening, late answers."},
     {"name": "quizzes", "description": "For authors: the rules of a quiz and its answer key."},
     {"name": "grades", "description": "Scores: read them, set them, grade anew."},
+    {"name": "exports", "description": "What came of a quiz, as a file."},
     {"name": "audit", "description": "What happened, and proof of it."},
     {"name": "health", "description": "Whether the service answers."},
 ]

@@ -40,6 +40,8 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.LateAnswerNotFoundError: (404, "late_answer_not_found"),
     errors.NoticeNotFoundError: (404, "notice_not_found"),
     errors.VersionNotFoundError: (404, "version_not_found"),
+    errors.ExportNotFoundError: (404, "export_not_found"),
+    errors.ExportsOffError: (404, "exports_off"),
     errors.NoPaperError: (404, "no_paper"),
     errors.SectionNotFoundError: (404, "section_not_found"),
     errors.AttemptsExhaustedError: (409, "attempts_exhausted"),
@@ -77,6 +79,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.DatabaseUnavailableError: (503, "store_unavailable"),
     errors.StatementFailedError: (503, "store_unavailable"),
     errors.CacheUnavailableError: (503, "store_unavailable"),
+    errors.ExportFilesUnavailableError: (503, "store_unavailable"),
     errors.SecretUnavailableError: (503, "secret_unavailable"),
 }
 

@@ -108,7 +108,14 @@ def _header(description: str, kind: str = "string") -> dict[str, Any]:
 
 
 _ETAG = _header("Of the session as it is shown, for If-Match and If-None-Match.")
-LOCATION = {"Location": _header("The session, relative to the request's address.")}
+
+
+def location(what: str) -> dict[str, Any]:
+    """The header that says where what was made is."""
+    return {"Location": _header(f"{what}, relative to the request's address.")}
+
+
+LOCATION = location("The session")
 _ALWAYS = {"X-Request-Id": _header("The request's id, as in the service's log.")}
 NOT_MODIFIED: Responses = {
     304: {"description": "Still as the ETag says that was sent", "headers": {**_ALWAYS, "ETag": _ETAG}}

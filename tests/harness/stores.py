@@ -31,6 +31,7 @@ TABLES = (
     "user_accommodations",
     "relay_lease",
     "staff_actions",
+    "exports",
 )
 
 

@@ -13,6 +13,7 @@ from . import (
     audit,
     beacons,
     devices,
+    exports,
     grades,
     health,
     incidents,
@@ -31,7 +32,7 @@ from . import (
 def build_router(services: Callable[[], Services]) -> APIRouter:
     """A router with all endpoints, which use the result of `services`."""
     router = APIRouter()
-    for capability in (sessions, room, quizzes, grades, audit, health):
+    for capability in (sessions, room, quizzes, grades, exports, audit, health):
         routes = _router(capability.__name__.rpartition(".")[2], StrictRoute)
         capability.add_routes(routes, services)
         if capability is sessions:

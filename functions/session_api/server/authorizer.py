@@ -13,8 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..gateway import path_of
 from .public_keys import Keys
 
-# As in template.yaml: /health, the public keys, beacons and OPTIONS.
-_OPEN = r"/health|/\.well-known/jwks\.json"
+# As in template.yaml: /health, the public keys, beacons and OPTIONS. And files of exports, which are links to
+# S3 there.
+_OPEN = r"/health|/\.well-known/jwks\.json|/exports/[^/]+/file"
 DOCUMENTS = r"/docs(/.*)?|/openapi.json"
 READINESS = "/health/ready"
 _BEACON = re.compile("/sessions/[^/]+/beacon")

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         settings = Settings.from_environment(given)
         verifier = _verifier(environment, options.data) if settings.jwt else None
         settings = with_keys(settings, options.data)
+        if settings.export_bucket is None and settings.export_folder is None:
+            settings = replace(settings, export_folder=options.data / "exports")
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
         loop = uvloop.new_event_loop()
         loop.run_until_complete(Server(stores, settings, listener, options.flush_every, verifier).run())

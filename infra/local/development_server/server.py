@@ -16,7 +16,9 @@ from starlette.types import ASGIApp
 from migrate_database.handler import upgrade
 from migrate_database.months import make_months
 from quiz_sessions.bootstrap import build_services
+from quiz_sessions.domain.errors import BusyError, DatabaseUnavailableError
 from quiz_sessions.runtime.settings import Settings
+from quiz_sessions.services.exports import Exporter
 from quiz_sessions.services.flush import Flusher
 from session_api.app import create_service
 from session_api.server.authorizer import Authorizer, Verifier
@@ -38,6 +40,7 @@ _SAME_SIGNAL = 0.5
 
 _WATCH_EVERY = 1.0
 _RETRY_EVERY = 10.0
+_LOOK_FOR_EXPORTS_EVERY = 1.0
 _MONTHS_EVERY = 24 * 3600.0
 
 _log = logging.getLogger(__name__)
@@ -112,6 +115,7 @@ class Server:
         serving = asyncio.create_task(http.serve(sockets=[self._listener]))
         flushing = asyncio.create_task(_flush_until(drained, services.flusher, self._flush_every))
         watching = asyncio.create_task(_watch(self._stores))
+        exporting = asyncio.create_task(_export_for_ever(services.exporter))
         months = asyncio.create_task(_make_months(self._stores.database_url))
         hurrying = asyncio.create_task(hurried.wait())
 
@@ -127,6 +131,7 @@ class Server:
         # Cancelled, not awaited: a query on a frozen server answers a cancellation only when it thaws.
         flushing.cancel()
         watching.cancel()
+        exporting.cancel()
         months.cancel()
         await _first(asyncio.create_task(services.close()), seconds=_CLOSE_CONNECTIONS)
         if serving.done():
@@ -157,6 +162,23 @@ async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> 
             continue
         if counts := {name: count for name, count in dataclasses.asdict(report).items() if count}:
             _log.info("flush: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
+
+
+async def _export_for_ever(exporter: Exporter | None) -> None:
+    """Make exports as they are asked for; an event asks a function to do so on AWS."""
+    while exporter is not None:
+        try:
+            made = await exporter.run()
+        except (DatabaseUnavailableError, BusyError):
+            made = None
+        except Exception:
+            # The next one may have better luck.
+            _log.exception("an export was not made")
+            made = None
+        if made is None:
+            await asyncio.sleep(_LOOK_FOR_EXPORTS_EVERY)
+        else:
+            _log.info("export %s was made, or tried", made.id)
 
 
 async def _make_months(database_url: str) -> None:

@@ -18,11 +18,13 @@ from .services.beacons import Beacons
 from .services.cached_reads import CachedSessions
 from .services.devices import Devices
 from .services.disclosure import Disclosure
+from .services.exports import Exporter, Exports
 from .services.flush import Flusher, FlushLimits
 from .services.grading import Grader
 from .services.grading_queue import GradingQueue
 from .services.health import Health
 from .services.incidents import Incidents
+from .services.jws import Jws
 from .services.labels import Labelling
 from .services.live import Live
 from .services.notices import Notices
@@ -33,6 +35,7 @@ from .services.room import Room
 from .services.scores import Scores
 from .services.sessions import CallerLimits, SessionManager
 from .services.settlement import Settler
+from .services.signing_keys import HS256
 from .services.silence import Silence
 from .services.staff_actions import StaffActions
 from .services.standing_accommodations import StandingAccommodations
@@ -42,6 +45,8 @@ from .stores.audit import AuditStore
 from .stores.best_effort_cache import BestEffortCache
 from .stores.devices import DeviceStore
 from .stores.event_bus import EventBus
+from .stores.export_files import ExportBucket, ExportFolder
+from .stores.exports import ExportStore, Snapshots
 from .stores.grading_queue import GradingQueueStore
 from .stores.incidents import IncidentStore
 from .stores.labels import LabelStore
@@ -76,6 +81,8 @@ class Stores:
     labels: LabelStore
     audit: AuditStore
     outbox: OutboxStore
+    exports: ExportStore
+    snapshots: Snapshots
     valkey: ValkeyStore
 
     async def close(self) -> None:
@@ -89,6 +96,7 @@ class Services:
 
     Attributes:
         cached: serves reads that need the cache alone.
+        exporter: makes exports; None where there is no place for their files.
     """
 
     sessions: SessionManager
@@ -107,6 +115,8 @@ class Services:
     scores: Scores
     audit: Audit
     receipts: Receipts
+    exports: Exports
+    exporter: Exporter | None
     flusher: Flusher
     health: Health
     cached: CachedSessions
@@ -145,6 +155,8 @@ def open_stores(
         labels=LabelStore(postgres),
         audit=AuditStore(postgres),
         outbox=OutboxStore(postgres),
+        exports=ExportStore(postgres),
+        snapshots=Snapshots(address),
         valkey=valkey or CachedSessions.of(settings).valkey,
     )
 
@@ -222,6 +234,7 @@ def build_services(
         refuse_unknown_quizzes=settings.refuse_unknown_quizzes,
         limits=limits,
     )
+    files = _export_files(settings)
     silence = Silence(live=stores.live, valkey=stores.valkey, incidents=incidents, clock=clock)
     return Services(
         sessions=sessions,
@@ -286,12 +299,24 @@ def build_services(
             clock=clock,
         ),
         receipts=receipts,
+        exports=Exports(
+            exports=stores.exports,
+            files=files,
+            tokens=Jws("export+jws", HS256, beacon_keys(settings), telemetry),
+            clock=clock,
+        ),
+        exporter=Exporter(
+            exports=stores.exports, snapshots=stores.snapshots, files=files, telemetry=telemetry
+        )
+        if files
+        else None,
         flusher=Flusher(
             attempts=stores.attempts,
             valkey=stores.valkey,
             cache=cache,
             grader=grader,
             outbox=stores.outbox,
+            exports=stores.exports,
             room=stores.room,
             silence=silence,
             relay=Relay(stores.outbox, bus, telemetry) if bus else None,
@@ -307,3 +332,9 @@ def build_services(
         telemetry=telemetry,
         clock=clock,
     )
+
+
+def _export_files(settings: Settings) -> ExportBucket | ExportFolder | None:
+    if settings.export_bucket:
+        return ExportBucket(settings.export_bucket)
+    return ExportFolder(settings.export_folder) if settings.export_folder else None

@@ -223,6 +223,7 @@ def upgrade() -> None:
     _create_standing_accommodations()
     _create_papers()
     _create_audit_log()
+    _create_exports()
     # Set on the role, because RDS Proxy supports no start-up options, and a SET would pin the connection. The
     # lock timeout is shorter, so that waiting for a row can be told from a slow statement.
     op.execute(
@@ -267,6 +268,41 @@ def _create_standing_accommodations() -> None:
             ) AS keys;
             RETURN QUERY SELECT * FROM user_accommodations WHERE user_id = ANY (users);
         END $$
+        """
+    )
+
+
+def _create_exports() -> None:
+    op.execute(
+        """
+        CREATE TABLE exports (
+            id uuid PRIMARY KEY,
+            quiz_id text NOT NULL,
+            format text NOT NULL CHECK (format IN ('csv', 'ndjson')),
+            what text[] NOT NULL,
+            requested_by text,
+            requested_at timestamptz NOT NULL,
+            status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'done', 'failed')),
+            tries integer NOT NULL DEFAULT 0,
+            rows bigint NOT NULL DEFAULT 0,
+            taken_at timestamptz,
+            finished_at timestamptz,
+            bytes bigint,
+            sha256 text,
+            -- Who makes it, and until when nobody else takes it over.
+            holder uuid,
+            held_until timestamptz,
+            key text,
+            payload_hash text NOT NULL,
+            CHECK ((finished_at IS NULL) = (status = 'running')),
+            CHECK ((sha256 IS NOT NULL) = (status = 'done'))
+        )
+        """
+    )
+    op.execute("CREATE INDEX exports_running ON exports (requested_at, id) WHERE status = 'running'")
+    op.execute(
+        """
+        CREATE UNIQUE INDEX exports_key ON exports (coalesce(requested_by, ''), key) WHERE key IS NOT NULL
         """
     )
 

@@ -156,8 +156,10 @@ class AnswerConflictError(QuizSessionsError):
 class TooManyRequestsError(QuizSessionsError):
     """The caller goes faster than is allowed to one. Nothing was stored."""
 
-    def __init__(self) -> None:
-        super().__init__("Too many requests by you. Wait, then send the latest state alone.")
+    def __init__(
+        self, message: str = "Too many requests by you. Wait, then send the latest state alone."
+    ) -> None:
+        super().__init__(message)
 
 
 class BusyError(QuizSessionsError):
@@ -507,6 +509,31 @@ class GradedByKeyError(QuizSessionsError):
             "The score is the sum of the quiz's questions. Mark them with PUT /sessions/{id}/grades, or "
             "correct the key and regrade."
         )
+
+
+class ExportNotFoundError(QuizSessionsError):
+    """There is no such export, or it is another one's."""
+
+    def __init__(self) -> None:
+        super().__init__("You have asked for no export with this id.")
+
+
+class ExportsOffError(QuizSessionsError):
+    """The service has no place for files."""
+
+    def __init__(self) -> None:
+        super().__init__("This service has no place for exports: EXPORT_BUCKET or EXPORT_FOLDER names one.")
+
+
+class ExportFilesUnavailableError(QuizSessionsError):
+    """The place for exports does not take or give a file at the moment."""
+
+    def __init__(self, message: str = "The files of exports can't be reached.") -> None:
+        super().__init__(message)
+
+
+class ExportTakenOverError(QuizSessionsError):
+    """Another process makes this export by now."""
 
 
 class ResultsHiddenError(QuizSessionsError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 class SettingsError(Exception):
@@ -32,9 +33,12 @@ class Settings:
         origin_secrets: what a CloudFront distribution in front sends in X-Origin-Secret, so that it is
             believed whose requests it passes on; two while it is changed.
         event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
+        export_bucket, export_folder: the S3 bucket, or a folder of this machine, for the files of exports; at
+            most one of them. Without one there are no exports.
         receipt_keys: the keys that sign receipts, as JSON; see `services.signing_keys`.
         receipt_keys_secret_arn: Secrets Manager secret that holds the keys instead.
-        beacon_keys, beacon_keys_secret_arn: the same for the tokens of beacons.
+        beacon_keys, beacon_keys_secret_arn: the same for the tokens of beacons, and for links to files of
+            export_folder.
     """
 
     database_url: str | None
@@ -52,6 +56,8 @@ class Settings:
     base_path: str = ""
     origin_secrets: tuple[str, ...] = field(default=(), repr=False)
     event_bus_name: str | None = None
+    export_bucket: str | None = None
+    export_folder: Path | None = None
     receipt_keys: str | None = field(default=None, repr=False)
     receipt_keys_secret_arn: str | None = None
     beacon_keys: str | None = field(default=None, repr=False)
@@ -82,6 +88,9 @@ class Settings:
         default = "refuse" if jwt else "accept"
         if (unknown := environment.get("UNKNOWN_QUIZZES") or default) not in ("accept", "refuse"):
             raise SettingsError(f"UNKNOWN_QUIZZES is accept or refuse, not {unknown!r}.")
+        bucket, folder = environment.get("EXPORT_BUCKET") or None, environment.get("EXPORT_FOLDER") or None
+        if bucket and folder:
+            raise SettingsError("Set EXPORT_BUCKET or EXPORT_FOLDER, not both.")
         base_path = (environment.get("BASE_PATH") or "").rstrip("/")
         if not re.fullmatch(r"(/[^/\s]+)*", base_path):
             raise SettingsError(f"BASE_PATH is a path such as /exams, not {base_path!r}.")
@@ -101,6 +110,8 @@ class Settings:
             base_path=base_path,
             origin_secrets=_secrets(environment, "ORIGIN_SECRET"),
             event_bus_name=environment.get("EVENT_BUS_NAME") or None,
+            export_bucket=bucket,
+            export_folder=Path(folder) if folder else None,
             receipt_keys=environment.get("RECEIPT_KEYS") or None,
             receipt_keys_secret_arn=environment.get("RECEIPT_KEYS_SECRET_ARN") or None,
             beacon_keys=environment.get("BEACON_KEYS") or None,

@@ -34,6 +34,7 @@ from ..runtime.telemetry import Telemetry
 from ..stores.attempts import AttemptStore, drafts_text
 from ..stores.best_effort_cache import BestEffortCache
 from ..stores.event_bus import EventBus
+from ..stores.exports import ExportStore
 from ..stores.outbox import OutboxStore
 from ..stores.room import RoomStore
 from ..stores.valkey import HandedOver, StoredDrafts, ValkeyStore
@@ -84,6 +85,8 @@ class FlushReport:
         events_pending: outbox messages still waiting.
         oldest_event_age_seconds: the age of the oldest of them.
         events_without_month: audit events whose month has no partition.
+        exports_waiting: exports that nobody makes at the moment.
+        exports_failed: exports that were given up by this run, because nobody ended their last try.
         attempts_paused: attempts whose clock stands.
         oldest_pause_age_seconds: how long the oldest pause of an attempt or a quiz lasts.
     """
@@ -101,6 +104,8 @@ class FlushReport:
     events_pending: int = 0
     oldest_event_age_seconds: float = 0.0
     events_without_month: int = 0
+    exports_waiting: int = 0
+    exports_failed: int = 0
     attempts_paused: int = 0
     oldest_pause_age_seconds: float = 0.0
 
@@ -119,6 +124,8 @@ class FlushReport:
             "EventsPending": self.events_pending,
             "OldestEventAgeSeconds": round(self.oldest_event_age_seconds, 3),
             "EventsWithoutMonth": self.events_without_month,
+            "ExportsWaiting": self.exports_waiting,
+            "ExportsFailed": self.exports_failed,
             "PausedAttempts": self.attempts_paused,
             "OldestPauseAgeSeconds": round(self.oldest_pause_age_seconds, 3),
         }
@@ -140,6 +147,7 @@ class Flusher:
         cache: BestEffortCache,
         grader: Grader,
         outbox: OutboxStore,
+        exports: ExportStore,
         room: RoomStore,
         silence: Silence,
         relay: Relay | None,
@@ -154,6 +162,7 @@ class Flusher:
         self._cache = cache
         self._grader = grader
         self._outbox = outbox
+        self._exports = exports
         self._room = room
         self._silence = silence
         self._relay = relay
@@ -190,6 +199,7 @@ class Flusher:
             "months": self._measure_months,
             "pauses": self._measure_pauses,
             "silence": self._look_for_silence,
+            "exports": self._ask_for_exports,
             "measure": self._measure,
         }
         if shard is not None:
@@ -419,6 +429,19 @@ class Flusher:
 
     async def _look_for_silence(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
         await self._silence.look(go_on)
+
+    async def _ask_for_exports(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        """Ask the export function for what nobody makes; without a bus a process of its own looks for it."""
+        exports = await self._exports.waiting()
+        report.exports_waiting = len(exports.waiting)
+        report.exports_failed = len(exports.failed)
+        if self._bus is None or not exports.waiting:
+            return
+        try:
+            await self._bus.ask_for_exports(exports.waiting)
+        except EventBusUnavailableError as error:
+            # The next run asks again.
+            self._telemetry.degraded("exports not asked for", error)
 
     # The cache
 

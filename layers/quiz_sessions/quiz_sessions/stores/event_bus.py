@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from ..domain.audit_events import OutboxMessage
 from ..domain.errors import EventBusUnavailableError
@@ -16,6 +17,8 @@ from ..domain.timestamps import iso
 SOURCE = "quiz-sessions"
 FLUSH_SHARD = "flush.shard"
 """An internal event, which asks the flush function to flush one shard of the dirty index."""
+EXPORT_REQUESTED = "export.requested"
+"""An internal event, which asks the export function to make one export."""
 SCHEMA_VERSION = 1
 ENTRIES_A_CALL = 10
 """The maximum of EventBridge (PutEvents API reference)."""
@@ -44,6 +47,7 @@ _DETAILS: Final[Mapping[str, Mapping[str, Any]]] = {
     "session.graded": {"score": None, "max_score": None, "grading": None},
 }
 """The fields that each type adds, with their values for older events that lack them."""
+_Asked = TypeVar("_Asked", int, UUID)
 _MOMENTS: Final = frozenset({"expires_at", "paused_at"})
 
 
@@ -111,12 +115,24 @@ class EventBus:
         Raises:
             EventBusUnavailableError: the bus can't be reached or refuses the call.
         """
-        taken: list[int] = []
-        for start in range(0, len(shards), ENTRIES_A_CALL):
-            call = shards[start : start + ENTRIES_A_CALL]
-            entries = [self._entry(FLUSH_SHARD, {"shard": shard}) for shard in call]
+        return await self._ask(FLUSH_SHARD, {shard: {"shard": shard} for shard in shards})
+
+    async def ask_for_exports(self, ids: Sequence[UUID]) -> list[UUID]:
+        """Ask for an invocation of the export function for each export; returns those that the bus accepted.
+
+        Raises:
+            EventBusUnavailableError: the bus can't be reached or refuses the call.
+        """
+        return await self._ask(EXPORT_REQUESTED, {each: {"export": str(each)} for each in ids})
+
+    async def _ask(self, detail_type: str, details: Mapping[_Asked, dict[str, Any]]) -> list[_Asked]:
+        taken: list[_Asked] = []
+        asked = list(details)
+        for start in range(0, len(asked), ENTRIES_A_CALL):
+            call = asked[start : start + ENTRIES_A_CALL]
+            entries = [self._entry(detail_type, details[each]) for each in call]
             refused = await asyncio.to_thread(self._put_events, entries)
-            taken += [shard for shard, code in zip(call, refused, strict=True) if code is None]
+            taken += [each for each, code in zip(call, refused, strict=True) if code is None]
         return taken
 
     def _entry(self, detail_type: str, detail: dict[str, Any]) -> dict[str, Any]:

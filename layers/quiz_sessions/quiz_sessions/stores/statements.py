@@ -16,7 +16,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from ..domain import attempts, incidents, outcomes, quizzes
+from ..domain import attempts, exports, incidents, outcomes, quizzes
 from ..domain.validation import MAX_ANSWERS, MAX_INTEGER, MAX_SESSION_BYTES, MIN_REFUSED_BYTES
 
 _SQL: Final = files(__package__).joinpath("sql")
@@ -104,6 +104,7 @@ _FRAGMENTS: Final[Mapping[str, str]] = {
     ),
     # As `Attempt.to_json` has them.
     "cached": ", ".join(dict.fromkeys(["revision", "status", *attempts.CACHED])),
+    "export": ", ".join(each.name for each in fields(exports.Export)),
     "open": "status IN ('started', 'in_progress')",
     "quiz": ", ".join(
         ["quiz_id", "revision", *(each.name for each in fields(quizzes.QuizRules)), "updated_at", "paused_at"]

@@ -1,0 +1,186 @@
+"""The files of exports: in an S3 bucket, or in a folder. There is a whole file under its name, or none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, Protocol
+
+from ..domain.errors import ExportFilesUnavailableError
+from ..domain.exports import KEPT_SECONDS
+
+PART_BYTES: Final = 8 * 1024 * 1024
+"""S3 takes parts of 5 MiB at least, and 10,000 of them."""
+
+
+class Upload(Protocol):
+    """A file that is being written."""
+
+    async def write(self, data: bytes) -> None:
+        """Append `data`."""
+
+
+class ExportFolder:
+    """A folder of this machine. Every method raises ExportFilesUnavailableError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @asynccontextmanager
+    async def create(self, name: str, media_type: str) -> AsyncIterator[Upload]:
+        """A file that is there once this is left without an error."""
+        del media_type
+        part = self._folder / f"{name}.part"
+        try:
+            await asyncio.to_thread(self._remove_old)
+            file = await asyncio.to_thread(part.open, "wb")
+        except OSError as error:
+            raise ExportFilesUnavailableError from error
+        try:
+            with file:
+                yield _FileUpload(file)
+                await asyncio.to_thread(_sync, file)
+            await asyncio.to_thread(part.replace, self._folder / name)
+        except OSError as error:
+            raise ExportFilesUnavailableError from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def link(self, name: str, seconds: int) -> None:
+        """None, as the service gives the file itself; see `path`."""
+
+    def path(self, name: str) -> Path | None:
+        """Where the file is; None if it is gone."""
+        path = self._folder / name
+        return path if path.is_file() else None
+
+    def _remove_old(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for file in self._folder.iterdir():
+            # Another process may have removed it.
+            with suppress(FileNotFoundError):
+                if file.stat().st_mtime < time.time() - KEPT_SECONDS:
+                    file.unlink()
+
+
+class _FileUpload:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    async def write(self, data: bytes) -> None:
+        await asyncio.to_thread(self._file.write, data)
+
+
+def _sync(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def connect() -> Any:
+    """An S3 client in its own boto3 session; the default session is not thread-safe."""
+    # boto3 takes a third of a second to import; a request that needs no file never pays for it.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    # A part has 8 MiB. By default a call may take minutes.
+    patience = Config(
+        connect_timeout=2,
+        read_timeout=20,
+        retries={"total_max_attempts": 3},
+        signature_version="s3v4",
+    )
+    return boto3.Session().client("s3", config=patience)
+
+
+class ExportBucket:
+    """An S3 bucket, whose life cycle removes what is old. Every method raises ExportFilesUnavailableError.
+
+    It imports boto3 when it first needs it.
+    """
+
+    def __init__(self, name: str, connect: Callable[[], Any] = connect) -> None:
+        self._name = name
+        self._connect = connect
+        self._connecting = Lock()
+        self._known_client: Any = None
+
+    @asynccontextmanager
+    async def create(self, name: str, media_type: str) -> AsyncIterator[Upload]:
+        """A file that is there once this is left without an error."""
+        place = {"Bucket": self._name, "Key": name}
+        begun = await self._call(
+            "create_multipart_upload",
+            **place,
+            ContentType=media_type,
+            ContentDisposition=f'attachment; filename="{name}"',
+        )
+        upload = _BucketUpload(self._call, {**place, "UploadId": begun["UploadId"]})
+        try:
+            yield upload
+            await upload.finish()
+        except BaseException:
+            # What is not taken away here the bucket's life cycle takes away after a day.
+            with suppress(ExportFilesUnavailableError):
+                await self._call("abort_multipart_upload", **place, UploadId=begun["UploadId"])
+            raise
+
+    async def link(self, name: str, seconds: int) -> str:
+        """A URL that gives the file for so many seconds; it is signed here, without a call to S3."""
+        return str(
+            await self._call(
+                "generate_presigned_url",
+                "get_object",
+                Params={"Bucket": self._name, "Key": name},
+                ExpiresIn=seconds,
+            )
+        )
+
+    async def _call(self, operation: str, *arguments: Any, **options: Any) -> Any:
+        return await asyncio.to_thread(self._call_now, operation, *arguments, **options)
+
+    def _call_now(self, operation: str, *arguments: Any, **options: Any) -> Any:
+        # Imported here because it comes with boto3.
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            return getattr(self._client, operation)(*arguments, **options)
+        except (BotoCoreError, ClientError) as error:
+            raise ExportFilesUnavailableError from error
+
+    @property
+    def _client(self) -> Any:
+        with self._connecting:
+            if self._known_client is None:
+                self._known_client = self._connect()
+            return self._known_client
+
+
+class _BucketUpload:
+    """A multipart upload: a part is sent once enough has gathered."""
+
+    def __init__(self, call: Callable[..., Any], place: dict[str, str]) -> None:
+        self._call = call
+        self._place = place
+        self._gathered = bytearray()
+        self._parts: list[dict[str, Any]] = []
+
+    async def write(self, data: bytes) -> None:
+        self._gathered += data
+        while len(self._gathered) >= PART_BYTES:
+            await self._send(bytes(self._gathered[:PART_BYTES]))
+            del self._gathered[:PART_BYTES]
+
+    async def finish(self) -> None:
+        if self._gathered or not self._parts:
+            await self._send(bytes(self._gathered))
+        await self._call("complete_multipart_upload", **self._place, MultipartUpload={"Parts": self._parts})
+
+    async def _send(self, data: bytes) -> None:
+        number = len(self._parts) + 1
+        sent = await self._call("upload_part", **self._place, PartNumber=number, Body=data)
+        self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})

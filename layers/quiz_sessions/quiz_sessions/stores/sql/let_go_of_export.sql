@@ -1,0 +1,9 @@
+-- Let an export be begun anew, or fail where that was the last try.
+-- Takes    id, holder, max_tries
+-- Returns  its status, unless another one holds it by now
+-- Locks    its row
+UPDATE exports SET held_until = NULL,
+    status = CASE WHEN tries < %(max_tries)s THEN 'running' ELSE 'failed' END,
+    finished_at = CASE WHEN tries < %(max_tries)s THEN NULL ELSE clock_timestamp() END
+WHERE id = %(id)s AND holder = %(holder)s AND status = 'running'
+RETURNING status
