@@ -18,6 +18,8 @@ from .gateway import PROBLEM_JSON
 from .schemas.problems import GATEWAY_STATUSES
 from .schemas.sessions import SessionReply
 
+FILE = "application/octet-stream"
+"""In the document; a reply says of what kind its file is."""
 Responses = dict[int | str, dict[str, Any]]
 _Record = TypeVar("_Record")
 
@@ -80,6 +82,13 @@ def documented(
     unreadable = (400, 415) if 413 in problems else ()
     for code in sorted({*problems, *unreadable, *([401] if token else []), 429, 500, 503} - {status}):
         responses[code] = documented_problem(code)
+    return responses
+
+
+def documented_file(status: int, description: str, *problems: int) -> Responses:
+    """The same where the success is a file, whose link needs no token beside its own."""
+    responses = documented(status, description, *problems, model=None, token=False)
+    responses[status]["content"] = {FILE: {"schema": {"type": "string", "format": "binary"}}}
     return responses
 
 

@@ -72,6 +72,10 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "QueueReply": {_STAFF: "waiting questions items next_after"},
     "ClaimedReply": {_STAFF: "item"},
     "RegradeReply": {_STAFF: "regraded changed complete"},
+    # Exports
+    "ExportReply": {
+        _STAFF: "id quiz_id format what status rows requested_at taken_at finished_at bytes sha256 url"
+    },
     # Quizzes
     "QuizReply": {_ANYONE: _QUIZ},
     "QuizSummaryReply": {_STAFF: "quiz_id revision opens_at closes_at paused_at open"},

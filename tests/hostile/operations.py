@@ -198,6 +198,15 @@ OPERATIONS = [
         headers={"X-Client-Id": "marker"},
         parameters=_OF_QUIZ,
     ),
+    Operation(
+        "POST",
+        "/quizzes/{quiz_id}/exports",
+        {"format": "csv", "what": ["attempts", "trail"]},
+        headers=_KEY,
+        parameters=_OF_QUIZ,
+    ),
+    Operation("GET", "/exports/{export_id}", parameters={"export_id": UNKNOWN}),
+    Operation("GET", "/exports/{export_id}/file", query={"token": "none"}, parameters={"export_id": UNKNOWN}),
     Operation("POST", "/quizzes/{quiz_id}/regrade", _WHY, parameters=_OF_QUIZ),
     Operation(
         "PUT",

@@ -178,6 +178,7 @@ def test_few_routes_need_no_token() -> None:
         "/health",
         "/.well-known/jwks.json",
         "/sessions/{session_id}/beacon",
+        "/exports/{export_id}/file",
     }
 
 

@@ -40,8 +40,9 @@ CALLERS = {
     "writer": WRITER,
 }
 UNKNOWN_CALLERS = "AUTH_MODE=none"
-QUERIES = {"/sessions/current": "?quiz_id=quiz1"}
+QUERIES = {"/sessions/current": "?quiz_id=quiz1", "/exports/{export_id}/file": "?token=none"}
 REASON = {"reason": "because"}
+ANY_ID = "00000000-0000-4000-8000-000000000000"
 SECONDS = {"seconds": 60, **REASON}
 
 # Method and path -> the body, and what each caller gets: those of CALLERS in their order, then everyone with
@@ -115,6 +116,13 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("POST", "/quizzes/{quiz_id}/pause"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/quizzes/{quiz_id}/resume"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
     ("POST", "/quizzes/{quiz_id}/complete"): (REASON, [401, 403, 403, 200, 403, 403, 200]),
+    # Without a place for files there are no exports.
+    ("POST", "/quizzes/{quiz_id}/exports"): (
+        {"format": "csv", "what": ["attempts"]},
+        [401, 403, 403, 403, 404, 403, 404],
+    ),
+    ("GET", "/exports/{export_id}"): (None, [401, 403, 403, 403, 404, 403, 404]),
+    ("GET", "/exports/{export_id}/file"): (None, [403] * 7),
     ("GET", "/quizzes/{quiz_id}/grading"): (None, [401, 403, 403, 403, 200, 403, 200]),
     # Without tokens nobody is known, and X-Client-Id has to say who marks.
     ("POST", "/quizzes/{quiz_id}/grading/next"): ({}, [401, 403, 403, 403, 200, 403, 422]),
@@ -196,7 +204,13 @@ async def test_what_each_caller_gets(
         gateway.claims, gateway.app = OWNER, app_of(services)
         started = await http.post("/sessions/start", json={"quiz_id": "quiz1"})
         numbers = {"event": 1, "notice": 1, "section": 0}
-        names = {"quiz_id": "quiz1", "user_id": "owner", "name": "swagger-ui.css", **numbers}
+        names = {
+            "quiz_id": "quiz1",
+            "user_id": "owner",
+            "name": "swagger-ui.css",
+            "export_id": ANY_ID,
+            **numbers,
+        }
         url = path.format(session_id=started.json()["id"], **names)
         url += QUERIES.get(path, "")
         before = stores.everything()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -27,8 +28,8 @@ AUDITOR = f"{STAFF} audit:read"
 
 
 @pytest.fixture
-async def services(stores: Stores) -> AsyncIterator[Services]:
-    async with services_on(stores, jwt=True, refuse_unknown_quizzes=True) as built:
+async def services(stores: Stores, tmp_path: Path) -> AsyncIterator[Services]:
+    async with services_on(stores, jwt=True, refuse_unknown_quizzes=True, export_folder=tmp_path) as built:
         yield built
 
 
@@ -221,6 +222,13 @@ async def unlock(api: Api, services: Services) -> tuple[Any, ...]:
     return reply, {"action": "unlock-device", "session_id": str(session.id), **WHY}
 
 
+async def export(api: Api, services: Services) -> tuple[Any, ...]:
+    await put_quiz(services)
+    reply = await api("POST", "/quizzes/quiz1/exports", {"format": "csv", "what": ["trail"]}, at=LATER)
+    after = {"export": reply.json()["id"], "format": "csv", "what": ["trail"]}
+    return reply, {"action": "export", "after": after}
+
+
 ACTS: list[Act] = [
     start_for_somebody,
     extend,
@@ -245,6 +253,7 @@ ACTS: list[Act] = [
     resume_all,
     hand_in_all,
     unlock,
+    export,
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import subprocess
 import time
@@ -207,3 +209,21 @@ def test_the_delayed_queue_flushes_a_draft(deployed: Deployed) -> None:
     events.disable_rule(Name=direct)
     session_id = autosaved(deployed, "queue")
     assert deployed.flushed_within_patience(session_id)
+
+
+def test_an_export_is_made_by_its_function_and_is_behind_a_link(deployed: Deployed) -> None:
+    session = deployed.call("POST", "/sessions/start", {"user_id": "u9", "quiz_id": "exported"}).json()
+    deployed.call("POST", f"/sessions/{session['id']}/complete", {"answers": {"0": "A"}})
+    asked = deployed.call("POST", "/quizzes/exported/exports", {"format": "ndjson", "what": ["answers"]})
+    assert asked.status_code == 202, asked.text
+    # It asks for what nobody makes.
+    deployed.invoke("FlushFunctionName")
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (shown := deployed.call("GET", f"/exports/{asked.json()['id']}").json())["status"] == "running":
+        assert time.monotonic() < until
+        time.sleep(1)
+    assert (shown["status"], shown["rows"]) == ("done", 1)
+    content = httpx.get(shown["url"], timeout=60).raise_for_status().content
+    assert hashlib.sha256(content).hexdigest() == shown["sha256"]
+    (line,) = gzip.decompress(content).splitlines()
+    assert (json.loads(line)["session_id"], json.loads(line)["answer"]) == (session["id"], "A")

@@ -85,6 +85,9 @@ KINDS = [
     (errors.InvalidInputError("Change this."), 422, "invalid_input"),
     (errors.ContentTooLargeError("Too large."), 413, "content_too_large"),
     (errors.IdempotencyKeyReusedError(), 422, "idempotency_key_reused"),
+    (errors.ExportNotFoundError(), 404, "export_not_found"),
+    (errors.ExportsOffError(), 404, "exports_off"),
+    (errors.ExportFilesUnavailableError(), 503, "store_unavailable"),
     (errors.UnauthenticatedError(), 401, "unauthenticated"),
     (errors.ForbiddenError("This needs the scope sessions:grade."), 403, "forbidden"),
     (errors.ResultsHiddenError(), 403, "results_hidden"),
@@ -148,8 +151,9 @@ def test_every_error_of_a_use_case_is_among_these() -> None:
         errors.QuizSessionsError,
         errors.StartRefusedError,
         errors.AccessRefusedError,
-        # No request meets it: it is degraded operation.
+        # No request meets them.
         errors.EventBusUnavailableError,
+        errors.ExportTakenOverError,
     }
 
 

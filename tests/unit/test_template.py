@@ -42,10 +42,11 @@ def statements(value: object) -> Iterator[dict[str, Any]]:
             yield from statements(child)
 
 
-def test_there_are_the_four_functions() -> None:
+def test_there_are_the_five_functions() -> None:
     assert set(FUNCTIONS) == {
         "SessionApiFunction",
         "FlushFunction",
+        "ExportFunction",
         "MigrateFunction",
         "RotateSigningKeysFunction",
     }
@@ -74,6 +75,7 @@ def test_a_function_has_an_alarm_on_its_errors(name: str) -> None:
     marks = {
         "SessionApiFunction": "-session-api",
         "FlushFunction": "-flush",
+        "ExportFunction": "ExportFunctionName",
         "MigrateFunction": "MigrateFunctionName",
         "RotateSigningKeysFunction": "RotateSigningKeysFunctionName",
     }
@@ -122,6 +124,7 @@ def test_endpoints_let_through_only_what_the_functions_ask_for() -> None:
     assert allowed == {
         "SecretsManagerEndpoint": ["secretsmanager:GetSecretValue"],
         "EventsEndpoint": ["events:PutEvents"],
+        "StorageEndpoint": [["s3:PutObject", "s3:AbortMultipartUpload"]],
         "CodeDeployEndpoint": [],
     }
 
@@ -149,6 +152,7 @@ def test_only_those_who_need_the_keys_may_touch_them(secret: str) -> None:
     assert allowed == {
         "SessionApiFunction": ["secretsmanager:GetSecretValue"],
         "FlushFunction": [],
+        "ExportFunction": [],
         "MigrateFunction": [],
         "RotateSigningKeysFunction": [
             "secretsmanager:DescribeSecret",
@@ -228,7 +232,8 @@ def test_connections_fit_what_the_database_takes() -> None:
     share = data["DatabaseProxyTargets"]["Properties"]["ConnectionPoolConfigurationInfo"]
     functions = TEMPLATE["Parameters"]["ApiConcurrency"]["Default"] + sum(
         FUNCTIONS[name]["ReservedConcurrentExecutions"]["Fn::If"][1]
-        for name in ("FlushFunction", "MigrateFunction")
+        # An export has a second one, for what it reads.
+        for name in ("FlushFunction", "MigrateFunction", "ExportFunction", "ExportFunction")
     )
     # Each environment holds one connection.
     assert functions <= maximum * share["MaxConnectionsPercent"] // 100

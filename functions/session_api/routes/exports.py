@@ -13,7 +13,7 @@ from quiz_sessions.bootstrap import Services
 from quiz_sessions.services.jws import MAX_CHARACTERS
 
 from ..identity import GRADE
-from ..replies import documented, json_reply, location, pick
+from ..replies import documented, documented_file, json_reply, location, pick
 from ..schemas.exports import ExportReply, ExportRequest
 from .parameters import IdempotencyKey, authenticated
 
@@ -61,7 +61,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.get(
         "/exports/{export_id}/file",
         summary="The file of an export, where it is in a folder of the service",
-        responses=documented(200, "The file", 403, 404, 422, model=None, token=False),
+        response_class=FileResponse,
+        responses=documented_file(200, "The file", 403, 404, 422),
         openapi_extra={"security": []},
     )
     async def get_export_file(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
-from typing import Any, Final, Protocol
+from typing import IO, Any, Final, Protocol, cast
 from uuid import UUID
 
 from .errors import InvalidInputError
@@ -255,7 +255,9 @@ class CsvEncoder:
 
     def __init__(self) -> None:
         self._made = _Sink()
-        self._zip = zipfile.ZipFile(self._made, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)
+        self._zip = zipfile.ZipFile(
+            cast(IO[bytes], self._made), "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL
+        )
         self._member: io.TextIOWrapper | None = None
         self._kinds: list[Kind] = []
 

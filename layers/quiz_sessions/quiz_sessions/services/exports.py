@@ -79,8 +79,8 @@ class ShownExport:
     url: str | None = field(
         metadata={
             "description": "Where the file is, without a token, for ten minutes; ask again for another link. "
-            "Relative to /exports/{id}, or absolute. Null while there is none, after a week, and in the reply "
-            "to the request."
+            "Relative to /exports/{id}, or absolute. Null while there is none, after a week, and in the "
+            "reply to the request."
         }
     )
 

@@ -104,7 +104,7 @@ class ExportStore:
 
     async def finish(self, export_id: UUID, holder: UUID, *, rows: int, size: int, sha256: str) -> bool:
         """End an export, whose file is whole; false if another one makes it by now."""
-        parameters = {"id": export_id, "holder": holder, "rows": rows, "bytes": size, "sha256": sha256}
+        parameters = {"id": export_id, "holder": holder, "rows": rows, "bytes": size, "hash": sha256}
         return bool(await self._postgres.fetch(_FINISH, parameters))
 
     async def let_go(self, export_id: UUID, holder: UUID) -> ExportStatus | None:
