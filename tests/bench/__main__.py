@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.harness.stores import Stores
 
-from . import bulk, cold, crowd, growth, large, room, trail, warm
+from . import bulk, cold, crowd, export, growth, large, room, trail, warm
 from .measuring import Measured, pinned_stores
 
 GROUPS: dict[str, Callable[[Stores, int], Iterator[Measured]]] = {
@@ -27,6 +27,7 @@ GROUPS: dict[str, Callable[[Stores, int], Iterator[Measured]]] = {
     "memory": large.measure_memory,
     "simulation": large.measure_simulation,
     "trail": trail.measure,
+    "export": export.measure,
 }
 LINE = "{what:55} {ours:>12}  {against:42} {ratio!s:>6} {bar:>12} {met}"
 

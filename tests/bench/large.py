@@ -126,19 +126,19 @@ def _flush_all(stores: Stores, size: int) -> tuple[float, float]:
     async def run() -> tuple[float, float]:
         services = build_services(stores.settings, pool_size=1)
         await services.stores.postgres.ping()
-        before, begun = _memory_peak(), time.perf_counter()
+        before, begun = memory_peak(), time.perf_counter()
         report = await services.flusher.run()
         took = time.perf_counter() - begun
         assert report.sessions_flushed == size, report
         await services.close()
-        return _memory_peak() - before, took
+        return memory_peak() - before, took
 
     # Its parent's until now: proc_pid_clear_refs(5), which Linux has.
     Path("/proc/self/clear_refs").write_text("5")
     return asyncio.run(run())
 
 
-def _memory_peak() -> float:
+def memory_peak() -> float:
     """Of this process, in MiB."""
     (line,) = (one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
