@@ -107,15 +107,16 @@ def fill(stores: Stores, count: int) -> None:
             """
             WITH answered AS (
                 SELECT jsonb_object_agg('question ' || n, repeat(n::text, 60)) AS answers,
-                    jsonb_object_agg('question ' || n, '{"at": 1795000000000000, "writer": "-"}'::jsonb) AS meta,
+                    jsonb_object_agg('question ' || n, '{"at": 1795000000000000}'::jsonb) AS meta,
                     jsonb_object_agg('question ' || n, '{"points": 0.5, "max_points": 1, "correct": false,
                         "marked_by": "key", "comment": null}'::jsonb) AS results
                 FROM generate_series(0, %(answers)s - 1) AS n
             )
-            INSERT INTO quiz_attempts (id, user_id, quiz_id, attempt_no, status, time_remaining, time_limit_seconds,
-                started_at, expires_at, ended_at, answers, answer_meta, results, score, max_score, grading)
-            SELECT id, 'user ' || number, 'quiz1', 1, 'completed', 0, 1800, now(), now(), now(), answers, meta,
-                results, %(answers)s * 0.5, %(answers)s, 'done'
+            INSERT INTO quiz_attempts (id, user_id, quiz_id, attempt_no, status, time_remaining,
+                time_limit_seconds, started_at, expires_at, ended_at, answers, answer_meta, results, score,
+                max_score, grading)
+            SELECT id, 'user ' || number, 'quiz1', 1, 'completed', 0, 1800, now(), now(), now(), answers,
+                meta, results, %(answers)s * 0.5, %(answers)s, 'done'
             FROM made, answered""",
             {"answers": ANSWERS},
         )
@@ -123,7 +124,8 @@ def fill(stores: Stores, count: int) -> None:
             """
             INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, published_at)
             SELECT id, n, n, 'answered', jsonb_build_object(
-                'answers', jsonb_build_object('question ' || n, repeat(n::text, 60)), 'write_id', gen_random_uuid()
+                'answers', jsonb_build_object('question ' || n, repeat(n::text, 60)),
+                'write_id', gen_random_uuid()
             ), now(), now() FROM made, generate_series(0, %s - 1) AS n""",
             [EVENTS],
         )
