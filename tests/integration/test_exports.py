@@ -269,6 +269,43 @@ async def test_a_snapshot_writes_nothing(services: Services, database: Database)
             await snapshot._connection.execute(b"DELETE FROM exports")
 
 
+async def test_an_export_is_of_one_moment_while_a_room_writes(services: Services) -> None:
+    """Of every session, what its row says is what its audit log in the same file says."""
+    ids = [await start(services, f"user{number}", at=None) for number in range(20)]
+    over = asyncio.Event()
+
+    async def write(session_id: UUID) -> None:
+        number = 0
+        while not over.is_set():
+            await services.sessions.update_answers(session_id, {"n": number, "m": number})
+            number += 1
+        await services.sessions.complete(session_id)
+
+    writers = [asyncio.create_task(write(session_id)) for session_id in ids]
+    exported = [await records(services) for _ in range(3)]
+    over.set()
+    await asyncio.gather(*writers)
+    exported.append(await records(services))
+    versions = []
+    for found in exported:
+        attempts = {each["session_id"]: each for each in found if each["record"] == "attempt"}
+        for session_id, attempt in attempts.items():
+            events = [
+                each for each in found if each["record"] == "event" and each["session_id"] == session_id
+            ]
+            assert [each["revision"] for each in events] == list(range(len(events)))
+            assert attempt["version"] == events[-1]["version"]
+            answers = [
+                each["answer"]
+                for each in found
+                if each["record"] == "answer" and each["session_id"] == session_id
+            ]
+            assert len(set(answers)) <= 1
+        versions.append(sum(attempt["version"] for attempt in attempts.values()))
+    assert 0 < versions[0] < versions[1] < versions[2] < versions[3], "the room has written meanwhile"
+    assert {each["status"] for each in exported[3] if each["record"] == "attempt"} == {"completed"}
+
+
 # How it is asked for
 
 

@@ -31,6 +31,8 @@ METRICS = {
     "EventsPending",
     "OldestEventAgeSeconds",
     "EventsWithoutMonth",
+    "ExportsWaiting",
+    "ExportsFailed",
     "PausedAttempts",
     "OldestPauseAgeSeconds",
 }

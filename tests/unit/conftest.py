@@ -19,13 +19,19 @@ def no_sockets() -> object:
 
 
 @pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of a Secrets Manager that is not AWS's."""
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In the place of AWS what imitates it, in this process."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with mock_aws():
-        yield boto3.client("secretsmanager")
+        yield
+
+
+@pytest.fixture
+def secrets(aws: None) -> Any:
+    """A client of a Secrets Manager that is not AWS's."""
+    return boto3.client("secretsmanager")
 
 
 @pytest.fixture
