@@ -72,6 +72,12 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "QueueReply": {_STAFF: "waiting questions items next_after"},
     "ClaimedReply": {_STAFF: "item"},
     "RegradeReply": {_STAFF: "regraded changed complete"},
+    "StatisticsReply": {_STAFF: "attempts pending complete mean deviation alpha questions"},
+    "QuestionStatistics": {
+        _STAFF: "asked answered facility discrimination answers others answer_seconds",
+    },
+    "AnswerStatistics": {_STAFF: "answer count mean_points mean_score"},
+    "AnswerSeconds": {_STAFF: "median p90"},
     # Quizzes
     "QuizReply": {_ANYONE: _QUIZ},
     "QuizSummaryReply": {_STAFF: "quiz_id revision opens_at closes_at paused_at open"},

@@ -198,6 +198,7 @@ OPERATIONS = [
         headers={"X-Client-Id": "marker"},
         parameters=_OF_QUIZ,
     ),
+    Operation("GET", "/quizzes/{quiz_id}/statistics", query={"group": "g"}, parameters=_OF_QUIZ),
     Operation("POST", "/quizzes/{quiz_id}/regrade", _WHY, parameters=_OF_QUIZ),
     Operation(
         "PUT",

@@ -516,6 +516,7 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/quizzes/{quiz_id}/pause", "post"): "200 400 401 403 404 413 415 422 429 500 503",
     ("/quizzes/{quiz_id}/resume", "post"): "200 400 401 403 404 413 415 422 429 500 503",
     ("/quizzes/{quiz_id}/complete", "post"): "200 400 401 403 413 415 422 429 500 503",
+    ("/quizzes/{quiz_id}/statistics", "get"): "200 401 403 404 422 429 500 503",
     ("/quizzes/{quiz_id}/grading", "get"): "200 401 403 422 429 500 503",
     ("/quizzes/{quiz_id}/grading/next", "post"): "200 400 401 403 413 415 422 429 500 503",
     ("/quizzes/{quiz_id}/regrade", "post"): "200 400 401 403 404 413 415 422 429 500 503",
