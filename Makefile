@@ -37,7 +37,7 @@ token: .venv/ready ## a token for the server of AUTH_MODE=jwt make run; SUB=stud
 	@$(BIN)/python -m development_server.token_command $(OPTIONS) --sub "$(or $(SUB),student1)" $(if $(SCOPE),--scope "$(SCOPE)")
 
 test: .venv/ready .venv-sam/ready ## every check and every test
-	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready $(NODE_MODULES)/ready chromium
+	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready .venv-reference/ready $(NODE_MODULES)/ready chromium
 	$(BIN)/coverage erase
 	@$(MAKE) --no-print-directory --jobs 2 tested tested-on-localstack
 	$(BIN)/coverage combine --quiet
@@ -153,13 +153,14 @@ lock: .venv/ready ## compile the locked requirements anew
 	$(LOCK) $(LOCKS)-sam.in -o $(LOCKS)-sam.txt
 	$(LOCK) $(LOCKS)-audit.in -o $(LOCKS)-audit.txt
 	$(LOCK) $(LOCKS)-generators.in -o $(LOCKS)-generators.txt
+	$(LOCK) $(LOCKS)-reference.in -o $(LOCKS)-reference.txt
 	$(LOCK) $(LOCKS)-node.in -o $(LOCKS)-node.txt
 	$(COMPILE) --universal --python-version 3.13 -c $(LOCKS)-dev.txt $(LOCKS)-lambda.in -o $(LOCKS)-lambda.txt
 	$(COMPILE) --python-version 3.13 --exclude-newer 2026-03-05 $(LOCKS)-localstack.in -o $(LOCKS)-localstack.txt
 	infra/local/node.sh npm install --prefix tests/generators --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## remove the environments, keep the data in .local/
-	rm -rf .venv .venv-3.* .venv-audit .venv-generators $(NODE_MODULES) .venv-sam .venv-localstack .venv-lambda .aws-sam $(CONTEXT) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv .venv-3.* .venv-audit .venv-generators .venv-reference $(NODE_MODULES) .venv-sam .venv-localstack .venv-lambda .aws-sam $(CONTEXT) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 .venv/uv: $(LOCKS)-uv.txt
 	@python="$(or $(PYTHON),$$(infra/local/python.sh || echo python3))"; \
@@ -200,6 +201,13 @@ clean: ## remove the environments, keep the data in .local/
 	@echo "installing pip-audit in .venv-audit ..."
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-audit
 	@$(BIN)/uv pip install --quiet --python .venv-audit/bin/python --require-hashes -r $(LOCKS)-audit.txt
+	@touch $@
+
+# And what statistics are compared with.
+.venv-reference/ready: .venv/uv $(LOCKS)-reference.txt
+	@echo "installing pingouin in .venv-reference ..."
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-reference
+	@$(BIN)/uv pip install --quiet --python .venv-reference/bin/python --require-hashes -r $(LOCKS)-reference.txt
 	@touch $@
 
 # And the code generators, those in Python.

@@ -76,6 +76,12 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "ExportReply": {
         _STAFF: "id quiz_id format what status rows requested_at taken_at finished_at bytes sha256 url"
     },
+    "StatisticsReply": {_STAFF: "attempts pending complete mean deviation alpha questions"},
+    "QuestionStatistics": {
+        _STAFF: "asked answered facility discrimination answers others first_answer_seconds",
+    },
+    "AnswerStatistics": {_STAFF: "answer count mean_points mean_score"},
+    "FirstAnswerSeconds": {_STAFF: "median p90"},
     # Quizzes
     "QuizReply": {_ANYONE: _QUIZ},
     "QuizSummaryReply": {_STAFF: "quiz_id revision opens_at closes_at paused_at open"},

@@ -207,6 +207,7 @@ OPERATIONS = [
     ),
     Operation("GET", "/exports/{export_id}", parameters={"export_id": UNKNOWN}),
     Operation("GET", "/exports/{export_id}/file", query={"token": "none"}, parameters={"export_id": UNKNOWN}),
+    Operation("GET", "/quizzes/{quiz_id}/statistics", query={"group": "g"}, parameters=_OF_QUIZ),
     Operation("POST", "/quizzes/{quiz_id}/regrade", _WHY, parameters=_OF_QUIZ),
     Operation(
         "PUT",

@@ -482,6 +482,8 @@ async def test_the_metrics_are_printed_as_one_embedded_metric_line(
             "EventsWithoutMonth",
             "PausedAttempts",
             "OldestPauseAgeSeconds",
+            "ExportsWaiting",
+            "ExportsFailed",
         }
     )
     assert line["SessionsFlushed"] == [1.0]

@@ -126,6 +126,7 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("GET", "/quizzes/{quiz_id}/grading"): (None, [401, 403, 403, 403, 200, 403, 200]),
     # Without tokens nobody is known, and X-Client-Id has to say who marks.
     ("POST", "/quizzes/{quiz_id}/grading/next"): ({}, [401, 403, 403, 403, 200, 403, 422]),
+    ("GET", "/quizzes/{quiz_id}/statistics"): (None, [401, 403, 403, 200, 200, 403, 200]),
     ("POST", "/quizzes/{quiz_id}/regrade"): (REASON, [401, 403, 403, 403, 200, 403, 200]),
     ("PUT", "/quizzes/{quiz_id}/accommodations/{user_id}"): (
         {"extra_seconds": 60, **REASON},

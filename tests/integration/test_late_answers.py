@@ -24,7 +24,7 @@ from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.domain.timestamps import Micros, from_micros, iso
 from quiz_sessions.services.administration import MAX_CHANGE_SECONDS
-from tests.harness.builders import END, SECOND, START
+from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import Api
 from tests.harness.locks import holding
 from tests.harness.service import flush_at
@@ -334,6 +334,16 @@ async def test_an_accepted_late_answer_counts_and_is_marked(services: Services, 
     }
     assert (await services.sessions.get_session(session_id, at=LAST + SECOND)).answers == {"0": "A"}
     assert (await services.audit.verify(session_id)).intact
+
+
+async def test_an_accepted_late_answer_leaves_when_its_question_was_first_answered(
+    services: Services, database: Database
+) -> None:
+    session_id = await start(services)
+    await services.sessions.update_answers(session_id, {"0": "B"}, at=LATER)
+    await accept(services, session_id, await answer_late(services, session_id, {"0": "A"}, LAST + 1))
+    meta = row(database, session_id)["answer_meta"]["0"]
+    assert (meta["at"], meta["first_at"]) == (LAST + 1, LATER)
 
 
 async def test_accepting_again_changes_nothing(services: Services, database: Database) -> None:

@@ -134,7 +134,16 @@ async def test_the_time_of_an_answer_is_never_lowered(services: Services, databa
     session_id = await start(services)
     await services.sessions.update_answer(session_id, 0, "A", at=LATER)
     await services.sessions.update_answer(session_id, 0, "B", version=1, at=LATER - 1)
-    assert row(database, session_id)["answer_meta"] == {"0": {"version": 2, "at": LATER + 1, "writer": "-"}}
+    assert row(database, session_id)["answer_meta"] == {
+        "0": {"version": 2, "at": LATER + 1, "writer": "-", "first_at": LATER}
+    }
+
+
+async def test_when_a_question_was_first_answered_is_kept(services: Services, database: Database) -> None:
+    session_id = await start(services)
+    for number, answer in enumerate("ABC"):
+        await services.sessions.update_answer(session_id, 0, answer, at=LATER + number)
+    assert row(database, session_id)["answer_meta"]["0"]["first_at"] == LATER
 
 
 async def test_a_stale_version_names_what_has_changed(services: Services) -> None:

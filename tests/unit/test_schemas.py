@@ -519,6 +519,7 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/quizzes/{quiz_id}/exports", "post"): "202 400 401 403 404 413 415 422 429 500 503",
     ("/exports/{export_id}", "get"): "200 401 403 404 422 429 500 503",
     ("/exports/{export_id}/file", "get"): "200 403 404 422 429 500 503",
+    ("/quizzes/{quiz_id}/statistics", "get"): "200 401 403 404 422 429 500 503",
     ("/quizzes/{quiz_id}/grading", "get"): "200 401 403 422 429 500 503",
     ("/quizzes/{quiz_id}/grading/next", "post"): "200 400 401 403 413 415 422 429 500 503",
     ("/quizzes/{quiz_id}/regrade", "post"): "200 400 401 403 404 413 415 422 429 500 503",

@@ -1,4 +1,4 @@
-"""Scores: read them, mark questions, set whole scores, regrade."""
+"""Scores: read them, mark questions, set whole scores, regrade, statistics."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ..schemas.grades import (
     RegradeReply,
     ResultsReply,
     ScoreRequest,
+    StatisticsReply,
 )
 from .parameters import ClientId, IdempotencyKey, IfMatch, Limit, authenticated, entity_tags, query
 
@@ -159,3 +160,19 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         return json_reply(
             await services().scores.regrade(quiz_id, body.reason, by=caller.subject, at=request.state.at)
         )
+
+    @router.get(
+        "/quizzes/{quiz_id}/statistics",
+        summary="How hard the questions were, and what was answered",
+        responses=documented(200, "The statistics", 403, 404, 422, model=StatisticsReply),
+    )
+    async def get_statistics(
+        request: Request,
+        quiz_id: str,
+        group: Annotated[str | None, query("Of this group alone.")] = None,
+    ) -> Response:
+        """Over the sessions that were handed in or expired and whose score is complete. The caller's own are
+        left out."""
+        caller = authenticated(request, services())
+        caller.require(PROCTOR, GRADE)
+        return json_reply(await services().statistics.of_quiz(quiz_id, group=group, by=caller.subject))

@@ -97,6 +97,17 @@ _KEYED: Final[dict[str, Any]] = {
     "marked_by": "key",
     "comment": None,
 }
+_COUNTED: Final[dict[str, Any]] = {"answer": "B", "count": 150, "mean_points": 1.0, "mean_score": 5.625}
+_SECONDS: Final[dict[str, Any]] = {"median": 95, "p90": 240}
+_ANALYSED: Final[dict[str, Any]] = {
+    "asked": 240,
+    "answered": 228,
+    "facility": 0.625,
+    "discrimination": 0.375,
+    "answers": [_COUNTED],
+    "others": 78,
+    "first_answer_seconds": _SECONDS,
+}
 _QUEUED: Final[dict[str, Any]] = {
     "session_id": _ID,
     "question": "essay",
@@ -356,6 +367,18 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "QueueReply": {"waiting": 12, "questions": {"essay": 12}, "items": [_QUEUED], "next_after": None},
     "ClaimedReply": {"item": _QUEUED},
     "RegradeReply": {"regraded": 30, "changed": 4, "complete": True},
+    "AnswerStatistics": _COUNTED,
+    "FirstAnswerSeconds": _SECONDS,
+    "QuestionStatistics": _ANALYSED,
+    "StatisticsReply": {
+        "attempts": 240,
+        "pending": 3,
+        "complete": True,
+        "mean": 5.125,
+        "deviation": 1.25,
+        "alpha": 0.75,
+        "questions": {"0": _ANALYSED},
+    },
     "BeaconTokenReply": {
         "token": SIGNED,
         "expires_at": "2027-01-15T20:00:00Z",

@@ -1,4 +1,4 @@
-"""Scores: reading them, marking questions, setting whole scores, regrading."""
+"""Scores: reading them, marking questions, setting whole scores, regrading, statistics."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, RootModel, StrictStr
 from quiz_sessions.domain.attempts import GradingState
 from quiz_sessions.domain.grading import MAX_COMMENT_CHARACTERS, MAX_POINTS
 from quiz_sessions.domain.outcomes import Regrade
+from quiz_sessions.domain.quiz_statistics import QuizStatistics
 from quiz_sessions.domain.sessions import GRADING
 from quiz_sessions.domain.validation import MAX_ANSWERS
 from quiz_sessions.services.grading_queue import MAX_CURSOR_CHARACTERS, QueuedAnswer
@@ -122,3 +123,8 @@ class ClaimedReply:
 @reply
 class RegradeReply(Regrade):
     """The result of a regrade."""
+
+
+@reply
+class StatisticsReply(QuizStatistics):
+    """How a quiz was answered."""

@@ -30,6 +30,7 @@ from .services.live import Live
 from .services.notices import Notices
 from .services.outbox_relay import Relay
 from .services.papers import Papers
+from .services.quiz_statistics import Statistics
 from .services.receipts import Receipts
 from .services.room import Room
 from .services.scores import Scores
@@ -55,6 +56,7 @@ from .stores.notices import NoticeStore
 from .stores.outbox import OutboxStore
 from .stores.papers import PaperStore
 from .stores.postgres import Postgres
+from .stores.quiz_statistics import StatisticsStore
 from .stores.room import RoomStore
 from .stores.secrets_manager import DatabaseAddress, beacon_keys, receipt_keys
 from .stores.standing_accommodations import StandingAccommodationStore
@@ -74,6 +76,7 @@ class Stores:
     notices: NoticeStore
     papers: PaperStore
     grading_queue: GradingQueueStore
+    statistics: StatisticsStore
     incidents: IncidentStore
     devices: DeviceStore
     live: LiveStore
@@ -106,6 +109,7 @@ class Services:
     notices: Notices
     papers: Papers
     grading_queue: GradingQueue
+    statistics: Statistics
     incidents: Incidents
     silence: Silence
     devices: Devices
@@ -148,6 +152,7 @@ def open_stores(
         notices=NoticeStore(postgres),
         papers=PaperStore(postgres),
         grading_queue=GradingQueueStore(postgres),
+        statistics=StatisticsStore(postgres),
         incidents=IncidentStore(postgres),
         devices=DeviceStore(postgres),
         live=LiveStore(postgres),
@@ -270,6 +275,7 @@ def build_services(
             clock=clock,
         ),
         grading_queue=GradingQueue(queue=stores.grading_queue, clock=clock),
+        statistics=Statistics(statistics=stores.statistics, administration=stores.administration),
         incidents=incidents,
         silence=silence,
         devices=devices,

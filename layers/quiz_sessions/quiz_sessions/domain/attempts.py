@@ -62,7 +62,8 @@ class Attempt:
     Attributes:
         current_question_at: when the gateway received `current_question`.
         answer_meta: question -> {"version", "at", "writer"}: the attempt's version once the answer was
-            committed, when the gateway received the answer (Micros), and who wrote it (see `tags`).
+            committed, when the gateway received the answer (Micros), and who wrote it (see `tags`). Where
+            there was an answer before, also "first_at": when the gateway received the first one.
         version: incremented by each change that a client commits.
         revision: incremented by every change of the row; it orders writes to the cache.
         time_remaining: whole seconds, as of the last write that computed it: out of date while the attempt is

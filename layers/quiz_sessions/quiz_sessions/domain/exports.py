@@ -155,7 +155,14 @@ RECORDS: Final[Mapping[ExportPart, RecordType]] = {
         },
     ),
     ExportPart.ANSWERS: RecordType(
-        "answer", {**_OF_SESSION, "question": Kind.TEXT, "answer": Kind.JSON, "answered_at": Kind.MICROS}
+        "answer",
+        {
+            **_OF_SESSION,
+            "question": Kind.TEXT,
+            "answer": Kind.JSON,
+            "answered_at": Kind.MICROS,
+            "first_answered_at": Kind.MICROS,
+        },
     ),
     ExportPart.RESULTS: RecordType(
         "result",

@@ -12,7 +12,7 @@ WITH current AS (
         coalesce(jsonb_object_agg(
             key, jsonb_build_object(
                 'version', current.version, 'at', value -> 'at', 'writer', value -> 'writer'
-            )
+            ) || {first_at}
         ), '{}') AS meta,
         least({max_integer}, coalesce(ceil((max((value ->> 'at')::bigint)
             - max(extract(epoch FROM expires_at) * 1000000)::bigint) / 1000.0), 0))::integer AS lateness

@@ -56,7 +56,7 @@ batch AS MATERIALIZED (
         SELECT count(*) + jsonb_array_length(displaced) + (new_current_question_at IS NOT NULL)::integer AS found,
             coalesce(jsonb_object_agg(key, value -> 'answer') FILTER (WHERE counts), '{}')
                 AS counted,
-            coalesce(jsonb_object_agg(key, value - 'answer' || given_version) FILTER (WHERE counts), '{}') AS meta,
+            coalesce(jsonb_object_agg(key, value - 'answer' || given_version || {first_at}) FILTER (WHERE counts), '{}') AS meta,
             array_agg(key) FILTER (WHERE is_late) AS late,
             array_agg(key) FILTER (WHERE is_late AND NOT is_past) AS late_by_end,
             jsonb_agg(jsonb_build_object('question', key) || value) FILTER (WHERE is_overwritten) AS overwritten,

@@ -36,6 +36,8 @@ WITH current AS (
     ) AS going
 ), counting AS (
     SELECT DISTINCT ON (key) key, answer, sent.writer,
+        {first_at} || CASE WHEN rank = 2 AND NOT answer_meta ? key AND %(drafts)s::jsonb ? key
+            THEN jsonb_build_object('first_at', %(drafts)s::jsonb -> key -> 'at') ELSE '{}' END AS first_at,
         CASE WHEN rank = 2 AND %(version)s::bigint IS NOT NULL
             THEN greatest(sent.at, known_at + 1) ELSE greatest(sent.at, known_at) END AS at
     FROM current, sent, LATERAL (
@@ -52,7 +54,7 @@ WITH current AS (
             FILTER (WHERE key IS NOT NULL), '{}') AS answers,
         current.answer_meta || coalesce(jsonb_object_agg(key, jsonb_build_object(
             'version', current.version + 1, 'at', counting.at, 'writer', counting.writer
-        )) FILTER (WHERE key IS NOT NULL), '{}') AS meta,
+        ) || first_at) FILTER (WHERE key IS NOT NULL), '{}') AS meta,
         coalesce(jsonb_object_agg(key, answer) FILTER (WHERE key IS NOT NULL), '{}') AS counted,
         -- The answers and drafts accepted before this request, which must not be refused for their size.
         current.answers || (

@@ -73,7 +73,7 @@ WITH request AS (
             count(*) FILTER (WHERE counts AND answers -> key IS DISTINCT FROM value) AS changed,
             coalesce(jsonb_object_agg(key, jsonb_build_object(
                 'version', current.version + 1, 'at', made_at, 'writer', current.writer
-            )) FILTER (WHERE counts), '{}') AS meta,
+            ) || {first_at}) FILTER (WHERE counts), '{}') AS meta,
             -- rule: a commit's based_on is compared with the answers in the row
             array_agg(key) FILTER (WHERE {unseen}) AS unseen,
             array_agg(key) FILTER (WHERE is_past) AS barred,

@@ -1,0 +1,1 @@
+"""What others compute of the same data."""
