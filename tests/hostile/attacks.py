@@ -58,6 +58,10 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "test_staff_see_no_more_of_a_score_of_their_own_than_a_student",
         "a score of one's own, read with scopes of staff, and answered after": "hostile/test_attacks.py::"
         "test_that_staff_were_shown_a_score_of_their_own_is_recorded",
+        "a score of one's own, exported or in the statistics with scopes of staff": "integration/"
+        "test_exports.py::test_what_the_caller_did_as_a_student_is_left_out",
+        "an export of another, or its link once it is over": "integration/test_exports.py::"
+        "test_a_link_is_of_one_export_and_for_ten_minutes",
         "hidden results": "integration/test_quizzes.py::test_hidden_results_are_a_403_to_a_student_alone",
         "a key, found out by trying": "integration/test_disclosure.py::test_a_key_is_not_found_out_by_trying",
         "the key of a quiz": "hostile/test_others.py::test_a_student_does_not_see_the_answer_key",

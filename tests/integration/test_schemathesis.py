@@ -78,10 +78,15 @@ allowed = loaded(
 
 
 @pytest.fixture(scope="module")
-def address(running_stores: Stores) -> Iterator[str]:
+def address(running_stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app on a port of its own, in a thread with its own event loop."""
     running_stores.clear()
-    settings = replace(running_stores.settings, receipt_keys=RECEIPT_KEYS, beacon_keys=BEACON_KEYS)
+    settings = replace(
+        running_stores.settings,
+        receipt_keys=RECEIPT_KEYS,
+        beacon_keys=BEACON_KEYS,
+        export_folder=tmp_path_factory.mktemp("exports"),
+    )
     with served(build_services(settings)) as server:
         yield server.url
 
@@ -161,8 +166,10 @@ def prepared(http: httpx.Client, stage: str) -> dict[str, Any]:
         case "graded anew":
             http.post(f"{path}/late-answers/{event}/accept", json=WHY)
             http.put(f"/quizzes/{quiz}", json={"questions": {"1": QUIZ["questions"]["1"]}})
+    export = http.post(f"/quizzes/{quiz}/exports", json={"format": "csv", "what": ["attempts"]}).json()["id"]
     return {
         "quiz_id": quiz,
+        "export_id": export,
         "user_id": user,
         "session_id": session,
         "event": event,
