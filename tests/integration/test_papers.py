@@ -54,6 +54,10 @@ async def autosave(services: Services, session_id: UUID, at: Micros = LATER, **a
     return await services.sessions.update_answers(session_id, answers, autosave=True, at=at)
 
 
+async def hand_in(services: Services, session_id: UUID, at: Micros = LATER, **answers: str) -> Session:
+    return await services.sessions.complete(session_id, answers, at=at)
+
+
 async def attempt_of(services: Services, session_id: UUID) -> Attempt:
     (attempt,) = await services.stores.attempts.get([session_id])
     return attempt
@@ -252,6 +256,41 @@ async def test_a_draft_from_before_the_lock_counts(services: Services, session_i
 async def test_a_write_that_came_before_the_lock_counts(services: Services, session_id: UUID) -> None:
     await save(services, session_id, NEXT, e="A")
     assert (await save(services, session_id, LATER, d="held up")).answers == {"d": "held up", "e": "A"}
+
+
+@pytest.mark.parametrize("write", [save, autosave, hand_in])
+async def test_what_is_held_may_be_sent_again_and_stays_as_it_is(
+    services: Services, session_id: UUID, database: Database, write: Any
+) -> None:
+    held = {"d": "A", "e": "B", "g": "C"}
+    for name in held:
+        await services.sessions.update_answers(session_id, {name: held[name]}, at=LATER)
+    session = await write(services, session_id, OVER, **held, a="new")
+    assert session.answers == {**held, "a": "new"}
+    await flush_at(services, OVER + SECOND)
+    attempt = await attempt_of(services, session_id)
+    assert attempt.answers == session.answers
+    assert [attempt.answered_at(name) for name in "dga"] == [LATER, LATER, OVER]
+    assert changes(database, session_id, "late_answer") == []
+    assert (await services.audit.verify(session_id)).intact
+
+
+async def test_a_hand_in_may_have_a_draft_that_was_locked_since(services: Services, session_id: UUID) -> None:
+    await autosave(services, session_id, d="A")
+    await save(services, session_id, NEXT, e="B")
+    with pytest.raises(QuestionLockedError):
+        await hand_in(services, session_id, OVER, d="another")
+    assert (await hand_in(services, session_id, OVER, d="A", e="B")).answers == {"d": "A", "e": "B"}
+
+
+async def test_of_what_comes_after_a_section_only_what_is_new_is_kept_as_late(
+    services: Services, session_id: UUID, database: Database
+) -> None:
+    await save(services, session_id, g="A", h="B")
+    with pytest.raises(SectionExpiredError):
+        await hand_in(services, session_id, OVER, g="A", h="C")
+    (late,) = changes(database, session_id, "late_answer")
+    assert {name: each["answer"] for name, each in late["late_answers"].items()} == {"h": "C"}
 
 
 async def test_a_draft_on_a_stale_cache_becomes_a_late_answer(

@@ -534,7 +534,7 @@ class Protocol:
             return stores, ("other_device", row)
         if row.is_stopped(write.at) and self.has(Rule.PAUSE_STOPS_WRITES):
             return stores, ("paused", row)
-        if self._is_barred(row, write):
+        if self._is_barred(row, drafts, write):
             return stores, ("barred", row)
         if row.version != known and self.has(Rule.VERSION_IN_STATEMENT):
             return stores, ("conflict", row)
@@ -545,7 +545,8 @@ class Protocol:
         counting = {
             q
             for q, _ in write.answers
-            if forced or row.at(q) <= write.at or not self.has(Rule.COMMIT_COMPARES_AT)
+            if (forced or row.at(q) <= write.at or not self.has(Rule.COMMIT_COMPARES_AT))
+            and not (row.is_past(q, write.at) and self.has(Rule.LOCK_STOPS_WRITES))
         }
         answers = list(row.answers)
         for q, value in write.answers:
@@ -563,8 +564,12 @@ class Protocol:
         stores = self._change(stores, row, "answered", write.name, changes, outdated, recorded)
         return stores, ("written", stores.row)
 
-    def _is_barred(self, row: Row, write: Write) -> bool:
-        return self.has(Rule.LOCK_STOPS_WRITES) and any(row.is_past(q, write.at) for q, _ in write.answers)
+    def _is_barred(self, row: Row, drafts: Drafts, write: Write) -> bool:
+        """Whether the write brings something new to what takes no answers any more."""
+        held = [(q, each.value) for q, each in enumerate(self.view(row, drafts)) if each is not None]
+        return self.has(Rule.LOCK_STOPS_WRITES) and any(
+            row.is_past(q, write.at) and (q, value) not in held for q, value in write.answers
+        )
 
     def _made_at(self, write: Write, known: float) -> float:
         """The time that an answer gets; by a commit that names the version, a later one than it replaces."""
@@ -589,7 +594,7 @@ class Protocol:
             return stores, ("other_device", row)
         if row.is_stopped(write.at) and write.answers:
             return stores, ("paused", row)
-        if self._is_barred(row, write):
+        if self._is_barred(row, drafts, write):
             return stores, ("barred", row)
         if write.version is not None and row.version != write.version:
             return stores, ("conflict", row)
@@ -602,12 +607,13 @@ class Protocol:
         outdated: list[Placed] = []
         own, forced = dict(write.placed), write.version is not None
         for q, draft in enumerate(drafts):
-            if q in own and (row.at(q) <= write.at or forced):
+            is_past = row.is_past(q, write.at) and self.has(Rule.LOCK_STOPS_WRITES)
+            if q in own and (row.at(q) <= write.at or forced) and not is_past:
                 at = self._made_at(write, row.at(q))
                 answers[q] = Answer(own[q].value, at, row.version + 1, forced, write.writer)
                 changes.append((q, own[q]))
                 continue
-            if q in own and self.has(Rule.OUTDATED_IS_RECORDED):
+            if q in own and self.has(Rule.OUTDATED_IS_RECORDED) and not is_past:
                 outdated.append((q, own[q]))
             if draft is None or (
                 row.is_of_other_device(draft.writer, draft.at) and self.has(Rule.DEVICE_STOPS_MERGES)
@@ -1148,7 +1154,7 @@ class Protocol:
             return (yield from self._commit(env, write))
         if row.is_stopped(write.at):
             raise RefusedError("paused")
-        if any(row.is_past(q, write.at) for q in sent):
+        if self._is_barred(row, drafts, write):
             raise RefusedError("over" if row.is_past(1, write.at) else "barred")
         if row.goes_on(sent) and self.has(Rule.PASSING_IS_COMMITTED):
             return (yield from self._commit(env, write))
@@ -1156,7 +1162,10 @@ class Protocol:
             raise RefusedError("conflict")
         if self._unseen(row, drafts, write):
             raise RefusedError("unseen")
-        new = write.drafts
+        new = tuple(
+            None if draft is not None and row.is_past(q, draft.at) else draft
+            for q, draft in enumerate(write.drafts)
+        )
         is_bound = row.device is not None and self.has(Rule.DEVICE_AS_JUDGED)
         judged: Judged = (
             row.revision if write.based_on or is_bound else None,
@@ -1187,7 +1196,12 @@ class Protocol:
         try:
             row = yield from self._load(env)
             late = tuple(
-                draft if draft is not None and q == 1 and row.is_past(q, draft.at) else None
+                draft
+                if draft is not None
+                and q == 1
+                and row.is_past(q, draft.at)
+                and not self._has(row, q, draft.value)
+                else None
                 for q, draft in enumerate(write.drafts)
             )
             kept = yield from self._settle(env, late, write.at, True)

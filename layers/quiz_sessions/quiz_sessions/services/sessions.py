@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -166,11 +166,15 @@ class Write:
             return None
         return Heard(self.writer, self.owner)
 
-    def as_drafts(self) -> Drafts:
-        """The answers as drafts, to be kept or settled."""
+    def as_drafts(self, without: Collection[str] = ()) -> Drafts:
+        """The answers as drafts, to be kept or settled; those to some questions are left out."""
         current = self.current_question
         return Drafts(
-            {question: Draft(answer, self.at, self.writer) for question, answer in self.answers.items()},
+            {
+                q: Draft(answer, self.at, self.writer)
+                for q, answer in self.answers.items()
+                if q not in without
+            },
             None if current is None else Draft(current, self.at, self.writer),
         )
 
@@ -703,7 +707,9 @@ class SessionManager:
         if is_stopped(attempt, write.at):
             raise SessionPausedError(shown())
         # rule: an autosave is judged by the locks and the clocks of the paper
-        if barred := sorted(q for q in write.answers if attempt.is_past(q, write.at)):
+        past = {q for q in write.answers if attempt.is_past(q, write.at)}
+        # What is held is not refused for its time, and stays as it is.
+        if past and (barred := sorted(past & _not_held(shown().answers, write.answers).keys())):
             raise _barred(attempt, barred, shown(), write.at)
         # rule: an autosave that enters a section, or locks questions, is committed
         if attempt.goes_on(write.answers):
@@ -715,10 +721,12 @@ class SessionManager:
         if found := unseen(attempt, drafts, write.answers, write.writer, write.based_on):
             raise AnswerConflictError(shown(), found)
         _check_questions(attempt, write)
-        return await self._keep_drafts(attempt, cached, write)
+        return await self._keep_drafts(attempt, cached, write, write.as_drafts(without=past))
 
-    async def _keep_drafts(self, attempt: Attempt, cached: CachedSession, write: Write) -> Session | None:
-        drafts, new = cached.drafts, write.as_drafts()
+    async def _keep_drafts(
+        self, attempt: Attempt, cached: CachedSession, write: Write, new: Drafts
+    ) -> Session | None:
+        drafts = cached.drafts
         merged = merge_drafts(drafts, new)
         after = view(attempt, merged, write.at)
         check_session_size(after.answers, [draft.value for _, draft in merged.displaced])
@@ -768,7 +776,7 @@ class SessionManager:
         drafts = write.as_drafts().answers
         try:
             attempt = await self._settler.load(key)
-            lost = {question: drafts[question] for question in _not_held(attempt, write.answers)}
+            lost = {question: drafts[question] for question in _not_held(attempt.answers, write.answers)}
             if not lost:
                 return
             displaced = Drafts(displaced=tuple(lost.items()))
@@ -790,7 +798,8 @@ class SessionManager:
         """
         attempt = await self._settler.load(key)
         drafts = write.as_drafts().answers
-        late = Drafts({q: draft for q, draft in drafts.items() if attempt.is_over(q, write.at)})
+        new = _not_held(attempt.answers, write.answers)
+        late = Drafts({q: drafts[q] for q in new if attempt.is_over(q, write.at)})
         for _ in range(MAX_JUDGEMENTS):
             # A row that has changed meanwhile is left out.
             if await self._settler.settle(key, late, write.at, wait=True, late_bytes=MAX_SESSION_BYTES):
@@ -880,10 +889,10 @@ class SessionManager:
         They count if the gateway received them before the end; otherwise they are recorded.
         """
         _check_questions(ended, write)
-        others = replace(write, answers=_not_held(ended, write.answers))
+        others = replace(write, answers=_not_held(ended.answers, write.answers))
         drafts = others.as_drafts()
         settled = await self._settle_all(ended.id, drafts, write.at)
-        left = _not_held(settled.attempt, write.answers)
+        left = _not_held(settled.attempt.answers, write.answers)
         outdated = [question for question in left if write.at <= settled.attempt.answered_at(question)]
         if outdated:
             # By a later answer of the same writer, which alone would not record it.
@@ -983,9 +992,8 @@ def _check_questions(attempt: Attempt, write: Write) -> None:
         raise UnknownQuestionError(question)
 
 
-def _not_held(attempt: Attempt, answers: Mapping[str, Json]) -> dict[str, Json]:
-    """Those of `answers` that the attempt does not have."""
-    held = attempt.answers
+def _not_held(held: Mapping[str, Json], answers: Mapping[str, Json]) -> dict[str, Json]:
+    """Those of `answers` that `held` does not have."""
     return {q: answer for q, answer in answers.items() if q not in held or not same_value(held[q], answer)}
 
 

@@ -21,7 +21,8 @@ WITH current AS (
 ), own AS (
     SELECT jsonb_object_agg(key, value) FILTER (WHERE known_at > %(at)s AND %(version)s::bigint IS NULL) AS outdated,
         array_agg(key) FILTER (WHERE {unseen}) AS unseen,
-        array_agg(key) FILTER (WHERE is_past) AS barred,
+        -- What is held is not refused for its time.
+        array_agg(key) FILTER (WHERE is_past AND counting.answer IS DISTINCT FROM value) AS barred,
         -- rule: a second hand-in is a repeat only if all that it brings is held
         bool_and(coalesce(current.answers -> key = value, false) OR EXISTS (
             SELECT FROM events_with(%(id)s, 'outdated') AS event

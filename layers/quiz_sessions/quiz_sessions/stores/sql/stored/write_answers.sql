@@ -76,21 +76,22 @@ WITH request AS (
             ) || {first_at}) FILTER (WHERE counts), '{}') AS meta,
             -- rule: a commit's based_on is compared with the answers in the row
             array_agg(key) FILTER (WHERE {unseen}) AS unseen,
-            array_agg(key) FILTER (WHERE is_past) AS barred,
+            -- What is held is not refused for its time, and stays as it is.
+            array_agg(key) FILTER (WHERE is_past AND counting.answer IS DISTINCT FROM value) AS barred,
             -- A question without an answer gives NULL, which bool_and() would ignore.
             bool_and((answers -> key = value AND made_by = known_version + 1) IS TRUE) AS repeated
         FROM jsonb_each(sent), LATERAL (
             SELECT (answer_meta -> key ->> 'at')::bigint AS known_at,
                 (answer_meta -> key ->> 'version')::int AS made_by
         ), LATERAL (
-            SELECT known_version IS NOT NULL OR known_at IS NULL OR known_at <= at AS counts,
+            SELECT {past} AS is_past FROM (SELECT at AS sent_at) AS sending
+        ) AS going, LATERAL (
+            SELECT (known_version IS NOT NULL OR known_at IS NULL OR known_at <= at) AND NOT is_past AS counts,
                 -- rule: a commit that names the version makes its answers later than what they replace
                 greatest(at, known_at + (known_version IS NOT NULL)::integer) AS made_at
         ), LATERAL (
             SELECT {counting_answer}
-        ) AS counting, LATERAL (
-            SELECT {past} AS is_past FROM (SELECT at AS sent_at) AS sending
-        ) AS going
+        ) AS counting
     ) AS comparison, LATERAL (
         {going_on}
     ) AS going, LATERAL (
