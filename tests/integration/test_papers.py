@@ -263,8 +263,8 @@ async def test_what_is_held_may_be_sent_again_and_stays_as_it_is(
     services: Services, session_id: UUID, database: Database, write: Any
 ) -> None:
     held = {"d": "A", "e": "B", "g": "C"}
-    for name in held:
-        await services.sessions.update_answers(session_id, {name: held[name]}, at=LATER)
+    for name, answer in held.items():
+        await services.sessions.update_answers(session_id, {name: answer}, at=LATER)
     session = await write(services, session_id, OVER, **held, a="new")
     assert session.answers == {**held, "a": "new"}
     await flush_at(services, OVER + SECOND)
