@@ -1,5 +1,7 @@
 """What is read from the environment, and what is said when it can't be used."""
 
+from pathlib import Path
+
 import pytest
 
 from quiz_sessions.runtime.settings import Settings, SettingsError
@@ -103,6 +105,7 @@ def test_an_absurdly_long_number_is_refused_by_name(name: str) -> None:
     ("name", "field"),
     [
         ("EVENT_BUS_NAME", "event_bus_name"),
+        ("EXPORT_BUCKET", "export_bucket"),
         ("RECEIPT_KEYS", "receipt_keys"),
         ("RECEIPT_KEYS_SECRET_ARN", "receipt_keys_secret_arn"),
         ("BEACON_KEYS", "beacon_keys"),
@@ -112,6 +115,13 @@ def test_an_absurdly_long_number_is_refused_by_name(name: str) -> None:
 def test_what_may_be_left_out_is_taken_as_it_is_and_empty_is_none(name: str, field: str) -> None:
     assert getattr(Settings.from_environment({**DATABASE, name: "given"}), field) == "given"
     assert Settings.from_environment({**DATABASE, name: ""}) == Settings.from_environment(DATABASE)
+
+
+def test_exports_are_in_a_bucket_or_a_folder() -> None:
+    settings = Settings.from_environment({**DATABASE, "EXPORT_FOLDER": "exports"})
+    assert (settings.export_bucket, settings.export_folder) == (None, Path("exports"))
+    with pytest.raises(SettingsError, match="Set EXPORT_BUCKET or EXPORT_FOLDER, not both"):
+        Settings.from_environment({**DATABASE, "EXPORT_BUCKET": "given", "EXPORT_FOLDER": "exports"})
 
 
 @pytest.mark.parametrize("name", ["RECEIPT_KEYS", "BEACON_KEYS"])
