@@ -5,7 +5,7 @@
 Two files: what GET /quizzes/{quiz_id} said (with the scope quizzes:write, for the keys), and an NDJSON export
 of attempts, answers and results. What a person has marked is taken from the results. It prints what differs;
 the exit code is 0 if nothing does. The quiz has to be the one that the attempts were graded with
-(`quiz_revision`): regrade first if its keys have changed.
+(`quiz_revision`): regrade first if its questions have changed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import re
 import sys
 import unicodedata
 from collections import defaultdict
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
 FORMS = ("<wide>", "<narrow>", "<small>", "<vertical>", "<noBreak>")
 FORMS += ("<initial>", "<medial>", "<final>", "<isolated>")
+EXACT = Context(prec=5000)
 UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u3164\uffa0"
 
 
@@ -106,7 +107,11 @@ def share(question: dict[str, Any], answer: Any) -> float:
     match question["grading"]:
         case "numeric":
             found = number(answer, question.get("decimal", "."))
-            return float(found is not None and abs(found - key) <= question.get("tolerance", 0))
+            tolerance = question.get("tolerance", 0)
+            # Comparing is exact, whatever the exponents; of the difference the memory may have no room.
+            return float(
+                found is not None and EXACT.subtract(key, tolerance) <= found <= EXACT.add(key, tolerance)
+            )
         case "text":
             texts = key if isinstance(key, list) else [key]
             return float(isinstance(answer, str) and reading(answer) in map(reading, texts))
@@ -158,6 +163,9 @@ def differences(questions: dict[str, Any], records: list[dict[str, Any]]) -> lis
         if not results[session]:
             continue
         earned = []
+        if unknown := [each["question"] for each in results[session] if each["question"] not in questions]:
+            found.append(f"{session}: the quiz has lost {', '.join(unknown)}; regrade first")
+            continue
         for result in results[session]:
             earned.append(points(questions[result["question"]], result, answers[session]))
             if earned[-1] != float(result["points"]):
@@ -172,8 +180,14 @@ def differences(questions: dict[str, Any], records: list[dict[str, Any]]) -> lis
 
 
 def main(quiz: str, export: str) -> int:
-    questions = load(Path(quiz).read_text())["questions"]
-    records = [load(line) for line in gzip.decompress(Path(export).read_bytes()).decode().splitlines()]
+    questions = load(Path(quiz).read_text()).get("questions")
+    if not questions:
+        sys.exit(
+            f"{quiz} has no questions: it is to be what GET /quizzes/{{quiz_id}} says of a registered quiz."
+        )
+    # Texts have other characters that Python takes for the end of a line.
+    lines = gzip.decompress(Path(export).read_bytes()).decode().split("\n")
+    records = [load(line) for line in lines if line]
     found = differences(questions, records)
     scored = {each["session_id"] for each in records if each["record"] == "result"}
     found.append(f"{len(scored)} scores computed again, {len(found)} differences")

@@ -41,6 +41,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.NoticeNotFoundError: (404, "notice_not_found"),
     errors.VersionNotFoundError: (404, "version_not_found"),
     errors.ExportNotFoundError: (404, "export_not_found"),
+    errors.ExportFileGoneError: (404, "export_file_gone"),
     errors.ExportsOffError: (404, "exports_off"),
     errors.NoPaperError: (404, "no_paper"),
     errors.SectionNotFoundError: (404, "section_not_found"),

@@ -81,6 +81,7 @@ def _statistics(stores: Stores) -> tuple[float, float]:
         unhurried = Statistics(
             statistics=services.stores.statistics,
             administration=services.stores.administration,
+            clock=services.clock,
             seconds=TRAIL_SECONDS,
         )
         before, begun = memory_peak(), time.perf_counter()

@@ -25,6 +25,7 @@ import pytest
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.errors import (
+    ExportFileGoneError,
     ExportNotFoundError,
     ExportsOffError,
     IdempotencyKeyReusedError,
@@ -325,6 +326,11 @@ async def test_a_key_finds_the_same_export(services: Services, ended: list[UUID]
     with pytest.raises(IdempotencyKeyReusedError):
         await ask(services, [ExportPart.TRAIL], by="ann", idempotency_key="k")
     assert (await ask(services, by="bob", idempotency_key="k")).id != first.id
+    await start(services, quiz="quiz2")
+    of_another = await services.exports.request(
+        "quiz2", ExportFormat.NDJSON, ALL, by="ann", idempotency_key="k"
+    )
+    assert of_another.quiz_id == "quiz2"
 
 
 async def test_one_request_sent_twice_at_once_is_one_export(services: Services, ended: list[UUID]) -> None:
@@ -346,14 +352,16 @@ async def test_a_quiz_that_nobody_knows_is_not_found(services: Services) -> None
         await ask(services)
 
 
-async def test_so_many_exports_of_a_quiz_run_at_once(services: Services, ended: list[UUID]) -> None:
-    for _ in range(MAX_RUNNING):
-        await ask(services)
-    with pytest.raises(TooManyRequestsError):
-        await ask(services)
+async def test_so_many_exports_of_one_caller_run_at_once(services: Services, ended: list[UUID]) -> None:
+    await start(services, quiz="quiz2")
+    first, *_ = [await ask(services, by="ann") for _ in range(MAX_RUNNING)]
+    for quiz_id in ("quiz1", "quiz2"):
+        with pytest.raises(TooManyRequestsError):
+            await services.exports.request(quiz_id, ExportFormat.CSV, ALL, by="ann")
+    await ask(services, by="bob")
     assert services.exporter is not None
-    await services.exporter.run()
-    await ask(services)
+    await services.exporter.run(first.id)
+    await ask(services, by="ann")
 
 
 async def test_without_a_place_for_files_there_are_no_exports(stores: Stores) -> None:
@@ -399,7 +407,7 @@ async def test_an_export_whose_maker_has_died_is_begun_anew(
     # And if it was only frozen:
     assert not await services.stores.exports.keep(asked.id, dead, 6, datetime.now(UTC))
     assert not await services.stores.exports.finish(asked.id, dead, rows=6, size=1, sha256="0")
-    assert await services.stores.exports.let_go(asked.id, dead) is None
+    assert await services.stores.exports.let_go(asked.id, dead, 0) is None
 
 
 async def test_after_the_last_try_it_has_failed(
@@ -417,7 +425,7 @@ async def test_after_the_last_try_it_has_failed(
 
 
 async def test_a_file_that_cannot_be_written_is_tried_again_and_fails(
-    services: Services, ended: list[UUID], tmp_path: Path
+    services: Services, ended: list[UUID], tmp_path: Path, database: Database
 ) -> None:
     asked = await ask(services)
     (tmp_path / "exports").write_text("no folder")
@@ -425,6 +433,9 @@ async def test_a_file_that_cannot_be_written_is_tried_again_and_fails(
     for number in range(MAX_TRIES):
         assert (await services.exports.get(asked.id)).status is ExportStatus.RUNNING, number
         assert await services.exporter.run() is not None
+        # What is amiss has a while to pass.
+        assert await services.exporter.run() is None
+        await lapse(database)
     assert (await services.exports.get(asked.id)).status is ExportStatus.FAILED
 
 
@@ -451,7 +462,49 @@ class DyingSnapshots(Snapshots):
             yield DyingSnapshot(snapshot._connection, snapshot.taken_at)
 
 
-async def test_nobody_gets_half_a_file(services: Services, ended: list[UUID], tmp_path: Path) -> None:
+class SlowSnapshot(Snapshot):
+    """A snapshot whose records do not come."""
+
+    reading = asyncio.Event()
+
+    async def records(self, part: ExportPart, quiz_id: str, own: str | None) -> AsyncGenerator[Any, None]:
+        self.reading.set()
+        await asyncio.sleep(3600)
+        async for row in super().records(part, quiz_id, own):
+            yield row
+
+
+class SlowSnapshots(Snapshots):
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Snapshot, None]:
+        async with super().open() as snapshot:
+            yield SlowSnapshot(snapshot._connection, snapshot.taken_at)
+
+
+async def test_a_process_that_ends_in_good_order_gives_back_what_it_makes(
+    services: Services, ended: list[UUID], tmp_path: Path
+) -> None:
+    asked = await ask(services)
+    exporter = Exporter(
+        exports=services.stores.exports,
+        snapshots=SlowSnapshots(DatabaseAddress(services.settings)),
+        files=ExportFolder(tmp_path / "exports"),
+        telemetry=services.telemetry,
+    )
+    making = asyncio.create_task(exporter.run())
+    await SlowSnapshot.reading.wait()
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    assert list((tmp_path / "exports").iterdir()) == []
+    taken = await services.stores.exports.take(uuid4())
+    assert taken is not None
+    assert (taken.id, taken.tries) == (asked.id, 1)
+
+
+async def test_nobody_gets_half_a_file(
+    services: Services, ended: list[UUID], tmp_path: Path, database: Database
+) -> None:
     asked = await ask(services)
     exporter = Exporter(
         exports=services.stores.exports,
@@ -464,6 +517,7 @@ async def test_nobody_gets_half_a_file(services: Services, ended: list[UUID], tm
     assert (shown.status, shown.url) == (ExportStatus.RUNNING, None)
     assert list((tmp_path / "exports").iterdir()) == []
     assert services.exporter is not None
+    await lapse(database)
     await services.exporter.run()
     assert gzip.decompress(await read(services, asked.id)).endswith(b"}\n")
 
@@ -476,12 +530,20 @@ async def test_of_two_makers_each_makes_another_export(services: Services, ended
     assert {(await services.exports.get(each)).status for each in asked} == {ExportStatus.DONE}
 
 
-async def test_old_files_go(services: Services, ended: list[UUID], tmp_path: Path) -> None:
-    await made(services)
-    (old,) = (tmp_path / "exports").iterdir()
-    os.utime(old, (0, 0))
-    await made(services)
-    assert old not in list((tmp_path / "exports").iterdir())
+async def test_a_file_that_was_removed_is_told_to_be_gone(
+    services: Services, ended: list[UUID], tmp_path: Path
+) -> None:
+    asked = await ask(services)
+    assert services.exporter is not None
+    await services.exporter.run()
+    url = (await services.exports.get(asked.id)).url
+    assert url is not None
+    (file,) = (tmp_path / "exports").iterdir()
+    os.utime(file, (0, 0))
+    await services.exporter.remove_old()
+    assert (await services.exports.get(asked.id)).url is None
+    with pytest.raises(ExportFileGoneError):
+        await services.exports.file(asked.id, url.rpartition("=")[2])
 
 
 # Who sees it
@@ -513,6 +575,9 @@ async def test_an_export_over_http(services: Services, ended: list[UUID], staff:
     assert file.headers["Content-Type"] == "application/zip"
     assert body["id"] in file.headers["Content-Disposition"]
     assert file.headers["Cache-Control"] == "no-store"
+    for part in ("bytes=5-", "bytes=99999999-", "bytes=abc"):
+        again = await staff("GET", urljoin(place, shown["url"]), headers={"Range": part})
+        assert (again.status_code, again.content) == (200, file.content)
 
 
 async def test_a_link_is_of_one_export_and_for_ten_minutes(
@@ -580,8 +645,8 @@ async def test_a_file_is_gone_after_a_week(services: Services, ended: list[UUID]
     end = to_micros(export.finished_at) + KEPT_SECONDS * SECOND
     assert (await services.exports.get(export_id, at=end)).url is not None
     assert (await services.exports.get(export_id, at=end + SECOND)).url is None
-    file.unlink()
     async with client_of(services) as http:
         shown = (await http.get(f"/exports/{export_id}")).json()
+        file.unlink()
         reply: httpx.Response = await http.get(urljoin(f"/exports/{export_id}", shown["url"]))
-    assert (reply.status_code, reply.json()["code"]) == (404, "export_not_found")
+    assert (reply.status_code, reply.json()["code"]) == (404, "export_file_gone")

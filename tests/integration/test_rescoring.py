@@ -38,10 +38,23 @@ GIVEN: dict[str, list[Any]] = {
     "order": [["p", "q", "r"], ["p", "r", "q"], ["p", "q"], ["p", "q", "r", "s"], "p"],
     "set": [["C", "B", "A", "A"], ["A", "B"], "A"],
     "some": [["A", "B", "C"], ["A", "B"], ["A", "D"], ["A", "B", "C", "D"], "B"],
-    "number": [9.81, 9.82, 9.8201, "9.80", " 9,81 ", "٩٫٨١", "９.８１", "+981e-2", "9.81.", True, "9.8٢"],
+    "number": [
+        9.81,
+        9.82,
+        9.8201,
+        "9.80",
+        " 9,81 ",
+        "٩٫٨١",
+        "９.８１",
+        "+981e-2",
+        "99e999999",
+        "9.81.",
+        True,
+        "9.8٢",
+    ],
     "comma": ["1,5", "1.5", 1.5, "1,50", "−1,5"],
     "text": ["STRASSE", "strasse\u00ad", "It’s  -  so", "its so", "Ｓtraße", 7],
-    "essay": ["It was.", "It was not."],
+    "essay": ["It was.", "It was\u2028not.\u0085"],
 }
 
 
@@ -89,10 +102,30 @@ async def test_scores_follow_from_answers_and_key(services: Services, tmp_path: 
         export.write_bytes((await http.get(f"/exports/{shown['url']}")).content)
     assert rescored(quiz, export) == (0, f"{ATTEMPTS} scores computed again, 0 differences\n")
 
-    lines = gzip.decompress(export.read_bytes()).decode().splitlines()
+    lines = gzip.decompress(export.read_bytes()).decode().split("\n")
     attempt = json.loads(lines[0])
     changed = json.dumps({**attempt, "score": attempt["score"] + 0.000001})
     export.write_bytes(gzip.compress("\n".join([changed, *lines[1:]]).encode()))
     code, printed = rescored(quiz, export)
     assert (code, printed.count("\n")) == (1, 2), printed
     assert f"{attempt['session_id']} score: " in printed
+
+
+def test_what_is_no_quiz_is_told(tmp_path: Path) -> None:
+    quiz, export = tmp_path / "quiz.json", tmp_path / "export.ndjson.gz"
+    quiz.write_text('{"code": "quiz_not_found"}')
+    export.write_bytes(gzip.compress(b""))
+    code, printed = rescored(quiz, export)
+    assert (code, "has no questions" in printed) == (1, True)
+
+
+def test_a_question_that_the_quiz_has_lost_is_told(tmp_path: Path) -> None:
+    quiz, export = tmp_path / "quiz.json", tmp_path / "export.ndjson.gz"
+    quiz.write_text('{"questions": {"1": {"points": 1}}}')
+    attempt = {"record": "attempt", "session_id": "s", "score": 0, "max_score": 1}
+    result = {"record": "result", "session_id": "s", "question": "0", "points": 0, "marked_by": None}
+    export.write_bytes(gzip.compress("\n".join(map(json.dumps, [attempt, result])).encode()))
+    assert rescored(quiz, export) == (
+        1,
+        "s: the quiz has lost 0; regrade first\n1 scores computed again, 1 differences\n",
+    )

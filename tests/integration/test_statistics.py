@@ -57,6 +57,7 @@ async def in_pages(services: Services, page: int, seconds: float = 60) -> QuizSt
     statistics = Statistics(
         statistics=services.stores.statistics,
         administration=services.stores.administration,
+        clock=services.clock,
         page=page,
         seconds=seconds,
     )
@@ -125,6 +126,30 @@ async def test_expired_sessions_count_and_open_and_abandoned_ones_do_not(service
     assert (found.attempts, found.pending, found.mean) == (1, 0, 1.0)
 
 
+async def test_a_session_whose_time_is_over_is_pending_before_it_is_settled(services: Services) -> None:
+    await put_quiz(services, questions=KEYED)
+    await start(services)
+    for at, pending in ((END, 0), (END + SECOND, 1)):
+        assert (await services.statistics.of_quiz("quiz1", at=at)).pending == pending
+
+
+async def test_a_session_that_nothing_has_scored_is_pending(services: Services) -> None:
+    # Nobody registered the quiz.
+    await hand_in(services, "user1", {"0": "A"})
+    found = await of_quiz(services)
+    assert (found.attempts, found.pending) == (0, 1)
+
+
+async def test_who_could_not_answer_a_question_was_not_asked_it(services: Services) -> None:
+    await put_quiz(services, questions={"0": question(), "1": question()})
+    await hand_in(services, "user1", {"0": "A", "1": "A"})
+    await put_quiz(services, LATER, questions={"0": question(), "2": question()})
+    await hand_in(services, "user2", {"0": "A", "2": "B"})
+    await services.scores.regrade("quiz1", WHY, at=LATER)
+    found = (await of_quiz(services)).questions
+    assert {name: each.asked for name, each in found.items()} == {"0": 2, "2": 1}
+
+
 async def test_a_session_that_is_opened_again_does_not_count(services: Services) -> None:
     await put_quiz(services, questions=KEYED)
     session_id = await hand_in(services, "user1", {"0": "A"})
@@ -150,7 +175,7 @@ async def test_a_score_that_was_set_as_a_whole_has_no_questions(services: Servic
     told = (await api("GET", "/quizzes/quiz1/statistics")).json()
     assert told == {
         "attempts": 2,
-        "pending": 0,
+        "pending": 1,
         "complete": True,
         "mean": 7.0,
         "deviation": pytest.approx(2**0.5),
@@ -197,10 +222,10 @@ async def test_a_page_is_bounded_in_bytes(services: Services) -> None:
         session_id = await hand_in(services, f"user{number}", {"essay": random.randbytes(30_000).hex()})
         await mark(services, session_id, number)
     store = services.stores.statistics
-    page = await store.page(Taken("quiz1"), Place(), limit=500, max_bytes=70_000)
+    page = await store.page(Taken("quiz1", LATER), Place(), limit=500, max_bytes=70_000)
     assert 1 <= page.sums.attempts < 4
     assert page.next is not None
-    alone = await store.page(Taken("quiz1"), Place(), limit=500, max_bytes=1)
+    alone = await store.page(Taken("quiz1", LATER), Place(), limit=500, max_bytes=1)
     assert alone.sums.attempts == 1
     assert (await of_quiz(services)).attempts == 4
 

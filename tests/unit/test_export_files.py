@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ def bucket(aws: None) -> Any:
 @pytest.fixture
 def files(bucket: Any) -> ExportBucket:
     return ExportBucket("exports", lambda: bucket)
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
 
 
 async def write_half(files: ExportBucket | ExportFolder) -> None:
@@ -75,7 +80,7 @@ async def test_a_file_of_a_folder_is_there_once_it_is_whole(tmp_path: Path) -> N
     path = files.path(NAME)
     assert path is not None
     assert path.read_bytes() == b"one two"
-    assert await files.link(NAME, 600) is None  # type: ignore[func-returns-value]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 async def test_what_is_not_finished_leaves_nothing_in_the_folder(tmp_path: Path) -> None:
@@ -83,3 +88,25 @@ async def test_what_is_not_finished_leaves_nothing_in_the_folder(tmp_path: Path)
     with pytest.raises(ZeroDivisionError):
         await write_half(files)
     assert not any((tmp_path / "exports").iterdir())
+
+
+async def test_old_files_go_and_what_else_is_in_the_folder_stays(tmp_path: Path) -> None:
+    stem = "5c2ff4c8-0641-41a0-afd6-3be7f862145e-1"
+    gone = [f"{stem}.zip", f"{stem}.ndjson.gz", f"{stem}.zip.part"]
+    for name in [*gone, "notes.txt", "quiz.zip"]:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    kept = f"{stem[:-1]}2.zip"
+    (tmp_path / kept).touch()
+    (tmp_path / "lost+found").mkdir()
+    os.utime(tmp_path / "lost+found", (0, 0))
+    await ExportFolder(tmp_path).remove_old()
+    assert names(tmp_path) == {"notes.txt", "quiz.zip", "lost+found", kept}
+
+
+async def test_a_file_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    (tmp_path / "exports").touch()
+    with pytest.raises(ExportFilesUnavailableError) as caught:
+        async with ExportFolder(tmp_path / "exports").create(NAME, "application/zip"):
+            pass
+    assert caught.value.reason == "EEXIST"

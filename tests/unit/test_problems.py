@@ -86,6 +86,7 @@ KINDS = [
     (errors.ContentTooLargeError("Too large."), 413, "content_too_large"),
     (errors.IdempotencyKeyReusedError(), 422, "idempotency_key_reused"),
     (errors.ExportNotFoundError(), 404, "export_not_found"),
+    (errors.ExportFileGoneError(), 404, "export_file_gone"),
     (errors.ExportsOffError(), 404, "exports_off"),
     (errors.ExportFilesUnavailableError(), 503, "store_unavailable"),
     (errors.UnauthenticatedError(), 401, "unauthenticated"),

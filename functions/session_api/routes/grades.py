@@ -175,4 +175,6 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         left out."""
         caller = authenticated(request, services())
         caller.require(PROCTOR, GRADE)
-        return json_reply(await services().statistics.of_quiz(quiz_id, group=group, by=caller.subject))
+        return json_reply(
+            await services().statistics.of_quiz(quiz_id, group=group, by=caller.subject, at=request.state.at)
+        )

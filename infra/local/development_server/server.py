@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import math
 import signal
 import socket
 from datetime import UTC, datetime
@@ -41,6 +42,7 @@ _SAME_SIGNAL = 0.5
 _WATCH_EVERY = 1.0
 _RETRY_EVERY = 10.0
 _LOOK_FOR_EXPORTS_EVERY = 1.0
+_REMOVE_EXPORTS_EVERY = 3600.0
 _MONTHS_EVERY = 24 * 3600.0
 
 _log = logging.getLogger(__name__)
@@ -133,6 +135,8 @@ class Server:
         watching.cancel()
         exporting.cancel()
         months.cancel()
+        # It gives back what it has begun.
+        await _first(exporting, seconds=_CLOSE_CONNECTIONS)
         await _first(asyncio.create_task(services.close()), seconds=_CLOSE_CONNECTIONS)
         if serving.done():
             serving.result()
@@ -166,8 +170,13 @@ async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> 
 
 async def _export_for_ever(exporter: Exporter | None) -> None:
     """Make exports as they are asked for; an event asks a function to do so on AWS."""
+    loop = asyncio.get_running_loop()
+    removed_at = -math.inf
     while exporter is not None:
         try:
+            if loop.time() >= removed_at + _REMOVE_EXPORTS_EVERY:
+                removed_at = loop.time()
+                await exporter.remove_old()
             made = await exporter.run()
         except (DatabaseUnavailableError, BusyError):
             made = None

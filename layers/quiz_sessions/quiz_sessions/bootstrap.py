@@ -275,7 +275,9 @@ def build_services(
             clock=clock,
         ),
         grading_queue=GradingQueue(queue=stores.grading_queue, clock=clock),
-        statistics=Statistics(statistics=stores.statistics, administration=stores.administration),
+        statistics=Statistics(
+            statistics=stores.statistics, administration=stores.administration, clock=clock
+        ),
         incidents=incidents,
         silence=silence,
         devices=devices,

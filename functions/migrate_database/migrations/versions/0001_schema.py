@@ -302,7 +302,8 @@ def _create_exports() -> None:
     op.execute("CREATE INDEX exports_running ON exports (requested_at, id) WHERE status = 'running'")
     op.execute(
         """
-        CREATE UNIQUE INDEX exports_key ON exports (coalesce(requested_by, ''), key) WHERE key IS NOT NULL
+        CREATE UNIQUE INDEX exports_key ON exports (quiz_id, coalesce(requested_by, ''), key)
+        WHERE key IS NOT NULL
         """
     )
 

@@ -518,6 +518,13 @@ class ExportNotFoundError(QuizSessionsError):
         super().__init__("You have asked for no export with this id.")
 
 
+class ExportFileGoneError(QuizSessionsError):
+    """The file of an export was removed."""
+
+    def __init__(self) -> None:
+        super().__init__("The file of this export is gone. Ask for another export.")
+
+
 class ExportsOffError(QuizSessionsError):
     """The service has no place for files."""
 
@@ -526,10 +533,15 @@ class ExportsOffError(QuizSessionsError):
 
 
 class ExportFilesUnavailableError(QuizSessionsError):
-    """The place for exports does not take or give a file at the moment."""
+    """The place for exports does not take or give a file at the moment.
 
-    def __init__(self, message: str = "The files of exports can't be reached.") -> None:
-        super().__init__(message)
+    Attributes:
+        reason: what the system calls it, such as ENOSPC or AccessDenied.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__("The files of exports can't be reached.")
+        self.reason = reason
 
 
 class ExportTakenOverError(QuizSessionsError):

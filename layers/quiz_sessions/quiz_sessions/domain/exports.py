@@ -17,10 +17,12 @@ from .errors import InvalidInputError
 from .json_values import dump_json
 from .timestamps import from_micros, iso
 
-MAX_TRIES: Final = 3
+RETRY_SECONDS: Final = (60, 300)
+"""How long it is left alone after a try that came to nothing."""
+MAX_TRIES: Final = len(RETRY_SECONDS) + 1
 """How often an export is begun before it has failed."""
 MAX_RUNNING: Final = 3
-"""Exports of one quiz that may run at once."""
+"""Exports of one caller that may run at once."""
 KEPT_SECONDS: Final = 7 * 24 * 3600
 """How long there is a file of an export. The life cycle of the bucket has the same."""
 LINK_SECONDS: Final = 600

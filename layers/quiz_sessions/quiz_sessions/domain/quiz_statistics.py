@@ -75,7 +75,9 @@ class QuizStatistics:
     """How a quiz was answered."""
 
     attempts: int = field(metadata={"description": "How many count: handed in or expired, and graded."})
-    pending: int = field(metadata={"description": "Those that have ended, and whose score is not complete."})
+    pending: int = field(
+        metadata={"description": "Those that have ended, and have no score or one that is not complete."}
+    )
     complete: bool = field(metadata={"description": "False where there were too many for one request."})
     mean: float | None = field(metadata={"description": "Of the scores."})
     deviation: float | None = field(metadata={"description": "The sample standard deviation of the scores."})

@@ -18,6 +18,8 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from ..domain.errors import (
+    ExportFileGoneError,
+    ExportFilesUnavailableError,
     ExportNotFoundError,
     ExportsOffError,
     ExportTakenOverError,
@@ -31,6 +33,7 @@ from ..domain.exports import (
     KEPT_SECONDS,
     LINK_SECONDS,
     MAX_RUNNING,
+    RETRY_SECONDS,
     Encoder,
     Export,
     ExportFormat,
@@ -118,7 +121,7 @@ class Exports:
             InvalidInputError: there can't be such a quiz or key, or `what` is nothing or has something twice.
             QuizNotFoundError: nobody registered the quiz, and nobody has started it.
             IdempotencyKeyReusedError: another export was asked for with the key.
-            TooManyRequestsError: as many as may run of the quiz do.
+            TooManyRequestsError: as many as may run of one caller do.
             ExportsOffError: there is no place for files.
         """
         check_id("quiz_id", quiz_id)
@@ -136,7 +139,9 @@ class Exports:
         if outcome == "unknown":
             raise QuizNotFoundError
         if export is None:
-            raise TooManyRequestsError(f"{MAX_RUNNING} exports of this quiz run. Wait for one of them.")
+            raise TooManyRequestsError(
+                f"{MAX_RUNNING} exports that you have asked for run. Wait for one of them."
+            )
         # Without a link, which is relative to the address that `get` is read from.
         return _shown(export, None)
 
@@ -158,7 +163,8 @@ class Exports:
 
         Raises:
             ForbiddenError: the token is not one of this export, or its time is over.
-            ExportNotFoundError: the file is gone, or is in no folder.
+            ExportNotFoundError: it is not one of this service's.
+            ExportFileGoneError: its file is not there.
             SecretUnavailableError: the keys can't be read.
         """
         at = self._clock() if at is None else at
@@ -170,7 +176,7 @@ class Exports:
             raise ExportNotFoundError
         path = self._files.path(export.file) if isinstance(self._files, ExportFolder) else None
         if path is None:
-            raise ExportNotFoundError
+            raise ExportFileGoneError
         return export, path
 
     async def _link(self, export: Export, at: Micros) -> str | None:
@@ -178,8 +184,10 @@ class Exports:
             return None
         if export.finished_at + timedelta(seconds=KEPT_SECONDS) < from_micros(at):
             return None
-        if (url := await self._files.link(export.file, LINK_SECONDS)) is not None:
-            return url
+        if isinstance(self._files, ExportBucket):
+            return await self._files.link(export.file, LINK_SECONDS)
+        if self._files.path(export.file) is None:
+            return None
         expires_at = at + LINK_SECONDS * 1_000_000
         token = await self._tokens.sign({"export_id": str(export.id), "expires_at": expires_at})
         if token is None:
@@ -238,12 +246,25 @@ class Exporter:
         except ExportTakenOverError as error:
             # This process was frozen for so long that another one began the export anew. Its file counts.
             self._telemetry.degraded("export taken over", error, export=str(export.id))
+        except asyncio.CancelledError:
+            # The process ends in good order; the next one need not wait until it is missed.
+            await self._exports.give_back(export.id, self._holder)
+            raise
         except Exception as error:
             # Whatever it was, also a bug or a damaged row: the export is not done, and that is to be told.
-            self._telemetry.failed("export stopped", error, export=str(export.id), tries=export.tries)
-            if await self._exports.let_go(export.id, self._holder) is ExportStatus.FAILED:
+            reason = error.reason if isinstance(error, ExportFilesUnavailableError) else None
+            self._telemetry.failed(
+                "export stopped", error, export=str(export.id), tries=export.tries, reason=reason
+            )
+            pause = (*RETRY_SECONDS, 0)[export.tries - 1]
+            if await self._exports.let_go(export.id, self._holder, pause) is ExportStatus.FAILED:
                 self._telemetry.count("ExportsFailed")
         return export
+
+    async def remove_old(self) -> None:
+        """Remove the files whose time is over, where nobody else does."""
+        if isinstance(self._files, ExportFolder):
+            await self._files.remove_old()
 
     async def _make(self, export: Export) -> None:
         written = _Written()

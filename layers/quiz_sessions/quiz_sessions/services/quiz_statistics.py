@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from ..domain.errors import QuizNotFoundError
 from ..domain.quiz_statistics import Accumulator, QuizStatistics
+from ..domain.timestamps import Micros
 from ..domain.validation import check_id
 from ..stores.administration import AdministrationStore
 from ..stores.quiz_statistics import Place, StatisticsStore, Taken
@@ -26,16 +28,18 @@ class Statistics:
         *,
         statistics: StatisticsStore,
         administration: AdministrationStore,
+        clock: Callable[[], Micros],
         seconds: float = STATISTICS_SECONDS,
         page: int = PAGE,
     ) -> None:
         self._statistics = statistics
         self._administration = administration
+        self._clock = clock
         self._seconds = seconds
         self._page = page
 
     async def of_quiz(
-        self, quiz_id: str, *, group: str | None = None, by: str | None = None
+        self, quiz_id: str, *, group: str | None = None, by: str | None = None, at: Micros | None = None
     ) -> QuizStatistics:
         """The statistics of a quiz, or of a group that took it.
 
@@ -50,7 +54,7 @@ class Statistics:
         check_id("quiz_id", quiz_id)
         if group is not None:
             check_id("group", group)
-        taken = Taken(quiz_id, group, by)
+        taken = Taken(quiz_id, self._clock() if at is None else at, group, by)
         until = time.monotonic() + self._seconds
         accumulator = Accumulator()
         place: Place | None = Place()

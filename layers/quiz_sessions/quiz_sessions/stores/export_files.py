@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +18,11 @@ from ..domain.exports import KEPT_SECONDS
 
 PART_BYTES: Final = 8 * 1024 * 1024
 """S3 takes parts of 5 MiB at least, and 10,000 of them."""
+LEFT_SECONDS: Final = 3600
+"""For how long a file may not have grown that is still being written."""
+_PART: Final = ".part"
+_NAME: Final = re.compile(r"[0-9a-f-]{36}-\d+\.(zip|ndjson\.gz)(\.part)?")
+"""As `Export.file` has it."""
 
 
 class Upload(Protocol):
@@ -35,37 +42,52 @@ class ExportFolder:
     async def create(self, name: str, media_type: str) -> AsyncIterator[Upload]:
         """A file that is there once this is left without an error."""
         del media_type
-        part = self._folder / f"{name}.part"
+        part = self._folder / f"{name}{_PART}"
         try:
-            await asyncio.to_thread(self._remove_old)
-            file = await asyncio.to_thread(part.open, "wb")
+            await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+            file = await asyncio.to_thread(_opened, part)
         except OSError as error:
-            raise ExportFilesUnavailableError from error
+            raise _unavailable(error) from error
         try:
             with file:
                 yield _FileUpload(file)
                 await asyncio.to_thread(_sync, file)
             await asyncio.to_thread(part.replace, self._folder / name)
         except OSError as error:
-            raise ExportFilesUnavailableError from error
+            raise _unavailable(error) from error
         finally:
             part.unlink(missing_ok=True)
-
-    async def link(self, name: str, seconds: int) -> None:
-        """None, as the service gives the file itself; see `path`."""
 
     def path(self, name: str) -> Path | None:
         """Where the file is; None if it is gone."""
         path = self._folder / name
         return path if path.is_file() else None
 
+    async def remove_old(self) -> None:
+        """Remove the files whose time is over, and what was left of tries. What else is there stays."""
+        try:
+            await asyncio.to_thread(self._remove_old)
+        except OSError as error:
+            raise _unavailable(error) from error
+
     def _remove_old(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for file in self._folder.iterdir():
+        for file in self._folder.iterdir() if self._folder.is_dir() else ():
+            if not _NAME.fullmatch(file.name):
+                continue
+            kept = LEFT_SECONDS if file.name.endswith(_PART) else KEPT_SECONDS
             # Another process may have removed it.
             with suppress(FileNotFoundError):
-                if file.stat().st_mtime < time.time() - KEPT_SECONDS:
+                if file.stat().st_mtime < time.time() - kept:
                     file.unlink()
+
+
+def _opened(path: Path) -> Any:
+    """A file that nobody else on this machine may read."""
+    return open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _unavailable(error: OSError) -> ExportFilesUnavailableError:
+    return ExportFilesUnavailableError(errno.errorcode.get(error.errno or 0, ""))
 
 
 class _FileUpload:
@@ -149,8 +171,10 @@ class ExportBucket:
 
         try:
             return getattr(self._client, operation)(*arguments, **options)
-        except (BotoCoreError, ClientError) as error:
-            raise ExportFilesUnavailableError from error
+        except ClientError as error:
+            raise ExportFilesUnavailableError(error.response["Error"]["Code"]) from error
+        except BotoCoreError as error:
+            raise ExportFilesUnavailableError(type(error).__name__) from error
 
     @property
     def _client(self) -> Any:

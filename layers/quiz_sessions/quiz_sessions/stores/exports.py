@@ -24,6 +24,7 @@ _TAKE: Final = load("take_export")
 _KEEP: Final = load("keep_export")
 _FINISH: Final = load("finish_export")
 _LET_GO: Final = load("let_go_of_export")
+_GIVE_BACK: Final = load("give_back_export")
 _WAITING: Final = load("waiting_exports")
 _RECORDS: Final = {part: load(f"exported_{part}") for part in ExportPart}
 
@@ -107,12 +108,15 @@ class ExportStore:
         parameters = {"id": export_id, "holder": holder, "rows": rows, "bytes": size, "hash": sha256}
         return bool(await self._postgres.fetch(_FINISH, parameters))
 
-    async def let_go(self, export_id: UUID, holder: UUID) -> ExportStatus | None:
-        """Let it be begun anew, or fail; returns which, or None if another one makes it by now."""
-        rows = await self._postgres.fetch(
-            _LET_GO, {"id": export_id, "holder": holder, "max_tries": MAX_TRIES}
-        )
+    async def let_go(self, export_id: UUID, holder: UUID, seconds: int) -> ExportStatus | None:
+        """Let it be begun anew in so many seconds, or fail; returns which; None if another one makes it."""
+        parameters = {"id": export_id, "holder": holder, "max_tries": MAX_TRIES, "seconds": seconds}
+        rows = await self._postgres.fetch(_LET_GO, parameters)
         return ExportStatus(rows[0]["status"]) if rows else None
+
+    async def give_back(self, export_id: UUID, holder: UUID) -> None:
+        """Let it be begun anew at once; this try does not count."""
+        await self._postgres.fetch(_GIVE_BACK, {"id": export_id, "holder": holder})
 
     async def waiting(self) -> WaitingExports:
         """What waits; an export whose last try has stopped is failed by this."""

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from ..domain.quiz_statistics import MAX_LISTED_CHARACTERS, AnswerSums, PageSums
-from ..domain.timestamps import EPOCH
+from ..domain.timestamps import EPOCH, Micros, from_micros
 from .postgres import Postgres
 from .statements import load
 
@@ -23,9 +23,11 @@ class Taken:
     Attributes:
         group: of this group; None for all.
         own: whose are left out; None for nobody's.
+        at: those whose time is over by then have ended.
     """
 
     quiz_id: str
+    at: Micros
     group: str | None = None
     own: str | None = None
 
@@ -66,6 +68,7 @@ class StatisticsStore:
                 "quiz_id": taken.quiz_id,
                 "group": taken.group,
                 "own": taken.own,
+                "at": from_micros(taken.at),
                 "started_at": after.started_at,
                 "id": after.session_id,
                 "limit": limit,

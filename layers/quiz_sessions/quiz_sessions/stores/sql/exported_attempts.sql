@@ -2,7 +2,8 @@
 -- Takes    quiz_id, own (whose attempts are left out, or null)
 -- Returns  the columns of RECORDS in domain/exports, by the ids of attempts
 -- Locks    nothing
-SELECT id AS session_id, user_id, quiz_id, attempt_no, group_name AS "group", label, metadata::text AS metadata, status,
+SELECT id AS session_id, user_id, quiz_id, attempt_no, group_name AS "group", label, metadata::text AS metadata,
+    CASE WHEN {open} AND accepts_until < now() THEN 'expired' ELSE status END AS status,
     started_at, expires_at, completed_at, ended_at, late_ms, time_limit_seconds, accommodation_seconds, extension_seconds,
     pause_seconds, version, incidents,
     -- What waits to be graded has none, or one of before.

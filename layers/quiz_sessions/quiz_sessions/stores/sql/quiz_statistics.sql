@@ -1,7 +1,7 @@
 -- What a page of the ended attempts at a quiz earned, added up by question and answer. Nothing is rounded, so that the sums of
 -- pages can be added. Seconds are from the start, or the entry of a section with a time limit, to the first answer; from
 -- 1000 on their first three digits.
--- Takes    quiz_id, group (or null for all), own (whose attempts are left out, or null), started_at and id (these of the last
+-- Takes    quiz_id, group (or null for all), own (whose attempts are left out, or null), at, started_at and id (these of the last
 --          one of the page before), limit, max_bytes (as they are stored, which only the first attempt may exceed),
 --          max_characters (of an answer that is listed)
 -- Returns  on each row pending, attempts, score and score_squares (these of the graded ones), more, and started_at and id of the
@@ -11,10 +11,11 @@
 -- Locks    nothing
 WITH ended AS (
     SELECT id, started_at, score::text::numeric AS score, results, answers, answer_meta, paper, progress,
-        grading = 'done' AND NOT needs_grading AS is_graded, grading = 'pending' OR needs_grading AS is_pending,
+        question_ids, (grading = 'done' AND NOT needs_grading AND NOT {open}) IS TRUE AS is_graded,
         coalesce(pg_column_size(results), 0) + pg_column_size(answers) + pg_column_size(answer_meta) AS size
     FROM quiz_attempts
-    WHERE quiz_id = %(quiz_id)s AND status IN ('completed', 'expired') AND (%(group)s::text IS NULL OR group_name = %(group)s)
+    WHERE quiz_id = %(quiz_id)s AND (%(group)s::text IS NULL OR group_name = %(group)s)
+        AND (status IN ('completed', 'expired') OR {open} AND accepts_until < %(at)s::timestamptz)
         AND user_id IS DISTINCT FROM %(own)s::text
         AND (started_at, id) > (%(started_at)s::timestamptz, %(id)s::uuid)
     ORDER BY started_at, id
@@ -26,7 +27,7 @@ WITH ended AS (
     SELECT * FROM sized WHERE place <= %(limit)s AND (bytes <= %(max_bytes)s OR place = 1)
 ), attempt AS MATERIALIZED (
     -- With an empty object added a value is read once, and not once for each question.
-    SELECT started_at, results || '{}' AS results, answers || '{}' AS answers, answer_meta || '{}' AS answer_meta, total,
+    SELECT started_at, question_ids, results || '{}' AS results, answers || '{}' AS answers, answer_meta || '{}' AS answer_meta, total,
         CASE WHEN progress ? 'entered' THEN (
             SELECT jsonb_object_agg(question, entry -> 'at')
             FROM jsonb_each(progress -> 'entered') AS entered (number, entry),
@@ -46,6 +47,8 @@ WITH ended AS (
             coalesce(answer_meta -> question -> 'first_at', answer_meta -> question -> 'at')::bigint AS at
         OFFSET 0
     ) AS given
+    -- A regrade also counts what the quiz has got since; the session could not answer it.
+    WHERE (question_ids ? question) IS NOT FALSE
 ), summed AS (
     SELECT question, answered, answer, is_listed, count(*) AS asked,
         sum(points) AS points, sum(points * points) AS points_squares, sum(max_points) AS max_points,
@@ -56,7 +59,7 @@ WITH ended AS (
         END) FILTER (WHERE seconds IS NOT NULL) AS seconds
     FROM item GROUP BY 1, 2, 3, 4
 ), counted AS (
-    SELECT count(*) FILTER (WHERE is_pending) AS pending, count(*) FILTER (WHERE is_graded) AS attempts,
+    SELECT count(*) FILTER (WHERE NOT is_graded) AS pending, count(*) FILTER (WHERE is_graded) AS attempts,
         sum(score) FILTER (WHERE is_graded) AS score, sum(score * score) FILTER (WHERE is_graded) AS score_squares,
         coalesce(max(number) > count(*), false) AS more, max(started_at) AS started_at, (array_agg(id ORDER BY place DESC))[1] AS id
     FROM page

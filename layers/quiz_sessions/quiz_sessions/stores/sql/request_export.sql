@@ -1,17 +1,19 @@
--- Ask for an export of a quiz, unless too many of it run.
+-- Ask for an export of a quiz, unless too many run that the same caller has asked for.
 -- Takes    id, quiz_id, format, what, by, at, key, payload_hash, max_running
 -- Returns  outcome (made, repeated, reused, unknown, running), and the export, but where there is none
 -- Locks    nothing
 WITH known AS (
     SELECT * FROM exports
-    WHERE id = %(id)s OR key = %(key)s::text AND requested_by IS NOT DISTINCT FROM %(by)s::text
+    WHERE id = %(id)s OR key = %(key)s::text AND quiz_id = %(quiz_id)s AND requested_by IS NOT DISTINCT FROM %(by)s::text
 ), judged AS (
     SELECT CASE
         WHEN EXISTS (SELECT FROM known WHERE payload_hash <> %(payload_hash)s::text) THEN 'reused'
         WHEN EXISTS (SELECT FROM known) THEN 'repeated'
         WHEN NOT EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)
             AND NOT EXISTS (SELECT FROM quiz_attempts WHERE quiz_id = %(quiz_id)s) THEN 'unknown'
-        WHEN (SELECT count(*) FROM exports WHERE quiz_id = %(quiz_id)s AND status = 'running') >= %(max_running)s THEN 'running'
+        WHEN %(max_running)s <= (
+            SELECT count(*) FROM exports WHERE status = 'running' AND requested_by IS NOT DISTINCT FROM %(by)s::text
+        ) THEN 'running'
         ELSE 'made' END AS outcome
 ), made AS (
     INSERT INTO exports (id, quiz_id, format, what, requested_by, requested_at, key, payload_hash)
