@@ -22,13 +22,14 @@ from tests.integration.test_identity import ROUTES
 
 WHY = {"reason": "why"}
 MORE = {"seconds": 60, **WHY}
+WEBHOOK: Any = {"webhook_url": "https://127.0.0.1:9/", "webhook_secrets": (f"whsec_{'A' * 32}",)}
 KEYED = {"questions": {"0": {"grading": "exact", "key": "secret"}}}
 AUDITOR = f"{STAFF} audit:read"
 
 
 @pytest.fixture
 async def services(stores: Stores) -> AsyncIterator[Services]:
-    async with services_on(stores, jwt=True, refuse_unknown_quizzes=True) as built:
+    async with services_on(stores, jwt=True, refuse_unknown_quizzes=True, **WEBHOOK) as built:
         yield built
 
 
@@ -221,6 +222,11 @@ async def unlock(api: Api, services: Services) -> tuple[Any, ...]:
     return reply, {"action": "unlock-device", "session_id": str(session.id), **WHY}
 
 
+async def retry_webhooks(api: Api, services: Services) -> tuple[Any, ...]:
+    reply = await api("POST", "/webhooks/retry", WHY, at=LATER)
+    return reply, {"action": "retry-webhook", "quiz_id": None, "after": {"events": 0}, **WHY}
+
+
 ACTS: list[Act] = [
     start_for_somebody,
     extend,
@@ -245,6 +251,7 @@ ACTS: list[Act] = [
     resume_all,
     hand_in_all,
     unlock,
+    retry_webhooks,
 ]
 
 

@@ -144,10 +144,13 @@ class Server:
 
 async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> None:
     """Flush regularly, and a last time when `ended` is set."""
-    last = False
+    loop = asyncio.get_running_loop()
+    last, begun = False, loop.time()
     while not last:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ended.wait(), every)
+            # A flush that took long, for want of a quick webhook, does not put off the next one.
+            await asyncio.wait_for(ended.wait(), max(0.0, begun + every - loop.time()))
+        begun = loop.time()
         last = ended.is_set()
         try:
             report = await flusher.run()

@@ -26,7 +26,7 @@ from .services.incidents import Incidents
 from .services.labels import Labelling
 from .services.live import Live
 from .services.notices import Notices
-from .services.outbox_relay import Relay
+from .services.outbox_relay import BusRelay, Relay
 from .services.papers import Papers
 from .services.receipts import Receipts
 from .services.room import Room
@@ -36,6 +36,8 @@ from .services.settlement import Settler
 from .services.silence import Silence
 from .services.staff_actions import StaffActions
 from .services.standing_accommodations import StandingAccommodations
+from .services.webhook_relay import WebhookRelay
+from .services.webhooks import Webhooks
 from .stores.administration import AdministrationStore
 from .stores.attempts import AttemptStore
 from .stores.audit import AuditStore
@@ -54,6 +56,8 @@ from .stores.room import RoomStore
 from .stores.secrets_manager import DatabaseAddress, beacon_keys, receipt_keys
 from .stores.standing_accommodations import StandingAccommodationStore
 from .stores.valkey import ValkeyStore
+from .stores.webhook import Webhook
+from .stores.webhook_outbox import WebhookOutbox
 
 POOL_SIZE = 10
 
@@ -108,12 +112,14 @@ class Services:
     audit: Audit
     receipts: Receipts
     flusher: Flusher
+    webhooks: Webhooks
     health: Health
     cached: CachedSessions
     stores: Stores
     settings: Settings
     telemetry: Telemetry
     clock: Callable[[], Micros]
+    webhook: Webhook | None
 
     @property
     def jwt(self) -> bool:
@@ -121,6 +127,8 @@ class Services:
         return self.cached.jwt
 
     async def close(self) -> None:
+        if self.webhook is not None:
+            self.webhook.close()
         await self.stores.close()
 
 
@@ -156,6 +164,7 @@ def build_services(
     cached: CachedSessions | None = None,
     stores: Stores | None = None,
     bus: EventBus | None = None,
+    webhook: Webhook | None = None,
     clock: Callable[[], Micros] = current_micros,
     flush_limits: FlushLimits | None = None,
 ) -> Services:
@@ -167,7 +176,7 @@ def build_services(
             a time and needs one.
         cached: the cached reads that the process already uses, to share their connection.
         stores: the stores of another build, to share their connections.
-        bus: replaces the event bus that the settings name.
+        bus, webhook: replace those that the settings name.
         clock: the time of the flush, and of requests that do not say when the gateway received them.
     """
     telemetry = Telemetry()
@@ -177,6 +186,14 @@ def build_services(
         stores = open_stores(settings, telemetry, pool_size=pool_size, valkey=cached.valkey)
     if bus is None and settings.event_bus_name:
         bus = EventBus(settings.event_bus_name)
+    if webhook is None and settings.webhook_url:
+        webhook = Webhook(settings.webhook_url, settings.webhook_secrets, clock)
+    # The outbox as who takes its events sees it.
+    outbox, webhook_outbox = stores.outbox, None
+    relay: Relay | None = BusRelay(outbox, bus, telemetry) if bus else None
+    if webhook is not None:
+        outbox = webhook_outbox = WebhookOutbox(stores.postgres, webhook.fingerprint, clock)
+        relay = WebhookRelay(webhook_outbox, webhook, telemetry)
     time_limit_seconds = settings.default_time_limit_seconds
     cache = BestEffortCache(stores.valkey, telemetry)
     grader = Grader(stores.administration)
@@ -291,14 +308,17 @@ def build_services(
             valkey=stores.valkey,
             cache=cache,
             grader=grader,
-            outbox=stores.outbox,
+            outbox=outbox,
             room=stores.room,
             silence=silence,
-            relay=Relay(stores.outbox, bus, telemetry) if bus else None,
+            relay=relay,
             bus=bus,
             telemetry=telemetry,
             clock=clock,
             limits=flush_limits or FlushLimits(),
+        ),
+        webhooks=Webhooks(
+            outbox=webhook_outbox, url=webhook.shown if webhook else None, staff_actions=staff_actions
         ),
         health=Health(postgres=stores.postgres, valkey=stores.valkey),
         cached=cached,
@@ -306,4 +326,5 @@ def build_services(
         settings=settings,
         telemetry=telemetry,
         clock=clock,
+        webhook=webhook,
     )
