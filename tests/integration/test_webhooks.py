@@ -294,6 +294,14 @@ async def test_a_slow_receiver_is_given_up_and_tried_again(
     assert of(receiver.taken, slow) == [0, 0, 1]
 
 
+async def test_what_is_accepted_is_not_waited_for_until_its_last_byte(
+    services: Services, receiver: Receiver, line: Line
+) -> None:
+    ids = await sessions(services, AT_ONCE)
+    receiver.status, receiver.headers = lambda event: 200, {"Content-Length": "1000000"}
+    assert await line.send() == 2 * len(ids)
+
+
 async def test_a_run_begins_nothing_once_its_time_is_over(
     services: Services, receiver: Receiver, line: Line
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import math
 import signal
 import socket
 from datetime import UTC, datetime
@@ -146,6 +147,11 @@ async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> 
     """Flush regularly, and a last time when `ended` is set."""
     loop = asyncio.get_running_loop()
     last, begun = False, loop.time()
+
+    def seconds_left() -> float:
+        # The last flush does what one that was under way leaves.
+        return math.inf if last or not ended.is_set() else 0.0
+
     while not last:
         with contextlib.suppress(TimeoutError):
             # A flush that took long, for want of a quick webhook, does not put off the next one.
@@ -153,7 +159,7 @@ async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> 
         begun = loop.time()
         last = ended.is_set()
         try:
-            report = await flusher.run()
+            report = await flusher.run(seconds_left)
         except Exception:
             # The next round may find the stores back.
             _log.exception("the flush failed")

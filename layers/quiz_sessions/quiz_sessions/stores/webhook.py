@@ -24,7 +24,6 @@ AT_ONCE: Final = 8
 CONNECT_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 10.0
 """From the beginning of a request to its reply."""
-_REPLY_BYTES: Final = 4096
 _GONE: Final = 410
 _ASKS_TO_WAIT: Final = (429, 503)
 
@@ -100,9 +99,11 @@ class Webhook:
                 redirect=False,
                 preload_content=False,
             )
-            # Who has said all can be spoken to again on the same connection.
-            reply.read(_REPLY_BYTES)
-            reply.close()
+            # Nothing is read of a body, which may be long or slow. Without one the connection serves again.
+            if reply.length_remaining == 0:
+                reply.release_conn()
+            else:
+                reply.close()
         except exceptions.NewConnectionError:
             # To urllib3 it is a kind of timeout.
             return Refusal("unreachable")

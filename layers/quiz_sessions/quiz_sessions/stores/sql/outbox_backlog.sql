@@ -1,5 +1,6 @@
--- How many outbox messages wait, at most 10,000, and the age of the oldest of them in seconds.
--- Takes    nothing; {waits} is which of them are still to be sent
+-- How many outbox messages wait, at most 10,000, and the age of the oldest of them in seconds. Which of them are still to be
+-- sent is {waits}.
+-- Takes    nothing
 -- Returns  count, age
 -- Locks    nothing
 SELECT count(*) AS count,
