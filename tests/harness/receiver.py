@@ -38,12 +38,14 @@ class Receiver:
     Attributes:
         status: what an event is answered with.
         slow: the events whose answer waits for `go`.
+        heard: set once there is a delivery.
     """
 
     status: Callable[[Event], int] = lambda event: 204
     headers: Mapping[str, str] = field(default_factory=dict)
     slow: Callable[[Event], bool] = lambda event: False
     go: threading.Event = field(default_factory=threading.Event)
+    heard: threading.Event = field(default_factory=threading.Event)
     deliveries: list[Delivery] = field(default_factory=list)
     url: str = ""
 
@@ -77,6 +79,7 @@ def receiving() -> Iterator[Receiver]:
             heard = Delivery(self.path, {k.lower(): v for k, v in self.headers.items()}, body, 0)
             status = receiver.status(heard.event)
             receiver.deliveries.append(Delivery(heard.path, heard.headers, body, status))
+            receiver.heard.set()
             if receiver.slow(heard.event):
                 receiver.go.wait(30)
             self.send_response(status)

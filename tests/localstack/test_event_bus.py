@@ -169,9 +169,7 @@ async def test_the_webhook_is_sent_what_the_service_itself_sends_where_there_is_
     await services.sessions.create_session("user1", "quiz1", at=START)
     (message,) = await services.stores.outbox.messages(1)
     await services.flusher.run()
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not webhook.deliveries and time.monotonic() < until:
-        await asyncio.sleep(0.5)
+    assert await asyncio.to_thread(webhook.heard.wait, PATIENCE_SECONDS)
     (delivery,) = webhook.deliveries
     assert delivery.headers["authorization"] == KEY
     assert json.loads(delivery.body) == {
