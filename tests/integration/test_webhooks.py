@@ -27,9 +27,9 @@ from quiz_sessions.stores.webhook import AT_ONCE, Webhook
 from quiz_sessions.stores.webhook_outbox import WebhookOutbox
 from tests.harness.builders import LATER, SECOND, START
 from tests.harness.receiver import Event, Receiver, receiving
-from tests.harness.service import client_of, rebuilt, start
+from tests.harness.service import autosave, client_of, rebuilt, start
 from tests.harness.stores import Stores
-from tests.harness.tables import Database
+from tests.harness.tables import Database, row
 
 SECRET = f"whsec_{b64encode(b'a secret of thirty-two bytes ...').decode()}"
 NEXT_SECRET = f"whsec_{b64encode(b'the next one of thirty-two bytes').decode()}"
@@ -300,6 +300,19 @@ async def test_what_is_accepted_is_not_waited_for_until_its_last_byte(
     ids = await sessions(services, AT_ONCE)
     receiver.status, receiver.headers = lambda event: 200, {"Content-Length": "1000000"}
     assert await line.send() == 2 * len(ids)
+
+
+async def test_no_draft_waits_for_a_slow_receiver(
+    services: Services, receiver: Receiver, line: Line, database: Database
+) -> None:
+    session_id = await start(services)
+    await autosave(services, session_id, "draft")
+    receiver.slow = lambda event: True
+    flushing = asyncio.create_task(line.process().flusher.run())
+    assert await asyncio.to_thread(receiver.heard.wait, 30)
+    assert row(database, session_id)["answers"] == {"0": "draft"}
+    receiver.go.set()
+    assert (await flushing).events_published == 1
 
 
 async def test_a_run_begins_nothing_once_its_time_is_over(
