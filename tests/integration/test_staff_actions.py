@@ -215,16 +215,16 @@ async def hand_in_all(api: Api, services: Services) -> tuple[Any, ...]:
     return reply, {"action": "complete-quiz", "session_id": session_id, "user_id": "user1", **WHY}
 
 
+async def retry_webhooks(api: Api, services: Services) -> tuple[Any, ...]:
+    reply = await api("POST", "/webhooks/retry", WHY, at=LATER)
+    return reply, {"action": "retry-webhook", "quiz_id": None, "after": {"events": 0}, **WHY}
+
+
 async def unlock(api: Api, services: Services) -> tuple[Any, ...]:
     await put_quiz(services, one_device=OneDevice.PROCTOR)
     session = await services.sessions.create_session("user1", "quiz1", client_id="tablet", at=START)
     reply = await api("POST", f"/sessions/{session.id}/device", WHY, at=LATER)
     return reply, {"action": "unlock-device", "session_id": str(session.id), **WHY}
-
-
-async def retry_webhooks(api: Api, services: Services) -> tuple[Any, ...]:
-    reply = await api("POST", "/webhooks/retry", WHY, at=LATER)
-    return reply, {"action": "retry-webhook", "quiz_id": None, "after": {"events": 0}, **WHY}
 
 
 ACTS: list[Act] = [
@@ -250,8 +250,8 @@ ACTS: list[Act] = [
     pause_all,
     resume_all,
     hand_in_all,
-    unlock,
     retry_webhooks,
+    unlock,
 ]
 
 

@@ -34,9 +34,9 @@ class Settings:
         base_path: what stands in front of the API's paths, such as the path of a custom domain's mapping.
         origin_secrets: what a CloudFront distribution in front sends in X-Origin-Secret, so that it is
             believed whose requests it passes on; two while it is changed.
-        event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
         webhook_url: where domain events are sent to where there is no bus.
         webhook_secrets: what they are signed with, each `whsec_` and base64; two while it is changed.
+        event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
         receipt_keys: the keys that sign receipts, as JSON; see `services.signing_keys`.
         receipt_keys_secret_arn: Secrets Manager secret that holds the keys instead.
         beacon_keys, beacon_keys_secret_arn: the same for the tokens of beacons.
@@ -56,9 +56,9 @@ class Settings:
     allowed_origins: tuple[str, ...] = ("*",)
     base_path: str = ""
     origin_secrets: tuple[str, ...] = field(default=(), repr=False)
-    event_bus_name: str | None = None
     webhook_url: str | None = field(default=None, repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    event_bus_name: str | None = None
     receipt_keys: str | None = field(default=None, repr=False)
     receipt_keys_secret_arn: str | None = None
     beacon_keys: str | None = field(default=None, repr=False)
@@ -92,9 +92,8 @@ class Settings:
         base_path = (environment.get("BASE_PATH") or "").rstrip("/")
         if not re.fullmatch(r"(/[^/\s]+)*", base_path):
             raise SettingsError(f"BASE_PATH is a path such as /exams, not {base_path!r}.")
-        event_bus_name = environment.get("EVENT_BUS_NAME") or None
         webhook_url = _webhook_url(environment)
-        if event_bus_name is not None and webhook_url is not None:
+        if webhook_url is not None and environment.get("EVENT_BUS_NAME"):
             raise SettingsError(
                 "Set EVENT_BUS_NAME or WEBHOOK_URL: where there is a bus, a rule of it calls the URL."
             )
@@ -116,9 +115,9 @@ class Settings:
             allowed_origins=_origins(environment, () if jwt else ("*",)),
             base_path=base_path,
             origin_secrets=_secrets(environment, "ORIGIN_SECRET"),
-            event_bus_name=event_bus_name,
             webhook_url=webhook_url,
             webhook_secrets=webhook_secrets,
+            event_bus_name=environment.get("EVENT_BUS_NAME") or None,
             receipt_keys=environment.get("RECEIPT_KEYS") or None,
             receipt_keys_secret_arn=environment.get("RECEIPT_KEYS_SECRET_ARN") or None,
             beacon_keys=environment.get("BEACON_KEYS") or None,
