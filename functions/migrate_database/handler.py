@@ -46,7 +46,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:
 
 def _detach(settings: Settings, month: str) -> str:
     first = datetime.strptime(f"{month}Z", "%Y-%m%z")
-    return detach_month(_address(settings), first, has_event_bus=settings.event_bus_name is not None)
+    return detach_month(
+        _address(settings), first, has_event_bus=(settings.event_bus_name or settings.webhook_url) is not None
+    )
 
 
 def _address(settings: Settings) -> str:

@@ -57,7 +57,7 @@ def detach_month(database_url: str, month: datetime, *, has_event_bus: bool) -> 
         the name of the table.
 
     Raises:
-        MonthInUseError: an attempt of the month is open, or an event of it waits for the event bus.
+        MonthInUseError: an attempt of the month is open, or an event of it waits to be sent.
         psycopg.Error: as `make_months`.
     """
     with _connect(database_url) as connection:

@@ -63,6 +63,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.SessionStateError: (409, "session_state"),
     errors.AuditLogDamagedError: (409, "trail_damaged"),
     errors.GradedByKeyError: (409, "graded_by_key"),
+    errors.NoWebhookError: (409, "no_webhook"),
     errors.VersionConflictError: (409, "version_conflict"),
     errors.AnswerConflictError: (409, "answer_conflict"),
     errors.PreconditionFailedError: (412, "precondition_failed"),

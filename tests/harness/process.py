@@ -24,7 +24,7 @@ from quiz_sessions.domain.audit_events import OutboxMessage
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.settings import Settings
-from quiz_sessions.services.outbox_relay import Relay
+from quiz_sessions.services.outbox_relay import BusRelay
 from quiz_sessions.stores.event_bus import EventBus
 from session_api.app import create_service
 from session_api.server.concurrency_limiter import ConcurrencyLimiter
@@ -78,7 +78,7 @@ def app() -> ASGIApp:
                 return
             if scope["path"] == PUBLISH_PATH:
                 bus = Bus(Request(scope).query_params.get("refuse"))
-                await Relay(services().stores.outbox, bus, services().telemetry).run(lambda: True)
+                await BusRelay(services().stores.outbox, bus, services().telemetry).run(lambda: True)
                 await JSONResponse(bus.taken)(scope, receive, send)
                 return
             context = dict(scope["headers"]).get(CONTEXT_HEADER.encode())

@@ -30,6 +30,8 @@ TABLES = (
     "grading_claims",
     "user_accommodations",
     "relay_lease",
+    "webhook_deliveries",
+    "webhook_endpoint",
     "staff_actions",
     "exports",
 )

@@ -151,6 +151,10 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "an address in every string": "hostile/test_attacks.py::test_no_address_that_is_sent_is_called",
         "an address of keys in a token": "hostile/test_attacks.py::"
         "test_no_address_in_a_token_or_receipt_is_called",
+        "a webhook without TLS": "unit/test_settings.py::"
+        "test_what_is_no_url_of_a_webhook_is_refused_and_not_shown",
+        "a webhook that leads elsewhere": "integration/test_webhooks.py::"
+        "test_a_redirect_is_a_refusal_and_not_followed",
     },
     "8 Security misconfiguration": {
         "a page of any origin": "integration/test_pages_of_other_origins.py::"
@@ -175,5 +179,9 @@ ATTACKS: Mapping[str, Mapping[str, str]] = {
         "test_a_cached_session_is_read_or_a_named_error",
         "a bus that says yes and no": "integration/test_events.py::"
         "test_an_entry_with_an_error_code_was_not_taken",
+        "a webhook that asks for nonsense": "integration/test_webhooks.py::"
+        "test_what_says_no_time_is_left_out",
+        "a webhook that answers without end": "integration/test_webhooks.py::"
+        "test_what_is_accepted_is_not_waited_for_until_its_last_byte",
     },
 }

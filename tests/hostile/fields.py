@@ -128,6 +128,8 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     },
     "StaffActionsReply": {_STAFF: "actions next_after"},
     # The audit log
+    "WebhookReply": {_STAFF: "url state waiting dead last_error next_try_at dead_letters"},
+    "DeadLetterReply": {_STAFF: "event_id type tries last_error died_at"},
     "EventReply": {_STAFF: "revision version type at changes nonce digest hash erased_by"},
     "EventsReply": {_STAFF: "events next_after"},
     "VerificationReply": {_STAFF: "intact events broken differs erased erased_by paper_as_drawn"},

@@ -240,6 +240,8 @@ OPERATIONS = [
     Operation("DELETE", "/users/{user_id}/accommodations", parameters={"user_id": "user1"}),
     Operation("GET", "/accommodations", query={"after": "user0", "limit": "2"}),
     Operation("GET", "/quizzes", query={"prefix": "quiz", "after": "quiz0", "limit": "2"}),
+    Operation("GET", "/webhooks"),
+    Operation("POST", "/webhooks/retry", _WHY),
     Operation("GET", "/.well-known/jwks.json"),
     Operation("GET", "/health"),
     Operation("GET", "/health/ready"),

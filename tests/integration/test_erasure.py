@@ -16,7 +16,7 @@ from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.grading import parse_questions
 from quiz_sessions.domain.quizzes import QuizRules
 from quiz_sessions.services.audit import Verification
-from quiz_sessions.services.outbox_relay import Relay
+from quiz_sessions.services.outbox_relay import BusRelay
 from quiz_sessions.stores.event_bus import EventBus
 from tests.harness.builders import LATER, SECOND, START
 from tests.harness.service import services_on, start
@@ -184,7 +184,7 @@ async def test_what_was_erased_before_it_was_published_is_not_sent_any_more(
     sent: list[str] = []
     session_id, other = await ended(services), await ended(services, "user2")
     erase(database, session_id)
-    await Relay(services.stores.outbox, Bus("bus"), services.telemetry).run(lambda: True)
+    await BusRelay(services.stores.outbox, Bus("bus"), services.telemetry).run(lambda: True)
     assert set(sent) == {str(other)}
     assert (await services.stores.outbox.backlog()).messages == 0
 

@@ -22,7 +22,7 @@ from quiz_sessions.domain.audit_events import OutboxMessage
 from quiz_sessions.domain.errors import EventBusUnavailableError, SessionExpiredError
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.telemetry import Telemetry
-from quiz_sessions.services.outbox_relay import PAGE, Relay
+from quiz_sessions.services.outbox_relay import PAGE, BusRelay, Relay
 from quiz_sessions.stores.event_bus import CALLS_AT_ONCE, ENTRIES_A_CALL, EventBus
 from quiz_sessions.stores.outbox import OutboxStore
 from tests.harness.builders import LATER, SECOND, START
@@ -65,7 +65,7 @@ def identity(event: OutboxMessage) -> Event:
 
 def relay(services: Services, bus: EventBus) -> Relay:
     """That of a process of its own."""
-    return Relay(services.stores.outbox, bus, services.telemetry)
+    return BusRelay(services.stores.outbox, bus, services.telemetry)
 
 
 async def publish(services: Services, bus: EventBus, go_on: Callable[[], bool] = lambda: True) -> int:
@@ -228,7 +228,7 @@ async def test_what_the_bus_refuses_is_logged_with_its_code_and_counted(
     await sessions(services, 3)
     bus = Bus()
     bus.refused = lambda event: event.user_id != "user0"
-    await Relay(services.stores.outbox, bus, Telemetry()).run(lambda: True)
+    await BusRelay(services.stores.outbox, bus, Telemetry()).run(lambda: True)
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (refused,) = (line for line in logged if line.get("message") == "events refused")
     assert (refused["level"], refused["codes"]) == ("WARNING", ["ThrottlingException"])
@@ -326,7 +326,7 @@ async def test_what_another_relay_sends_meanwhile_is_not_sent_again(services: Se
             await publish(services, bus)
             return found
 
-    slow = Relay(Overtaken(services.stores.postgres), bus, services.telemetry)
+    slow = BusRelay(Overtaken(services.stores.postgres), bus, services.telemetry)
     await slow.run(lambda: True)
     assert sorted(bus.taken) == sorted(happened)
 

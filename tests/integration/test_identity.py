@@ -106,6 +106,9 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("GET", "/quizzes/{quiz_id}"): (None, [401, 200, 200, 200, 200, 200, 200]),
     ("DELETE", "/quizzes/{quiz_id}"): (None, [401, 403, 403, 403, 403, 409, 409]),
     ("GET", "/quizzes/{quiz_id}/live"): (None, [401, 403, 403, 200, 200, 403, 200]),
+    ("GET", "/webhooks"): (None, [401, 403, 403, 403, 403, 200, 200]),
+    # There is none.
+    ("POST", "/webhooks/retry"): (REASON, [401, 403, 403, 403, 403, 409, 409]),
     ("GET", "/quizzes"): (None, [401, 403, 403, 200, 200, 200, 200]),
     ("PATCH", "/sessions/{session_id}"): ({"group": "Room 12"}, [401, 403, 403, 200, 403, 403, 200]),
     ("PUT", "/users/{user_id}/accommodations"): (REASON, [401, 403, 403, 200, 403, 403, 200]),

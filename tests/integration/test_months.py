@@ -192,6 +192,20 @@ async def test_a_month_whose_events_wait_for_the_bus_stays(months: Stores) -> No
     detach_month(months.database_url, LONG_AGO, has_event_bus=True)
 
 
+async def test_what_the_webhook_has_given_up_keeps_no_month(months: Stores) -> None:
+    await session_of(months, to_micros(LONG_AGO))
+    make_months(months.database_url, NOW)
+    given_up = """
+        INSERT INTO webhook_deliveries (attempt_id, revision, tries, last_error, failed_at, dead_at)
+        SELECT attempt_id, revision, 10, 'status 500', now(), now() FROM attempt_events
+        WHERE type = %s RETURNING 1"""
+    months.query(given_up, "started")
+    with pytest.raises(MonthInUseError):
+        detach_month(months.database_url, LONG_AGO, has_event_bus=True)
+    months.query(given_up, "completed")
+    detach_month(months.database_url, LONG_AGO, has_event_bus=True)
+
+
 async def test_a_write_that_waits_while_its_month_is_attached_is_made(months: Stores) -> None:
     at = to_micros(LONG_AGO)
     services = build_services(months.settings)

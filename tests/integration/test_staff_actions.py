@@ -23,13 +23,16 @@ from tests.integration.test_identity import ROUTES
 
 WHY = {"reason": "why"}
 MORE = {"seconds": 60, **WHY}
+WEBHOOK: Any = {"webhook_url": "https://127.0.0.1:9/", "webhook_secrets": (f"whsec_{'A' * 32}",)}
 KEYED = {"questions": {"0": {"grading": "exact", "key": "secret"}}}
 AUDITOR = f"{STAFF} audit:read"
 
 
 @pytest.fixture
 async def services(stores: Stores, tmp_path: Path) -> AsyncIterator[Services]:
-    async with services_on(stores, jwt=True, refuse_unknown_quizzes=True, export_folder=tmp_path) as built:
+    async with services_on(
+        stores, jwt=True, refuse_unknown_quizzes=True, export_folder=tmp_path, **WEBHOOK
+    ) as built:
         yield built
 
 
@@ -215,6 +218,11 @@ async def hand_in_all(api: Api, services: Services) -> tuple[Any, ...]:
     return reply, {"action": "complete-quiz", "session_id": session_id, "user_id": "user1", **WHY}
 
 
+async def retry_webhooks(api: Api, services: Services) -> tuple[Any, ...]:
+    reply = await api("POST", "/webhooks/retry", WHY, at=LATER)
+    return reply, {"action": "retry-webhook", "quiz_id": None, "after": {"events": 0}, **WHY}
+
+
 async def unlock(api: Api, services: Services) -> tuple[Any, ...]:
     await put_quiz(services, one_device=OneDevice.PROCTOR)
     session = await services.sessions.create_session("user1", "quiz1", client_id="tablet", at=START)
@@ -252,6 +260,7 @@ ACTS: list[Act] = [
     pause_all,
     resume_all,
     hand_in_all,
+    retry_webhooks,
     unlock,
     export,
 ]

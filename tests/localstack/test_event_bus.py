@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from localstack_client.session import Session
 
 from quiz_sessions.bootstrap import Services, build_services
-from quiz_sessions.stores.event_bus import ENTRIES_A_CALL
+from quiz_sessions.domain.json_values import dump_json
+from quiz_sessions.stores.event_bus import ENTRIES_A_CALL, detail_of
 from tests.harness.builders import LATER, START
+from tests.harness.receiver import Receiver, receiving
 from tests.harness.service import services_on
 from tests.harness.stores import Stores
 from tests.localstack.conftest import NEEDS_LOCALSTACK, running_localstack
 
 BUS = "sessions"
+WEBHOOK = Path(__file__).parents[2] / "infra/webhook.yaml"
+KEY = "Bearer the-key-of-the-webhook"
 PATIENCE_SECONDS = 60
 
 pytestmark = NEEDS_LOCALSTACK
@@ -77,6 +83,31 @@ def queue(aws: Session) -> Iterator[Queue]:
 
 
 @pytest.fixture
+def webhook(aws: Session) -> Iterator[Receiver]:
+    """A receiver on this machine, to which infra/webhook.yaml brings the service's events."""
+    cloudformation = aws.client("cloudformation")
+    with receiving() as receiver:
+        values = {
+            "StackLabel": "quiz",
+            "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:alarms",
+            "EventBusName": BUS,
+            "Url": receiver.url,
+            "Key": KEY,
+        }
+        cloudformation.create_stack(
+            StackName="webhook",
+            TemplateBody=WEBHOOK.read_text(),
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[{"ParameterKey": name, "ParameterValue": each} for name, each in values.items()],
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName="webhook", WaiterConfig={"Delay": 1, "MaxAttempts": PATIENCE_SECONDS}
+        )
+        yield receiver
+        cloudformation.delete_stack(StackName="webhook")
+
+
+@pytest.fixture
 async def services(aws: Session, stores: Stores) -> AsyncIterator[Services]:
     """A process whose flush sends to the bus."""
     async with services_on(stores, event_bus_name=BUS) as built:
@@ -130,3 +161,19 @@ async def test_what_waited_while_nobody_answered_arrives_afterwards(
     arrived = queue.receive(3)
     assert sorted(event["detail"]["sequence"] for event in arrived) == [0, 1, 2]
     assert {event["detail"]["session_id"] for event in arrived} == {session_id}
+
+
+async def test_the_webhook_is_sent_what_the_service_itself_sends_where_there_is_no_bus(
+    services: Services, webhook: Receiver
+) -> None:
+    await services.sessions.create_session("user1", "quiz1", at=START)
+    (message,) = await services.stores.outbox.messages(1)
+    await services.flusher.run()
+    assert await asyncio.to_thread(webhook.heard.wait, PATIENCE_SECONDS)
+    (delivery,) = webhook.deliveries
+    assert delivery.headers["authorization"] == KEY
+    assert json.loads(delivery.body) == {
+        "type": "session.started",
+        "timestamp": "2027-01-15T08:00:00Z",
+        "data": json.loads(dump_json(detail_of(message))),
+    }

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers/quiz_sessions/quiz_sessions"
 LAYERS = ["runtime", "domain", "stores", "services", "bootstrap", "manager"]
 """From the lowest to the highest. `runtime` serves all; `manager` is a way to the factory."""
-DRIVERS = {"psycopg", "psycopg_pool", "redis", "boto3", "botocore"}
+DRIVERS = {"psycopg", "psycopg_pool", "redis", "boto3", "botocore", "urllib3"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -124,6 +124,7 @@ KINDS = [
     (errors.SessionOpenError(), 409, "session_open"),
     (errors.SessionStateError("Extend it instead."), 409, "session_state"),
     (errors.GradedByKeyError(), 409, "graded_by_key"),
+    (errors.NoWebhookError(), 409, "no_webhook"),
     (errors.SessionClosedError(SESSION), 409, "session_closed"),
     (errors.SessionPausedError(SESSION), 409, "session_paused"),
     (errors.QuizPausedError(), 409, "quiz_paused"),
@@ -152,9 +153,10 @@ def test_every_error_of_a_use_case_is_among_these() -> None:
         errors.QuizSessionsError,
         errors.StartRefusedError,
         errors.AccessRefusedError,
-        # No request meets them.
+        # No request meets them: they are degraded operation.
         errors.EventBusUnavailableError,
         errors.ExportTakenOverError,
+        errors.WebhookRefusedError,
     }
 
 

@@ -14,7 +14,7 @@ from tests.harness.templates import load
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "infra/monitoring.yaml"
-TEMPLATES = [ROOT / "template.yaml", MONITORING, ROOT / "infra/service.yaml"]
+TEMPLATES = [ROOT / "template.yaml", MONITORING, ROOT / "infra/service.yaml", ROOT / "infra/webhook.yaml"]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 CODE = "".join(path.read_text() for part in ("layers", "functions") for path in (ROOT / part).rglob("*.py"))
 EMITTED = {

@@ -527,6 +527,8 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/quizzes/{quiz_id}/accommodations/{user_id}", "get"): "200 401 403 404 422 429 500 503",
     ("/quizzes/{quiz_id}/accommodations/{user_id}", "delete"): "204 401 403 404 422 429 500 503",
     ("/staff-actions", "get"): "200 401 403 422 429 500 503",
+    ("/webhooks", "get"): "200 401 403 422 429 500 503",
+    ("/webhooks/retry", "post"): "200 400 401 403 409 413 415 422 429 500 503",
     ("/receipts/verify", "post"): "200 400 401 413 415 422 429 500 503",
     ("/.well-known/jwks.json", "get"): "200 422 429 500 503",
     ("/health", "get"): "200 422 429 500 503",

@@ -19,6 +19,8 @@ def test_a_database_url_is_enough() -> None:
         session_cache_ttl_seconds=1800,
         jwt=False,
         event_bus_name=None,
+        webhook_url=None,
+        webhook_secrets=(),
         receipt_keys=None,
         receipt_keys_secret_arn=None,
         beacon_keys=None,
@@ -144,3 +146,68 @@ def test_what_is_no_secret_of_a_distribution_is_refused_and_not_shown(text: str)
     with pytest.raises(SettingsError, match="ORIGIN_SECRET") as caught:
         Settings.from_environment({**DATABASE, "ORIGIN_SECRET": text})
     assert text not in str(caught.value)
+
+
+WEBHOOK = "https://lms.example.org/events?token=t0ken"
+SIGNING = f"whsec_{'QUJD' * 8}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [WEBHOOK, "https://[2001:db8::1]:8443/", "http://127.0.0.1:9/x", "http://localhost", "http://[::1]/"],
+)
+def test_a_webhook_has_a_url_and_a_secret(url: str) -> None:
+    settings = Settings.from_environment({**DATABASE, "WEBHOOK_URL": url, "WEBHOOK_SECRET": SIGNING})
+    assert (settings.webhook_url, settings.webhook_secrets) == (url, (SIGNING,))
+    assert "t0ken" not in repr(settings)
+    assert SIGNING not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "lms.example.org",
+        "http://lms.example.org/",
+        "http://10.0.0.1/",
+        "http://127.0.0.1.example.org/",
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "https://",
+        "https://user:t0ken@lms.example.org/",
+        "https://lms.example.org/#t0ken",
+        "https://lms.example.org/t0ken x",
+        "https://lms.example.org/t0ken\r\nHost: x",
+        "https://lms.example.org:t0ken/",
+        "https://ä.example.org/t0ken",
+        "https://[t0ken/",
+        f"https://lms.example.org/t0ken{'x' * 2048}",
+    ],
+)
+def test_what_is_no_url_of_a_webhook_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(SettingsError, match="WEBHOOK_URL") as caught:
+        Settings.from_environment({**DATABASE, "WEBHOOK_URL": url, "WEBHOOK_SECRET": SIGNING})
+    assert "t0ken" not in str(caught.value)
+
+
+def test_two_secrets_sign_while_one_is_changed() -> None:
+    two = {**DATABASE, "WEBHOOK_URL": WEBHOOK, "WEBHOOK_SECRET": f"{SIGNING}, {SIGNING}QUJD"}
+    assert Settings.from_environment(two).webhook_secrets == (SIGNING, f"{SIGNING}QUJD")
+
+
+@pytest.mark.parametrize("text", ["QUJD" * 8, "whsec_QUJD", "whsec_?" + "QUJD" * 8, "whsec_" + "QUJD" * 22])
+def test_what_is_no_secret_of_a_webhook_is_refused_and_not_shown(text: str) -> None:
+    with pytest.raises(SettingsError, match="WEBHOOK_SECRET") as caught:
+        Settings.from_environment({**DATABASE, "WEBHOOK_URL": WEBHOOK, "WEBHOOK_SECRET": text})
+    assert text not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [{"WEBHOOK_URL": WEBHOOK}, {"WEBHOOK_SECRET": SIGNING}])
+def test_a_webhook_without_a_secret_or_the_other_way_round_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="Set WEBHOOK_URL and WEBHOOK_SECRET, or neither"):
+        Settings.from_environment({**DATABASE, **given})
+
+
+def test_events_go_one_way() -> None:
+    both = {"EVENT_BUS_NAME": "bus", "WEBHOOK_URL": WEBHOOK, "WEBHOOK_SECRET": SIGNING}
+    with pytest.raises(SettingsError, match="Set EVENT_BUS_NAME or WEBHOOK_URL"):
+        Settings.from_environment({**DATABASE, **both})

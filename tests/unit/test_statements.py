@@ -22,6 +22,7 @@ OPEN = {
     "AND status = ANY(%(statuses)s) AND accepts_until < %(at)s "
     "AND (started_at, id) < (%(started_at)s, %(id)s)",
     "changes": "event.changes",
+    "waits": "true",
 }
 OF_ACTIONS = {
     "conditions": "session_id = %(session_id)s AND quiz_id = %(quiz_id)s "

@@ -26,6 +26,7 @@ from . import (
     room,
     sessions,
     standing_accommodations,
+    webhooks,
 )
 
 
@@ -38,6 +39,8 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
         if capability is sessions:
             beacons.add_routes(routes, services)
             papers.add_routes(routes, services)
+        if capability is audit:
+            webhooks.add_routes(routes, services)
         if capability is room:
             pauses.add_routes(routes, services)
             notices.add_routes(routes, services)

@@ -118,6 +118,13 @@ _QUEUED: Final[dict[str, Any]] = {
     "etag": '"6-3f0a9c5d1b2e4f60"',
     "cursor": "MTgwMDAwMDAwMDAwMDAwMDozMWJiOTVkMDVhMWM0YjBlOWEzOTBkNGYxYzFmM2E1NTplc3NheQ",
 }
+_DEAD_LETTER: Final[dict[str, Any]] = {
+    "event_id": f"{_ID}:5",
+    "type": "session.completed",
+    "tries": 10,
+    "last_error": "status 500",
+    "died_at": "2027-01-18T12:00:00Z",
+}
 _LATE: Final[dict[str, Any]] = {
     "event": 7,
     "answers": {"0": "B"},
@@ -419,6 +426,16 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     },
     "PublicKeyReply": _PUBLIC_KEY,
     "JwksReply": {"keys": [_PUBLIC_KEY]},
+    "DeadLetterReply": _DEAD_LETTER,
+    "WebhookReply": {
+        "url": "https://lms.example.org/events",
+        "state": "failing",
+        "waiting": 12,
+        "dead": 1,
+        "last_error": "status 503",
+        "next_try_at": "2027-01-15T08:40:00Z",
+        "dead_letters": [_DEAD_LETTER],
+    },
     "Health": {"status": "ok"},
     "Readiness": {"status": "degraded", "database": "up", "cache": "down"},
 }

@@ -153,13 +153,21 @@ class Server:
 
 async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> None:
     """Flush regularly, and a last time when `ended` is set."""
-    last = False
+    loop = asyncio.get_running_loop()
+    last, begun = False, loop.time()
+
+    def seconds_left() -> float:
+        # The last flush does what one that was under way leaves.
+        return math.inf if last or not ended.is_set() else 0.0
+
     while not last:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ended.wait(), every)
+            # A flush that took long, for want of a quick webhook, does not put off the next one.
+            await asyncio.wait_for(ended.wait(), max(0.0, begun + every - loop.time()))
+        begun = loop.time()
         last = ended.is_set()
         try:
-            report = await flusher.run()
+            report = await flusher.run(seconds_left)
         except Exception:
             # The next round may find the stores back.
             _log.exception("the flush failed")

@@ -28,7 +28,7 @@ from .services.jws import Jws
 from .services.labels import Labelling
 from .services.live import Live
 from .services.notices import Notices
-from .services.outbox_relay import Relay
+from .services.outbox_relay import BusRelay, Relay
 from .services.papers import Papers
 from .services.quiz_statistics import Statistics
 from .services.receipts import Receipts
@@ -40,6 +40,8 @@ from .services.signing_keys import HS256
 from .services.silence import Silence
 from .services.staff_actions import StaffActions
 from .services.standing_accommodations import StandingAccommodations
+from .services.webhook_relay import WebhookRelay
+from .services.webhooks import Webhooks
 from .stores.administration import AdministrationStore
 from .stores.attempts import AttemptStore
 from .stores.audit import AuditStore
@@ -61,6 +63,8 @@ from .stores.room import RoomStore
 from .stores.secrets_manager import DatabaseAddress, beacon_keys, receipt_keys
 from .stores.standing_accommodations import StandingAccommodationStore
 from .stores.valkey import ValkeyStore
+from .stores.webhook import Webhook
+from .stores.webhook_outbox import WebhookOutbox
 
 POOL_SIZE = 10
 
@@ -122,12 +126,14 @@ class Services:
     exports: Exports
     exporter: Exporter | None
     flusher: Flusher
+    webhooks: Webhooks
     health: Health
     cached: CachedSessions
     stores: Stores
     settings: Settings
     telemetry: Telemetry
     clock: Callable[[], Micros]
+    webhook: Webhook | None
 
     @property
     def jwt(self) -> bool:
@@ -135,6 +141,8 @@ class Services:
         return self.cached.jwt
 
     async def close(self) -> None:
+        if self.webhook is not None:
+            self.webhook.close()
         await self.stores.close()
 
 
@@ -173,6 +181,7 @@ def build_services(
     cached: CachedSessions | None = None,
     stores: Stores | None = None,
     bus: EventBus | None = None,
+    webhook: Webhook | None = None,
     clock: Callable[[], Micros] = current_micros,
     flush_limits: FlushLimits | None = None,
 ) -> Services:
@@ -184,7 +193,7 @@ def build_services(
             a time and needs one.
         cached: the cached reads that the process already uses, to share their connection.
         stores: the stores of another build, to share their connections.
-        bus: replaces the event bus that the settings name.
+        bus, webhook: replace those that the settings name.
         clock: the time of the flush, and of requests that do not say when the gateway received them.
     """
     telemetry = Telemetry()
@@ -194,6 +203,14 @@ def build_services(
         stores = open_stores(settings, telemetry, pool_size=pool_size, valkey=cached.valkey)
     if bus is None and settings.event_bus_name:
         bus = EventBus(settings.event_bus_name)
+    if webhook is None and settings.webhook_url:
+        webhook = Webhook(settings.webhook_url, settings.webhook_secrets, clock)
+    # The outbox as who takes its events sees it.
+    outbox, webhook_outbox = stores.outbox, None
+    relay: Relay | None = BusRelay(outbox, bus, telemetry) if bus else None
+    if webhook is not None:
+        outbox = webhook_outbox = WebhookOutbox(stores.postgres, webhook.fingerprint, clock)
+        relay = WebhookRelay(webhook_outbox, webhook, telemetry)
     time_limit_seconds = settings.default_time_limit_seconds
     cache = BestEffortCache(stores.valkey, telemetry)
     grader = Grader(stores.administration)
@@ -323,15 +340,18 @@ def build_services(
             valkey=stores.valkey,
             cache=cache,
             grader=grader,
-            outbox=stores.outbox,
+            outbox=outbox,
             exports=stores.exports,
             room=stores.room,
             silence=silence,
-            relay=Relay(stores.outbox, bus, telemetry) if bus else None,
+            relay=relay,
             bus=bus,
             telemetry=telemetry,
             clock=clock,
             limits=flush_limits or FlushLimits(),
+        ),
+        webhooks=Webhooks(
+            outbox=webhook_outbox, url=webhook.shown if webhook else None, staff_actions=staff_actions
         ),
         health=Health(postgres=stores.postgres, valkey=stores.valkey),
         cached=cached,
@@ -339,6 +359,7 @@ def build_services(
         settings=settings,
         telemetry=telemetry,
         clock=clock,
+        webhook=webhook,
     )
 
 

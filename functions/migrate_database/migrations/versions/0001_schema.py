@@ -520,6 +520,33 @@ def _create_audit_log() -> None:
         )
         """
     )
+    # What a webhook did not accept, until it does; `tries` are over where it is dead.
+    op.execute(
+        """
+        CREATE TABLE webhook_deliveries (
+            attempt_id uuid NOT NULL,
+            revision bigint NOT NULL,
+            tries integer NOT NULL,
+            last_error text NOT NULL,
+            next_at timestamptz,
+            failed_at timestamptz NOT NULL,
+            dead_at timestamptz,
+            PRIMARY KEY (attempt_id, revision),
+            CHECK ((next_at IS NULL) = (dead_at IS NOT NULL))
+        )
+        """
+    )
+    # `endpoint` is the hash of the URL, which may have a secret.
+    op.execute(
+        """
+        CREATE TABLE webhook_endpoint (
+            only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+            endpoint text NOT NULL,
+            disabled_at timestamptz,
+            quiet_until timestamptz
+        )
+        """
+    )
     op.execute(
         """
         CREATE FUNCTION attempt_event_digest(nonce bytea, changes jsonb)

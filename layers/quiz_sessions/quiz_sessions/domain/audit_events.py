@@ -38,7 +38,11 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """An audit event that the event bus has not accepted yet, with the identity of its attempt."""
+    """An audit event that the event bus has not accepted yet, with the identity of its attempt.
+
+    Attributes:
+        tries: how often a webhook has refused it.
+    """
 
     attempt_id: UUID
     user_id: str
@@ -50,3 +54,4 @@ class OutboxMessage:
     changes: dict[str, Json]
     at: datetime
     hash: bytes
+    tries: int = 0

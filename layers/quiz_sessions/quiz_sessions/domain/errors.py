@@ -29,6 +29,17 @@ class EventBusUnavailableError(QuizSessionsError):
     """EventBridge can't be reached or refuses events."""
 
 
+class WebhookRefusedError(QuizSessionsError):
+    """The receiver of a webhook can't be reached or does not accept an event."""
+
+
+class NoWebhookError(QuizSessionsError):
+    """No webhook is set, so there is nothing to send again."""
+
+    def __init__(self) -> None:
+        super().__init__("No webhook is set (WEBHOOK_URL).")
+
+
 class InvalidInputError(QuizSessionsError):
     """The request contains something that can't be accepted; the message says what to change.
 

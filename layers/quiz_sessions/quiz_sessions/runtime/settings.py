@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class SettingsError(Exception):
@@ -32,6 +35,8 @@ class Settings:
         base_path: what stands in front of the API's paths, such as the path of a custom domain's mapping.
         origin_secrets: what a CloudFront distribution in front sends in X-Origin-Secret, so that it is
             believed whose requests it passes on; two while it is changed.
+        webhook_url: where domain events are sent to where there is no bus.
+        webhook_secrets: what they are signed with, each `whsec_` and base64; two while it is changed.
         event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
         export_bucket, export_folder: the S3 bucket, or a folder of this machine, for the files of exports; at
             most one of them. Without one there are no exports.
@@ -55,6 +60,8 @@ class Settings:
     allowed_origins: tuple[str, ...] = ("*",)
     base_path: str = ""
     origin_secrets: tuple[str, ...] = field(default=(), repr=False)
+    webhook_url: str | None = field(default=None, repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     event_bus_name: str | None = None
     export_bucket: str | None = None
     export_folder: Path | None = None
@@ -94,6 +101,14 @@ class Settings:
         base_path = (environment.get("BASE_PATH") or "").rstrip("/")
         if not re.fullmatch(r"(/[^/\s]+)*", base_path):
             raise SettingsError(f"BASE_PATH is a path such as /exams, not {base_path!r}.")
+        webhook_url = _webhook_url(environment)
+        if webhook_url is not None and environment.get("EVENT_BUS_NAME"):
+            raise SettingsError(
+                "Set EVENT_BUS_NAME or WEBHOOK_URL: where there is a bus, a rule of it calls the URL."
+            )
+        webhook_secrets = _webhook_secrets(environment)
+        if (webhook_url is None) != (webhook_secrets == ()):
+            raise SettingsError("Set WEBHOOK_URL and WEBHOOK_SECRET, or neither.")
         return cls(
             database_url=database_url,
             database_secret_arn=database_secret_arn,
@@ -109,6 +124,8 @@ class Settings:
             allowed_origins=_origins(environment, () if jwt else ("*",)),
             base_path=base_path,
             origin_secrets=_secrets(environment, "ORIGIN_SECRET"),
+            webhook_url=webhook_url,
+            webhook_secrets=webhook_secrets,
             event_bus_name=environment.get("EVENT_BUS_NAME") or None,
             export_bucket=bucket,
             export_folder=Path(folder) if folder else None,
@@ -135,6 +152,45 @@ def _secrets(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     if not all(re.fullmatch("[!-+.-~-]{16,256}", secret, re.ASCII) for secret in secrets):
         # The message must not have it.
         raise SettingsError(f"{name} has 16 to 256 characters of ASCII, or is two of them with a comma.")
+    return secrets
+
+
+def _webhook_url(environment: Mapping[str, str]) -> str | None:
+    url = environment.get("WEBHOOK_URL") or None
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    # The query may have a secret, so no message has the URL.
+    if host is None or not re.fullmatch("[!-~]{1,2048}", url) or "@" in parts.netloc or "#" in url:
+        raise SettingsError("WEBHOOK_URL is a URL such as https://lms.example.org/events, without a user.")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise SettingsError("WEBHOOK_URL starts with https://; with http:// only on this machine.")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _webhook_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
+    secrets = tuple(filter(None, map(str.strip, environment.get("WEBHOOK_SECRET", "").split(","))))
+    for secret in secrets:
+        try:
+            key = b64decode(secret.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            key = b""
+        if not (secret.startswith("whsec_") and 24 <= len(key) <= 64):
+            # The message must not have it.
+            raise SettingsError(
+                "WEBHOOK_SECRET is whsec_ and 24 to 64 bytes in base64, or two of them with a comma."
+            )
     return secrets
 
 

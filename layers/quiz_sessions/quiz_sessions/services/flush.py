@@ -81,7 +81,7 @@ class FlushReport:
         caches_reconciled: cached sessions that were behind their row.
         sessions_quarantined: sessions in quarantine, which somebody has to look at.
         attempts_graded: attempts graded by the answer key of their quiz.
-        events_published: domain events that the event bus accepted.
+        events_published: domain events that the event bus or the webhook accepted.
         events_pending: outbox messages still waiting.
         oldest_event_age_seconds: the age of the oldest of them.
         events_without_month: audit events whose month has no partition.
@@ -156,7 +156,7 @@ class Flusher:
         clock: Callable[[], Micros],
         limits: FlushLimits,
     ) -> None:
-        """`relay` and `bus` are None where there is no event bus."""
+        """`relay` is None where events are sent nowhere, and `bus` where there is no event bus."""
         self._attempts = attempts
         self._valkey = valkey
         self._cache = cache
@@ -195,12 +195,13 @@ class Flusher:
             "expire": self._expire,
             "grade": self._grade,
             "reconcile": self._reconcile,
-            "publish": self._publish,
             "months": self._measure_months,
             "pauses": self._measure_pauses,
             "silence": self._look_for_silence,
             "exports": self._ask_for_exports,
             "measure": self._measure,
+            # The last step: whoever takes the events may be slow.
+            "publish": partial(self._publish, seconds_left),
         }
         if shard is not None:
             steps = {"flush": partial(self._flush_shard, shard), "measure": self._measure}
@@ -412,9 +413,11 @@ class Flusher:
 
     # Events
 
-    async def _publish(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
-        if self._relay is not None:
-            report.events_published = await self._relay.run(go_on)
+    async def _publish(
+        self, seconds_left: Callable[[], float], report: FlushReport, go_on: Callable[[], bool]
+    ) -> None:
+        if (relay := self._relay) is not None:
+            report.events_published = await relay.run(lambda: seconds_left() > relay.reserve_seconds)
             backlog = await self._outbox.backlog()
             report.events_pending = backlog.messages
             report.oldest_event_age_seconds = backlog.oldest_age_seconds

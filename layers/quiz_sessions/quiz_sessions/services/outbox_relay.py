@@ -1,13 +1,14 @@
-"""The relay: sends outbox messages to the event bus.
+"""The relay: sends outbox messages to the event bus, or, as `webhook_relay` has it, to a webhook.
 
-Delivery is at least once. The events of a session are sent in order: each after the bus has accepted the one
-before.
+Delivery is at least once. The events of a session are sent in order: each after the one before was accepted.
 """
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 from ..domain.audit_events import OutboxMessage
@@ -20,20 +21,26 @@ PAGE = 1000
 LEASE_SECONDS = 60
 
 
-class Relay:
-    """Sends outbox messages. A lease lets one process at a time do so."""
+class Relay(ABC):
+    """Sends outbox messages. A lease lets one process at a time do so.
 
-    def __init__(self, outbox: OutboxStore, bus: EventBus, telemetry: Telemetry) -> None:
+    Attributes:
+        at_once: how many messages are sent before it is asked whether to go on.
+        reserve_seconds: how long that may take.
+    """
+
+    at_once: ClassVar[int]
+    reserve_seconds: ClassVar[float]
+
+    def __init__(self, outbox: OutboxStore) -> None:
         self._outbox = outbox
-        self._bus = bus
-        self._telemetry = telemetry
         self._holder = uuid4()
 
     async def run(self, go_on: Callable[[], bool]) -> int:
-        """Send until the outbox is empty, the bus accepts no more, or `go_on` returns false.
+        """Send until the outbox is empty, no more is accepted, or `go_on` returns false.
 
         Returns:
-            how many messages the bus accepted.
+            how many messages were accepted.
 
         Raises:
             DatabaseUnavailableError, BusyError: the outbox can't be read, or messages can't be marked as
@@ -56,8 +63,8 @@ class Relay:
             queues.setdefault(message.attempt_id, []).append(message)
         taken = 0
         while queues and go_on() and await self._outbox.take_lease(self._holder, LEASE_SECONDS):
-            # Only the first message of each session; its next one follows once the bus has accepted this one.
-            heads = [queue[0] for queue in queues.values()][: ENTRIES_A_CALL * CALLS_AT_ONCE]
+            # Only the first message of each session; its next one follows once this one was accepted.
+            heads = [queue[0] for queue in queues.values()][: self.at_once]
             accepted = await self._call(heads)
             if not accepted:
                 break
@@ -69,6 +76,23 @@ class Relay:
                 if message not in accepted or not queues[message.attempt_id]:
                     del queues[message.attempt_id]
         return taken
+
+    @abstractmethod
+    async def _call(self, messages: Sequence[OutboxMessage]) -> list[OutboxMessage]:
+        """Send messages, each of another session; returns those that were accepted."""
+
+
+class BusRelay(Relay):
+    """Sends outbox messages to the event bus."""
+
+    at_once = ENTRIES_A_CALL * CALLS_AT_ONCE
+    # As long as `event_bus.connect` lets a call take.
+    reserve_seconds = 5.0
+
+    def __init__(self, outbox: OutboxStore, bus: EventBus, telemetry: Telemetry) -> None:
+        super().__init__(outbox)
+        self._bus = bus
+        self._telemetry = telemetry
 
     async def _call(self, messages: Sequence[OutboxMessage]) -> list[OutboxMessage]:
         calls = [

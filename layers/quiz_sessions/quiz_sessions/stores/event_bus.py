@@ -24,7 +24,7 @@ ENTRIES_A_CALL = 10
 """The maximum of EventBridge (PutEvents API reference)."""
 CALLS_AT_ONCE = 8
 
-_DETAIL_TYPES: Final = {
+DETAIL_TYPES: Final = {
     "started": "session.started",
     "completed": "session.completed",
     "abandoned": "session.abandoned",
@@ -36,6 +36,7 @@ _DETAIL_TYPES: Final = {
     "reopened": "session.reopened",
     "graded": "session.graded",
 }
+"""The types of domain events, by those of the audit events that they come from."""
 _DETAILS: Final[Mapping[str, Mapping[str, Any]]] = {
     "session.started": {"expires_at": None},
     # Events from before there was a grace lack late_ms: nothing could be late.
@@ -51,12 +52,22 @@ _Asked = TypeVar("_Asked", int, UUID)
 _MOMENTS: Final = frozenset({"expires_at", "paused_at"})
 
 
+def event_id(attempt_id: UUID, revision: int) -> str:
+    """What names a domain event."""
+    return f"{attempt_id}:{revision}"
+
+
+def type_of(message: OutboxMessage) -> str:
+    """The type of a domain event."""
+    return DETAIL_TYPES[message.type]
+
+
 def detail_of(message: OutboxMessage) -> dict[str, Any]:
     """The detail of a domain event: which attempt, where in its history, and the fields of its type."""
-    details = _DETAILS.get(_DETAIL_TYPES[message.type], {})
+    details = _DETAILS.get(type_of(message), {})
     return {
         "schema_version": SCHEMA_VERSION,
-        "event_id": f"{message.attempt_id}:{message.revision}",
+        "event_id": event_id(message.attempt_id, message.revision),
         "session_id": str(message.attempt_id),
         "user_id": message.user_id,
         "quiz_id": message.quiz_id,
@@ -104,9 +115,7 @@ class EventBus:
         Raises:
             EventBusUnavailableError: the bus can't be reached or refuses the call.
         """
-        entries = [
-            self._entry(_DETAIL_TYPES[event.type], detail_of(event)) | {"Time": event.at} for event in events
-        ]
+        entries = [self._entry(type_of(event), detail_of(event)) | {"Time": event.at} for event in events]
         return await asyncio.to_thread(self._put_events, entries)
 
     async def ask_for_flush(self, shards: Sequence[int]) -> list[int]:

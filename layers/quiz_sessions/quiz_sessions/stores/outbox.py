@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from ..domain.audit_events import OutboxMessage
@@ -13,9 +13,8 @@ from .statements import load
 
 _TAKE_LEASE: Final = load("take_relay_lease")
 _MESSAGES: Final = load("outbox_messages")
-_BACKLOG: Final = load("outbox_backlog")
 _EVENTS_WITHOUT_MONTH: Final = load("events_without_month")
-_MARK_PUBLISHED: Final = load("mark_published")
+MARK_PUBLISHED: Final = load("mark_published")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,10 @@ class OutboxBacklog:
 class OutboxStore:
     """The outbox and the relay's lease. Every method raises what `Postgres` raises."""
 
-    def __init__(self, postgres: Postgres) -> None:
+    def __init__(self, postgres: Postgres, waits: str = "true") -> None:
+        """`waits` is the condition, in SQL, of the messages that are still to be sent."""
         self._postgres = postgres
+        self._backlog = load("outbox_backlog", waits=waits)
 
     async def take_lease(self, holder: UUID, seconds: int) -> bool:
         """Take or renew the relay's lease for so many seconds; two relays at once would mix up the order.
@@ -59,16 +60,7 @@ class OutboxStore:
 
     async def mark_published(self, messages: Sequence[OutboxMessage]) -> None:
         """Record that the bus has accepted these messages."""
-        ids = [message.attempt_id for message in messages]
-        await self._postgres.fetch(
-            _MARK_PUBLISHED,
-            {
-                "ids": ids,
-                "revisions": [message.revision for message in messages],
-                "first": min(ids),
-                "last": max(ids),
-            },
-        )
+        await self._postgres.fetch(MARK_PUBLISHED, marked(messages))
 
     async def events_without_month(self) -> int:
         """How many audit events have no partition of their month, at most 10,000."""
@@ -76,5 +68,16 @@ class OutboxStore:
         return int(row["count"])
 
     async def backlog(self) -> OutboxBacklog:
-        (row,) = await self._postgres.fetch(_BACKLOG, {})
+        (row,) = await self._postgres.fetch(self._backlog, {})
         return OutboxBacklog(row["count"], max(0.0, row["age"]))
+
+
+def marked(messages: Sequence[OutboxMessage]) -> dict[str, Any]:
+    """The parameters of MARK_PUBLISHED."""
+    ids = [message.attempt_id for message in messages]
+    return {
+        "ids": ids,
+        "revisions": [message.revision for message in messages],
+        "first": min(ids),
+        "last": max(ids),
+    }
