@@ -235,6 +235,19 @@ async def test_the_other_device_is_told_and_what_it_sends_is_recorded(
     assert (await services.audit.verify(session_id)).differs == []
 
 
+async def test_what_the_former_device_sends_while_postgresql_is_away_is_to_be_sent_again(
+    services: Services, by_proxy: Services, proxy: Proxy, database: Database, session_id: UUID
+) -> None:
+    await take_over(services, session_id)
+    await proxy.close()
+    for autosave in (False, True):
+        with pytest.raises(DatabaseUnavailableError):
+            await answer(by_proxy, session_id, A, "a", at=TAKEN + 2, autosave=autosave)
+    with pytest.raises(OtherDeviceError):
+        await answer(services, session_id, A, "a", at=TAKEN + 2, autosave=True)
+    assert lost(database, session_id) == [("a", writer_of(A))]
+
+
 async def test_what_is_the_same_as_the_answer_is_not_recorded(
     services: Services, database: Database, session_id: UUID
 ) -> None:
@@ -409,7 +422,8 @@ async def test_without_postgresql_nobody_takes_over_and_the_device_goes_on(
     with pytest.raises(DatabaseUnavailableError):
         await take_over(by_proxy, session_id)
     assert (await answer(by_proxy, session_id, A, "a")).durability == "buffered"
-    with pytest.raises(OtherDeviceError):
+    # What it sends can't be recorded.
+    with pytest.raises(DatabaseUnavailableError):
         await answer(by_proxy, session_id, B, "b", at=LATER + 1)
 
 

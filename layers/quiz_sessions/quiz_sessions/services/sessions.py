@@ -37,7 +37,6 @@ from ..domain.errors import (
     IdempotencyKeyReusedError,
     InvalidInputError,
     OtherDeviceError,
-    PoisonedError,
     PreconditionFailedError,
     QuestionLockedError,
     QuizClosedError,
@@ -772,23 +771,22 @@ class SessionManager:
         )
 
     async def _keep_displaced(self, key: UUID, write: Write) -> None:
-        """Record the answers of a device that may no longer write, so that they are not lost: best effort."""
+        """Record the answers of a device that may no longer write, so that they are not lost.
+
+        Raises:
+            DatabaseUnavailableError, BusyError: they are not recorded; the same request may be sent again.
+        """
         drafts = write.as_drafts().answers
-        try:
-            attempt = await self._settler.load(key)
-            lost = {question: drafts[question] for question in _not_held(attempt.answers, write.answers)}
-            if not lost:
+        attempt = await self._settler.load(key)
+        lost = {question: drafts[question] for question in _not_held(attempt.answers, write.answers)}
+        if not lost:
+            return
+        displaced = Drafts(displaced=tuple(lost.items()))
+        for _ in range(MAX_JUDGEMENTS):
+            # A row that has changed meanwhile is left out.
+            if await self._settler.settle(key, displaced, write.at, wait=True, late_bytes=MAX_SESSION_BYTES):
                 return
-            displaced = Drafts(displaced=tuple(lost.items()))
-            for _ in range(MAX_JUDGEMENTS):
-                # A row that has changed meanwhile is left out.
-                if await self._settler.settle(
-                    key, displaced, write.at, wait=True, late_bytes=MAX_SESSION_BYTES
-                ):
-                    return
-            raise BusyError
-        except (DatabaseUnavailableError, BusyError, PoisonedError) as error:
-            self._telemetry.degraded("displaced answers not recorded", error, session_id=str(key))
+        raise BusyError
 
     async def _keep_late(self, key: UUID, write: Write) -> None:
         """Record the answers whose section was over, for staff to judge.
