@@ -12,7 +12,10 @@ WITH known AS (
         WHEN NOT EXISTS (SELECT FROM quizzes WHERE quiz_id = %(quiz_id)s)
             AND NOT EXISTS (SELECT FROM quiz_attempts WHERE quiz_id = %(quiz_id)s) THEN 'unknown'
         WHEN %(max_running)s <= (
-            SELECT count(*) FROM exports WHERE status = 'running' AND requested_by IS NOT DISTINCT FROM %(by)s::text
+            SELECT count(*) FROM exports
+            -- Without tokens all callers are one.
+            WHERE status = 'running' AND requested_by IS NOT DISTINCT FROM %(by)s::text
+                AND (%(by)s::text IS NOT NULL OR quiz_id = %(quiz_id)s)
         ) THEN 'running'
         ELSE 'made' END AS outcome
 ), made AS (
