@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import socketserver
+import threading
+import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +21,7 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from quiz_sessions.bootstrap import Services, build_services
-from quiz_sessions.domain.deliveries import MAX_RETRY_AFTER, PAUSES, TRIES
+from quiz_sessions.domain.deliveries import MAX_RETRY_AFTER, PAUSES, TRIES, Refusal
 from quiz_sessions.domain.errors import InvalidInputError, NoWebhookError
 from quiz_sessions.domain.timestamps import Micros, from_micros
 from quiz_sessions.runtime.clock import current_micros
@@ -53,10 +57,16 @@ class Line:
     def process(self) -> Services:
         return rebuilt(self.services, webhook=self.webhook(), clock=lambda: self.now)
 
-    def relay(self, now: Callable[[], float] = lambda: 0.0) -> WebhookRelay:
+    def relay(
+        self,
+        now: Callable[[], float] = lambda: 0.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> WebhookRelay:
         webhook = self.webhook()
         outbox = WebhookOutbox(self.services.stores.postgres, webhook.fingerprint, lambda: self.now)
-        return WebhookRelay(outbox, webhook, self.services.telemetry, lambda: 0.0, now)
+        return WebhookRelay(
+            outbox, webhook, self.services.telemetry, jitter=lambda: 0.0, now=now, sleep=sleep
+        )
 
     async def send(self, after: float = 0) -> int:
         """What the next flush sends, so many seconds from now."""
@@ -79,6 +89,28 @@ class Line:
 def receiver() -> Iterator[Receiver]:
     with receiving() as running:
         yield running
+
+
+@contextmanager
+def strange_receiver(reply: bytes, for_ever: bool = False) -> Iterator[str]:
+    """The URL of a receiver that writes `reply` to each request, once or until nobody reads it."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                self.request.recv(65536)
+                self.request.sendall(reply)
+                while for_ever:
+                    time.sleep(0.02)
+                    self.request.sendall(reply)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/events"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
@@ -278,7 +310,7 @@ async def test_a_certificate_that_is_none_is_a_refusal(
     await start(services)
     line.url = receiver.url.replace("http:", "https:")
     assert await line.send() == 0
-    assert (await line.status()).last_error == "unreachable"
+    assert (await line.status()).last_error == "certificate"
 
 
 async def test_a_slow_receiver_is_given_up_and_tried_again(
@@ -351,6 +383,34 @@ async def test_a_receiver_is_left_alone_for_as_long_as_it_asks(
     assert await line.send(after=1) == 4 * AT_ONCE
 
 
+async def test_who_is_asked_to_wait_loses_no_try(services: Services, receiver: Receiver, line: Line) -> None:
+    (session_id,) = await sessions(services, 1)
+    receiver.status, receiver.headers = lambda event: 429, {"Retry-After": "60"}
+    for _ in range(2 * TRIES):
+        await line.send(after=60)
+    status = await line.status()
+    assert (status.state, status.last_error, status.dead) == (WebhookState.FAILING, "status 429", 0)
+    receiver.status = lambda event: 204
+    assert await line.send(after=60) == 2
+    assert of(receiver.taken, session_id) == [0, 1]
+
+
+async def test_a_short_wait_is_waited_for(services: Services, receiver: Receiver, line: Line) -> None:
+    found = await sessions(services, 2 * AT_ONCE)
+    once = set(found[:1])
+    receiver.status = lambda event: 429 if event[0] in once else 204
+    receiver.headers = {"Retry-After": "2"}
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        once.clear()
+
+    assert await line.relay(sleep=sleep).run(lambda: True) == 2 * (2 * AT_ONCE - 1)
+    assert waited == [2]
+    assert await line.send() == 2
+
+
 async def test_nobody_is_left_alone_for_longer_than_an_hour(
     services: Services, receiver: Receiver, line: Line
 ) -> None:
@@ -408,7 +468,7 @@ async def test_the_dead_are_shown_and_wait_no_more(
     await line.wear_out()
     await line.send()
     status = await line.status()
-    assert (status.state, status.waiting, status.dead) == (WebhookState.OK, 0, 1)
+    assert (status.state, status.waiting, status.dead) == (WebhookState.FAILING, 0, 1)
     assert (status.last_error, status.next_try_at) == ("status 500", None)
     (letter,) = status.dead_letters
     assert (letter.event_id, letter.type, letter.tries) == (f"{refused}:0", "session.started", TRIES)
@@ -430,6 +490,30 @@ async def test_staff_have_the_dead_sent_again_with_all_their_tries(
     receiver.status = lambda event: 204
     assert await line.send(after=PAUSES[0]) == 1
     assert of(receiver.taken, refused) == [1, 0]
+
+
+async def test_staff_who_try_again_and_again_use_up_no_tries(
+    services: Services, receiver: Receiver, line: Line
+) -> None:
+    await sessions(services, 1)
+    receiver.status = lambda event: 500
+    for _ in range(2 * TRIES):
+        await line.send()
+        await line.process().webhooks.retry("is it back?", at=line.now)
+    assert (await line.status()).dead == 0
+
+
+async def test_what_is_refused_holds_up_no_other_session(
+    services: Services, receiver: Receiver, line: Line
+) -> None:
+    refused = set(await sessions(services, 3 * AT_ONCE))
+    receiver.status = lambda event: 422 if event[0] in refused else 204
+    await line.send()
+    other = await start(services, "late", at=LATER)
+    # Those that are due again come after it.
+    tried = len(receiver.tried)
+    assert await line.send(after=PAUSES[0]) == 1
+    assert receiver.tried[tried:].index((other, 0)) < AT_ONCE
 
 
 async def test_staff_have_what_waits_sent_at_once(services: Services, receiver: Receiver, line: Line) -> None:
@@ -499,6 +583,45 @@ def answer(status: int, event: Event) -> int:
     return status
 
 
+async def test_back_at_the_former_url_nothing_is_known_of_it(
+    services: Services, receiver: Receiver, line: Line
+) -> None:
+    await sessions(services, 1)
+    receiver.status = lambda event: 410
+    await line.send()
+    former, line.url = line.url, f"{line.url}/another"
+    receiver.status = lambda event: 503
+    await line.send()
+    line.url = former
+    receiver.status = lambda event: 204
+    assert await line.send(after=PAUSES[0]) == 2
+
+
+async def test_what_a_receiver_writes_is_not_logged(
+    services: Services, line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    await start(services)
+    with strange_receiver(b"HTTP/1.1 200 OK\r\nX Foo\r\n: y\r\nContent-Length: 0\r\n\r\n") as url:
+        line.url = f"{url}?token=s3cret"
+        await line.send()
+    assert "s3cret" not in caplog.text
+    assert "Foo" not in caplog.text
+
+
+async def test_a_reply_that_does_not_end_keeps_no_thread(services: Services, line: Line) -> None:
+    await sessions(services, 2 * AT_ONCE)
+    line.patience = 0.3
+    with strange_receiver(b"HTTP/1.1 100 Continue\r\n\r\n", for_ever=True) as url:
+        line.url = url
+        webhook = line.webhook()
+        outbox = WebhookOutbox(services.stores.postgres, webhook.fingerprint, lambda: line.now)
+        messages = await outbox.messages(2 * AT_ONCE)
+        for half in (messages[:AT_ONCE], messages[AT_ONCE:]):
+            assert await webhook.put(half) == [Refusal("timeout")] * AT_ONCE
+        # Each request had a thread, and it has come back.
+        webhook._threads.shutdown(wait=True)
+
+
 async def test_no_secret_is_logged_shown_or_stored(
     services: Services,
     receiver: Receiver,
@@ -537,7 +660,7 @@ async def test_the_api_shows_it(services: Services, receiver: Receiver, line: Li
     async with client_of(line.process()) as http:
         shown = (await http.get("/webhooks")).json()
         # The next event of its session is due now.
-        assert (shown["state"], shown["dead"], shown["waiting"]) == ("ok", 1, 1)
+        assert (shown["state"], shown["dead"], shown["waiting"]) == ("failing", 1, 1)
         assert shown["dead_letters"][0]["event_id"] == f"{refused}:0"
         reply = await http.post("/webhooks/retry", json={"reason": "it was mended"})
     assert (reply.status_code, reply.json()["dead"]) == (200, 0)

@@ -129,7 +129,9 @@ class Server:
         drained.set()
         await _first(flushing, hurrying, seconds=_LAST_FLUSH)
         if not flushing.done():
-            _log.warning("the last flush did not finish; what is buffered waits for the next start")
+            _log.warning(
+                "the last flush did not finish; what is buffered or to be sent may wait for the next start"
+            )
         # Cancelled, not awaited: a query on a frozen server answers a cancellation only when it thaws.
         flushing.cancel()
         watching.cancel()

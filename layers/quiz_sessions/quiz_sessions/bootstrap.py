@@ -351,7 +351,11 @@ def build_services(
             limits=flush_limits or FlushLimits(),
         ),
         webhooks=Webhooks(
-            outbox=webhook_outbox, url=webhook.shown if webhook else None, staff_actions=staff_actions
+            outbox=outbox,
+            webhook=webhook_outbox,
+            url=webhook.shown if webhook else None,
+            staff_actions=staff_actions,
+            clock=clock,
         ),
         health=Health(postgres=stores.postgres, valkey=stores.valkey),
         cached=cached,

@@ -543,7 +543,8 @@ def _create_audit_log() -> None:
             only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
             endpoint text NOT NULL,
             disabled_at timestamptz,
-            quiet_until timestamptz
+            quiet_until timestamptz,
+            last_error text
         )
         """
     )

@@ -42,9 +42,6 @@ class Refusal:
     retry_after: int | None = None
 
 
-def pause_after(tries: int, jitter: float, retry_after: int | None = None) -> float | None:
+def pause_after(tries: int, jitter: float) -> float | None:
     """The seconds to wait after so many tries; None if there was the last one. `jitter` is from 0 to 1."""
-    if tries >= TRIES:
-        return None
-    pause = PAUSES[tries - 1] * (1 + JITTER * jitter)
-    return max(pause, min(retry_after or 0, MAX_RETRY_AFTER))
+    return None if tries >= TRIES else PAUSES[tries - 1] * (1 + JITTER * jitter)

@@ -27,10 +27,12 @@ class Relay(ABC):
     Attributes:
         at_once: how many messages are sent before it is asked whether to go on.
         reserve_seconds: how long that may take.
+        goes_on: whether others are sent although none of those was accepted.
     """
 
     at_once: ClassVar[int]
     reserve_seconds: ClassVar[float]
+    goes_on: ClassVar[bool]
 
     def __init__(self, outbox: OutboxStore) -> None:
         self._outbox = outbox
@@ -66,10 +68,11 @@ class Relay(ABC):
             # Only the first message of each session; its next one follows once this one was accepted.
             heads = [queue[0] for queue in queues.values()][: self.at_once]
             accepted = await self._call(heads)
-            if not accepted:
+            if accepted:
+                await self._outbox.mark_published(accepted)
+                taken += len(accepted)
+            elif not self.goes_on:
                 break
-            await self._outbox.mark_published(accepted)
-            taken += len(accepted)
             for message in accepted:
                 queues[message.attempt_id].pop(0)
             for message in heads:
@@ -88,6 +91,7 @@ class BusRelay(Relay):
     at_once = ENTRIES_A_CALL * CALLS_AT_ONCE
     # As long as `event_bus.connect` lets a call take.
     reserve_seconds = 5.0
+    goes_on = False
 
     def __init__(self, outbox: OutboxStore, bus: EventBus, telemetry: Telemetry) -> None:
         super().__init__(outbox)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from ..domain.audit_events import OutboxMessage
 from ..domain.deliveries import MAX_RETRY_AFTER, Refusal, pause_after
 from ..domain.errors import WebhookRefusedError
 from ..runtime.telemetry import Telemetry
+from ..stores.event_bus import event_id
 from ..stores.webhook import AT_ONCE, PATIENCE_SECONDS, Webhook
 from ..stores.webhook_outbox import Refused, WebhookOutbox
 from .outbox_relay import Relay
@@ -28,14 +30,17 @@ class WebhookRelay(Relay):
 
     at_once = AT_ONCE
     reserve_seconds = PATIENCE_SECONDS + 5.0
+    goes_on = True
 
     def __init__(
         self,
         outbox: WebhookOutbox,
         webhook: Webhook,
         telemetry: Telemetry,
+        *,
         jitter: Callable[[], float] = _jitter,
         now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`now` is in seconds, since any moment."""
         super().__init__(outbox)
@@ -44,12 +49,15 @@ class WebhookRelay(Relay):
         self._telemetry = telemetry
         self._jitter = jitter
         self._now = now
+        self._sleep = sleep
+        self._until = 0.0
         self._quiet = False
 
     async def run(self, go_on: Callable[[], bool]) -> int:
-        until = self._now() + BEGIN_SECONDS
+        self._until = self._now() + BEGIN_SECONDS
         self._quiet = False
-        return await super().run(lambda: go_on() and self._now() < until and not self._quiet)
+        await self._deliveries.begin()
+        return await super().run(lambda: go_on() and self._now() < self._until and not self._quiet)
 
     async def _call(self, messages: Sequence[OutboxMessage]) -> list[OutboxMessage]:
         pairs = list(zip(messages, await self._webhook.put(messages), strict=True))
@@ -61,18 +69,34 @@ class WebhookRelay(Relay):
         """Record what was refused, and when it is tried again, if it is."""
         codes = sorted({refusal.code for _, refusal in refused})
         self._telemetry.degraded("webhook refused", WebhookRefusedError(), "WebhookFailed", codes=codes)
-        if any(refusal.is_gone for _, refusal in refused):
-            # It is about the receiver and no event: none has had a try.
-            self._quiet = True
-            await self._deliveries.be_quiet(None)
-            return
+        # What is about the receiver is no event's fault, and costs none a try.
+        about_it = [refusal for _, refusal in refused if refusal.is_gone or refusal.retry_after is not None]
         tried = [
-            Refused(message, refusal, pause_after(message.tries + 1, self._jitter(), refusal.retry_after))
+            Refused(message, refusal, pause_after(message.tries + 1, self._jitter()))
             for message, refusal in refused
+            if refusal not in about_it
         ]
-        await self._deliveries.mark_refused(tried)
-        if dead := sum(next_in is None for _, _, next_in in tried):
-            self._telemetry.count("WebhookDead", dead)
-        if wait := max(refusal.retry_after or 0 for _, refusal in refused):
+        if tried:
+            await self._deliveries.mark_refused(tried)
+        if dead := [
+            event_id(each.attempt_id, each.revision) for each, _, next_in in tried if next_in is None
+        ]:
+            self._telemetry.degraded(
+                "webhook event given up", WebhookRefusedError(), "WebhookDead", events=dead
+            )
+        if about_it:
+            await self._leave_alone(about_it)
+
+    async def _leave_alone(self, refusals: Sequence[Refusal]) -> None:
+        """Send nothing for as long as the receiver asks; what is short is waited for."""
+        if gone := [refusal for refusal in refusals if refusal.is_gone]:
             self._quiet = True
-            await self._deliveries.be_quiet(min(wait, MAX_RETRY_AFTER))
+            await self._deliveries.be_quiet(None, gone[0].code)
+            return
+        longest = max(refusals, key=lambda refusal: refusal.retry_after or 0)
+        wait = min(longest.retry_after or 0, MAX_RETRY_AFTER)
+        if self._now() + wait < self._until:
+            await self._sleep(wait)
+            return
+        self._quiet = True
+        await self._deliveries.be_quiet(wait, longest.code)

@@ -6,8 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
+from socket import SHUT_RDWR
+from threading import local
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -48,17 +51,19 @@ class Webhook:
         `patience` is in seconds.
         """
         # A process without a webhook does without it.
-        from urllib3 import PoolManager, Timeout  # noqa: PLC0415
+        from urllib3 import Timeout  # noqa: PLC0415
 
-        # At DEBUG it logs the query.
-        logging.getLogger("urllib3").setLevel(logging.WARNING)
+        # They would log the URL, and what the receiver has said.
+        for name in ("urllib3.connection", "urllib3.connectionpool"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.fingerprint = sha256(url.encode()).hexdigest()
         self.shown = urlsplit(url)._replace(query="").geturl()
         self.patience = patience
         self._url = url
         self._signers = [standardwebhooks.Webhook(secret) for secret in secrets]
         self._clock = clock
-        self._http = PoolManager(
+        self._under_way = local()
+        self._http = _pools(self._under_way)(
             maxsize=AT_ONCE,
             retries=False,
             timeout=Timeout(connect=min(CONNECT_SECONDS, patience), read=patience),
@@ -77,13 +82,20 @@ class Webhook:
 
     async def _send(self, event: OutboxMessage) -> Refusal | None:
         loop = asyncio.get_running_loop()
+        connections: list[Any] = []
         try:
             async with asyncio.timeout(self.patience):
-                return await loop.run_in_executor(self._threads, self._post, event)
+                return await loop.run_in_executor(self._threads, self._post, event, connections)
         except TimeoutError:
+            # Or a receiver that goes on sending bits of a reply would keep the thread.
+            for connection in connections:
+                with suppress(OSError, AttributeError):
+                    connection.sock.shutdown(SHUT_RDWR)
             return Refusal("timeout")
 
-    def _post(self, event: OutboxMessage) -> Refusal | None:
+    def _post(self, event: OutboxMessage, connections: list[Any]) -> Refusal | None:
+        """`connections` is where the request's goes."""
+        self._under_way.connections = connections
         # Here for the reason that `__init__` gives.
         from urllib3 import exceptions  # noqa: PLC0415
 
@@ -109,6 +121,10 @@ class Webhook:
             return Refusal("unreachable")
         except exceptions.TimeoutError:
             return Refusal("timeout")
+        except exceptions.SSLError:
+            return Refusal("certificate")
+        except exceptions.ProtocolError:
+            return Refusal("broken off")
         except exceptions.HTTPError:
             return Refusal("unreachable")
         return self._judge(reply.status, reply.headers)
@@ -139,3 +155,27 @@ class Webhook:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signer.sign(event_id, now, body) for signer in self._signers),
         }
+
+
+def _pools(under_way: local) -> type[Any]:
+    """Connection pools like urllib3's, which tell a thread what connection its request has."""
+    # Here for the reason that `Webhook` gives.
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager  # noqa: PLC0415
+
+    def telling(pool: type[Any]) -> type[Any]:
+        def request(connection: Any, *arguments: Any, **options: Any) -> None:
+            under_way.connections.append(connection)
+            pool.ConnectionCls.request(connection, *arguments, **options)
+
+        connection = type("Connection", (pool.ConnectionCls,), {"request": request})
+        return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+    class Pools(PoolManager):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.pool_classes_by_scheme = {
+                "http": telling(HTTPConnectionPool),
+                "https": telling(HTTPSConnectionPool),
+            }
+
+    return Pools

@@ -20,6 +20,7 @@ _MESSAGES: Final = load("webhook_messages")
 _ACCEPTED: Final = load("webhook_accepted")
 _REFUSED: Final = load("webhook_refused")
 _QUIET: Final = load("webhook_quiet")
+_BEGIN: Final = load("webhook_begin")
 _STATUS: Final = load("webhook_status")
 _DEAD_LETTERS: Final = load("webhook_dead_letters")
 _RETRY: Final = load("retry_webhook")
@@ -53,13 +54,14 @@ class WebhookTries:
     """What came of the tries of events that wait.
 
     Attributes:
-        disabled: whether the receiver wants no more events.
+        disabled: whether the receiver wants no more events; `quiet`: none for a while.
         failing: how many events were refused and will be tried again.
         dead: how many will not.
         next_try_at: when the next one is due; None if none waits for that.
     """
 
     disabled: bool
+    quiet: bool
     failing: int
     dead: int
     last_error: str | None
@@ -100,11 +102,15 @@ class WebhookOutbox(OutboxStore):
             },
         )
 
-    async def be_quiet(self, seconds: int | None) -> None:
+    async def begin(self) -> None:
+        """What is known of another webhook holds no more."""
+        await self._postgres.fetch(_BEGIN, {"endpoint": self._endpoint})
+
+    async def be_quiet(self, seconds: int | None, error: str) -> None:
         """Send nothing for so many seconds; None for ever, or until staff say otherwise."""
         now = from_micros(self._clock())
         until = None if seconds is None else now + timedelta(seconds=seconds)
-        await self._postgres.fetch(_QUIET, {**self._now(), "quiet_until": until})
+        await self._postgres.fetch(_QUIET, {**self._now(), "quiet_until": until, "error": error})
 
     async def tries(self) -> WebhookTries:
         (row,) = await self._postgres.fetch(_STATUS, self._now())

@@ -1,4 +1,4 @@
--- Outbox messages that the webhook is to be sent now, in the order of outbox_messages. A session whose event waits for another
+-- Outbox messages that the webhook is to be sent now, of each session in their order. A session whose event waits for another
 -- try waits with it; one that was given up holds up none.
 -- Takes    endpoint, at, limit
 -- Returns  the fields of a message
@@ -18,4 +18,7 @@ WHERE published_at IS NULL AND type IN {published} AND dead_at IS NULL
         SELECT FROM webhook_endpoint
         WHERE endpoint = %(endpoint)s::text AND (disabled_at IS NOT NULL OR quiet_until > %(at)s::timestamptz)
     )
-ORDER BY event.attempt_id, event.revision LIMIT %(limit)s
+-- What has been refused before holds up nothing else.
+ORDER BY EXISTS (
+    SELECT FROM webhook_deliveries AS tried WHERE tried.attempt_id = event.attempt_id AND tried.dead_at IS NULL
+), event.attempt_id, event.revision LIMIT %(limit)s

@@ -1,14 +1,8 @@
 -- Send the webhook nothing, until a moment, or, where it wants no more events, until staff say otherwise.
--- Takes    endpoint, at, quiet_until (null for ever)
--- Returns  one row
+-- Takes    endpoint, at, quiet_until (null for ever), error (what it said)
+-- Returns  a row, unless another webhook is sent events by now
 -- Locks    the webhook's row
-INSERT INTO webhook_endpoint AS known (endpoint, disabled_at, quiet_until)
-VALUES (
-    %(endpoint)s::text,
-    CASE WHEN %(quiet_until)s::timestamptz IS NULL THEN %(at)s::timestamptz END,
-    %(quiet_until)s
-)
-ON CONFLICT (only_row) DO UPDATE SET endpoint = excluded.endpoint, quiet_until = excluded.quiet_until,
-    disabled_at = CASE WHEN known.endpoint = excluded.endpoint
-        THEN coalesce(known.disabled_at, excluded.disabled_at) ELSE excluded.disabled_at END
+UPDATE webhook_endpoint SET quiet_until = %(quiet_until)s::timestamptz, last_error = %(error)s::text,
+    disabled_at = CASE WHEN %(quiet_until)s::timestamptz IS NULL THEN coalesce(disabled_at, %(at)s::timestamptz) END
+WHERE endpoint = %(endpoint)s::text
 RETURNING endpoint
