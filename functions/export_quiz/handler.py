@@ -25,7 +25,7 @@ def services() -> Services:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Make the export that the event names; returns how many records it has, or that it did not wait."""
+    """Make the export that the event names; returns its id, or null where it did not wait."""
     exporter = services().exporter
     assert exporter is not None, "EXPORT_BUCKET is not set"
     export = runner().run(exporter.run(UUID(event["detail"]["export"])))

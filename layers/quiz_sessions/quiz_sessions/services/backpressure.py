@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+
+from ..runtime.clock import jitter
 
 AUTOSAVE_MS = 10_000
 MAX_AUTOSAVE_MS = 60_000
@@ -13,12 +14,6 @@ ERROR_FACTOR = 5
 """How much the error rate adds: where every write fails, the pause is 1 + 5 times as long."""
 _MEMORY = 0.95
 """Weight of the past in the moving average of the error rate; a failure fades within about fifty requests."""
-
-
-def _jitter() -> float:
-    # Requests come at any nanosecond; a seeded generator would repeat itself in every process made from a
-    # snapshot, and the operating system's costs as much as parsing a session.
-    return time.monotonic_ns() % 1_000 / 1_000
 
 
 def next_autosave_after_ms(backlog: int, error_rate: float, jitter: float) -> int:
@@ -35,7 +30,7 @@ def next_autosave_after_ms(backlog: int, error_rate: float, jitter: float) -> in
 class Backpressure:
     """Observes the requests of a process and tells clients when to autosave next."""
 
-    def __init__(self, jitter: Callable[[], float] = _jitter) -> None:
+    def __init__(self, jitter: Callable[[], float] = jitter) -> None:
         self._jitter = jitter
         self._backlog = 0
         self._error_rate = 0.0

@@ -10,6 +10,7 @@ from typing import Final
 from ..domain.audit_events import OutboxMessage
 from ..domain.deliveries import MAX_RETRY_AFTER, Refusal, pause_after
 from ..domain.errors import WebhookRefusedError
+from ..runtime.clock import jitter
 from ..runtime.telemetry import Telemetry
 from ..stores.event_bus import event_id
 from ..stores.webhook import AT_ONCE, PATIENCE_SECONDS, Webhook
@@ -18,11 +19,6 @@ from .outbox_relay import Relay
 
 BEGIN_SECONDS: Final = 10.0
 """For so long a run begins requests. With the last ones it is over before the next flush is due."""
-
-
-def _jitter() -> float:
-    # As `backpressure` has it.
-    return time.monotonic_ns() % 1_000 / 1_000
 
 
 class WebhookRelay(Relay):
@@ -38,7 +34,7 @@ class WebhookRelay(Relay):
         webhook: Webhook,
         telemetry: Telemetry,
         *,
-        jitter: Callable[[], float] = _jitter,
+        jitter: Callable[[], float] = jitter,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from threading import Lock
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from ..domain.audit_events import OutboxMessage
 from ..domain.errors import EventBusUnavailableError
 from ..domain.json_values import Json, dump_json
 from ..domain.timestamps import iso
+from .lazy_client import LazyClient
 
 SOURCE = "quiz-sessions"
 FLUSH_SHARD = "flush.shard"
@@ -105,9 +105,7 @@ class EventBus:
 
     def __init__(self, name: str, connect: Callable[[], Any] = connect) -> None:
         self._name = name
-        self._connect = connect
-        self._connecting = Lock()
-        self._known_client: Any = None
+        self._client = LazyClient(connect)
 
     async def put(self, events: Sequence[OutboxMessage]) -> list[str | None]:
         """Send at most ten events; for each, None if the bus accepted it, otherwise EventBridge's error code.
@@ -157,15 +155,7 @@ class EventBus:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            reply = self._client.put_events(Entries=entries)
+            reply = self._client().put_events(Entries=entries)
         except (BotoCoreError, ClientError) as error:
             raise EventBusUnavailableError("The event bus takes no events.") from error
         return [entry.get("ErrorCode") for entry in reply["Entries"]]
-
-    @property
-    def _client(self) -> Any:
-        # The first calls run at the same time, each in a thread.
-        with self._connecting:
-            if self._known_client is None:
-                self._known_client = self._connect()
-            return self._known_client

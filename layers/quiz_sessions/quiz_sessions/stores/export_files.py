@@ -10,11 +10,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from threading import Lock
 from typing import Any, Final, Protocol
 
 from ..domain.errors import ExportFilesUnavailableError
 from ..domain.exports import KEPT_SECONDS
+from .lazy_client import LazyClient
 
 PART_BYTES: Final = 8 * 1024 * 1024
 """S3 takes parts of 5 MiB at least, and 10,000 of them."""
@@ -127,9 +127,7 @@ class ExportBucket:
 
     def __init__(self, name: str, connect: Callable[[], Any] = connect) -> None:
         self._name = name
-        self._connect = connect
-        self._connecting = Lock()
-        self._known_client: Any = None
+        self._client = LazyClient(connect)
 
     @asynccontextmanager
     async def create(self, name: str, media_type: str) -> AsyncIterator[Upload]:
@@ -170,18 +168,11 @@ class ExportBucket:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            return getattr(self._client, operation)(*arguments, **options)
+            return getattr(self._client(), operation)(*arguments, **options)
         except ClientError as error:
             raise ExportFilesUnavailableError(error.response["Error"]["Code"]) from error
         except BotoCoreError as error:
             raise ExportFilesUnavailableError(type(error).__name__) from error
-
-    @property
-    def _client(self) -> Any:
-        with self._connecting:
-            if self._known_client is None:
-                self._known_client = self._connect()
-            return self._known_client
 
 
 class _BucketUpload:
