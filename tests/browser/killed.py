@@ -1,0 +1,1 @@
+"""A browser of its own, which is killed."""
