@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.harness.launch import ROOT, DevelopmentServer
 
-from .conftest import NEEDS_CHROMIUM
+from .conftest import COMMAND, NEEDS_CHROMIUM, OPTIONS
+from .killed import frozen_postgres, kill, launched
 from .network import Network, network_before
 from .pages import served_folder
 from .students import Student, call, client_site, eventually, is_safe, put, shown, state, told, types
@@ -201,11 +202,49 @@ def test_a_page_without_network_is_loaded_again_with_what_was_typed(
 def test_a_browser_that_is_killed_has_kept_what_was_typed(
     chromium: Browser, pages: str, service: DevelopmentServer, network: Network, tmp_path: Path
 ) -> None:
-    # In another process than the one that is killed.
-    from .killed import type_and_be_killed  # noqa: PLC0415
+    executable = shutil.which(COMMAND)
+    assert executable
+    call(service.address, "PUT", f"/quizzes/{(quiz_id := f'quiz-{uuid4()}')}", {})
+    context = launched(chromium, executable, tmp_path, OPTIONS)
+    student = Student(context, pages, service.address, network.address, quiz_id)
+    page = student.opens()
+    network.down = True
+    types(page, "essay", TEXT)
+    eventually(lambda: kill(tmp_path) == 0)
+    network.heal()
+    assert student.held() == {}
+    student.context = launched(chromium, executable, tmp_path, OPTIONS)
+    page = student.opens()
+    assert page.evaluate("quiz.answer('essay')") == TEXT
+    eventually(lambda: is_safe(page))
+    assert student.held() == {"essay": TEXT}
+    student.context.close()
 
-    session_id, user = type_and_be_killed(tmp_path, pages, network, TEXT)
-    assert call(service.address, "GET", f"/sessions/{session_id}")["answers"] == {}
+
+# Servers that go
+
+
+def test_while_postgresql_is_frozen_nothing_is_shown_as_committed(
+    student: Student, service: DevelopmentServer
+) -> None:
+    page = student.opens()
+    put(page, "a", "before")
+    eventually(lambda: is_safe(page))
+    with frozen_postgres(service):
+        page.evaluate("void quiz.commit('b', 'meanwhile').then((done) => (window.done = done))")
+        put(page, "essay", TEXT)
+        eventually(lambda: state(page, "essay") == "buffered")
+        assert "committed" not in {each for each, answer in shown(page, "b") if answer == "meanwhile"}
+    eventually(lambda: page.evaluate("window.done ?? null"))
+    eventually(lambda: student.held() == {"a": "before", "b": "meanwhile", "essay": TEXT})
+
+
+def test_what_a_killed_valkey_has_lost_is_sent_again(student: Student, service: DevelopmentServer) -> None:
+    page = student.opens()
+    types(page, "essay", TEXT)
+    eventually(lambda: is_safe(page))
+    service.stores.cache().flushall()
+    eventually(lambda: student.held() == {"essay": TEXT}, 60)
 
 
 # The device
