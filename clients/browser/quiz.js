@@ -31,6 +31,8 @@ const KEEPALIVE_BYTES = 60_000;
 const BODY_BYTES = 1_000_000;
 const WARNING_MINUTES = [30, 5, 1];
 const RECEIPTS = 20;
+/** Of refusals for an answer's sake, beside those for its size or form. */
+const ANSWER_CODES = ["question_locked", "section_expired"];
 const OPEN = ["started", "in_progress"];
 
 const CAN_KEEP_ALIVE = "keepalive" in Request.prototype;
@@ -670,6 +672,7 @@ export class Quiz {
           this.#tabs?.tell({ kind: "conflict", question, theirs: answer, tag });
         }
         break;
+      case "deadline_moved":
       case "session_closed":
       case "session_expired":
       case "session_paused":
@@ -693,7 +696,7 @@ export class Quiz {
    * @param {Entry[]} batch
    */
   async #refuseOne(error, batch) {
-    const isAnswer = [409, 410, 413, 422].includes(error.status);
+    const isAnswer = ANSWER_CODES.includes(error.code) || [413, 422].includes(error.status);
     const named = batch.find((entry) => entry.question === String(error.problem.question_id)) ?? (batch.length === 1 && batch[0]);
     if (!isAnswer || !named) throw error;
     this.problem = error;
@@ -762,10 +765,9 @@ export class Quiz {
         return;
       }
       if (!(error instanceof Refusal)) throw error;
-      const isAgain = ["question_locked", "section_expired"].includes(error.code);
+      const isAgain = ANSWER_CODES.includes(error.code);
       if (!isAgain) this.#handIn = null;
       await this.#attempt(() => this.#refused(error, batch));
-      if (error.code === "deadline_moved") await this.#apply(error.problem.session);
       if (this.#isEnded) handIn.resolve(this.session);
       else if (!isAgain) handIn.reject(error);
     }

@@ -21,15 +21,30 @@ def launched(chromium: Browser, executable: str, profile: Path, options: list[st
     return chromium.browser_type.launch_persistent_context(profile, executable_path=executable, args=options)
 
 
-def kill(profile: Path) -> int:
-    """End all of its processes at once, without a word to them; returns how many there were."""
+def send(profile: Path, number: signal.Signals) -> int:
+    """Send all of its processes a signal; returns how many there are."""
     found = 0
     for process in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
             if f"--user-data-dir={profile}".encode() in (process / "cmdline").read_bytes():
-                os.kill(int(process.name), signal.SIGKILL)
+                os.kill(int(process.name), number)
                 found += 1
     return found
+
+
+def kill(profile: Path) -> int:
+    """End it at once, without a word; returns how many processes it had."""
+    return send(profile, signal.SIGKILL)
+
+
+@contextmanager
+def asleep(profile: Path) -> Iterator[None]:
+    """As on a laptop whose lid is closed."""
+    send(profile, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send(profile, signal.SIGCONT)
 
 
 @contextmanager

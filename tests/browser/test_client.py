@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from tests.harness.launch import ROOT, DevelopmentServer
 
 from .conftest import COMMAND, NEEDS_CHROMIUM, OPTIONS
-from .killed import frozen_postgres, kill, launched
+from .killed import asleep, frozen_postgres, kill, launched
 from .network import Network, network_before
 from .pages import served_folder
 from .students import Student, call, client_site, eventually, is_safe, put, shown, state, told, types
@@ -352,6 +352,78 @@ def test_fifty_sessions_are_handed_in_by_the_timer(
     assert {(status, late) for status, late, _ in ended} == {("completed", 0)}
     completions = [each for each in network.seen if each.path.endswith("/complete")]
     assert [each.status for each in completions] == [200] * 50
+
+
+@pytest.fixture
+def sleeper(
+    chromium: Browser, pages: str, service: DevelopmentServer, network: Network, tmp_path: Path
+) -> Iterator[Student]:
+    """A student on a laptop of their own, with ten seconds to go; its data is in tmp_path."""
+    executable = shutil.which(COMMAND)
+    assert executable
+    call(service.address, "PUT", f"/quizzes/{(quiz_id := f'quiz-{uuid4()}')}", {"time_limit_seconds": 10})
+    with launched(chromium, executable, tmp_path, OPTIONS) as context:
+        yield Student(context, pages, service.address, network.address, quiz_id)
+
+
+def test_who_wakes_up_after_the_deadline_goes_on_where_it_was_moved(
+    sleeper: Student, service: DevelopmentServer, network: Network, tmp_path: Path
+) -> None:
+    page = sleeper.opens()
+    network.down = True
+    types(page, "essay", TEXT)
+    with asleep(tmp_path):
+        extension = {"seconds": 600, "reason": "the projector"}
+        call(service.address, "POST", f"/sessions/{sleeper.session_id}/extend", extension)
+        network.heal()
+        time.sleep(12)
+    eventually(lambda: page.evaluate("quiz.remainingMs") > 500_000, 2)
+    eventually(lambda: is_safe(page))
+    assert sleeper.held() == {"essay": TEXT}
+    assert told(page, "ended") == []
+
+
+def test_who_wakes_up_after_the_deadline_is_told_what_came_too_late_and_that_it_is_kept(
+    sleeper: Student, service: DevelopmentServer, network: Network, tmp_path: Path
+) -> None:
+    page = sleeper.opens()
+    network.down = True
+    types(page, "essay", TEXT)
+    with asleep(tmp_path):
+        network.heal()
+        time.sleep(12)
+    (ended,) = eventually(lambda: told(page, "ended"))
+    assert (ended["session"]["status"], ended["late"]) == ("expired", {"essay": TEXT})
+    assert state(page) == "refused"
+    late = call(service.address, "GET", f"/sessions/{sleeper.session_id}/late-answers")["late_answers"]
+    assert [each["answers"] for each in late] == [{"essay": TEXT}]
+
+
+def test_a_notice_is_told_once_and_acknowledged(student: Student, service: DevelopmentServer) -> None:
+    page = student.opens()
+    notice = {"text": "In question 3 it must read 5 N."}
+    sent = call(service.address, "POST", f"/sessions/{student.session_id}/notices", notice)
+    put(page, "essay", TEXT)
+    (shown_notice,) = eventually(lambda: told(page, "notice"))
+    assert (shown_notice["id"], shown_notice["text"]) == (sent["id"], notice["text"])
+    page.evaluate("(id) => quiz.acknowledge(id)", sent["id"])
+    assert student.session()["unread_notices"] == 0
+
+
+def test_an_extension_is_told(student: Student, service: DevelopmentServer) -> None:
+    page = student.opens()
+    left = page.evaluate("quiz.remainingMs")
+    extension = {"seconds": 600, "reason": "the projector"}
+    call(service.address, "POST", f"/sessions/{student.session_id}/extend", extension)
+    put(page, "essay", TEXT)
+    eventually(lambda: [each for each in told(page, "deadline") if each["moved"]])
+    assert page.evaluate("quiz.remainingMs") > left + 550_000
+
+
+def test_there_are_warnings_before_the_end(student: Student, service: DevelopmentServer) -> None:
+    call(service.address, "PUT", f"/quizzes/{student.quiz_id}", {"time_limit_seconds": 62})
+    page = student.opens()
+    eventually(lambda: [each for each in told(page, "deadline") if each.get("minutes") == 1], 10)
 
 
 def test_a_pause_stops_the_clock_and_the_answers_wait(student: Student, service: DevelopmentServer) -> None:
