@@ -1,0 +1,46 @@
+"""The client library as a package: typed, small, and what its types say."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+from pathlib import Path
+
+from tests.generators.conftest import NODE_MODULES, needs_generator
+from tests.harness.launch import ROOT
+
+CLIENT = ROOT / "clients/browser"
+MAX_BYTES = 15_000
+MODULES = sorted(CLIENT.glob("*.js"))
+
+pytestmark = needs_generator(NODE_MODULES)
+
+
+def typescript(*options: str | Path) -> None:
+    compiler = NODE_MODULES / "typescript/bin/tsc"
+    node = (NODE_MODULES / "ready").read_text().strip()
+    done = subprocess.run(
+        [node, compiler, "--project", CLIENT, *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_modules_are_typed() -> None:
+    typescript()
+
+
+def test_the_declarations_are_those_of_the_modules(tmp_path: Path) -> None:
+    typescript("--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", tmp_path)
+    made = {file.name: file.read_text() for file in tmp_path.glob("*.d.ts")}
+    assert made == {file.name: file.read_text() for file in CLIENT.glob("*.d.ts")}
+
+
+def test_all_of_it_is_small() -> None:
+    assert sum(len(gzip.compress(module.read_bytes(), 9)) for module in MODULES) < MAX_BYTES
+
+
+def test_the_package_has_what_it_names_and_depends_on_nothing() -> None:
+    package = json.loads((CLIENT / "package.json").read_text())
+    assert not package.keys() & {"dependencies", "peerDependencies", "scripts"}
+    assert all((CLIENT / file).is_file() for file in package["exports"]["."].values())
