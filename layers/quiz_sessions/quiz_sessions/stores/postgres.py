@@ -22,7 +22,7 @@ from .statements import Statement, numbered
 
 CONNECT_SECONDS = 1.0
 BUSY_SECONDS = 2.5
-"""The limit for getting a connection while the server answers other requests."""
+"""The limit for getting a connection while the server answers other requests, and for the first ones."""
 STATEMENT_SECONDS = 2.3
 """The server cancels a statement after 2 s (set by the migration); this is for a server that hangs."""
 CALL_SECONDS = 3.6
@@ -198,6 +198,8 @@ class Postgres:
             raise DatabaseUnavailableError
         if self._pool.closed:
             await self._pool.open()
+            # The first connections take longer: they count as those of a server that was just heard.
+            self._last_reply = time.monotonic()
         asked = time.monotonic()
         # A server that answered a moment ago is busy, not down.
         busy = asked - self._last_reply < CONNECT_SECONDS
