@@ -1,144 +1,111 @@
-// Requests to the service: each ends with its reply, with a refusal that will not change, or is worth another try.
+// Requests to the service: each ends with its reply, a refusal, or none.
 
-/** What the service said to a request that it did not accept. */
+/** @import { Reply, Token } from "./types.js" */
+
+/** The service does not accept a request; `problem` says why (RFC 9457). */
 export class Refusal extends Error {
-  /**
-   * @param {number} status
-   * @param {Record<string, any>} problem the reply: `code`, `detail` and more (RFC 9457)
-   * @param {number | null} retryAfterMs
-   */
-  constructor(status, problem, retryAfterMs) {
-    super(problem.detail ?? problem.message ?? `status ${status}`);
-    this.name = "Refusal";
-    this.status = status;
-    this.code = /** @type {string} */ (problem.code ?? "");
-    this.problem = problem;
-    this.retryAfterMs = retryAfterMs;
-  }
+  name = "Refusal";
 
-  /** Whether the same request may be accepted later, without anything else being changed. */
-  get isTransient() {
-    return this.status === 401 || this.status === 408 || this.status === 429 || this.status >= 500;
+  /** @param {Reply} reply */
+  constructor({ status, body, retryAfterMs, sentAt, receivedAt }) {
+    super(body?.detail ?? body?.message ?? `status ${status}`);
+    this.status = status;
+    /** @type {Record<string, any>} */
+    this.problem = body ?? {};
+    /** @type {string} */
+    this.code = this.problem.code ?? "";
+    this.retryAfterMs = retryAfterMs;
+    this.isTransient = [401, 408, 429].includes(status) || status >= 500;
+    this.sentAt = sentAt;
+    this.receivedAt = receivedAt;
   }
 }
 
-/** No reply came, or none that the service wrote: it can't be reached, is cut off, or somebody else answers for it. */
+/** The service can't be reached, or somebody else answers for it. */
 export class Unreachable extends Error {
   name = "Unreachable";
+  isTransient = true;
+  retryAfterMs = undefined;
+
+  /** @param {string} message @param {number} [status] */
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
 }
 
-/**
- * @typedef {object} Reply
- * @property {any} body
- * @property {number} sentAt by `performance.now()`
- * @property {number} receivedAt
- */
-
 const PATIENCE_MS = 15_000;
+const UPLINK_BYTES_A_MS = 10;
 const JSON_TYPE = /^application\/([a-z.]+\+)?json\b/;
 
+// A page that came by plain HTTP has no `crypto.randomUUID`.
+export const unique = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), hex).join("");
+export const hex = (/** @type {number} */ byte) => byte.toString(16).padStart(2, "0");
+export const jittered = (/** @type {number} */ ms) => ms * (1 + Math.random() / 10);
+export const after = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 export class Api {
+  clientId = "";
   #baseUrl;
   #token;
-  /** @type {string} */
   #lastToken = "";
 
-  /**
-   * @param {string} baseUrl
-   * @param {() => string | Promise<string>} token
-   */
+  /** @param {string} baseUrl @param {Token} token */
   constructor(baseUrl, token) {
     this.#baseUrl = baseUrl.replace(/\/+$/, "");
     this.#token = token;
-    /** Sent with each request, as X-Client-Id. */
-    this.clientId = "";
   }
 
-  /**
-   * @param {string} method
-   * @param {string} path
-   * @param {object} [body]
-   * @param {Record<string, string>} [headers]
-   * @returns {Promise<Reply>}
-   * @throws {Refusal | Unreachable}
-   */
-  async request(method, path, body, headers = {}) {
-    this.#lastToken = await this.#token();
-    const first = await this.#fetch(method, path, body, headers);
-    if (first.status !== 401) return this.#judged(first);
-    // It may have ended just now: ask for another one.
-    this.#lastToken = await this.#token();
-    return this.#judged(await this.#fetch(method, path, body, headers));
+  /** @param {string} method @param {string} path @param {object} [body] @param {Record<string, string>} [headers] @returns {Promise<Reply>} */
+  async request(method, path, body, headers) {
+    for (let isAgain = false; ; isAgain = true) {
+      const reply = await this.#fetch(method, path, body, headers);
+      // Another token is asked for.
+      if (reply.status === 401 && !isAgain) continue;
+      if (reply.status < 300 && (reply.body || reply.status === 204)) return reply;
+      const refusal = new Refusal(reply);
+      if (refusal.code || refusal.isTransient) throw refusal;
+      throw new Unreachable(`status ${reply.status}, not from the service`, reply.status);
+    }
   }
 
-  /**
-   * Send something from a page that is being closed, with the last token; nobody waits for the reply.
-   *
-   * @param {string} method
-   * @param {string} path
-   * @param {object} body
-   */
+  /** From a page that goes. @param {string} method @param {string} path @param {object} body */
   send(method, path, body) {
-    fetch(this.#baseUrl + path, { ...this.#options(method, body, {}), keepalive: true }).catch(() => {});
+    fetch(this.#baseUrl + path, { ...this.#options(method, JSON.stringify(body)), keepalive: true }).catch(() => {});
   }
 
-  /**
-   * @param {string} path
-   * @param {object} body
-   * @returns {boolean} whether the browser takes it
-   */
+  /** @param {string} path @param {object} body */
   beacon(path, body) {
-    return navigator.sendBeacon(this.#baseUrl + path, JSON.stringify(body));
+    navigator.sendBeacon(this.#baseUrl + path, JSON.stringify(body));
   }
 
-  /**
-   * @param {string} method
-   * @param {object | undefined} body
-   * @param {Record<string, string>} headers
-   * @returns {RequestInit}
-   */
+  /** @param {string} method @param {string} [body] @param {Record<string, string>} [headers] @returns {RequestInit} */
   #options(method, body, headers) {
     /** @type {Record<string, string>} */
     const all = { ...headers };
     if (this.clientId) all["X-Client-Id"] = this.clientId;
     if (this.#lastToken) all.Authorization = `Bearer ${this.#lastToken}`;
     if (body) all["Content-Type"] = "application/json";
-    return { method, headers: all, body: body && JSON.stringify(body), cache: "no-store", credentials: "omit" };
+    return { method, headers: all, body, cache: "no-store", credentials: "omit" };
   }
 
-  /**
-   * @param {string} method
-   * @param {string} path
-   * @param {object | undefined} body
-   * @param {Record<string, string>} headers
-   */
+  /** @param {string} method @param {string} path @param {object} [body]
+   * @param {Record<string, string>} [headers] @returns {Promise<Reply>} */
   async #fetch(method, path, body, headers) {
-    const sentAt = performance.now();
+    const text = body && JSON.stringify(body);
     try {
-      const signal = AbortSignal.timeout(PATIENCE_MS);
-      const reply = await fetch(this.#baseUrl + path, { ...this.#options(method, body, headers), signal });
+      this.#lastToken = await this.#token();
+      const signal = AbortSignal.timeout(PATIENCE_MS + (text?.length ?? 0) / UPLINK_BYTES_A_MS);
+      const sentAt = performance.now();
+      const reply = await fetch(this.#baseUrl + path, { ...this.#options(method, text, headers), signal });
       const receivedAt = performance.now();
+      const said = await reply.text();
       const isJson = JSON_TYPE.test(reply.headers.get("Content-Type") ?? "");
-      const text = await reply.text();
-      return {
-        status: reply.status,
-        body: isJson ? JSON.parse(text) : null,
-        retryAfter: reply.headers.get("Retry-After"),
-        sentAt,
-        receivedAt,
-      };
+      const retryAfterMs = Number(reply.headers.get("Retry-After")) * 1000 || undefined;
+      return { status: reply.status, body: isJson ? JSON.parse(said) : null, retryAfterMs, sentAt, receivedAt };
     } catch (error) {
-      // No network, no CORS, cut off, too slow, or half a reply.
+      // No network, no token, too slow, or half a reply.
       throw new Unreachable(String(error));
     }
-  }
-
-  /** @param {Awaited<ReturnType<Api["request"]>> & {status: number, retryAfter: string | null}} reply */
-  #judged({ status, body, retryAfter, sentAt, receivedAt }) {
-    if (status < 300 && (body || status === 204)) return { body, sentAt, receivedAt };
-    const refusal = new Refusal(status, body ?? {}, retryAfter === null ? null : Number(retryAfter) * 1000 || null);
-    // A page of a proxy or of a network that wants a login is no refusal of the service.
-    if (!refusal.code && !refusal.isTransient) throw new Unreachable(`status ${status}, not from the service`);
-    throw refusal;
   }
 }

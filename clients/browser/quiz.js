@@ -1,45 +1,28 @@
-// A student's session: what is typed is kept on the device first, and sent until the server has it.
+// A student's session: answers are kept on the device first, and sent until the server has them.
 
-import { Api, Refusal, Unreachable } from "./api.js";
-import { ServerClock } from "./clock.js";
-import { Store } from "./store.js";
-import { Tabs } from "./tabs.js";
+import { Answers } from "./answers.js";
+import { Api, Refusal, Unreachable, after, jittered, unique } from "./api.js";
+import { ServerClock, Store, Tabs } from "./device.js";
 
-/** @typedef {import("./store.js").Entry} Entry */
-/** @typedef {Record<string, any>} Session as the service shows it (`SessionReply` in its OpenAPI document) */
-/** @typedef {'committed' | 'buffered' | 'unsent' | 'conflict' | 'refused'} SaveState */
-/** @typedef {{auto: boolean, resolve: (session: Session) => void, reject: (error: unknown) => void}} HandIn */
-/** @typedef {'state' | 'tick' | 'deadline' | 'notice' | 'conflict' | 'paused' | 'ended' | 'login'} QuizEvent */
+/** @import { Entry, Failure, HandIn, Kept, Quiz, QuizEvent, QuizOptions, Reply, Session, Times } from "./types.js" */
 
-/**
- * @typedef {object} QuizOptions
- * @property {string} baseUrl of the service
- * @property {() => string | Promise<string>} token the caller's token; an empty one where the service asks for none
- * @property {string} quizId
- * @property {string} [userId] whose session it is, where the service asks for no tokens
- * @property {'keep' | 'wipe' | 'memory'} [storage] whether to remove what is kept on the device after the end, or to keep
- *   nothing there
- */
-
-/** From the worst to the best: that of a quiz is the worst of its answers. */
-const STATES = /** @type {const} */ (["conflict", "refused", "unsent", "buffered", "committed"]);
 const TYPING_MS = 700;
+const LONG_TYPING_MS = 5_000;
 const POLL_MS = 30_000;
 const PAUSED_POLL_MS = 10_000;
 const LONGEST_WAIT_MS = 30_000;
+const LAST_MS = 60_000;
+const OPENINGS = 6;
 const KEEPALIVE_BYTES = 60_000;
-const BODY_BYTES = 1_000_000;
+const BODY_BYTES = 200_000;
 const WARNING_MINUTES = [30, 5, 1];
 const RECEIPTS = 20;
-/** Of refusals for an answer's sake, beside those for its size or form. */
+// Beside those for its size or form.
 const ANSWER_CODES = ["question_locked", "section_expired"];
 const OPEN = ["started", "in_progress"];
-
 const CAN_KEEP_ALIVE = "keepalive" in Request.prototype;
 
-const bytes = (/** @type {unknown} */ value) => new TextEncoder().encode(JSON.stringify(value)).length;
-const moment = (/** @type {string} */ tag) => Number(tag.split(".")[0]);
-const jittered = (/** @type {number} */ ms) => ms * (1 + Math.random() / 10);
+const bytes = (/** @type {unknown} */ value) => new Blob([JSON.stringify(value)]).size;
 
 /** @param {string} token */
 function subject(token) {
@@ -50,108 +33,77 @@ function subject(token) {
   }
 }
 
-export class Quiz {
-  /** @type {Session} */
-  session = {};
-  /** The session's paper (`GET /sessions/{id}/paper`), or null. @type {any} */
-  paper = null;
-  /** What the service said last, where it let nothing in. @type {Refusal | null} */
-  problem = null;
-  /** Receipts of committed writes with the answers that they are about, the last one first.
-   * @type {{receipt: string, answers: Record<string, unknown>}[]} */
-  receipts = [];
+/** @param {Entry[]} batch */
+const written = (batch) => ({
+  answers: Object.fromEntries(batch.map(({ question, value }) => [question, value])),
+  based_on: Object.fromEntries(batch.map(({ question, base }) => [question, base])),
+});
+
+class OpenedQuiz {
+  /** @type {any} */ paper = null;
+  /** @type {Refusal | null} */ problem = null;
+  /** @type {Kept[]} */ receipts = [];
 
   #options;
   #api;
   #store;
+  #answers;
   #clock = new ServerClock();
-  /** @type {Tabs | null} */
-  #tabs = null;
-  /** @type {Map<string, Entry>} */
-  #entries = new Map();
-  /** @type {Map<string, {theirs: unknown, tag: string | null}>} */
-  #conflicts = new Map();
-  /** @type {Map<QuizEvent, Set<(detail: any) => void>>} */
-  #listeners = new Map();
-  /** @type {Set<{question: string, n: number, resolve: (done: any) => void}>} */
-  #commits = new Set();
-  /** @type {HandIn | null} */
-  #handIn = null;
+  /** @type {Tabs | undefined} */ #tabs;
+  /** @type {Map<string, Set<(detail: any) => void>>} */ #listeners = new Map();
+  /** In conflict, of which the page was told. @type {Set<string>} */ #asked = new Set();
+  /** @type {HandIn | null} */ #handIn = null;
   #notices = new Set();
+  #unread = 0;
   #openKey = "";
   #beaconToken = "";
   #isClosed = false;
   #isEnded = false;
   #isOver = false;
   #isLoggedOut = false;
+  // Something on the way refuses a write for what is in it: each answer is sent alone.
+  #isAlone = false;
   #failures = 0;
   #typedAt = 0;
+  #begunAt = 0;
   #autosaveFrom = 0;
   #retryFrom = 0;
   #pollFrom = 0;
   #wake = () => {};
-  #saving = Promise.resolve();
   #lastSecond = NaN;
   #lastState = "";
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #timer;
+  /** @type {ReturnType<typeof setInterval> | undefined} */ #timer;
 
   /** @param {QuizOptions} options */
   constructor(options) {
     this.#options = options;
     this.#api = new Api(options.baseUrl, options.token);
     this.#store = new Store(options.storage === "memory");
+    this.#answers = new Answers(this.#store, (message) => this.#tabs?.tell(message), this.#show);
   }
 
   // What a page shows
 
-  /**
-   * The answer to a question as the student has it, sent or not.
-   *
-   * @param {string | number} id
-   */
-  answer(id) {
-    const entry = this.#entries.get(String(id));
-    return entry && !entry.late ? entry.value : this.session.answers?.[id];
+  get session() {
+    return this.#answers.session;
   }
-
-  /**
-   * How safe an answer is: `committed` and `buffered` ones are on the server, an `unsent` one is on the device.
-   *
-   * @param {string | number} id
-   * @returns {SaveState}
-   */
-  stateOf(id) {
-    if (this.#conflicts.has(String(id))) return "conflict";
-    const entry = this.#entries.get(String(id));
-    if (entry) return entry.state;
-    return this.session.buffered_questions?.includes(String(id)) ? "buffered" : "committed";
-  }
-
-  /** That of the answer which is the least safe. @returns {SaveState} */
   get saveState() {
-    const all = [...this.#entries.keys(), ...(this.session.buffered_questions ?? [])].map((id) => this.stateOf(id));
-    return STATES.find((state) => all.includes(state)) ?? "committed";
+    return this.#answers.state;
   }
-
-  /** Whether answers survive this page; they do not where the browser forbids it, or has no room. */
   get isDurable() {
     return this.#store.isDurable;
   }
-
-  /** What came too late and was kept for staff, by question. @returns {Record<string, unknown>} */
   get late() {
-    return Object.fromEntries([...this.#entries.values()].filter((e) => e.late).map((e) => [e.question, e.value]));
+    return this.#answers.late;
   }
-
-  /** Both texts of each question that was answered elsewhere meanwhile. */
   get conflicts() {
-    return Object.fromEntries(
-      [...this.#conflicts].map(([id, { theirs }]) => [id, { mine: this.#entries.get(id)?.value, theirs }]),
-    );
+    return this.#answers.conflicts;
   }
+  /** @type {Quiz["answer"]} */
+  answer = (id) => this.#answers.of(String(id));
+  /** @type {Quiz["stateOf"]} */
+  stateOf = (id) => this.#answers.stateOf(String(id));
 
-  /** Milliseconds until the deadline, by the server's clock. */
   get remainingMs() {
     const { paused, time_remaining, expires_at, started_at } = this.session;
     if (this.#isEnded || !expires_at) return 0;
@@ -159,302 +111,208 @@ export class Quiz {
     return Math.max(0, Date.parse(expires_at) - Math.max(this.#clock.now, Date.parse(started_at)));
   }
 
-  /**
-   * @param {QuizEvent} event
-   * @param {(detail: any) => void} listener
-   * @returns {() => void} what takes it off again
-   */
-  on(event, listener) {
+  /** @type {Quiz["on"]} */
+  on = (event, listener) => {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners.add(listener));
     return () => listeners.delete(listener);
-  }
+  };
 
   // What a student does
 
-  /**
-   * Answer a question, as while typing: it is shown at once, kept on the device, and autosaved.
-   *
-   * @param {string | number} id
-   * @param {unknown} value any JSON
-   * @returns {Promise<void>} once it is kept on the device
-   */
-  async set(id, value) {
-    await this.#edit(String(id), value, false);
-  }
-
-  /**
-   * Answer a question for good, as with a click on a choice.
-   *
-   * @param {string | number} id
-   * @param {unknown} value any JSON
-   * @returns {Promise<{durability: 'committed' | 'buffered', receipt?: string}>} once the server has it
-   */
-  async commit(id, value) {
-    const { question, n } = await this.#edit(String(id), value, true);
-    return new Promise((resolve) => {
-      this.#commits.add({ question, n, resolve });
-      this.#wake();
-    });
-  }
-
-  /**
-   * Choose between two texts of a question that was answered elsewhere.
-   *
-   * @param {string | number} id
-   * @param {unknown} choice 'mine', 'theirs', or another value
-   */
-  async resolve(id, choice) {
-    const question = String(id);
-    const conflict = this.#conflicts.get(question);
-    if (!conflict) return;
-    this.#conflicts.delete(question);
-    await this.#change(question, (known) => {
-      if (choice === "theirs" || !known) return undefined;
-      const value = choice === "mine" ? known.value : choice;
-      return { ...known, value, base: conflict.tag, n: known.n + 1, state: "unsent" };
-    });
-    this.#tabs?.tell({ kind: "resolved", question });
+  /** @type {(...edit: [...Parameters<Quiz["set"]>, isUrgent?: boolean]) => Promise<void>} */
+  set = async (id, value, isUrgent = false) => {
+    if (this.#isEnded) throw new Error("The session has ended.");
+    this.#typedAt = performance.now();
+    if (!this.#answers.unsent.length) this.#begunAt = this.#typedAt;
+    this.#tabs?.want();
+    const stored = this.#answers.edit(String(id), JSON.parse(JSON.stringify(value)), isUrgent);
     this.#wake();
-  }
+    await stored;
+  };
 
-  /**
-   * Hand in, with all that is typed.
-   *
-   * @returns {Promise<Session>} the ended session
-   * @throws {Refusal} it was not accepted: `answer_conflict` where a question was answered elsewhere
-   */
-  handIn() {
-    return this.#end(false);
-  }
+  /** @type {Quiz["commit"]} */
+  commit = async (id, value) => {
+    await this.set(id, value, true);
+    return new Promise((resolve, reject) => {
+      const judge = () => {
+        const state = this.stateOf(id);
+        if (!this.#isEnded && (state === "unsent" || state === "conflict")) return;
+        stop();
+        // That of another tab is on its way.
+        const receipt = this.#tabs?.isSender && this.session.receipt;
+        if (state === "buffered" || state === "committed") resolve({ durability: state, ...(receipt && { receipt }) });
+        else reject(this.problem ?? new Error("It came too late, or was not accepted."));
+      };
+      const stop = this.on("state", judge);
+      judge();
+    });
+  };
 
-  /**
-   * Say that a notice was read.
-   *
-   * @param {number} id
-   */
-  async acknowledge(id) {
-    await this.#api.request("POST", `${this.#path}/notices/${id}/read`);
-  }
+  /** @type {Quiz["resolve"]} */
+  resolve = async (id, choice) => {
+    await this.#answers.resolve(String(id), choice);
+    this.#wake();
+  };
 
-  /** Enter a section of the paper: its time runs, and its contents are in `paper`. @param {number} number */
-  async enter(number) {
-    this.paper = (await this.#api.request("POST", `${this.#path}/sections/${number}/enter`)).body;
+  /** @type {Quiz["handIn"]} */
+  handIn = () => this.#end(false);
+
+  /** @type {Quiz["acknowledge"]} */
+  acknowledge = async (notice) => {
+    await this.#api.request("POST", `${this.#path}/notices/${notice}/read`);
+    this.#unread = 0;
+  };
+
+  /** @type {Quiz["enter"]} */
+  enter = async (section) => {
+    this.paper = (await this.#api.request("POST", `${this.#path}/sections/${section}/enter`)).body;
     await this.#poll();
-  }
+  };
 
-  /** Go on with this device, where the quiz lets the student choose. */
-  async takeOver() {
-    const reply = await this.#api.request("POST", `${this.#path}/device`, { takeover: true });
-    await this.#apply(reply.body, reply);
-    this.problem = null;
-    this.#retryFrom = 0;
-    this.#wake();
-  }
+  /** @type {Quiz["takeOver"]} */
+  takeOver = async () => {
+    await this.#exchange("POST", "/device", { takeover: true });
+    this.#look();
+  };
 
-  /** Send what is typed, and leave the rest to another tab, or to the next opening. */
   close() {
     this.#leave();
     this.#isClosed = true;
     this.#wake();
     clearInterval(this.#timer);
-    removeEventListener("pagehide", this.#leave);
-    removeEventListener("online", this.#look);
-    removeEventListener("pageshow", this.#look);
-    document.removeEventListener("visibilitychange", this.#look);
+    this.#listen(removeEventListener);
     this.#tabs?.close();
     // What is typed last is still being stored.
-    this.#saving.finally(() => this.#store.close());
+    this.#answers.saved.finally(() => this.#store.close());
   }
 
   // Opening
 
   async open() {
     const { baseUrl, quizId, userId, token } = this.#options;
-    this.#api.clientId = await this.#store.update(`client ${baseUrl}`, (known) => known ?? crypto.randomUUID());
+    this.#api.clientId = await this.#store.update(`client ${baseUrl}`, (known) => known ?? unique());
     this.#openKey = `open ${baseUrl} ${quizId} ${userId ?? subject(await token())}`;
-    const known = await this.#store.get(this.#openKey);
-    await this.#begin(known);
-    for (const entry of await this.#store.all(`answer ${this.session.id} `)) this.#entries.set(entry.question, entry);
+    await this.#begin(await this.#store.get(this.#openKey));
+    await this.#answers.load();
     this.receipts = (await this.#store.get(`receipts ${this.session.id}`)) ?? [];
     this.#tabs = new Tabs(`quiz-sessions ${baseUrl} ${this.session.id}`, this.#hear, () => this.#wake());
-    addEventListener("pagehide", this.#leave);
-    addEventListener("online", this.#look);
-    addEventListener("pageshow", this.#look);
-    document.addEventListener("visibilitychange", this.#look);
+    this.#listen(addEventListener);
     this.#timer = setInterval(this.#tick, 200);
     await this.#getBeacon();
-    // An ended session may have answers on the device that were never sent.
-    await this.#apply(this.session);
     this.#work();
   }
 
-  /**
-   * Find the session or start it; without the service go on with what is known of it.
-   *
-   * @param {any} known
-   */
+  /** @param {any} known */
   async #begin(known) {
     for (let tries = 1; ; tries += 1) {
       try {
         const reply = await this.#find(known);
-        this.session = reply.body;
-        this.#clock.sync(this.session.server_time, reply.sentAt, reply.receivedAt);
-        this.#nextPoll(this.session);
+        this.#answers.session = reply.body;
+        this.#clock.sync(reply.body.server_time, reply.sentAt, reply.receivedAt);
+        this.#nextPoll();
         if (this.session.sections) this.paper = (await this.#api.request("GET", `${this.#path}/paper`)).body;
-        return;
-      } catch (error) {
-        if (error instanceof Refusal && !error.isTransient) throw error;
-        if (known?.session && OPEN.includes(known.session.status)) {
-          this.session = known.session;
+        return this.#remember();
+      } catch (/** @type {any} */ error) {
+        if (!error.isTransient) throw error;
+        this.#failed(error);
+        if (known?.session) {
+          this.#answers.session = known.session;
           this.paper = known.paper;
           const now = performance.now();
-          // The device's own clock, until the service is there again; it decides nothing.
-          this.#clock.sync(new Date().toISOString(), now - 60_000, now);
-          this.#failed(error);
+          // The device's own clock decides nothing.
+          this.#clock.sync(new Date().toISOString(), now - LAST_MS, now);
           return;
         }
-        if (tries === 4) throw error;
-        await new Promise((resolve) => setTimeout(resolve, jittered(1_000 * tries)));
+        if (tries === OPENINGS) throw error;
+        await after(this.#retryFrom - performance.now());
       }
     }
   }
 
-  /** @param {any} known */
+  /** @param {any} known @returns {Promise<Reply>} */
   async #find(known) {
     const { quizId, userId } = this.#options;
     if (known?.session) {
       try {
-        const reply = await this.#api.request("GET", `/sessions/${known.session.id}`);
-        if (OPEN.includes(reply.body.status)) return reply;
-      } catch (error) {
-        if (!(error instanceof Refusal) || error.isTransient) throw error;
+        // One that has ended is shown once.
+        return await this.#api.request("GET", `/sessions/${known.session.id}`);
+      } catch (/** @type {any} */ error) {
+        if (error.isTransient) throw error;
       }
     }
-    // A start whose reply was lost is sent again with its key, and starts nothing more.
-    const { key } = await this.#store.update(this.#openKey, (kept) =>
-      kept?.key ? kept : { key: crypto.randomUUID() },
-    );
+    // Sent again after a lost reply it starts nothing more.
+    const { key } = await this.#store.update(this.#openKey, (kept) => (known || !kept ? { key: unique() } : kept));
     try {
       const body = { quiz_id: quizId, ...(userId && { user_id: userId }), page_url: location.href };
       return await this.#api.request("POST", "/sessions/start", body, { "Idempotency-Key": key });
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== "attempts_exhausted" || !error.problem.session_id) throw error;
-      return this.#api.request("GET", `/sessions/${error.problem.session_id}`);
+    } catch (/** @type {any} */ error) {
+      // It is shown all the same: the last one, or that of another device.
+      const id = error.problem?.session_id ?? error.problem?.session?.id;
+      if (!["attempts_exhausted", "other_device"].includes(error.code) || !id) throw error;
+      return this.#api.request("GET", `/sessions/${id}`);
     }
   }
 
-  /** What a browser needs that drops a request with its page; where it can't be had, the next opening sends. */
+  // For a browser that drops a page's requests with it.
   async #getBeacon() {
-    if (CAN_KEEP_ALIVE || this.#isEnded) return;
+    if (CAN_KEEP_ALIVE || this.#beaconToken || !OPEN.includes(this.session.status)) return;
     await this.#attempt(async () => {
       this.#beaconToken = (await this.#api.request("POST", `${this.#path}/beacon-token`)).body.token;
     });
+  }
+
+  /** @param {typeof addEventListener} change */
+  #listen(change) {
+    change("pagehide", this.#leave);
+    change("beforeunload", this.#warn);
+    for (const event of ["online", "pageshow", "visibilitychange"]) change(event, this.#look);
   }
 
   get #path() {
     return `/sessions/${this.session.id}`;
   }
 
-  // Answers on the device
-
-  /**
-   * @param {string} question
-   * @param {unknown} value
-   * @param {boolean} urgent
-   * @returns {Promise<Entry>}
-   */
-  async #edit(question, value, urgent) {
-    if (this.#isEnded) throw new Error("The session has ended.");
-    const { id: session, answer_tags } = this.session;
-    const known = this.#entries.get(question);
-    const base = known ? known.base : (answer_tags?.[question] ?? null);
-    /** @type {Entry} */
-    const edited = { session, question, value, base, n: 0, state: "unsent", tag: null, urgent, late: false };
-    // Shown at once; the device says which number it has.
-    this.#entries.set(question, { ...edited, n: (known?.n ?? 0) + 1 });
-    this.#typedAt = performance.now();
-    this.#tabs?.want();
-    this.#show([question]);
-    const stored = this.#change(question, (kept) => ({
-      ...edited,
-      base: kept ? kept.base : base,
-      urgent: urgent || (kept?.state === "unsent" && kept.urgent),
-      n: (kept?.n ?? 0) + 1,
-    }));
-    this.#saving = Promise.allSettled([this.#saving, stored]).then(() => {});
-    this.#wake();
-    return /** @type {Promise<Entry>} */ (stored);
-  }
-
-  /**
-   * Change an entry on the device, here, and in the other tabs.
-   *
-   * @param {string} question
-   * @param {(known: Entry | undefined) => Entry | undefined} change
-   */
-  async #change(question, change) {
-    const wasDurable = this.#store.isDurable;
-    const entry = await this.#store.update(`answer ${this.session.id} ${question}`, change);
-    const shown = this.#entries.get(question);
-    // What was typed since is about to be stored.
-    if (!shown || !entry || entry.n >= shown.n) this.#place(question, entry);
-    this.#tabs?.tell({ kind: "entry", question, entry });
-    this.#show([question], wasDurable !== this.#store.isDurable);
-    return entry;
-  }
-
-  /**
-   * @param {string} question
-   * @param {Entry | undefined} entry
-   */
-  #place(question, entry) {
-    if (entry) this.#entries.set(question, entry);
-    else this.#entries.delete(question);
-  }
-
   // What replies say
 
-  /**
-   * @param {Session} session
-   * @param {{sentAt: number, receivedAt: number}} [times] of the reply that told it
-   */
-  async #apply(session, times) {
-    if (!session?.id || Date.parse(session.server_time) < Date.parse(this.session.server_time)) return;
-    const before = this.session;
-    this.session = session;
-    if (times) {
-      this.#clock.sync(session.server_time, times.sentAt, times.receivedAt);
-      this.#tabs?.tell({ kind: "session", session, roundTrip: times.receivedAt - times.sentAt });
-    }
-    if (session.expires_at !== before.expires_at) this.#emit("deadline", { expiresAt: session.expires_at, moved: true });
-    if (session.paused !== before.paused) this.#emit("paused", { paused: session.paused });
-    const changed = await this.#reconcile();
-    this.#show([...changed, ...Object.keys(session.answers ?? {})]);
-    if (!OPEN.includes(session.status)) await this.#ended();
-    else if (times) await this.#remember();
-    if (session.unread_notices > 0 && times) await this.#readNotices();
+  /** @param {string} method @param {string} path @param {object} [body] @param {Entry[]} [batch] */
+  async #exchange(method, path, body, batch) {
+    const reply = await this.#api.request(method, this.#path + path, body);
+    if (reply.body?.id !== this.session.id) throw new Unreachable("not about this session");
+    await this.#apply(reply.body, reply, batch);
   }
 
-  /** Compare what is thought to be on the server with what is there. */
-  async #reconcile() {
-    const { answer_tags: tags = {}, buffered_questions: buffered = [] } = this.session;
-    const changed = [];
-    for (const [question, { n, state, tag }] of this.#entries) {
-      if (state !== "buffered" || tag === null) continue;
-      const there = tags[question];
-      const isThere = there === tag || (there && moment(there) > moment(tag));
-      if (isThere && (there !== tag || !buffered.includes(question))) {
-        await this.#change(question, (known) => (known?.n === n ? undefined : known));
-      } else if (!isThere) {
-        // The server has lost what it had not committed: it is sent again.
-        await this.#change(question, (known) =>
-          known?.n === n ? { ...known, state: "unsent", base: there ?? null, tag: null } : known,
-        );
-      }
-      changed.push(question);
+  /** @param {Session | undefined} session @param {Times} times @param {Entry[]} [batch] */
+  async #apply(session, times, batch = []) {
+    if (!session) return;
+    this.#autosaveFrom = performance.now() + (session.next_autosave_after_ms ?? 0);
+    this.#clock.sync(session.server_time, times.sentAt, times.receivedAt);
+    await this.#take(session, batch);
+    this.#nextPoll();
+    if (!this.#isEnded) await this.#remember();
+    // Last, so that other tabs know first what has become of each answer.
+    this.#tabs?.tell({ session, roundTrip: times.receivedAt - times.sentAt });
+  }
+
+  /** @param {Session} session @param {Entry[]} batch */
+  async #take(session, batch) {
+    const before = this.session;
+    const isNews = !(session.version < before.version);
+    if (isNews) this.#answers.session = session;
+    if (session.receipt && session.receipt !== this.receipts[0]?.receipt) {
+      this.receipts = [{ receipt: session.receipt, answers: session.answers }, ...this.receipts].slice(0, RECEIPTS);
+      await this.#store.update(`receipts ${session.id}`, () => this.receipts);
     }
-    return changed;
+    await this.#answers.accepted(batch, session);
+    if (!isNews) return;
+    if (session.expires_at !== before.expires_at) {
+      this.#isOver = false;
+      this.#emit("deadline", { expiresAt: session.expires_at, moved: true });
+    }
+    if (session.paused !== before.paused) this.#emit("paused", { paused: session.paused });
+    this.#show(await this.#answers.reconcile());
+    if (!OPEN.includes(session.status)) await this.#ended();
+    if (session.unread_notices > 0 && session.unread_notices !== this.#unread) await this.#readNotices();
   }
 
   async #remember() {
@@ -464,95 +322,80 @@ export class Quiz {
 
   async #readNotices() {
     const { body } = await this.#api.request("GET", `${this.#path}/notices`);
+    this.#unread = this.session.unread_notices;
     for (const notice of body.notices) {
-      if (notice.read_at !== null || this.#notices.has(notice.id)) continue;
+      if (notice.read_at === null && !this.#notices.has(notice.id)) this.#emit("notice", notice);
       this.#notices.add(notice.id);
-      this.#emit("notice", notice);
     }
   }
 
   async #ended() {
     if (this.#isEnded) return;
+    await this.#answers.end();
+    if (this.#answers.left.length) await this.#sendLate();
     this.#isEnded = true;
-    await this.#sendLate();
+    clearInterval(this.#timer);
     await this.#store.update(this.#openKey, () => undefined);
-    if (this.#options.storage === "wipe") await this.#wipe();
-    this.#show([]);
+    if (this.#options.storage === "wipe") {
+      await this.#answers.wipe();
+      await this.#store.update(`receipts ${this.session.id}`, () => undefined);
+    }
+    this.#show([], true);
     this.#handIn?.resolve(this.session);
     this.#handIn = null;
     this.#emit("ended", { session: this.session, late: this.late });
   }
 
-  /** Send what the end came before, so that staff have it. */
+  // So that staff have it.
   async #sendLate() {
-    const left = [...this.#entries.values()].filter((entry) => entry.state === "unsent");
-    if (!left.length || !this.#tabs?.isSender) return;
-    const answers = Object.fromEntries(left.map((entry) => [entry.question, entry.value]));
-    const isExpired = this.session.status === "expired";
-    for (let wait = 500; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
-      try {
-        if (isExpired) await this.#api.request("PATCH", `${this.#path}/progress`, { answers });
-        else await this.#api.request("POST", `${this.#path}/complete`, { answers });
-      } catch (error) {
-        if (error instanceof Unreachable || (error instanceof Refusal && error.isTransient)) {
-          if (this.#isClosed) return;
-          await new Promise((resolve) => setTimeout(resolve, jittered(wait)));
-          continue;
-        }
-      }
-      break;
+    const { left } = this.#answers;
+    const { answers } = written(left);
+    try {
+      if (this.session.status === "expired") await this.#api.request("PATCH", `${this.#path}/progress`, { answers });
+      else await this.#api.request("POST", `${this.#path}/complete`, { answers });
+    } catch (/** @type {any} */ error) {
+      this.#pollFrom = 0; // which leads here again
+      if (error.isTransient) throw error;
     }
-    for (const { question, n } of left) await this.#refuse(question, n, true);
-  }
-
-  async #wipe() {
-    const kept = [...this.#entries.keys()].map((question) => `answer ${this.session.id} ${question}`);
-    for (const key of [...kept, `receipts ${this.session.id}`]) await this.#store.update(key, () => undefined);
+    for (const entry of left) await this.#answers.refuse(entry, true);
   }
 
   // Sending: one tab does
 
   async #work() {
+    // The page begins to listen.
+    await after(0);
+    await this.#attempt(() => this.#take(this.session, []));
     while (!this.#isClosed && !this.#isEnded) {
-      const woken = new Promise((resolve) => (this.#wake = () => resolve(undefined)));
-      const now = performance.now();
-      let due = Infinity;
-      if (this.#tabs?.isSender) {
-        const isWaiting = now < this.#retryFrom;
-        if (this.#handIn && !isWaiting) {
-          await this.#complete(this.#handIn);
-          continue;
-        }
-        const sendFrom = Math.max(this.#sendFrom, this.#retryFrom);
-        const isPollDue = !isWaiting && now >= this.#pollFrom;
-        // Neither keeps the other from being tried where it fails.
-        if (now >= sendFrom && !(isPollDue && this.#failures % 2)) {
-          await this.#attempt(() => this.#save());
-          continue;
-        }
-        if (isPollDue) {
-          await this.#attempt(() => this.#poll());
-          continue;
-        }
-        due = Math.min(sendFrom, Math.max(this.#pollFrom, this.#retryFrom));
-        if (this.#handIn) due = Math.min(due, this.#retryFrom);
-      }
-      const timer = setTimeout(this.#wake, Math.min(due - now, LONGEST_WAIT_MS));
+      const woken = new Promise((resolve) => (this.#wake = () => resolve(0)));
+      const due = this.#tabs?.isSender ? await this.#next() : Infinity;
+      if (due <= performance.now()) continue;
+      const timer = setTimeout(this.#wake, Math.min(due - performance.now(), LONGEST_WAIT_MS));
       await woken;
       clearTimeout(timer);
     }
   }
 
-  /** The answers that are to be sent. */
-  get #unsent() {
-    return [...this.#entries.values()].filter((e) => e.state === "unsent" && !this.#conflicts.has(e.question));
+  /** Do what is due; returns when to come again. */
+  async #next() {
+    const now = performance.now();
+    const isOpen = OPEN.includes(this.session.status);
+    const sendFrom = isOpen ? Math.max(this.#sendFrom, this.#retryFrom) : Infinity;
+    const pollFrom = Math.max(this.#pollFrom, this.#retryFrom);
+    const handIn = this.#handIn;
+    if (handIn && isOpen && now >= this.#retryFrom) await this.#complete(handIn);
+    // Where one fails the other is tried.
+    else if (now >= sendFrom && !(now >= pollFrom && this.#failures % 2)) await this.#attempt(() => this.#save());
+    else if (now >= pollFrom) await this.#attempt(() => this.#poll());
+    else return Math.min(sendFrom, pollFrom, handIn ? this.#retryFrom : Infinity);
+    return 0;
   }
 
   get #sendFrom() {
-    const unsent = this.#unsent;
+    const unsent = this.#answers.unsent;
     if (!unsent.length || this.session.paused) return Infinity;
     if (unsent.some((entry) => entry.urgent)) return 0;
-    return Math.max(this.#typedAt + TYPING_MS, this.#autosaveFrom);
+    return Math.max(Math.min(this.#typedAt + TYPING_MS, this.#begunAt + LONG_TYPING_MS), this.#autosaveFrom);
   }
 
   /** @param {() => Promise<void>} request */
@@ -567,15 +410,15 @@ export class Quiz {
     }
   }
 
-  /** @param {unknown} error */
+  /** @param {any} error */
   #failed(error) {
-    if (!(error instanceof Refusal || error instanceof Unreachable)) throw error;
+    if (!("isTransient" in error)) reportError(error);
     this.#failures += 1;
     const backoff = Math.min(500 * 2 ** this.#failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
-    const asked = error instanceof Refusal ? (error.retryAfterMs ?? 0) : 0;
-    this.#retryFrom = performance.now() + Math.max(backoff, asked);
+    this.#retryFrom = performance.now() + Math.max(backoff, error.retryAfterMs ?? 0);
+    this.#isAlone ||= error.status >= 400 && !(error instanceof Refusal && error.isTransient);
     this.problem = error instanceof Refusal ? error : null;
-    if (this.problem?.status === 401 && !this.#isLoggedOut) {
+    if (error.status === 401 && !this.#isLoggedOut) {
       this.#isLoggedOut = true;
       this.#emit("login", {});
     }
@@ -583,198 +426,103 @@ export class Quiz {
   }
 
   async #poll() {
-    const reply = await this.#api.request("GET", this.#path);
-    this.#nextPoll(reply.body);
-    await this.#apply(reply.body, reply);
+    await this.#exchange("GET", "");
   }
 
-  /** @param {Session} session */
-  #nextPoll(session) {
-    this.#pollFrom = performance.now() + jittered(session.paused ? PAUSED_POLL_MS : POLL_MS);
+  #nextPoll() {
+    this.#pollFrom = performance.now() + jittered(this.session.paused ? PAUSED_POLL_MS : POLL_MS);
   }
 
   async #save() {
+    const unsent = this.#answers.unsent;
+    const turn = this.#isAlone ? this.#failures % unsent.length : 0;
     /** @type {Entry[]} */
     const batch = [];
-    for (const entry of this.#unsent) {
-      if (batch.length && bytes([...batch, entry]) > BODY_BYTES) break;
+    for (const entry of unsent.slice(turn)) {
+      if (batch.length && (this.#isAlone || bytes([...batch, entry]) > BODY_BYTES)) break;
       batch.push(entry);
     }
-    const urgent = batch.some((entry) => entry.urgent);
-    const body = {
-      answers: Object.fromEntries(batch.map((entry) => [entry.question, entry.value])),
-      based_on: Object.fromEntries(batch.map((entry) => [entry.question, entry.base])),
-      ...(!urgent && { autosave: true }),
-    };
+    const isUrgent = batch.some((entry) => entry.urgent);
     try {
-      const reply = await this.#api.request("PATCH", `${this.#path}/progress`, body);
-      this.#autosaveFrom = performance.now() + (reply.body.next_autosave_after_ms ?? 0);
-      this.#nextPoll(reply.body);
-      await this.#accepted(batch, reply.body);
-      await this.#apply(reply.body, reply);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      await this.#exchange("PATCH", "/progress", { ...written(batch), ...(!isUrgent && { autosave: true }) }, batch);
+    } catch (/** @type {any} */ error) {
       await this.#refused(error, batch);
     }
+    this.#isAlone &&= this.#answers.unsent.length > 0;
   }
 
-  /**
-   * @param {Entry[]} batch
-   * @param {Session} session
-   */
-  async #accepted(batch, session) {
-    const { receipt, answers } = session;
-    if (receipt) {
-      this.receipts = [{ receipt, answers }, ...this.receipts].slice(0, RECEIPTS);
-      await this.#store.update(`receipts ${session.id}`, () => this.receipts);
-    }
-    for (const { question, n } of batch) {
-      const tag = session.answer_tags?.[question] ?? null;
-      const isBuffered = session.buffered_questions?.includes(question);
-      await this.#change(question, (known) => {
-        if (!known) return undefined;
-        if (known.n !== n) return { ...known, base: tag };
-        return isBuffered ? { ...known, state: "buffered", tag, base: tag, urgent: false } : undefined;
-      });
-    }
-    this.#settleCommits(session);
-  }
-
-  /**
-   * Tell those who wait for a commit.
-   *
-   * @param {Session} session
-   */
-  #settleCommits({ receipt }) {
-    for (const waiting of this.#commits) {
-      const entry = this.#entries.get(waiting.question);
-      if (entry && entry.state === "unsent") continue;
-      this.#commits.delete(waiting);
-      const durability = entry ? "buffered" : "committed";
-      waiting.resolve({ durability, ...(receipt && { receipt }) });
-    }
-  }
-
-  /**
-   * What becomes of a write that was not accepted: nothing of it was, so that the rest is sent at once.
-   *
-   * @param {Refusal} error
-   * @param {Entry[]} batch
-   */
+  // Nothing of the write was accepted: the rest is sent at once.
+  /** @param {Failure} error @param {Entry[]} batch */
   async #refused(error, batch) {
+    if (!(error instanceof Refusal) || error.isTransient) throw error;
     const { code, problem } = error;
-    if (error.isTransient) throw error;
     switch (code) {
       case "answer_conflict":
         for (const [question, { answer }] of Object.entries(problem.conflicts)) {
           const tag = problem.session.answer_tags[question] ?? null;
-          this.#meet(question, answer, tag);
-          this.#tabs?.tell({ kind: "conflict", question, theirs: answer, tag });
+          await this.#answers.meet(question, answer, tag);
         }
-        break;
+        return this.#apply(problem.session, error);
       case "deadline_moved":
       case "session_closed":
       case "session_expired":
       case "session_paused":
-        if (problem.session) break;
-        await this.#poll();
-        return;
-      case "other_device":
-        await this.#apply(problem.session);
-        throw error;
-      default:
-        await this.#refuseOne(error, batch);
-        return;
+        return problem.session ? this.#apply(problem.session, error) : this.#poll();
     }
-    await this.#apply(problem.session);
-  }
-
-  /**
-   * Find out which answer it is that can't be accepted, and leave it on the device.
-   *
-   * @param {Refusal} error
-   * @param {Entry[]} batch
-   */
-  async #refuseOne(error, batch) {
-    const isAnswer = ANSWER_CODES.includes(error.code) || [413, 422].includes(error.status);
-    const named = batch.find((entry) => entry.question === String(error.problem.question_id)) ?? (batch.length === 1 && batch[0]);
+    const isAnswer = ANSWER_CODES.includes(code) || [413, 422].includes(error.status);
+    const named = batch.length === 1 ? batch[0] : batch.find(({ question }) => question === String(problem.question_id));
+    if (isAnswer && named) {
+      this.problem = error;
+      // Kept for staff.
+      await this.#answers.refuse(named, code === "section_expired");
+    }
+    await this.#apply(problem.session, error);
     if (!isAnswer || !named) throw error;
-    this.problem = error;
-    // Answers to a section that is over were kept for staff.
-    await this.#refuse(named.question, named.n, error.code === "section_expired");
-    if (error.problem.session) await this.#apply(error.problem.session);
-  }
-
-  /**
-   * @param {string} question
-   * @param {number} n
-   * @param {boolean} late
-   */
-  async #refuse(question, n, late) {
-    await this.#change(question, (known) => (known?.n === n ? { ...known, state: "refused", late } : known));
-  }
-
-  /**
-   * @param {string} question
-   * @param {unknown} theirs
-   * @param {string | null} tag
-   */
-  #meet(question, theirs, tag) {
-    this.#conflicts.set(question, { theirs, tag });
-    this.#emit("conflict", { question, mine: this.#entries.get(question)?.value, theirs });
   }
 
   // The end
 
-  /**
-   * @param {boolean} auto
-   * @returns {Promise<Session>}
-   */
+  /** @param {boolean} auto @returns {Promise<Session>} */
   #end(auto) {
     if (this.#isEnded) return Promise.resolve(this.session);
-    return new Promise((resolve, reject) => {
-      this.#handIn?.reject(new Error("handed in again"));
-      this.#handIn = { auto, resolve, reject };
-      this.#retryFrom = 0;
-      // The one who hands in does so itself.
-      this.#tabs?.want(true);
-      this.#wake();
-    });
+    if (!this.#handIn) {
+      /** @type {any} */
+      const handIn = { auto };
+      handIn.done = new Promise((resolve, reject) => Object.assign(handIn, { resolve, reject }));
+      this.#handIn = handIn;
+    }
+    // At the deadline nobody is there to choose between two texts.
+    this.#handIn.auto ||= auto;
+    this.#retryFrom = 0;
+    this.#tabs?.want(true);
+    this.#wake();
+    return this.#handIn.done;
   }
 
   /** @param {HandIn} handIn */
   async #complete(handIn) {
-    await this.#saving;
-    const batch = [...this.#entries.values()].filter((entry) => entry.state === "unsent");
-    const body = {
-      answers: Object.fromEntries(batch.map((entry) => [entry.question, entry.value])),
-      // At the deadline nobody is there to choose between two texts.
-      ...(handIn.auto
-        ? { expires_at: this.session.expires_at }
-        : { based_on: Object.fromEntries(batch.map((entry) => [entry.question, entry.base])) }),
-    };
+    await this.#answers.saved;
+    const batch = this.#answers.left;
+    const { answers, based_on } = written(batch);
+    const body = handIn.auto ? { answers, expires_at: this.session.expires_at } : { answers, based_on };
     try {
-      const reply = await this.#api.request("POST", `${this.#path}/complete`, body);
-      await this.#accepted(batch, reply.body);
-      await this.#apply(reply.body, reply);
-    } catch (error) {
-      if (error instanceof Unreachable || (error instanceof Refusal && error.isTransient)) {
+      await this.#exchange("POST", "/complete", body, batch);
+    } catch (/** @type {any} */ error) {
+      if (error.isTransient) {
         this.#failed(error);
-        // There is little time.
-        this.#retryFrom = Math.min(this.#retryFrom, performance.now() + jittered(1_000));
+        if (this.remainingMs < LAST_MS) this.#retryFrom = Math.min(this.#retryFrom, performance.now() + jittered(1_000));
         return;
       }
-      if (!(error instanceof Refusal)) throw error;
-      const isAgain = ANSWER_CODES.includes(error.code);
-      if (!isAgain) this.#handIn = null;
       await this.#attempt(() => this.#refused(error, batch));
-      if (this.#isEnded) handIn.resolve(this.session);
-      else if (!isAgain) handIn.reject(error);
+      // Without an answer that is not accepted it is handed in all the same.
+      const isLess = this.#answers.left.length < batch.length;
+      if (this.#isEnded || (isLess && (handIn.auto || ANSWER_CODES.includes(error.code)))) return;
+      this.#handIn = null;
+      handIn.reject(error);
     }
   }
 
   #tick = () => {
-    if (this.#isEnded) return;
     if (this.#clock.hasJumped()) {
       this.#isOver = false;
       this.#look();
@@ -789,119 +537,97 @@ export class Quiz {
       if (minutes) this.#emit("deadline", { expiresAt: this.session.expires_at, moved: false, minutes });
     }
     const isNear = !this.session.paused && remaining <= this.#clock.leadMs;
-    if (isNear && !this.#isOver && !this.#handIn && this.#tabs?.isSender) {
-      this.#isOver = true;
-      this.#end(true).catch(() => {
-        // It goes on: with more time, or after a pause.
-        this.#isOver = false;
-      });
-    }
+    if (!isNear || this.#isOver) return;
+    this.#tabs?.want();
+    if (!this.#tabs?.isSender) return;
+    this.#isOver = true;
+    this.#end(true)
+      .catch(() => after(POLL_MS))
+      .then(() => (this.#isOver = false));
   };
 
-  /** Look how things stand, as after a sleep. */
   #look = () => {
     if (document.visibilityState === "hidden") {
-      // It may be closed without another word: on phones it mostly is.
+      // It may be closed without another word.
       this.#typedAt = 0;
       this.#autosaveFrom = 0;
     } else {
       this.#tabs?.want();
       this.#pollFrom = 0;
       this.#retryFrom = 0;
+      this.#getBeacon();
     }
     this.#wake();
   };
 
-  /** Send what is typed while the page goes. */
   #leave = () => {
     if (this.#isEnded || this.session.paused) return;
     /** @type {Entry[]} */
     const batch = [];
-    for (const entry of this.#unsent.reverse()) {
-      if (bytes([...batch, entry]) < KEEPALIVE_BYTES) batch.push(entry);
+    for (const entry of this.#answers.unsent.reverse()) {
+      if (bytes(written([...batch, entry])) < KEEPALIVE_BYTES) batch.push(entry);
     }
     if (!batch.length) return;
-    const body = {
-      answers: Object.fromEntries(batch.map((entry) => [entry.question, entry.value])),
-      based_on: Object.fromEntries(batch.map((entry) => [entry.question, entry.base])),
-    };
     if (CAN_KEEP_ALIVE) {
-      this.#api.send("PATCH", `${this.#path}/progress`, { ...body, autosave: true });
+      this.#api.send("PATCH", `${this.#path}/progress`, { ...written(batch), autosave: true });
     } else if (this.#beaconToken) {
-      this.#api.beacon(`${this.#path}/beacon`, { ...body, token: this.#beaconToken });
+      this.#api.beacon(`${this.#path}/beacon`, { ...written(batch), token: this.#beaconToken });
       this.#beaconToken = "";
     }
   };
 
-  // Other tabs
+  /** @param {Event} event */
+  #warn = (event) => {
+    if (!this.isDurable && this.#answers.unsent.length) event.preventDefault();
+  };
 
   /** @param {any} told */
   #hear = (told) => {
-    switch (told.kind) {
-      case "entry": {
-        const known = this.#entries.get(told.question);
-        if (told.entry && known && known.n > told.entry.n) return;
-        this.#place(told.question, told.entry);
-        if (told.entry?.state === "unsent") this.#typedAt = performance.now();
-        this.#settleCommits(this.session);
-        this.#show([told.question]);
-        break;
-      }
-      case "session": {
-        const now = performance.now();
-        this.#clock.sync(told.session.server_time, now - told.roundTrip, now);
-        this.#apply(told.session);
-        break;
-      }
-      case "conflict":
-        this.#meet(told.question, told.theirs, told.tag);
-        break;
-      case "resolved":
-        this.#conflicts.delete(told.question);
+    if (told.session) {
+      const now = performance.now();
+      this.#clock.sync(told.session.server_time, now - told.roundTrip, now);
+      this.#attempt(() => this.#take(told.session, []));
+    } else {
+      if (told.entry?.state === "unsent") this.#typedAt = performance.now();
+      this.#answers.hear(told);
     }
     this.#wake();
   };
 
   // Telling the page
 
-  /**
-   * @param {string[]} questions that may have changed
-   * @param {boolean} anyway
-   */
-  #show(questions, anyway = false) {
+  /** @param {string[]} questions @param {boolean} [anyway] */
+  #show = (questions, anyway) => {
     const { saveState, problem, isDurable } = this;
     const state = JSON.stringify([saveState, problem?.code, isDurable]);
     if (!questions.length && state === this.#lastState && !anyway) return;
     this.#lastState = state;
+    for (const question of questions) {
+      const conflict = this.conflicts[question];
+      if (conflict && !this.#asked.has(question)) this.#emit("conflict", { question, ...conflict });
+      this.#asked[conflict ? "add" : "delete"](question);
+    }
     this.#emit("state", { saveState, questions, problem, isDurable });
-  }
+  };
 
-  /**
-   * @param {QuizEvent} event
-   * @param {any} detail
-   */
+  /** @param {QuizEvent} event @param {any} detail */
   #emit(event, detail) {
     for (const listener of this.#listeners.get(event) ?? []) {
       try {
         listener(detail);
       } catch (error) {
-        // A page's mistake must not keep answers from being sent.
+        // A page's mistake stops nothing.
         reportError(error);
       }
     }
   }
 }
 
-/**
- * Start a quiz, or go on with it.
- *
- * @param {QuizOptions} options
- * @returns {Promise<Quiz>}
+/** Start a quiz, or go on with it. @param {QuizOptions} options @returns {Promise<Quiz>}
  * @throws {Refusal} it can't be started: `quiz_not_open` with `retryAfterMs`, `quiz_closed` and so on
- * @throws {Unreachable} the service can't be reached, and this device knows nothing of the session
- */
+ * @throws {Unreachable} the service can't be reached, and this device knows nothing of the session */
 export async function openQuiz(options) {
-  const quiz = new Quiz(options);
+  const quiz = new OpenedQuiz(options);
   await quiz.open();
   return quiz;
 }

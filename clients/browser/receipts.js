@@ -1,63 +1,61 @@
-// Receipts: what the service has signed of committed answers, verified without asking it.
+// What the service has signed of committed answers, verified without asking it.
 
-/** @typedef {{genuine: boolean, answersMatch: boolean | null, sessionId: string | null, version: number | null, committedAt: string | null}} Verified */
+import { hex } from "./api.js";
 
-/**
- * The text of a JSON value in RFC 8785. Beyond the range of doubles JSON.parse has left Infinity: then it throws.
- *
- * @param {any} value
- * @returns {string}
- */
-function canonical(value) {
+/** @import { Verified } from "./types.js" */
+
+/** The text of a JSON value in RFC 8785. @param {any} value @returns {string} */
+export function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical)}]`;
   if (value !== null && typeof value === "object") {
-    const keys = Object.keys(value).sort();
-    return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)}}`;
+    const members = Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`);
+    return `{${members}}`;
   }
   if (typeof value === "number" && !Number.isFinite(value)) throw new RangeError("beyond the range of doubles");
   return JSON.stringify(value);
 }
 
+const encoded = (/** @type {string} */ text) => new TextEncoder().encode(text);
+
 /** @param {unknown} answers */
-async function sha256(answers) {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonical(answers)));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+export async function answersSha256(answers) {
+  const digest = await crypto.subtle.digest("SHA-256", encoded(canonical(answers)));
+  return Array.from(new Uint8Array(digest), hex).join("");
 }
 
-/** @param {string} text */
-const decoded = (text) =>
+const decoded = (/** @type {string} */ text) =>
   Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (character) => character.charCodeAt(0));
-/** @param {string} part */
-const parsed = (part) => JSON.parse(new TextDecoder().decode(decoded(part)));
+const parsed = (/** @type {string} */ part) => JSON.parse(new TextDecoder().decode(decoded(part)));
 
-/**
- * Verify a receipt by the public keys (`/.well-known/jwks.json`), which may have been read at another time.
- *
- * @param {string} receipt
- * @param {Record<string, unknown>} answers all committed answers of the session
- * @param {{keys: any[]}} jwks
- * @returns {Promise<Verified>} `answersMatch` is null where JavaScript can't tell, or the receipt is not genuine
- */
-export async function verifyReceipt(receipt, answers, jwks) {
-  const [head, body, signature, ...more] = receipt.split(".");
-  let payload;
+/** Null if it was not signed with one of the keys. @param {string} receipt
+ * @param {{keys: any[]}} jwks */
+async function payloadOf(receipt, jwks) {
+  const [head, body, signature, ...more] = receipt.trim().split(".");
   try {
-    if (more.length) throw new Error("not three parts");
     const { alg, kid, typ } = parsed(head);
-    const jwk = jwks.keys.find((each) => each.kid === kid && each.crv === "Ed25519");
-    if (alg !== "EdDSA" || typ !== "receipt+jws" || !jwk) throw new Error("not by one of these keys");
-    const { x } = jwk;
+    const { x } = jwks.keys.find((each) => each.kid === kid && each.crv === "Ed25519");
+    if (alg !== "EdDSA" || typ !== "receipt+jws" || more.length) return null;
     const key = await crypto.subtle.importKey("jwk", { kty: "OKP", crv: "Ed25519", x }, "Ed25519", false, ["verify"]);
-    const signed = new TextEncoder().encode(`${head}.${body}`);
-    if (!(await crypto.subtle.verify("Ed25519", key, decoded(signature), signed))) throw new Error("not signed by it");
-    payload = parsed(body);
-  } catch {
-    return { genuine: false, answersMatch: null, sessionId: null, version: null, committedAt: null };
+    const isSigned = await crypto.subtle.verify("Ed25519", key, decoded(signature), encoded(`${head}.${body}`));
+    return isSigned ? parsed(body) : null;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "NotSupportedError") throw error;
+    return null;
   }
-  const hash = await sha256(answers).catch(() => null);
+}
+
+/** Verify a receipt by the public keys (`/.well-known/jwks.json`), which may have been read at another time.
+ * @param {string} receipt @param {Record<string, unknown>} answers all committed answers of the session
+ * @param {{keys: any[]}} jwks @returns {Promise<Verified>}
+ * @throws {Error} this browser can't tell: it has no Ed25519, or the page came by plain HTTP */
+export async function verifyReceipt(receipt, answers, jwks) {
+  if (!crypto.subtle) throw new Error("Receipts can be verified on pages that come by HTTPS.");
+  const payload = await payloadOf(receipt, jwks);
+  if (!payload) return { genuine: false, answersMatch: null, sessionId: null, version: null, committedAt: null };
+  const hash = await answersSha256(answers).catch(() => null);
   return {
     genuine: true,
-    answersMatch: hash === null ? null : hash === payload.answers_sha256,
+    answersMatch: hash && hash === payload.answers_sha256,
     sessionId: payload.session_id,
     version: payload.version,
     committedAt: new Date(payload.committed_at * 1000).toISOString(),

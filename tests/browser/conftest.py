@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.pages import Script, served_folder
-from tests.harness.launch import DevelopmentServer, development_server
+from tests.harness.launch import ROOT, DevelopmentServer, development_server
 from tests.harness.needs import needs
+
+from .killed import launched
+from .network import Network, network_before
+from .pages import Script, served_folder
+from .students import Student, client_site, new_quiz
 
 SITE = Path(__file__).with_name("site")
 COMMAND = "chromium"
@@ -85,3 +90,70 @@ def page(chromium: Browser, site: str) -> Iterator[Page]:
 def script(page: Page, service: DevelopmentServer) -> Script:
     """That of the page, which calls the service."""
     return Script(page, service.address)
+
+
+@pytest.fixture(scope="module")
+def pages() -> Iterator[str]:
+    """The origin of the pages with the client library."""
+    with tempfile.TemporaryDirectory() as name, served_folder(client_site(Path(name), ROOT)) as origin:
+        yield origin
+
+
+@pytest.fixture
+def network(service: DevelopmentServer) -> Iterator[Network]:
+    """What lies between those pages and the service."""
+    with network_before(service.address) as network:
+        yield network
+
+
+@pytest.fixture
+def new_student(
+    chromium: Browser, pages: str, service: DevelopmentServer, network: Network
+) -> Iterator[Callable[..., Student]]:
+    """Students with a device of their own, at a quiz of their own if none is named."""
+    contexts = []
+
+    def made(quiz_id: str | None = None, rules: object = None, **more: str) -> Student:
+        context = chromium.new_context()
+        contexts.append(context)
+        quiz_id = quiz_id or new_quiz(service.address, rules)
+        return Student(context, pages, service.address, network.address, quiz_id, **more)
+
+    yield made
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def student(new_student: Callable[..., Student]) -> Student:
+    return new_student()
+
+
+@dataclass
+class Laptop:
+    """A browser of its own, which can be killed, or put to sleep, and started again with its data."""
+
+    chromium: Browser
+    profile: Path
+    student: Student
+
+    def starts(self) -> None:
+        self.student.context = _started(self.chromium, self.profile)
+
+
+def _started(chromium: Browser, profile: Path) -> BrowserContext:
+    executable = shutil.which(COMMAND)
+    assert executable
+    return launched(chromium, executable, profile, OPTIONS)
+
+
+@pytest.fixture
+def laptop(
+    chromium: Browser, pages: str, service: DevelopmentServer, network: Network, tmp_path: Path
+) -> Iterator[Laptop]:
+    """Its student is at a quiz of their own."""
+    quiz_id = new_quiz(service.address)
+    context = _started(chromium, tmp_path)
+    laptop = Laptop(chromium, tmp_path, Student(context, pages, service.address, network.address, quiz_id))
+    yield laptop
+    laptop.student.context.close()

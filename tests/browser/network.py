@@ -16,7 +16,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length",
 
 @dataclass(frozen=True)
 class Seen:
-    """A request that came by: when, by `time.monotonic()`, and what the service said, 0 where nobody was told."""
+    """A request that came by: when, by `time.monotonic()`; `status` is 0 where nobody was told."""
 
     at: float
     method: str
@@ -34,6 +34,8 @@ class Network:
         uplink, downlink: seconds by which a request, and its reply, are late.
         loses_reply: whether the service gets a request, and its client no reply.
         cuts_reply: the same, but with half of it.
+        blocks: what a firewall refuses to let through, in whatever it stands.
+        holds: a text, and an event for which a request that has it waits on its way to the service.
         says: a status and the header Retry-After instead of the service's reply; None for its own.
         seen: what came by, but preflights.
     """
@@ -47,6 +49,8 @@ class Network:
     cuts_reply: bool = False
     says: tuple[int, str | None] | None = None
     html: bool = False
+    blocks: bytes = b""
+    holds: tuple[bytes, threading.Event] | None = None
     seen: list[Seen] = field(default_factory=list)
 
     @property
@@ -58,7 +62,8 @@ class Network:
 
     def heal(self) -> None:
         self.down = self.loses_reply = self.cuts_reply = self.html = False
-        self.says = None
+        self.says = self.holds = None
+        self.blocks = b""
         self.uplink = self.downlink = lambda: 0.0
 
 
@@ -88,12 +93,18 @@ class _Handler(BaseHTTPRequestHandler):
                     told += [("Retry-After", wait), ("Access-Control-Expose-Headers", "Retry-After")]
                 self._reply(status, told, b'{"code":"from_the_network"}')
                 return
+            if network.blocks and network.blocks in body:
+                told = [("Content-Type", "text/html"), ("Access-Control-Allow-Origin", "*")]
+                self._reply(status := 403, told, b"<h1>Forbidden</h1>")
+                return
+            if network.holds is not None and network.holds[0] in body:
+                network.holds[1].wait(60)
             status = self._forward(body)
         finally:
             if self.command != "OPTIONS":
                 network.seen.append(Seen(at, self.command, self.path, body, status))
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = _pass
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = _pass  # noqa: N815 (http.server's names)
 
     def _forward(self, body: bytes) -> int:
         network = self.network

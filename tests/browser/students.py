@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -16,6 +18,7 @@ from playwright.sync_api import BrowserContext, Page
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 30
+TEXT = "It was the best of times, it was the worst of times."
 
 
 def eventually(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
@@ -38,6 +41,23 @@ def call(address: str, method: str, path: str, body: object = None) -> Any:
     return json.loads(content) if content else None
 
 
+def new_quiz(address: str, rules: object = None) -> str:
+    """The id of a new one, for which a service is waited that comes back just now."""
+    quiz_id = f"quiz-{uuid4()}"
+
+    def is_put() -> bool:
+        try:
+            call(address, "PUT", f"/quizzes/{quiz_id}", rules or {})
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            return False
+        return True
+
+    eventually(is_put)
+    return quiz_id
+
+
 @dataclass
 class Student:
     """Who takes a quiz.
@@ -54,9 +74,10 @@ class Student:
     user_id: str = field(default_factory=lambda: f"student-{uuid4()}")
     session_id: str = ""
 
-    def page(self) -> Page:
-        """One more tab, without the session."""
+    def page(self, before: str = "") -> Page:
+        """One more tab, without the session; `before` is a script that runs before any other."""
         page = self.context.new_page()
+        page.add_init_script(before)
         page.goto(f"{self.site}/client.html")
         page.wait_for_function("window.ready")
         return page
@@ -64,11 +85,13 @@ class Student:
     def opens(self, page: Page | None = None, **options: Any) -> Page:
         """One more tab, with the session."""
         page = page or self.page()
-        self.session_id = page.evaluate(
-            "(options) => open_(options)",
-            {"baseUrl": self.network, "quizId": self.quiz_id, "userId": self.user_id, **options},
-        )
+        self.session_id = page.evaluate("(options) => open_(options)", {**self.options, **options})
         return page
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those of `openQuiz`, but the token."""
+        return {"baseUrl": self.network, "quizId": self.quiz_id, "userId": self.user_id}
 
     def held(self) -> dict[str, Any]:
         """The answers that the server has."""
@@ -112,12 +135,9 @@ def told(page: Page, event: str) -> list[Any]:
     return list(page.evaluate("(event) => told.filter(([e]) => e === event).map(([, d]) => d)", event))
 
 
-@contextmanager
-def client_site(folder: Path, root: Path) -> Iterator[Path]:
-    """A folder with the pages of the tests and the library."""
+def client_site(folder: Path, root: Path) -> Path:
+    """A folder with the pages of the tests and the library, as they are now."""
     site = folder / "site"
-    site.mkdir()
-    for file in (root / "tests/browser/site").iterdir():
-        (site / file.name).symlink_to(file)
-    (site / "client").symlink_to(root / "clients/browser")
-    yield site
+    shutil.copytree(root / "tests/browser/site", site)
+    shutil.copytree(root / "clients/browser", site / "client")
+    return site

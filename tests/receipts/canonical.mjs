@@ -1,6 +1,6 @@
 // For each line, a JSON text: its canonical text and the hash of that, or null where JavaScript can't tell.
 import { createInterface } from "node:readline";
-import { answersSha256, canonical } from "../../docs/client/verify_receipt.mjs";
+import { answersSha256, canonical } from "../../clients/browser/receipts.js";
 
 for await (const line of createInterface({ input: process.stdin })) {
   const value = JSON.parse(JSON.parse(line));

@@ -1,0 +1,209 @@
+// A session's answers on this device, until the server has committed them.
+
+import { canonical } from "./receipts.js";
+
+/** @import { Entry, SaveState, Session } from "./types.js" */
+/** @import { Store } from "./device.js" */
+
+// From the worst to the best.
+const STATES = /** @type {const} */ (["conflict", "refused", "unsent", "buffered", "committed"]);
+
+const moment = (/** @type {string} */ tag) => Number(tag.split(".")[0]);
+const writer = (/** @type {string} */ tag) => tag.split(".")[1];
+
+export class Answers {
+  /** @type {Session} */ session = {};
+  saved = Promise.resolve();
+  #store;
+  #tell;
+  #changed;
+  /** @type {Map<string, Entry>} */ #entries = new Map();
+  // A request that was held up on its way may come in after a newer one.
+  /** @type {Map<string, {value: unknown, tag: string}>} */
+  #held = new Map();
+
+  /** @param {Store} store @param {(message: object) => void} tell
+   * @param {(questions: string[], anyway?: boolean) => void} changed */
+  constructor(store, tell, changed) {
+    this.#store = store;
+    this.#tell = tell;
+    this.#changed = changed;
+  }
+
+  async load() {
+    for (const entry of await this.#store.all(`answer ${this.session.id} `)) this.#entries.set(entry.question, entry);
+  }
+
+  /** @param {string} question */
+  of(question) {
+    const entry = this.#entries.get(question);
+    return entry && !entry.late ? entry.value : this.session.answers?.[question];
+  }
+
+  /** @param {string} question @returns {SaveState} */
+  stateOf(question) {
+    const isBuffered = this.session.buffered_questions?.includes(question);
+    return this.#entries.get(question)?.state ?? (isBuffered ? "buffered" : "committed");
+  }
+
+  /** @returns {SaveState} */
+  get state() {
+    const all = [...this.#entries.keys(), ...(this.session.buffered_questions ?? [])].map((each) => this.stateOf(each));
+    return STATES.find((state) => all.includes(state)) ?? "committed";
+  }
+
+  get late() {
+    return Object.fromEntries([...this.#entries.values()].filter((e) => e.late).map((e) => [e.question, e.value]));
+  }
+
+  get conflicts() {
+    const all = this.#inState("conflict").map(({ question, value, theirs }) => [question, { mine: value, theirs }]);
+    return Object.fromEntries(all);
+  }
+
+  get unsent() {
+    return this.#inState("unsent");
+  }
+
+  /** With those about which the student has not chosen. */
+  get left() {
+    return this.#inState("unsent", "conflict");
+  }
+
+  /** @param {string} question @param {unknown} value @param {boolean} urgent */
+  edit(question, value, urgent) {
+    const { id: session, answer_tags } = this.session;
+    const known = this.#entries.get(question);
+    const base = known ? known.base : (answer_tags?.[question] ?? null);
+    const n = (known?.n ?? 0) + 1;
+    /** @type {Entry} */
+    const edited = { session, question, value, base, n, state: "unsent", tag: null, urgent, late: false };
+    // Shown at once; another tab may have got ahead on the device.
+    this.#entries.set(question, known?.state === "conflict" ? { ...known, value, n } : edited);
+    this.#changed([question]);
+    const stored = this.#change(question, (kept) => {
+      const next = { ...edited, n: Math.max(n, (kept?.n ?? 0) + 1) };
+      if (!kept) return next;
+      if (kept.state === "conflict") return { ...kept, value, n: next.n };
+      return { ...next, base: kept.base, urgent: urgent || (kept.state === "unsent" && kept.urgent) };
+    });
+    this.saved = Promise.allSettled([this.saved, stored]).then(() => {});
+    return /** @type {Promise<Entry>} */ (stored);
+  }
+
+  /** @param {Entry[]} batch @param {Session} session */
+  async accepted(batch, { answers, answer_tags, buffered_questions }) {
+    for (const { question, n, value } of batch) {
+      const tag = answer_tags?.[question] ?? null;
+      if (tag && canonical(answers[question]) === canonical(value)) this.#held.set(question, { value, tag });
+      await this.#change(question, (known) => {
+        if (!known) return undefined;
+        if (known.n !== n) return { ...known, base: tag };
+        const isBuffered = buffered_questions?.includes(question);
+        return isBuffered ? { ...known, state: "buffered", tag, base: tag, urgent: false } : undefined;
+      });
+    }
+  }
+
+  /** What an ended session holds needs no more. */
+  async end() {
+    const { answers = {} } = this.session;
+    const held = this.left.filter(({ question, value }) => canonical(answers[question]) === canonical(value));
+    await this.accepted(held, this.session);
+  }
+
+  /** Compare what is thought to be on the server with what is there. */
+  async reconcile() {
+    const { answers = {}, answer_tags: tags = {}, buffered_questions: buffered = [] } = this.session;
+    for (const [question, { value, tag }] of this.#held) {
+      const there = tags[question];
+      if (this.#entries.get(question)?.state === "unsent" || !there || there === tag) continue;
+      if (moment(there) < moment(tag)) continue;
+      this.#held.delete(question);
+      if (writer(there) !== writer(tag) || canonical(answers[question]) === canonical(value)) continue;
+      await this.#change(question, (known) => this.#entryOf(question, value, there, known));
+    }
+    const questions = [...this.#entries.keys()];
+    for (const [question, { n, state, tag }] of this.#entries) {
+      if (state !== "buffered" || tag === null) continue;
+      const there = tags[question];
+      const isThere = there && moment(there) >= moment(tag);
+      if (isThere && buffered.includes(question)) continue;
+      // What the server has lost before it was committed is sent again.
+      await this.#change(question, (known) => {
+        if (known?.n !== n) return known;
+        return isThere ? undefined : { ...known, state: "unsent", base: there ?? null, tag: null };
+      });
+    }
+    return [...questions, ...Object.keys(answers)];
+  }
+
+  /** @param {Entry} entry @param {boolean} late */
+  async refuse({ question, n }, late) {
+    await this.#change(question, (known) => (known?.n === n ? { ...known, state: "refused", late } : known));
+  }
+
+  /** @param {string} question @param {unknown} theirs @param {string | null} tag */
+  async meet(question, theirs, tag) {
+    await this.#change(question, (known) => known && { ...known, state: "conflict", theirs, tag });
+  }
+
+  /** @param {string} question @param {unknown} choice */
+  async resolve(question, choice) {
+    await this.#change(question, (known) => {
+      if (known?.state !== "conflict") return known;
+      if (choice === "theirs") return undefined;
+      const value = choice === "mine" ? known.value : choice;
+      return { ...known, value, base: known.tag, n: known.n + 1, state: "unsent" };
+    });
+  }
+
+  /** @param {any} told */
+  hear({ question, entry, n }) {
+    this.#held.delete(question);
+    this.#place(question, entry, n);
+    this.#changed([question]);
+  }
+
+  async wipe() {
+    for (const question of this.#entries.keys()) {
+      await this.#store.update(`answer ${this.session.id} ${question}`, () => undefined);
+    }
+  }
+
+  /** @param {string} question @param {unknown} value @param {string} base @param {Entry | undefined} known
+   * @returns {Entry} */
+  #entryOf(question, value, base, known) {
+    const n = (known?.n ?? 0) + 1;
+    return { session: this.session.id, question, value, base, n, state: "unsent", tag: null, urgent: false, late: false };
+  }
+
+  /** @param {...Entry["state"]} states */
+  #inState(...states) {
+    return [...this.#entries.values()].filter((entry) => states.includes(entry.state));
+  }
+
+  /** @param {string} question
+   * @param {(known: Entry | undefined) => Entry | undefined} change */
+  async #change(question, change) {
+    const wasDurable = this.#store.isDurable;
+    let n = 0;
+    const entry = await this.#store.update(`answer ${this.session.id} ${question}`, (known) => {
+      const changed = change(known);
+      n = (changed ?? known)?.n ?? 0;
+      return changed;
+    });
+    this.#place(question, entry, n);
+    this.#tell({ question, entry, n });
+    this.#changed([question], wasDurable !== this.#store.isDurable);
+    return entry;
+  }
+
+  /** @param {string} question @param {Entry | undefined} entry @param {number} n */
+  #place(question, entry, n) {
+    // What was typed since is about to be stored.
+    if (n < (this.#entries.get(question)?.n ?? 0)) return;
+    if (entry) this.#entries.set(question, entry);
+    else this.#entries.delete(question);
+  }
+}
