@@ -25,7 +25,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run token test tested tested-on-localstack tested-on-other-pythons pythons generators chromium faults check build container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run token test tested tested-on-localstack tested-on-other-pythons pythons generators declarations chromium faults check build container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,10 @@ tested-on-3.%: .venv-3.%/ready
 
 generators: .venv/ready $(NODE_MODULES)/ready ## code generators on the API's document, and programs that use what they make
 	$(BIN)/pytest tests/generators
+
+declarations: $(NODE_MODULES)/ready ## the .d.ts of clients/browser, from what its modules say
+	@find clients/browser -name '*.d.ts' ! -name types.d.ts -delete
+	$$(cat $<) $(NODE_MODULES)/typescript/bin/tsc --project clients/browser --noEmit false --declaration --emitDeclarationOnly
 
 # Debian's, where there is none and this is root. Where it can't be had, its tests are skipped; with CI=true it fails.
 chromium: ## the browser of tests/browser, if this machine has none

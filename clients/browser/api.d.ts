@@ -1,59 +1,41 @@
-/** What the service said to a request that it did not accept. */
+/** @import { Reply, Token } from "./types.js" */
+/** The service does not accept a request; `problem` says why (RFC 9457). */
 export class Refusal extends Error {
-    /**
-     * @param {number} status
-     * @param {Record<string, any>} problem the reply: `code`, `detail` and more (RFC 9457)
-     * @param {number | null} retryAfterMs
-     */
-    constructor(status: number, problem: Record<string, any>, retryAfterMs: number | null);
+    /** @param {Reply} reply */
+    constructor({ status, body, retryAfterMs, sentAt, receivedAt }: Reply);
     status: number;
-    code: string;
+    /** @type {Record<string, any>} */
     problem: Record<string, any>;
-    retryAfterMs: number | null;
-    /** Whether the same request may be accepted later, without anything else being changed. */
-    get isTransient(): boolean;
-}
-/** No reply came, or none that the service wrote: it can't be reached, is cut off, or somebody else answers for it. */
-export class Unreachable extends Error {
-}
-export class Api {
-    /**
-     * @param {string} baseUrl
-     * @param {() => string | Promise<string>} token
-     */
-    constructor(baseUrl: string, token: () => string | Promise<string>);
-    /** Sent with each request, as X-Client-Id. */
-    clientId: string;
-    /**
-     * @param {string} method
-     * @param {string} path
-     * @param {object} [body]
-     * @param {Record<string, string>} [headers]
-     * @returns {Promise<Reply>}
-     * @throws {Refusal | Unreachable}
-     */
-    request(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Reply>;
-    /**
-     * Send something from a page that is being closed, with the last token; nobody waits for the reply.
-     *
-     * @param {string} method
-     * @param {string} path
-     * @param {object} body
-     */
-    send(method: string, path: string, body: object): void;
-    /**
-     * @param {string} path
-     * @param {object} body
-     * @returns {boolean} whether the browser takes it
-     */
-    beacon(path: string, body: object): boolean;
-    #private;
-}
-export type Reply = {
-    body: any;
-    /**
-     * by `performance.now()`
-     */
+    /** @type {string} */
+    code: string;
+    retryAfterMs: number | undefined;
+    isTransient: boolean;
     sentAt: number;
     receivedAt: number;
-};
+}
+/** The service can't be reached, or somebody else answers for it. */
+export class Unreachable extends Error {
+    /** @param {string} message @param {number} [status] */
+    constructor(message: string, status?: number);
+    isTransient: boolean;
+    retryAfterMs: undefined;
+    status: number;
+}
+export function unique(): string;
+export function hex(byte: number): string;
+export function jittered(ms: number): number;
+export function after(ms: number): Promise<any>;
+export class Api {
+    /** @param {string} baseUrl @param {Token} token */
+    constructor(baseUrl: string, token: Token);
+    clientId: string;
+    /** @param {string} method @param {string} path @param {object} [body] @param {Record<string, string>} [headers] @returns {Promise<Reply>} */
+    request(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Reply>;
+    /** From a page that goes. @param {string} method @param {string} path @param {object} body */
+    send(method: string, path: string, body: object): void;
+    /** @param {string} path @param {object} body */
+    beacon(path: string, body: object): void;
+    #private;
+}
+import type { Reply } from "./types.js";
+import type { Token } from "./types.js";

@@ -485,18 +485,15 @@ class OpenedQuiz {
   /** @param {boolean} auto @returns {Promise<Session>} */
   #end(auto) {
     if (this.#isEnded) return Promise.resolve(this.session);
-    if (!this.#handIn) {
-      /** @type {any} */
-      const handIn = { auto };
-      handIn.done = new Promise((resolve, reject) => Object.assign(handIn, { resolve, reject }));
-      this.#handIn = handIn;
-    }
+    /** @type {any} */
+    const handIn = (this.#handIn ??= /** @type {any} */ ({ auto }));
+    handIn.done ??= new Promise((resolve, reject) => Object.assign(handIn, { resolve, reject }));
     // At the deadline nobody is there to choose between two texts.
-    this.#handIn.auto ||= auto;
+    handIn.auto ||= auto;
     this.#retryFrom = 0;
     this.#tabs?.want(true);
     this.#wake();
-    return this.#handIn.done;
+    return handIn.done;
   }
 
   /** @param {HandIn} handIn */

@@ -55,7 +55,7 @@ export async function verifyReceipt(receipt, answers, jwks) {
   const hash = await answersSha256(answers).catch(() => null);
   return {
     genuine: true,
-    answersMatch: hash && hash === payload.answers_sha256,
+    answersMatch: hash === null ? null : hash === payload.answers_sha256,
     sessionId: payload.session_id,
     version: payload.version,
     committedAt: new Date(payload.committed_at * 1000).toISOString(),
