@@ -333,6 +333,7 @@ class OpenedQuiz {
     if (this.#isEnded) return;
     await this.#answers.end();
     if (this.#answers.left.length) await this.#sendLate();
+    if (this.#isEnded) return;
     this.#isEnded = true;
     clearInterval(this.#timer);
     await this.#store.update(this.#openKey, () => undefined);
@@ -350,14 +351,16 @@ class OpenedQuiz {
   async #sendLate() {
     const { left } = this.#answers;
     const { answers } = written(left);
+    const isExpired = this.session.status === "expired";
     try {
-      if (this.session.status === "expired") await this.#api.request("PATCH", `${this.#path}/progress`, { answers });
-      else await this.#api.request("POST", `${this.#path}/complete`, { answers });
+      // After a hand-in by staff there is a moment in which they count.
+      if (isExpired) await this.#api.request("PATCH", `${this.#path}/progress`, { answers });
+      else await this.#exchange("POST", "/complete", { answers }, left);
     } catch (/** @type {any} */ error) {
       this.#pollFrom = 0; // which leads here again
       if (error.isTransient) throw error;
+      for (const entry of left) await this.#answers.refuse(entry, true);
     }
-    for (const entry of left) await this.#answers.refuse(entry, true);
   }
 
   // Sending: one tab does

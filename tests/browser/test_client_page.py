@@ -20,7 +20,8 @@ pytestmark = NEEDS_CHROMIUM
 
 MAX_LINES = 60
 RULES = {
-    "questions": {"a": {"content": {"text": "What were they?"}}, "b": {"content": {"text": "And then?"}}}
+    "questions": {"a": {"content": {"text": "What were they?"}}, "b": {"content": {"text": "And then?"}}},
+    "paper": {"sections": [{"questions": ["a", "b"]}]},
 }
 
 
@@ -68,14 +69,25 @@ def test_it_saves_survives_a_reload_and_hands_in(
     assert answers(service, quiz_id) == {"a": TEXT}
     opened.reload()
     expect(opened.get_by_label("What were they?")).to_have_value(TEXT)
-    expect(opened.get_by_role("timer")).to_have_text("60 minutes left")
+    expect(opened.get_by_role("timer")).to_have_text("30 minutes left")
     opened.get_by_role("button", name="Hand in").click()
     expect(opened.get_by_role("status")).to_have_text("You have handed in.")
 
 
 def test_it_says_what_is_on_the_device_only(opened: Page, network: Network) -> None:
+    opened.get_by_label("And then?").wait_for()
     network.down = True
     opened.get_by_label("And then?").fill(TEXT)
     expect(opened.get_by_role("status")).to_have_text("Some answers are kept on this device only.")
     network.heal()
     expect(opened.get_by_role("status")).to_have_text("All answers have arrived.", timeout=30_000)
+
+
+def test_it_says_why_it_can_not_be_taken(
+    opened: Page, exam: str, network: Network, service: DevelopmentServer
+) -> None:
+    closed = new_quiz(
+        service.address, {"opens_at": "2020-01-01T00:00:00Z", "closes_at": "2020-01-02T00:00:00Z"}
+    )
+    opened.goto(f"{exam}?base={network.address}&quiz={closed}&user=ada")
+    expect(opened.get_by_role("status")).to_contain_text("closed")

@@ -138,6 +138,8 @@ def test_what_was_typed_before_the_end_is_sent_late_once_by_two_tabs_that_are_op
     network.heal()
     end = {"on_behalf": True, "reason": "the hall is closed"}
     call(service.address, "POST", f"/sessions/{student.session_id}/complete", end)
+    # For two seconds what is on its way counts.
+    time.sleep(3)
     first, second = student.page(), student.page()
     for page in (first, second):
         page.evaluate("(options) => void open_(options)", student.options)
@@ -146,6 +148,23 @@ def test_what_was_typed_before_the_end_is_sent_late_once_by_two_tabs_that_are_op
         assert (ended["session"]["id"], ended["late"]) == (student.session_id, {"essay": TEXT})
     late = call(service.address, "GET", f"/sessions/{student.session_id}/late-answers")["late_answers"]
     assert [each["answers"] for each in late] == [{"essay": TEXT}]
+
+
+def test_what_arrives_in_the_moment_after_a_hand_in_by_staff_counts_and_is_not_called_late(
+    student: Student, service: DevelopmentServer, network: Network
+) -> None:
+    page = student.opens()
+    network.down = True
+    put(page, "essay", TEXT)
+    page.close()
+    time.sleep(1)
+    network.heal()
+    end = {"on_behalf": True, "reason": "the hall is closed"}
+    call(service.address, "POST", f"/sessions/{student.session_id}/complete", end)
+    page = student.page()
+    page.evaluate("(options) => void open_(options)", student.options)
+    (ended,) = eventually(lambda: told(page, "ended"))
+    assert (ended["late"], state(page, "essay"), student.held()) == ({}, "committed", {"essay": TEXT})
 
 
 def test_a_notice_is_told_in_each_tab(student: Student, service: DevelopmentServer) -> None:
