@@ -86,6 +86,25 @@ def test_an_answer_to_a_question_that_is_locked_is_refused(new_student: Callable
     assert student.held() == {"a": 1, "b": 2, "c": 3}
 
 
+def test_the_time_of_a_section_begins_with_it_and_what_comes_after_it_is_kept_for_staff(
+    new_student: Callable[..., Student],
+) -> None:
+    sections = [{"questions": ["a", "b"], "time_limit_seconds": 2}, {"questions": ["c"]}]
+    questions = {"a": {"content": "What?"}, "b": {}, "c": {}}
+    student = new_student(rules={"questions": questions, "paper": {"sections": sections}})
+    page = student.opens()
+    content = "quiz.paper.sections[0].questions[0].content"
+    assert page.evaluate(content) is None
+    page.evaluate("quiz.enter(0)")
+    assert page.evaluate(content) == "What?"
+    page.evaluate("quiz.commit('a', 'in time')")
+    time.sleep(2.5)
+    assert refusal(page, "b", "too late") == "section_expired"
+    put(page, "c", "goes on")
+    eventually(lambda: student.held() == {"a": "in time", "c": "goes on"})
+    assert (state(page, "b"), page.evaluate("quiz.late")) == ("refused", {"b": "too late"})
+
+
 def test_what_a_firewall_refuses_holds_up_no_other(student: Student, network: Network) -> None:
     page = student.opens()
     network.blocks = b"DROP TABLE"

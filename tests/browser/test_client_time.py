@@ -29,7 +29,7 @@ def test_fifty_sessions_are_handed_in_by_the_timer(
     network.uplink = lambda: seeded.uniform(0, 0.3)
     network.downlink = lambda: seeded.uniform(0, 0.3)
     first = new_student()
-    call(service.address, "PUT", f"/quizzes/{first.quiz_id}", {"time_limit_seconds": 40})
+    call(service.address, "PUT", f"/quizzes/{first.quiz_id}", {"time_limit_seconds": 25})
     # A browser has few connections to a server: ten browsers, as five students on each would not meet.
     pages = [new_student(first.quiz_id).page() for _ in range(10)]
     for number, page in enumerate(pages):
