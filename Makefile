@@ -25,7 +25,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run token test tested tested-on-localstack tested-on-other-pythons pythons generators declarations chromium faults check build container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run token test tested tested-beside tested-on-other-pythons pythons generators declarations chromium faults check build container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,18 +39,18 @@ token: .venv/ready ## a token for the server of AUTH_MODE=jwt make run; SUB=stud
 test: .venv/ready .venv-sam/ready ## every check and every test
 	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready .venv-reference/ready $(NODE_MODULES)/ready chromium
 	$(BIN)/coverage erase
-	@$(MAKE) --no-print-directory --jobs 2 tested tested-on-localstack
+	@$(MAKE) --no-print-directory --jobs 2 tested tested-beside
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	@[ "$${CI:-}" != true ] || $(MAKE) --no-print-directory tested-on-other-pythons
 
 # Exams measure the machine as well: `make exam` runs them.
 tested: .venv/ready
-	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile --ignore tests/exam --ignore tests/localstack
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile --ignore tests/exam --ignore tests/localstack --ignore tests/browser
 
-# Most of their time these tests wait, for a rule that fires once a minute.
-tested-on-localstack: .venv/ready
-	$(BIN)/coverage run -m pytest --quiet tests/localstack
+# Most of their time these tests wait: for a rule that fires once a minute, and for networks and browsers that come back.
+tested-beside: .venv/ready
+	$(BIN)/coverage run -m pytest --quiet tests/localstack tests/browser
 
 pythons: built .venv-audit/ready ## unit, integration and lambda_runtime on the other Pythons, as CI=true make test does
 	@$(MAKE) --no-print-directory tested-on-other-pythons

@@ -95,11 +95,13 @@ export class Answers {
   async accepted(batch, { answers, answer_tags, buffered_questions }) {
     for (const { question, n, value } of batch) {
       const tag = answer_tags?.[question] ?? null;
-      if (tag && canonical(answers[question]) === canonical(value)) this.#held.set(question, { value, tag });
+      // Another device's may count by now.
+      const isOurs = tag !== null && canonical(answers[question]) === canonical(value);
+      if (isOurs) this.#held.set(question, { value, tag });
       await this.#change(question, (known) => {
         if (!known) return undefined;
-        if (known.n !== n) return { ...known, base: tag };
-        const isBuffered = buffered_questions?.includes(question);
+        if (known.n !== n) return isOurs ? { ...known, base: tag } : known;
+        const isBuffered = isOurs && buffered_questions?.includes(question);
         return isBuffered ? { ...known, state: "buffered", tag, base: tag, urgent: false } : undefined;
       });
     }

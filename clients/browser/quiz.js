@@ -502,6 +502,9 @@ class OpenedQuiz {
   /** @param {HandIn} handIn */
   async #complete(handIn) {
     await this.#answers.saved;
+    // With an eye on what a request that was held up may have done.
+    if (!handIn.auto && this.remainingMs > LAST_MS) await this.#attempt(() => this.#poll());
+    if (this.#handIn !== handIn) return;
     const batch = this.#answers.left;
     const { answers, based_on } = written(batch);
     const body = handIn.auto ? { answers, expires_at: this.session.expires_at } : { answers, based_on };
