@@ -15,10 +15,12 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from tests.browser.conftest import MISSING
 from tests.harness.stores import Servers, running_servers
 
 from . import containers
 from .border import before_border, play_over
+from .browsers import is_here
 from .processes import SuiteValkey, has_emulator, stage
 from .run import Outcome, play
 
@@ -28,7 +30,7 @@ SHOWN = 20
 BORDER_EVERY = 4
 
 
-async def main(minutes: float, seed: int) -> int:
+async def main(minutes: float, seed: int, browsers: int = 0) -> int:
     """Round after round, each with the next number as its seed; returns how many violations there were."""
     if not has_emulator():
         print("no Lambda emulator (`make test` installs it): the function is left out")
@@ -41,7 +43,7 @@ async def main(minutes: float, seed: int) -> int:
         with running_servers(valkey=SuiteValkey) as servers:
             while (left := until - time.monotonic()) > 0:
                 found += await _containers(servers, folder, seed)
-                outcome = await _round(servers, folder, seed, min(ROUND_SECONDS, left))
+                outcome = await _round(servers, folder, seed, min(ROUND_SECONDS, left), browsers)
                 print(f"seed {seed}: {outcome.summary()}", flush=True)
                 _show(outcome)
                 requests += outcome.requests
@@ -58,13 +60,13 @@ async def main(minutes: float, seed: int) -> int:
     return found
 
 
-async def _round(servers: Servers, folder: Path, seed: int, seconds: float) -> Outcome:
+async def _round(servers: Servers, folder: Path, seed: int, seconds: float, browsers: int) -> Outcome:
     dice = random.Random(seed)
     home = folder / f"seed-{seed}"
     home.mkdir()
     if seed % BORDER_EVERY == 0:
         async with before_border(servers, home, seconds, dice.choice((-10, 10))) as on:
-            crossing = await play_over(on, str(seed), seconds)
+            crossing = await play_over(on, str(seed), seconds, browsers)
         return replace(crossing.outcome, violations=crossing.violations())
     async with stage(
         servers,
@@ -74,7 +76,7 @@ async def _round(servers: Servers, folder: Path, seed: int, seconds: float) -> O
         skew_seconds=dice.choice((-10, 10)),
     ) as on:
         on.clear()
-        return await play(on, str(seed), seconds)
+        return await play(on, str(seed), seconds, browsers=browsers)
 
 
 async def _containers(servers: Servers, folder: Path, seed: int) -> int:
@@ -104,7 +106,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="tests.faults.suite", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
     parser.add_argument("--seed", type=int, help="of the first round (any)")
+    parser.add_argument("--browsers", type=int, default=0, help="how many students sit at a browser (0)")
     options = parser.parse_args()
+    if options.browsers and not is_here():
+        sys.exit(MISSING)
     first = random.randrange(1_000_000) if options.seed is None else options.seed
     print(f"seed {first}", flush=True)
-    sys.exit(asyncio.run(main(options.minutes, first)) > 0)
+    sys.exit(asyncio.run(main(options.minutes, first, options.browsers)) > 0)

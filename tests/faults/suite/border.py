@@ -67,7 +67,7 @@ async def before_border(
         yield on
 
 
-async def play_over(on: Stage, seed: str, seconds: float) -> Crossing:
+async def play_over(on: Stage, seed: str, seconds: float, browsers: int = 0) -> Crossing:
     """So many seconds, and what it takes to come to the border."""
     begun = on.clock.now()
     border = months_from(from_micros(begun), 2)[1]
@@ -85,7 +85,7 @@ async def play_over(on: Stage, seed: str, seconds: float) -> Crossing:
                     # The nemesis: the function is invoked again.
                     await asyncio.sleep(0.2)
 
-    outcome = await play(on, seed, until_border + (1 - BEFORE) * seconds, meanwhile=make)
+    outcome = await play(on, seed, until_border + (1 - BEFORE) * seconds, meanwhile=make, browsers=browsers)
     found = on.servers.query(
         "SELECT tableoid::regclass::text AS name, count(*) FROM attempt_events GROUP BY 1 ORDER BY 1"
     )

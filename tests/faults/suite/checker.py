@@ -17,13 +17,15 @@ import jwt
 
 from tests.harness.students import Kind
 
-from .history import Act, Action, Mark, Try, Weather
+from .history import Act, Action, Ledger, Mark, Shown, Try, Typed, Weather
 from .students import SECTION_SECONDS
 
 ENDED: Final = ("completed", "abandoned", "expired")
 ENDS: Final = {Kind.COMPLETE: "completed", Kind.ABANDON: "abandoned"}
 COUNTS_UP: Final = ("answered", "completed", "abandoned")
 """Events of changes that a client makes; each is a version."""
+CLOCK_SECONDS: Final = 0.005
+"""A browser tells the time in milliseconds."""
 EVENT_OF: Final = {Action.PAUSE: "paused", Action.RESUME: "resumed", Action.HAND_IN: "completed"}
 
 
@@ -135,6 +137,7 @@ class Evidence:
         drafts: session -> question -> {"at", "answer"}.
         cached: session -> revision in the cache.
         actions: how often each Idempotency-Key is in the list of staff actions, with each session or None.
+        ledgers: what students at browsers typed, and were shown.
     """
 
     tries: Sequence[Try]
@@ -151,6 +154,7 @@ class Evidence:
     acts: Sequence[Act] = ()
     marks: Sequence[Mark] = ()
     actions: Mapping[tuple[str, str | None], int] = field(default_factory=dict)
+    ledgers: Sequence[Ledger] = ()
 
 
 def violations(evidence: Evidence) -> list[str]:
@@ -266,6 +270,7 @@ class _Session:
         self._order_at: dict[int, dict[str, int]] = {}
 
         self._marks = [mark for mark in evidence.marks if mark.session == session]
+        self._ledgers = [ledger for ledger in evidence.ledgers if ledger.session == session]
         self._limits = self._find_limits()
 
     def violations(self) -> Iterator[str]:
@@ -297,6 +302,8 @@ class _Session:
                 yield from self._of_what_was_not_seen(one)
         yield from self._of_reads_in_their_order()
         yield from self._of_what_is_left()
+        for ledger in self._ledgers:
+            yield from self._of_a_ledger(ledger)
 
     # The trail and the row
 
@@ -845,6 +852,64 @@ class _Session:
                 yield f"a read at the end shows {body['version']}, {body['answers']}; the row is {self._row}"
             elif body["status"] != self._row.status and not self._drafts:
                 yield f"a read at the end shows {body['status']}, the row says {self._row.status}"
+
+    # The browser
+
+    def _of_a_ledger(self, ledger: Ledger) -> Iterator[str]:
+        """What was typed at a browser is on the server, and was never shown to be safer than it was."""
+        if ledger.unsettled is not None:
+            yield f"the browser never got rid of what it had: {ledger.unsettled}"
+        by_question: dict[str, list[Typed]] = defaultdict(list)
+        for typed in ledger.typed:
+            by_question[typed.question].append(typed)
+        for question, each in by_question.items():
+            yield from self._of_what_was_typed(question, each)
+        for shown in ledger.shown:
+            yield from self._of_what_was_shown(shown)
+
+    def _of_what_was_typed(self, question: str, typed: Sequence[Typed]) -> Iterator[str]:
+        """The last answer that the device had, or one that was typed after it, is on the server."""
+        last = max((number for number, one in enumerate(typed) if one.kept), default=None)
+        if last is None:
+            return
+        possible = [one.value for one in typed[last:]]
+        if self._row.answers.get(question) in possible:
+            return
+        if not any(self._is_set_aside(question, value) for value in possible):
+            row = self._row.answers.get(question)
+            yield f"typed last at a browser, and lost: {typed[last]}; the server has {row}"
+
+    def _is_set_aside(self, question: str, value: Any) -> bool:
+        """Whether the service has it although it does not count, or has said that it will not have it."""
+        for event in self._trail:
+            late = event.changes.get("late_answers", {}).get(question, {}).get("answer")
+            displaced = [
+                lost["answer"] for lost in event.changes.get("displaced", []) if lost["question"] == question
+            ]
+            if value in (event.changes.get("outdated", {}).get(question), late, *displaced):
+                return True
+        return any(
+            one.code == "question_locked" and one.answers.get(question) == value for one in self._tries
+        )
+
+    def _of_what_was_shown(self, shown: Shown) -> Iterator[str]:
+        """A reply had said so before; that these tell the truth is checked with each of them."""
+        if shown.state not in ("committed", "buffered") or shown.value is None:
+            return
+        told = [
+            body
+            for one in self._tries
+            if one.replied is not None and one.replied <= shown.at + CLOCK_SECONDS
+            for body in (one.body, one.refused_with)
+            if body is not None and body["answers"].get(shown.question) == shown.value
+        ]
+        is_buffered = shown.state == "buffered"
+        if not any((shown.question in body["buffered_questions"]) == is_buffered for body in told):
+            yield f"shown as {shown.state} at a browser, and no reply had said so: {shown}"
+        elif not is_buffered and not any(
+            event.answers.get(shown.question) == shown.value for event in self._trail
+        ):
+            yield f"shown as committed at a browser, and not in the trail: {shown}"
 
     # Weather
 

@@ -24,6 +24,7 @@ class Try:
         sent, replied: by this process's monotonic clock; `replied` is None where no reply came.
         body: what a reply of 2xx held.
         code: what another reply gave as its reason.
+        refused_with: the session as such a reply showed it.
     """
 
     student: str
@@ -42,6 +43,7 @@ class Try:
     status: int | None = None
     body: dict[str, Any] | None = None
     code: str | None = None
+    refused_with: dict[str, Any] | None = None
 
     @property
     def acknowledged(self) -> bool:
@@ -64,6 +66,44 @@ class Try:
             f"{self.kind} {self.answers or ''}{version} at={self.at} by {self.process} "
             f"{self.sent:.3f}..{self.replied or math.nan:.3f} -> {reply}"
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class Typed:
+    """An answer that a student gave at a browser.
+
+    Attributes:
+        kept: whether the page was told that the device has it.
+    """
+
+    question: str
+    value: Any
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An answer, and how safe the page showed it to be; `at` by this process's monotonic clock."""
+
+    question: str
+    state: str
+    value: Any
+    at: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Ledger:
+    """What a student at a browser knows of one session.
+
+    Attributes:
+        typed, shown: in their order.
+        unsettled: what the page still showed as unsent, long after all was whole again.
+    """
+
+    session: str
+    typed: list[Typed] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+    unsettled: str | None = None
 
 
 class Action(StrEnum):

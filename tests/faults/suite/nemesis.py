@@ -8,13 +8,14 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import redis
 
 from tests.harness.proxy import Proxy, Rule, Where
 
+from .browsers import BrowserStudent
 from .history import Span
 from .processes import Function, Process, Stage
 
@@ -26,6 +27,7 @@ SETTLES = b"flush_sessions_"
 CLEARS = b"-- put_settled:"
 PUTS_DRAFTS = b"-- put_drafts:"
 JUNK_BYTES = 1 << 16
+Fault = Callable[[], Awaitable[None]]
 
 
 class Nemesis:
@@ -40,7 +42,7 @@ class Nemesis:
         self._stage = stage
         self._servers = stage.servers
         self._dice = random.Random(seed)
-        self._faults: list[Callable[[], Awaitable[None]]] = [
+        self._faults: list[Fault] = [
             self._postgres_killed,
             self._postgres_frozen,
             self._valkey_killed,
@@ -63,14 +65,7 @@ class Nemesis:
 
     async def rage(self, until: float) -> None:
         """Inject faults until then, each kind once before any comes again."""
-        waiting: list[Callable[[], Awaitable[None]]] = []
-        while time.monotonic() < until:
-            if not waiting:
-                waiting = self._dice.sample(self._faults, len(self._faults))
-            fault = waiting.pop()
-            await fault()
-            self.done[fault.__name__.strip("_")] += 1
-            await asyncio.sleep(self._dice.uniform(0.2, 1.2))
+        await _inject(self._faults, self._dice, self.done, until)
 
     # The servers
 
@@ -238,3 +233,87 @@ class Nemesis:
         yield
         # As long as a process may leave it alone after a failure, and then a command's time.
         self._stage.weather.cache_trouble.append(Span(begin, time.monotonic() + 1.3))
+
+
+class BrowserNemesis:
+    """The same for browsers and their networks, while the other one breaks what it likes."""
+
+    def __init__(self, browsers: Sequence[BrowserStudent], seed: str) -> None:
+        self.done: Counter[str] = Counter()
+        self._browsers = browsers
+        self._dice = random.Random(f"{seed}/browsers")
+        self._faults: list[Fault] = [
+            self._browser_cut_off,
+            self._browser_gets_no_replies,
+            self._browser_slow,
+            self._browser_killed,
+            self._browser_killed_while_cut_off,
+            self._page_reloaded,
+            self._page_reloaded_while_cut_off,
+            self._page_closed,
+        ]
+
+    async def rage(self, until: float) -> None:
+        """Inject faults until then, each kind once before any comes again."""
+        await _inject(self._faults, self._dice, self.done, until)
+
+    async def _browser_cut_off(self) -> None:
+        async with self._cut_off():
+            await self._pause(0.5, 4.0)
+
+    async def _browser_gets_no_replies(self) -> None:
+        network = self._any().network
+        network.loses_replies = True
+        await self._pause(0.5, 3.0)
+        network.loses_replies = False
+
+    async def _browser_slow(self) -> None:
+        network = self._any().network
+        network.delay = self._dice.choice((0.1, 0.5, 1.5))
+        await self._pause(1.0, 4.0)
+        network.delay = 0.0
+
+    async def _browser_killed(self) -> None:
+        await self._any().kill()
+
+    async def _browser_killed_while_cut_off(self) -> None:
+        async with self._cut_off() as browser:
+            await self._pause(0.2, 2.0)
+            await browser.kill()
+            await self._pause(0.0, 2.0)
+
+    async def _page_reloaded(self) -> None:
+        await self._any().reload()
+
+    async def _page_reloaded_while_cut_off(self) -> None:
+        async with self._cut_off() as browser:
+            await self._pause(0.2, 2.0)
+            await browser.reload()
+            await self._pause(0.2, 2.0)
+
+    async def _page_closed(self) -> None:
+        await self._any().close_page()
+
+    def _any(self) -> BrowserStudent:
+        return self._dice.choice(self._browsers)
+
+    async def _pause(self, least: float, most: float) -> None:
+        await asyncio.sleep(self._dice.uniform(least, most))
+
+    @asynccontextmanager
+    async def _cut_off(self) -> AsyncIterator[BrowserStudent]:
+        browser = self._any()
+        browser.network.down = True
+        yield browser
+        browser.network.down = False
+
+
+async def _inject(faults: Sequence[Fault], dice: random.Random, done: Counter[str], until: float) -> None:
+    waiting: list[Fault] = []
+    while time.monotonic() < until:
+        if not waiting:
+            waiting = dice.sample(faults, len(faults))
+        fault = waiting.pop()
+        await fault()
+        done[fault.__name__.strip("_")] += 1
+        await asyncio.sleep(dice.uniform(0.2, 1.2))

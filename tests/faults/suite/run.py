@@ -10,16 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.harness import auditor
 from tests.harness.http_client import LostError, Reply
 from tests.harness.signing_keys import ed25519_key, public_part
 
+from .browsers import LIBRARY, browsers_of
 from .checker import Event, Evidence, Row, violations
 from .history import Try
 from .marker import Marker
-from .nemesis import Nemesis
+from .nemesis import BrowserNemesis, Nemesis
 from .processes import Stage
 from .proctor import Proctor
 from .students import Classroom, Student
@@ -60,46 +62,58 @@ async def play(
     students: int = 8,
     watched: int = 2,
     meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    browsers: int = 0,
+    library: Path = LIBRARY,
 ) -> Outcome:
     """Let students work under faults, and check what has become of what they were told.
 
     Args:
         watched: how many more there are at each quiz that has a proctor.
+        browsers: how many more sit at a browser, with the client library that is in the folder `library`.
     """
     room = Classroom(stage)
     await room.register_quizzes()
     nemesis = Nemesis(stage, seed)
     proctors = [Proctor(quiz, room, seed) for quiz in WATCHED]
-    until = time.monotonic() + seconds
-    quiet = asyncio.Event()
-    flushing = [
-        asyncio.create_task(_flush_now_and_then(stage, number, f"{seed}/{number}", quiet))
-        for number in range(len(stage.flushers))
-    ]
-    try:
-        async with asyncio.TaskGroup() as everybody:
-            everybody.create_task(nemesis.rage(until))
-            if meanwhile is not None:
-                everybody.create_task(meanwhile())
-            for number in range(students):
-                everybody.create_task(Student(f"student{number}", room, seed).attend(until))
-            for name in MARKERS:
-                everybody.create_task(Marker(name, room, seed).work(until))
+    faults = Counter[str]()
+    async with browsers_of(room, seed, browsers, library) as at_browsers:
+        until = time.monotonic() + seconds
+        quiet = asyncio.Event()
+        flushing = [
+            asyncio.create_task(_flush_now_and_then(stage, number, f"{seed}/{number}", quiet))
+            for number in range(len(stage.flushers))
+        ]
+        try:
+            async with asyncio.TaskGroup() as everybody:
+                everybody.create_task(nemesis.rage(until))
+                if meanwhile is not None:
+                    everybody.create_task(meanwhile())
+                for number in range(students):
+                    everybody.create_task(Student(f"student{number}", room, seed).attend(until))
+                for name in MARKERS:
+                    everybody.create_task(Marker(name, room, seed).work(until))
+                for proctor in proctors:
+                    everybody.create_task(proctor.watch(until))
+                    for number in range(watched):
+                        name = f"{proctor.quiz}-student{number}"
+                        everybody.create_task(Student(name, room, seed, [proctor.quiz]).attend(until))
+                if at_browsers:
+                    of_browsers = BrowserNemesis(at_browsers, seed)
+                    everybody.create_task(of_browsers.rage(until))
+                    faults = of_browsers.done
+                for browser in at_browsers:
+                    everybody.create_task(browser.attend(until))
             for proctor in proctors:
-                everybody.create_task(proctor.watch(until))
-                for number in range(watched):
-                    name = f"{proctor.quiz}-student{number}"
-                    everybody.create_task(Student(name, room, seed, [proctor.quiz]).attend(until))
-        for proctor in proctors:
-            await proctor.close()
-    finally:
-        quiet.set()
-        await asyncio.gather(*flushing)
+                await proctor.close()
+            await asyncio.gather(*(browser.settle() for browser in at_browsers))
+        finally:
+            quiet.set()
+            await asyncio.gather(*flushing)
     found = await check(stage, room)
     requests = Counter(f"{one.kind} {one.status}" for one in room.history)
     requests += Counter(f"staff {act.action} {act.replied is not None}" for act in room.acts)
     requests += Counter(f"mark {mark.replied is not None}" for mark in room.marks)
-    return Outcome(room.history, requests, nemesis.done, found)
+    return Outcome(room.history, requests, nemesis.done + faults, found)
 
 
 async def _flush_now_and_then(stage: Stage, number: int, seed: str, quiet: asyncio.Event) -> None:
@@ -175,6 +189,7 @@ async def _collect(stage: Stage, room: Classroom) -> Evidence:
         audited=audited,
         acts=room.acts,
         marks=room.marks,
+        ledgers=room.ledgers,
         actions=Counter((row["key"], row["session_id"] and str(row["session_id"])) for row in actions),
     )
 

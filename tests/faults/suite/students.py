@@ -12,10 +12,10 @@ from typing import Any
 
 from quiz_sessions.domain.timestamps import Micros, to_micros
 from tests.harness.gateway import STAFF, Request
-from tests.harness.http_client import Hold, LostError
+from tests.harness.http_client import Hold, LostError, Reply
 from tests.harness.students import Kind, request_of
 
-from .history import Act, Action, Mark, Try
+from .history import Act, Action, Ledger, Mark, Try
 from .processes import Process, Stage
 
 SHORT_SECONDS = 2
@@ -62,12 +62,14 @@ class Classroom:
     Attributes:
         acts: what staff did.
         marks: what markers were given, and gave.
+        ledgers: what students at a browser typed and were shown.
     """
 
     stage: Stage
     history: list[Try] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    ledgers: list[Ledger] = field(default_factory=list)
     sessions: dict[str, str] = field(default_factory=dict)
     """Id -> the student's name."""
 
@@ -209,12 +211,17 @@ class Classroom:
             reply = await process.client.send(_request(record), hold)
         except LostError:
             return
+        self.take(record, reply)
+
+    def take(self, record: Try, reply: Reply) -> None:
+        """Record the reply to a request, which has come just now."""
         record.replied = time.monotonic()
         record.status = reply.status
         if reply.status in (200, 201):
             record.body = reply.body
         else:
             record.code = reply.body.get("code")
+            record.refused_with = reply.body.get("session")
         if record.kind is Kind.START and record.body is not None:
             record.session = record.body["id"]
             self.sessions[record.body["id"]] = record.student

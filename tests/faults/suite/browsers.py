@@ -1,0 +1,249 @@
+"""Students at browsers: Chromium with the client library in a page, and a record of what it showed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext, BrowserType, Page, async_playwright
+from playwright.async_api import Error as BrowserError
+
+from tests.browser.conftest import COMMAND, MISSING, OPTIONS
+from tests.browser.killed import kill
+from tests.browser.pages import served_folder
+from tests.harness.launch import ROOT
+
+from .history import Ledger, Shown, Typed
+from .network import Network
+from .students import QUESTIONS, SHORT_SECONDS, Classroom
+
+LIBRARY = ROOT / "clients/browser"
+PAGE = ROOT / "tests/browser/site/client.html"
+QUIZZES = ("long", "graded", "room", "short", "paper", "hidden")
+"""In turn; each browser begins at another one."""
+SETTLE_SECONDS = 90
+OPENS = """async ([options, all]) => {
+  const session = await open_(options);
+  const say = (id) =>
+    tell(session, id, quiz.stateOf(id), quiz.answer(id) ?? null, Date.now()).catch(() => {});
+  quiz.on("state", ({ questions }) => questions.forEach(say));
+  quiz.on("ended", () => (window.isOver = true));
+  quiz.on("conflict", ({ question }) => quiz.resolve(question, "mine"));
+  window.isOver = !["started", "in_progress"].includes(quiz.session.status);
+  all.forEach(say);
+  return session;
+}"""
+SETS = "([question, value]) => quiz.set(question, value).then(() => true, () => false)"
+COMMITS = "([question, value]) => void quiz.commit(question, value).catch(() => {})"
+HANDS_IN = "void quiz.handIn().catch(() => {})"
+LOOKS_AGAIN = "void dispatchEvent(new Event('online'))"
+"""As where the network has come back: whatever the page waits for, it asks how things stand."""
+
+
+class BrowserStudent:
+    """One student with a browser, at one session after the other; whatever ends it, they open it again."""
+
+    def __init__(self, name: str, room: Classroom, seed: str, network: Network, chromium: Chromium) -> None:
+        self.name = name
+        self.network = network
+        self._room = room
+        self._dice = random.Random(f"{seed}/{name}")
+        self._chromium = chromium
+        self._profile = chromium.folder / name
+        self._context: BrowserContext | None = None
+        self._page: Page | None = None
+        self._quiz = ""
+        self._ledgers: dict[str, Ledger] = {}
+        self._ledger: Ledger | None = None
+        self._written = 0
+        # The page says when by the machine's clock.
+        self._offset = time.monotonic() - time.time()
+
+    # What the student does
+
+    async def attend(self, until: float) -> None:
+        """Take quizzes until then; the last one stays open."""
+        number = self._dice.randrange(len(QUIZZES))
+        while time.monotonic() < until:
+            quiz = QUIZZES[number % len(QUIZZES)]
+            number += 1
+            if quiz == "short" and until - time.monotonic() < SHORT_SECONDS + 1:
+                continue
+            self._quiz = quiz
+            await self._take(until)
+
+    async def _take(self, until: float) -> None:
+        left = self._dice.choice((5, 15, 40))
+        while time.monotonic() < until:
+            try:
+                page = await self._opened()
+                if await page.evaluate("isOver"):
+                    self._quiz, self._page = "", None
+                    return
+                await self._type(page)
+                left -= 1
+                if left <= 0:
+                    await page.evaluate(HANDS_IN)
+                    left = self._dice.choice((1, 4))
+                await asyncio.sleep(self._dice.choice((0.05, 0.2, 0.2, 0.8, 1.5)))
+            except BrowserError:
+                # Killed, reloaded, closed, or without network where nothing is known of the session.
+                self._page = None
+                await asyncio.sleep(self._dice.uniform(0.0, 0.5))
+
+    async def _type(self, page: Page) -> None:
+        assert self._ledger is not None
+        question, is_choice = self._dice.choice(QUESTIONS), self._dice.random() < 0.3
+        for _ in range(1 if is_choice else self._dice.randint(1, 5)):
+            self._written += 1
+            value = {"by": self.name, "session": self._ledger.session, "n": self._written}
+            typed = Typed(question=question, value=value)
+            self._ledger.typed.append(typed)
+            if is_choice:
+                # The page may be gone before it is committed; nobody waits for that.
+                await page.evaluate(COMMITS, [question, value])
+            else:
+                typed.kept = await page.evaluate(SETS, [question, value])
+
+    async def settle(self) -> None:
+        """Once all is whole: open what was killed, and wait until all is committed, or the session over."""
+        until = time.monotonic() + SETTLE_SECONDS
+        states: list[str] = []
+        while self._quiz:
+            try:
+                page = await self._opened()
+                states = await page.evaluate("(all) => all.map((one) => quiz.stateOf(one))", QUESTIONS)
+                if await page.evaluate("isOver") or set(states) <= {"committed", "refused"}:
+                    return
+                if not {"unsent", "conflict"} & set(states):
+                    await page.evaluate(LOOKS_AGAIN)
+            except BrowserError:
+                self._page = None
+            if time.monotonic() > until:
+                assert self._ledger is not None, f"{self.name} never came to a session"
+                self._ledger.unsettled = f"{states} after {SETTLE_SECONDS} s"
+                return
+            await asyncio.sleep(0.5)
+
+    # The browser
+
+    async def _opened(self) -> Page:
+        """The page with the quiz, opened again if it is gone."""
+        if self._page is None:
+            page = await self._new_page()
+            await page.goto(self._chromium.page)
+            await page.wait_for_function("window.ready")
+            options = {"baseUrl": self.network.address, "quizId": self._quiz}
+            session = await page.evaluate(OPENS, [options, QUESTIONS])
+            self._ledger = self._ledger_of(session)
+            self._page = page
+        return self._page
+
+    async def _new_page(self) -> Page:
+        if self._context is not None:
+            with suppress(BrowserError):
+                pages = self._context.pages
+                return pages[0] if pages else await self._context.new_page()
+            await self.close()
+        self._context = await self._chromium.launch(self._profile)
+        await self._context.expose_function("tell", self._hear)
+        return self._context.pages[0]
+
+    def _hear(self, session: str, question: str, state: str, value: Any, at: float) -> None:
+        shown = Shown(question=question, state=state, value=value, at=at / 1000 + self._offset)
+        self._ledger_of(session).shown.append(shown)
+
+    def _ledger_of(self, session: str) -> Ledger:
+        if session not in self._ledgers:
+            self._ledgers[session] = Ledger(session=session)
+            self._room.ledgers.append(self._ledgers[session])
+        return self._ledgers[session]
+
+    async def kill(self) -> None:
+        """SIGKILL to all of its processes; the student opens it again."""
+        await asyncio.to_thread(_kill, self._profile)
+
+    async def reload(self) -> None:
+        if self._page is not None:
+            with suppress(BrowserError):
+                await self._page.evaluate("location.reload()")
+
+    async def close_page(self) -> None:
+        if self._page is not None:
+            with suppress(BrowserError):
+                await self._page.close()
+
+    async def close(self) -> None:
+        context, self._context, self._page = self._context, None, None
+        if context is not None:
+            with suppress(BrowserError):
+                await context.close()
+
+
+class Chromium:
+    """How browsers are launched; `folder` has their profiles, `page` is what they open."""
+
+    def __init__(self, browser: BrowserType, executable: str, folder: Path, page: str) -> None:
+        self.folder = folder
+        self.page = page
+        self._browser = browser
+        self._executable = executable
+
+    async def launch(self, profile: Path) -> BrowserContext:
+        await asyncio.to_thread(_unlock, profile)
+        return await self._browser.launch_persistent_context(
+            profile, executable_path=self._executable, args=OPTIONS
+        )
+
+
+def _kill(profile: Path) -> None:
+    while kill(profile):
+        time.sleep(0.01)
+
+
+def _unlock(profile: Path) -> None:
+    """Take away what says that a browser, which was killed, has it."""
+    for lock in profile.glob("Singleton*"):
+        lock.unlink()
+
+
+def is_here() -> bool:
+    """Whether there is a Chromium."""
+    return shutil.which(COMMAND) is not None
+
+
+@asynccontextmanager
+async def browsers_of(
+    room: Classroom, seed: str, number: int, library: Path = LIBRARY
+) -> AsyncIterator[Sequence[BrowserStudent]]:
+    """So many students at browsers, each with a network of its own."""
+    if not number:
+        yield []
+        return
+    executable = shutil.which(COMMAND)
+    assert executable is not None, MISSING
+    async with AsyncExitStack() as stack:
+        name = tempfile.TemporaryDirectory(prefix="quiz-browsers-", ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(name))
+        site = folder / "site"
+        site.mkdir()
+        (site / PAGE.name).symlink_to(PAGE)
+        (site / "client").symlink_to(library)
+        origin = stack.enter_context(served_folder(site))
+        playwright = await stack.enter_async_context(async_playwright())
+        chromium = Chromium(playwright.chromium, executable, folder, f"{origin}/{PAGE.name}")
+        found = []
+        for each in range(number):
+            student = f"browser{each}"
+            network = await stack.enter_async_context(Network(student, room, seed).running())
+            browser = BrowserStudent(student, room, seed, network, chromium)
+            stack.push_async_callback(browser.close)
+            found.append(browser)
+        yield found
