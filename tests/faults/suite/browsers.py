@@ -29,6 +29,8 @@ PAGE = ROOT / "tests/browser/site/client.html"
 QUIZZES = ("long", "graded", "room", "short", "paper", "hidden")
 """In turn; each browser begins at another one."""
 SETTLE_SECONDS = 90
+LAUNCH_SECONDS = 20
+"""One that is killed while it starts says nothing."""
 OPENS = """async ([options, all]) => {
   const session = await open_(options);
   const say = (id) =>
@@ -199,7 +201,7 @@ class Chromium:
     async def launch(self, profile: Path) -> BrowserContext:
         await asyncio.to_thread(_unlock, profile)
         return await self._browser.launch_persistent_context(
-            profile, executable_path=self._executable, args=OPTIONS
+            profile, executable_path=self._executable, args=OPTIONS, timeout=LAUNCH_SECONDS * 1000
         )
 
 

@@ -349,7 +349,10 @@ class _Session:
             insisted = False
             # A flush of an open row takes drafts from after the moment for which it is then completed.
             end = (1 << 62) if event.type == "merged" else self._end
-            at = max((one.at for one in writers if one.at <= end), default=-1)
+            # One that was committed is not what was merged, where a browser has sent an answer both ways.
+            own = {other.at for other in self._trail if other.type == "answered"}
+            times = [one.at for one in writers if one.at <= end]
+            at = max([time for time in times if time not in own] or times, default=-1)
         if at < known and not insisted:
             yield f"revision {event.revision} puts an older answer to {question} over a newer: {at} < {known}"
         order[question] = max(at, known)

@@ -34,7 +34,7 @@ class Received:
     method: str
     path: str
     headers: dict[str, str]
-    body: Any
+    body: dict[str, Any]
 
     @property
     def parts(self) -> list[str]:
@@ -119,7 +119,7 @@ class Network:
             received.path,
             self._student,
             self._room.stage.clock.now() if record is None else record.at,
-            received.body,
+            received.body or None,
             key=received.headers.get("idempotency-key"),
             client=received.headers.get("x-client-id"),
         )
@@ -139,7 +139,7 @@ class Network:
         kind = received.kind
         if kind is None:
             return None
-        body = {} if kind is Kind.READ else received.body
+        body = received.body
         is_start = kind is Kind.START
         record = Try(
             student=self._student,
@@ -163,7 +163,7 @@ async def _read(reader: asyncio.StreamReader) -> Received:
     method, path, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     content = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Received(method, path, headers, json.loads(content) if content else None)
+    return Received(method, path, headers, json.loads(content or "{}"))
 
 
 def _message(reply: Reply) -> bytes:
