@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.faults.suite.checker import Event, Evidence, Row, violations
-from tests.faults.suite.history import Act, Action, Span, Try, Weather
+from tests.faults.suite.history import Act, Action, Ledger, Shown, Span, Try, Typed, Weather
 from tests.harness.signing_keys import ed25519_key, public_part, signed
 from tests.harness.students import Kind
 
@@ -48,6 +48,7 @@ def told(
         "answers": shown,
         "receipt": None,
         "paused": False,
+        "buffered_questions": list(more.get("answers", ())) if durability == "buffered" else [],
         **more.pop("body", {}),
     }
     fields = {"at": moment, "sent": moment, "replied": moment + 0.5, "status": 200, "body": body, **more}
@@ -413,6 +414,91 @@ WRONG_IN_A_ROOM: dict[str, tuple[Evidence, str]] = {
 }
 
 
+NINE = answer(9)
+
+
+def typed(question: str, value: Any, *, kept: bool = True) -> Typed:
+    return Typed(question=question, value=value, kept=kept)
+
+
+def shown(question: str, state: str, value: Any, at: float) -> Shown:
+    return Shown(question=question, state=state, value=value, at=at)
+
+
+def at_browser(found: Evidence, *entries: Typed | Shown, unsettled: str | None = None) -> Evidence:
+    """The student was at a browser."""
+    ledger = Ledger(
+        session=S,
+        typed=[one for one in entries if isinstance(one, Typed)],
+        shown=[one for one in entries if isinstance(one, Shown)],
+        unsettled=unsettled,
+    )
+    return replace(found, ledgers=[ledger])
+
+
+def locked(value: Any) -> Try:
+    """A commit that was refused for a lock."""
+    return replace(unanswered(7), answers={"3": value}, status=409, replied=7.5, code="question_locked")
+
+
+LATE = {"late_answers": {"3": {"at": 7, "answer": NINE}}}
+RIGHT_AT_A_BROWSER: dict[str, Evidence] = {
+    "what is on the server": at_browser(evidence(), typed("0", NINE), typed("0", ONE), typed("1", TWO)),
+    "what the device may not have had": at_browser(evidence(), typed("0", ONE), typed("0", NINE, kept=False)),
+    "what was typed after what the device had": at_browser(
+        evidence(), typed("0", NINE), typed("0", ONE, kept=False)
+    ),
+    "what came too late": at_browser(with_event(evidence(), 0, changes=LATE), typed("3", NINE)),
+    "what was refused for a lock": at_browser(also(evidence(), locked(NINE)), typed("3", NINE)),
+    "what it was": at_browser(
+        evidence(),
+        shown("0", "unsent", NINE, 1.0),
+        shown("0", "committed", ONE, 2.5),
+        shown("1", "buffered", TWO, 3.5),
+        shown("1", "committed", TWO, 5.5),
+        shown("4", "committed", None, 1.0),
+    ),
+}
+WRONG_AT_A_BROWSER: dict[str, tuple[Evidence, str]] = {
+    "an answer that never came": (
+        at_browser(evidence(), typed("3", NINE)),
+        "typed last at a browser, and lost",
+    ),
+    "an older answer in its place": (
+        at_browser(evidence(), typed("0", ONE), typed("0", NINE)),
+        "typed last at a browser, and lost",
+    ),
+    "a draft that is shown as committed": (
+        at_browser(evidence(), shown("1", "committed", TWO, 3.5)),
+        "shown as committed at a browser, and no reply",
+    ),
+    "what no reply has said yet": (
+        at_browser(evidence(), shown("0", "committed", ONE, 2.4)),
+        "shown as committed at a browser, and no reply",
+    ),
+    "what nobody was told is buffered": (
+        at_browser(evidence(), shown("3", "buffered", NINE, 5.5)),
+        "shown as buffered at a browser, and no reply",
+    ),
+    "what a reply said, and is not so": (
+        at_browser(with_body(evidence(), 3, answers={"3": NINE}), shown("3", "committed", NINE, 5.5)),
+        "and not in the trail",
+    ),
+    "what stays on the device": (at_browser(evidence(), unsettled="['unsent']"), "never got rid of"),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT_AT_A_BROWSER)
+def test_a_student_at_a_browser_may_have_typed_or_been_shown(name: str) -> None:
+    assert violations(RIGHT_AT_A_BROWSER[name]) == []
+
+
+@pytest.mark.parametrize("name", WRONG_AT_A_BROWSER)
+def test_the_checker_names_what_is_wrong_at_a_browser(name: str) -> None:
+    found, words = WRONG_AT_A_BROWSER[name]
+    assert any(words in text for text in violations(found))
+
+
 @pytest.mark.parametrize("name", WRONG_IN_A_ROOM)
 def test_the_checker_names_what_is_wrong_in_an_exam_room(name: str) -> None:
     found, words = WRONG_IN_A_ROOM[name]
@@ -437,6 +523,24 @@ def test_an_older_answer_is_not_put_over_a_newer_one() -> None:
     older = also(merged, replace(unanswered(1), answers={"0": answer(8)}))
     spoilt = with_event(older, 2, changes={"answers": {"1": TWO, "0": answer(8)}})
     assert any("over a newer" in text for text in violations(spoilt))
+
+
+def test_an_answer_that_is_sent_both_ways_is_merged_with_the_time_of_its_draft() -> None:
+    """As by a browser, which sends it until it is told, and from a page that goes."""
+    sent = [replace(unanswered(at), answers={"0": NINE}) for at in (3, 4, 5, 7)]
+    trail = [
+        Event(0, 0, "started", 1),
+        Event(1, 1, "answered", 3, {"answers": {"0": NINE}}),
+        Event(2, 1, "merged", 6, {"answers": {"0": NINE}}),
+        Event(3, 2, "answered", 5, {"answers": {"0": NINE}}),
+        Event(4, 3, "answered", 7, {"answers": {"0": NINE}}),
+    ]
+    row = Row("ann", "in_progress", 3, 4, {"0": NINE}, {"0": {"version": 3, "at": 7}})
+    start = evidence().tries[0]
+    found = replace(
+        evidence(), tries=[start, *sent], trails={S: trail}, rows={S: row}, read={S: []}, cached={}
+    )
+    assert violations(found) == []
 
 
 def test_what_valkey_lost_is_excused() -> None:

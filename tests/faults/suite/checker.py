@@ -907,7 +907,7 @@ class _Session:
             if body is not None and body["answers"].get(shown.question) == shown.value
         ]
         is_buffered = shown.state == "buffered"
-        if not any((shown.question in body["buffered_questions"]) == is_buffered for body in told):
+        if all((shown.question in body.get("buffered_questions", ())) != is_buffered for body in told):
             yield f"shown as {shown.state} at a browser, and no reply had said so: {shown}"
         elif not is_buffered and not any(
             event.answers.get(shown.question) == shown.value for event in self._trail

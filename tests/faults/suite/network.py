@@ -128,12 +128,16 @@ class Network:
         except LostError:
             return None
         await asyncio.sleep(self.delay)
-        if self.down or self.loses_replies:
+        if self._is_lost():
             # A reply that never came to the student, whatever the service did.
             return None
         if record is not None:
             self._room.take(record, reply)
         return _message(reply)
+
+    def _is_lost(self) -> bool:
+        """Of a reply."""
+        return self.down or self.loses_replies
 
     def _record(self, received: Received, process: str) -> Try | None:
         kind = received.kind
