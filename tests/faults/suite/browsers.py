@@ -78,8 +78,12 @@ class BrowserStudent:
             number += 1
             if quiz == "short" and until - time.monotonic() < SHORT_SECONDS + 1:
                 continue
-            self._quiz = quiz
+            self.choose(quiz)
             await self._take(until)
+
+    def choose(self, quiz: str) -> None:
+        """The quiz that is taken from now on."""
+        self._quiz = quiz
 
     async def _take(self, until: float) -> None:
         left = self._dice.choice((5, 15, 40))
@@ -89,7 +93,7 @@ class BrowserStudent:
                 if await page.evaluate("isOver"):
                     self._quiz, self._page = "", None
                     return
-                await self._type(page)
+                await self._answer()
                 left -= 1
                 if left <= 0:
                     await page.evaluate(HANDS_IN)
@@ -100,19 +104,33 @@ class BrowserStudent:
                 self._page = None
                 await asyncio.sleep(self._dice.uniform(0.0, 0.5))
 
-    async def _type(self, page: Page) -> None:
+    async def _answer(self) -> None:
+        question = self._dice.choice(QUESTIONS)
+        if self._dice.random() < 0.3:
+            page, typed = await self._opened(), self._typed(question)
+            # The page may be gone before it is committed; nobody waits for that.
+            await page.evaluate(COMMITS, [question, typed.value])
+        else:
+            for _ in range(self._dice.randint(1, 5)):
+                await self.type(question)
+
+    async def type(self, question: str) -> None:
+        """Type an answer that is no other's, and wait until the device has it."""
+        page, typed = await self._opened(), self._typed(question)
+        typed.kept = await page.evaluate(SETS, [question, typed.value])
+
+    def _typed(self, question: str) -> Typed:
         assert self._ledger is not None
-        question, is_choice = self._dice.choice(QUESTIONS), self._dice.random() < 0.3
-        for _ in range(1 if is_choice else self._dice.randint(1, 5)):
-            self._written += 1
-            value = {"by": self.name, "session": self._ledger.session, "n": self._written}
-            typed = Typed(question=question, value=value)
-            self._ledger.typed.append(typed)
-            if is_choice:
-                # The page may be gone before it is committed; nobody waits for that.
-                await page.evaluate(COMMITS, [question, value])
-            else:
-                typed.kept = await page.evaluate(SETS, [question, value])
+        self._written += 1
+        value = {"by": self.name, "session": self._ledger.session, "n": self._written}
+        typed = Typed(question=question, value=value)
+        self._ledger.typed.append(typed)
+        return typed
+
+    async def see(self, question: str) -> None:
+        """Wait until the page shows that the server has it."""
+        page = await self._opened()
+        await page.wait_for_function(f"['buffered', 'committed'].includes(quiz.stateOf({question!r}))")
 
     async def settle(self) -> None:
         """Once all is whole: open what was killed, and wait until all is committed, or the session over."""

@@ -65,7 +65,7 @@ class Nemesis:
 
     async def rage(self, until: float) -> None:
         """Inject faults until then, each kind once before any comes again."""
-        await _inject(self._faults, self._dice, self.done, until)
+        await _inject(self._faults, self._dice, self.done, until, between=(0.2, 1.2))
 
     # The servers
 
@@ -255,7 +255,8 @@ class BrowserNemesis:
 
     async def rage(self, until: float) -> None:
         """Inject faults until then, each kind once before any comes again."""
-        await _inject(self._faults, self._dice, self.done, until)
+        # A page takes its time to come back, and then to save.
+        await _inject(self._faults, self._dice, self.done, until, between=(0.5, 4.0))
 
     async def _browser_cut_off(self) -> None:
         async with self._cut_off():
@@ -308,7 +309,13 @@ class BrowserNemesis:
         browser.network.down = False
 
 
-async def _inject(faults: Sequence[Fault], dice: random.Random, done: Counter[str], until: float) -> None:
+async def _inject(
+    faults: Sequence[Fault],
+    dice: random.Random,
+    done: Counter[str],
+    until: float,
+    between: tuple[float, float],
+) -> None:
     waiting: list[Fault] = []
     while time.monotonic() < until:
         if not waiting:
@@ -316,4 +323,4 @@ async def _inject(faults: Sequence[Fault], dice: random.Random, done: Counter[st
         fault = waiting.pop()
         await fault()
         done[fault.__name__.strip("_")] += 1
-        await asyncio.sleep(dice.uniform(0.2, 1.2))
+        await asyncio.sleep(dice.uniform(*between))
