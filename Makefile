@@ -74,7 +74,7 @@ declarations: $(NODE_MODULES)/ready ## the .d.ts of clients/browser, from what i
 	$$(cat $<) $(NODE_MODULES)/typescript/bin/tsc --project clients/browser --noEmit false --declaration --emitDeclarationOnly
 
 # Debian's, where there is none and this is root. Where it can't be had, its tests are skipped; with CI=true it fails.
-chromium: ## the browser of tests/browser, if this machine has none
+chromium: ## the browser of tests/browser and of make faults BROWSERS=, if this machine has none
 	@if command -v chromium >/dev/null; then exit; fi; \
 	reason="apt-get install chromium, as root"; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -85,8 +85,8 @@ chromium: ## the browser of tests/browser, if this machine has none
 	fi; \
 	echo "no Chromium here, so tests/browser is skipped: $$reason" >&2; [ "$${CI:-}" != true ]
 
-faults: .venv/ready .venv-sam/ready ## students under faults for MINUTES=20, from SEED=, and every planted bug
-	$(BIN)/python -m tests.faults.suite --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+faults: .venv/ready .venv-sam/ready ## students under faults for MINUTES=20, from SEED=, BROWSERS=2 more in Chromium, and every planted bug
+	$(BIN)/python -m tests.faults.suite --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(BROWSERS),--browsers $(BROWSERS)) $(OPTIONS)
 	ALL_PLANTED_BUGS=true $(BIN)/python -m pytest tests/faults/test_planted_bugs.py
 
 check: .venv/ready .venv-sam/ready ## lint, format, types and templates
