@@ -417,8 +417,8 @@ WRONG_IN_A_ROOM: dict[str, tuple[Evidence, str]] = {
 NINE = answer(9)
 
 
-def typed(question: str, value: Any, *, kept: bool = True) -> Typed:
-    return Typed(question=question, value=value, kept=kept)
+def typed(question: str, value: Any, **more: Any) -> Typed:
+    return Typed(question=question, value=value, **{"kept": True, **more})
 
 
 def shown(question: str, state: str, value: Any, at: float) -> Shown:
@@ -450,6 +450,12 @@ RIGHT_AT_A_BROWSER: dict[str, Evidence] = {
     ),
     "what came too late": at_browser(with_event(evidence(), 0, changes=LATE), typed("3", NINE)),
     "what was refused for a lock": at_browser(also(evidence(), locked(NINE)), typed("3", NINE)),
+    "a commit that ended with its reply": at_browser(
+        evidence(), typed("0", ONE, promised="committed", promised_at=2.5)
+    ),
+    "a commit that ended with what was typed over it": at_browser(
+        evidence(), typed("1", NINE, promised="buffered", promised_at=3.5), typed("1", TWO)
+    ),
     "what it was": at_browser(
         evidence(),
         shown("0", "unsent", NINE, 1.0),
@@ -483,6 +489,14 @@ WRONG_AT_A_BROWSER: dict[str, tuple[Evidence, str]] = {
     "what a reply said, and is not so": (
         at_browser(with_body(evidence(), 3, answers={"3": NINE}), shown("3", "committed", NINE, 5.5)),
         "and not in the trail",
+    ),
+    "a commit that ends before its reply": (
+        at_browser(evidence(), typed("0", ONE, promised="committed", promised_at=2.4)),
+        "promised to be committed",
+    ),
+    "a commit that is only buffered": (
+        at_browser(evidence(), typed("1", TWO, promised="committed", promised_at=3.5)),
+        "promised to be committed",
     ),
     "what stays on the device": (at_browser(evidence(), unsettled="['unsent']"), "never got rid of"),
 }

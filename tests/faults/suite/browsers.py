@@ -43,7 +43,11 @@ OPENS = """async ([options, all]) => {
   return session;
 }"""
 SETS = "([question, value]) => quiz.set(question, value).then(() => true, () => false)"
-COMMITS = "([question, value]) => void quiz.commit(question, value).catch(() => {})"
+COMMITS = """([question, value]) => {
+  const session = quiz.session.id;
+  const told = ({ durability }) => promise(session, question, value, durability, Date.now());
+  quiz.commit(question, value).then(told).catch(() => {});
+}"""
 HANDS_IN = "void quiz.handIn().catch(() => {})"
 LOOKS_AGAIN = "void dispatchEvent(new Event('online'))"
 """As where the network has come back: whatever the page waits for, it asks how things stand."""
@@ -89,7 +93,7 @@ class BrowserStudent:
         left = self._dice.choice((5, 15, 40))
         while time.monotonic() < until:
             try:
-                page = await self._opened()
+                page = await self._opened(in_new_tab=self._dice.random() < 0.05)
                 if await page.evaluate("isOver"):
                     self._quiz, self._page = "", None
                     return
@@ -154,10 +158,10 @@ class BrowserStudent:
 
     # The browser
 
-    async def _opened(self) -> Page:
-        """The page with the quiz, opened again if it is gone."""
-        if self._page is None:
-            page = await self._new_page()
+    async def _opened(self, *, in_new_tab: bool = False) -> Page:
+        """The page with the quiz, opened again if it is gone, or once more beside the other."""
+        if self._page is None or in_new_tab:
+            page = await self._new_page(in_new_tab=in_new_tab)
             await page.goto(self._chromium.page)
             await page.wait_for_function("window.ready")
             options = {"baseUrl": self.network.address, "quizId": self._quiz}
@@ -166,19 +170,27 @@ class BrowserStudent:
             self._page = page
         return self._page
 
-    async def _new_page(self) -> Page:
+    async def _new_page(self, *, in_new_tab: bool) -> Page:
         if self._context is not None:
             with suppress(BrowserError):
                 pages = self._context.pages
+                if len(pages) == 1 and in_new_tab:
+                    pages = []
                 return pages[0] if pages else await self._context.new_page()
             await self.close()
         self._context = await self._chromium.launch(self._profile)
         await self._context.expose_function("tell", self._hear)
+        await self._context.expose_function("promise", self._hear_of_commit)
         return self._context.pages[0]
 
     def _hear(self, session: str, question: str, state: str, value: Any, at: float) -> None:
         shown = Shown(question=question, state=state, value=value, at=at / 1000 + self._offset)
         self._ledger_of(session).shown.append(shown)
+
+    def _hear_of_commit(self, session: str, question: str, value: Any, durability: str, at: float) -> None:
+        typed = next(one for one in self._ledger_of(session).typed if one.value == value)
+        # It was on the device before it was sent.
+        typed.kept, typed.promised, typed.promised_at = True, durability, at / 1000 + self._offset
 
     def _ledger_of(self, session: str) -> Ledger:
         if session not in self._ledgers:

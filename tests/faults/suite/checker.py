@@ -867,6 +867,7 @@ class _Session:
             by_question[typed.question].append(typed)
         for question, each in by_question.items():
             yield from self._of_what_was_typed(question, each)
+            yield from self._of_what_was_promised(question, each)
         for shown in ledger.shown:
             yield from self._of_what_was_shown(shown)
 
@@ -895,24 +896,36 @@ class _Session:
             one.code == "question_locked" and one.answers.get(question) == value for one in self._tries
         )
 
+    def _of_what_was_promised(self, question: str, typed: Sequence[Typed]) -> Iterator[str]:
+        """A commit ends once the server has the answer, or one that was typed after it."""
+        for number, one in enumerate(typed):
+            if one.promised is None:
+                continue
+            possible = [later.value for later in typed[number:]]
+            if not any(self._was_told(question, each, one.promised, one.promised_at) for each in possible):
+                yield f"promised to be {one.promised} at a browser, and no reply had said so: {one}"
+
     def _of_what_was_shown(self, shown: Shown) -> Iterator[str]:
         """A reply had said so before; that these tell the truth is checked with each of them."""
         if shown.state not in ("committed", "buffered") or shown.value is None:
             return
-        told = [
-            body
-            for one in self._tries
-            if one.replied is not None and one.replied <= shown.at + CLOCK_SECONDS
-            for body in (one.body, one.refused_with)
-            if body is not None and body["answers"].get(shown.question) == shown.value
-        ]
-        is_buffered = shown.state == "buffered"
-        if all((shown.question in body.get("buffered_questions", ())) != is_buffered for body in told):
+        if not self._was_told(shown.question, shown.value, shown.state, shown.at):
             yield f"shown as {shown.state} at a browser, and no reply had said so: {shown}"
-        elif not is_buffered and not any(
+        elif shown.state == "committed" and not any(
             event.answers.get(shown.question) == shown.value for event in self._trail
         ):
             yield f"shown as committed at a browser, and not in the trail: {shown}"
+
+    def _was_told(self, question: str, value: Any, state: str, at: float) -> bool:
+        """Whether a reply had come by then that shows the answer like that."""
+        return any(
+            body["answers"].get(question) == value
+            and (question in body.get("buffered_questions", ())) == (state == "buffered")
+            for one in self._tries
+            if one.replied is not None and one.replied <= at + CLOCK_SECONDS
+            for body in (one.body, one.refused_with)
+            if body is not None
+        )
 
     # Weather
 

@@ -74,11 +74,14 @@ class Typed:
 
     Attributes:
         kept: whether the page was told that the device has it.
+        promised: how safe it is, or what was typed over it, as the promise of a commit said, `promised_at`.
     """
 
     question: str
     value: Any
     kept: bool = False
+    promised: str | None = None
+    promised_at: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
