@@ -207,10 +207,14 @@ class BrowserStudent:
             with suppress(BrowserError):
                 await self._page.evaluate("location.reload()")
 
-    async def close_page(self) -> None:
-        if self._page is not None:
+    async def close_page(self, after: float) -> None:
+        """Type something, and close the page so many seconds later."""
+        page = self._page
+        if page is not None:
             with suppress(BrowserError):
-                await self._page.close()
+                await self.type(self._dice.choice(QUESTIONS))
+                await asyncio.sleep(after)
+                await page.close()
 
     async def close(self) -> None:
         context, self._context, self._page = self._context, None, None

@@ -293,7 +293,7 @@ class BrowserNemesis:
             await self._pause(0.2, 2.0)
 
     async def _page_closed(self) -> None:
-        await self._any().close_page()
+        await self._any().close_page(self._dice.uniform(0.0, 0.3))
 
     def _any(self) -> BrowserStudent:
         return self._dice.choice(self._browsers)

@@ -26,7 +26,7 @@ async def valkey_loses_what_was_buffered(stage: Stage, student: BrowserStudent) 
         cache.flushall()
     stage.weather.losses.append(Span(-math.inf, time.monotonic()))
     # So that it looks at once, and does not wait until it may autosave again.
-    await student.close_page()
+    await student.reload()
 
 
 async def a_browser_without_network_is_killed(stage: Stage, student: BrowserStudent) -> None:
