@@ -441,6 +441,17 @@ def locked(value: Any) -> Try:
     return replace(unanswered(7), answers={"3": value}, status=409, replied=7.5, code="question_locked")
 
 
+def replaced() -> Evidence:
+    """Question 0 has another answer in the end."""
+    last = {"0": NINE, "1": TWO, "2": THREE}
+    found = with_try(evidence(), 4, answers={"0": NINE, "2": THREE})
+    found = with_body(found, 4, answers=last, receipt=receipt(2, 3, last))
+    found = with_event(found, 3, changes={"answers": {"0": NINE, "2": THREE}})
+    meta = {**found.rows[S].answer_meta, "0": {"version": 2, "at": 6}}
+    found = with_row(found, answers=last, answer_meta=meta)
+    return replace(found, read={S: [{"answers": last, "version": 2, "status": "completed"}]})
+
+
 LATE = {"late_answers": {"3": {"at": 7, "answer": NINE}}}
 RIGHT_AT_A_BROWSER: dict[str, Evidence] = {
     "what is on the server": at_browser(evidence(), typed("0", NINE), typed("0", ONE), typed("1", TWO)),
@@ -450,6 +461,7 @@ RIGHT_AT_A_BROWSER: dict[str, Evidence] = {
     ),
     "what came too late": at_browser(with_event(evidence(), 0, changes=LATE), typed("3", NINE)),
     "what was refused for a lock": at_browser(also(evidence(), locked(NINE)), typed("3", NINE)),
+    "what another device replaced": at_browser(replaced(), typed("0", ONE)),
     "a commit that ended with its reply": at_browser(
         evidence(), typed("0", ONE, promised="committed", promised_at=2.5)
     ),
@@ -472,6 +484,14 @@ WRONG_AT_A_BROWSER: dict[str, tuple[Evidence, str]] = {
     ),
     "an older answer in its place": (
         at_browser(evidence(), typed("0", ONE), typed("0", NINE)),
+        "typed last at a browser, and lost",
+    ),
+    "another device's answer in its place, and it is nowhere": (
+        at_browser(replaced(), typed("0", answer(8))),
+        "typed last at a browser, and lost",
+    ),
+    "its own earlier answer, which was committed later": (
+        at_browser(replaced(), typed("0", NINE), typed("0", ONE)),
         "typed last at a browser, and lost",
     ),
     "a draft that is shown as committed": (

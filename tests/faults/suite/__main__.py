@@ -106,7 +106,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="tests.faults.suite", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
     parser.add_argument("--seed", type=int, help="of the first round (any)")
-    parser.add_argument("--browsers", type=int, default=0, help="how many students sit at a browser (0)")
+    parser.add_argument("--browsers", type=int, default=0, help="how many more sit at a browser (0)")
     options = parser.parse_args()
     if options.browsers and not is_here():
         sys.exit(MISSING)

@@ -28,6 +28,8 @@ LIBRARY = ROOT / "clients/browser"
 PAGE = ROOT / "tests/browser/site/client.html"
 QUIZZES = ("long", "graded", "room", "short", "paper", "hidden")
 """In turn; each browser begins at another one."""
+DEVICES = 3
+"""Of so many browsers the last one is another device of the student before."""
 SETTLE_SECONDS = 90
 LAUNCH_SECONDS = 20
 """One that is killed while it starts says nothing."""
@@ -54,15 +56,24 @@ LOOKS_AGAIN = "void dispatchEvent(new Event('online'))"
 
 
 class BrowserStudent:
-    """One student with a browser, at one session after the other; whatever ends it, they open it again."""
+    """One student with a browser, at one session after the other; whatever ends it, they open it again.
 
-    def __init__(self, name: str, room: Classroom, seed: str, network: Network, chromium: Chromium) -> None:
+    Args:
+        name: two of one student have the same, and come to the same sessions.
+        device: no two have the same.
+    """
+
+    def __init__(
+        self, name: str, device: str, room: Classroom, seed: str, network: Network, chromium: Chromium
+    ) -> None:
         self.name = name
+        self.device = device
         self.network = network
         self._room = room
-        self._dice = random.Random(f"{seed}/{name}")
+        self._dice = random.Random(f"{seed}/{device}")
+        self._first = random.Random(f"{seed}/{name}").randrange(len(QUIZZES))
         self._chromium = chromium
-        self._profile = chromium.folder / name
+        self._profile = chromium.folder / device
         self._context: BrowserContext | None = None
         self._page: Page | None = None
         self._quiz = ""
@@ -76,7 +87,7 @@ class BrowserStudent:
 
     async def attend(self, until: float) -> None:
         """Take quizzes until then; the last one stays open."""
-        number = self._dice.randrange(len(QUIZZES))
+        number = self._first
         while time.monotonic() < until:
             quiz = QUIZZES[number % len(QUIZZES)]
             number += 1
@@ -126,7 +137,7 @@ class BrowserStudent:
     def _typed(self, question: str) -> Typed:
         assert self._ledger is not None
         self._written += 1
-        value = {"by": self.name, "session": self._ledger.session, "n": self._written}
+        value = {"by": self.device, "session": self._ledger.session, "n": self._written}
         typed = Typed(question=question, value=value)
         self._ledger.typed.append(typed)
         return typed
@@ -259,7 +270,7 @@ def is_here() -> bool:
 async def browsers_of(
     room: Classroom, seed: str, number: int, library: Path = LIBRARY
 ) -> AsyncIterator[Sequence[BrowserStudent]]:
-    """So many students at browsers, each with a network of its own."""
+    """So many browsers with their students, each with a network of its own."""
     if not number:
         yield []
         return
@@ -277,9 +288,10 @@ async def browsers_of(
         chromium = Chromium(playwright.chromium, executable, folder, f"{origin}/{PAGE.name}")
         found = []
         for each in range(number):
-            student = f"browser{each}"
-            network = await stack.enter_async_context(Network(student, room, seed).running())
-            browser = BrowserStudent(student, room, seed, network, chromium)
+            device = f"browser{each}"
+            student = f"browser{each - 1}" if each % DEVICES == DEVICES - 1 else device
+            network = await stack.enter_async_context(Network(student, room, f"{seed}/{device}").running())
+            browser = BrowserStudent(student, device, room, seed, network, chromium)
             stack.push_async_callback(browser.close)
             found.append(browser)
         yield found

@@ -877,11 +877,13 @@ class _Session:
         if last is None:
             return
         possible = [one.value for one in typed[last:]]
-        if self._row.answers.get(question) in possible:
+        counts = self._row.answers.get(question)
+        if counts in possible or any(self._is_set_aside(question, value) for value in possible):
             return
-        if not any(self._is_set_aside(question, value) for value in possible):
-            row = self._row.answers.get(question)
-            yield f"typed last at a browser, and lost: {typed[last]}; the server has {row}"
+        # Another device may have replaced it.
+        is_own = counts is None or counts in [one.value for one in typed]
+        if is_own or not any(self._is_recorded(question, value) for value in possible):
+            yield f"typed last at a browser, and lost: {typed[last]}; the server has {counts}"
 
     def _is_set_aside(self, question: str, value: Any) -> bool:
         """Whether the service has it although it does not count, or has said that it will not have it."""
@@ -902,7 +904,15 @@ class _Session:
             if one.promised is None:
                 continue
             possible = [later.value for later in typed[number:]]
-            if not any(self._was_told(question, each, one.promised, one.promised_at) for each in possible):
+            # Where another device has replaced it meanwhile, the reply does not show it any more.
+            was_taken = any(
+                each.committed and each.answers.get(question) in possible
+                for each in self._tries
+                if each.replied is not None and each.replied <= one.promised_at + CLOCK_SECONDS
+            )
+            if not was_taken and not any(
+                self._was_told(question, each, one.promised, one.promised_at) for each in possible
+            ):
                 yield f"promised to be {one.promised} at a browser, and no reply had said so: {one}"
 
     def _of_what_was_shown(self, shown: Shown) -> Iterator[str]:
