@@ -904,15 +904,7 @@ class _Session:
             if one.promised is None:
                 continue
             possible = [later.value for later in typed[number:]]
-            # Where another device has replaced it meanwhile, the reply does not show it any more.
-            was_taken = any(
-                each.committed and each.answers.get(question) in possible
-                for each in self._tries
-                if each.replied is not None and each.replied <= one.promised_at + CLOCK_SECONDS
-            )
-            if not was_taken and not any(
-                self._was_told(question, each, one.promised, one.promised_at) for each in possible
-            ):
+            if not any(self._was_told(question, each, one.promised, one.promised_at) for each in possible):
                 yield f"promised to be {one.promised} at a browser, and no reply had said so: {one}"
 
     def _of_what_was_shown(self, shown: Shown) -> Iterator[str]:
@@ -927,15 +919,23 @@ class _Session:
             yield f"shown as committed at a browser, and not in the trail: {shown}"
 
     def _was_told(self, question: str, value: Any, state: str, at: float) -> bool:
-        """Whether a reply had come by then that shows the answer like that."""
-        return any(
-            body["answers"].get(question) == value
-            and (question in body.get("buffered_questions", ())) == (state == "buffered")
-            for one in self._tries
-            if one.replied is not None and one.replied <= at + CLOCK_SECONDS
-            for body in (one.body, one.refused_with)
-            if body is not None
-        )
+        """Whether a reply had come by then by which the answer is at least as safe as that."""
+        for one in self._tries:
+            if one.replied is None or one.replied > at + CLOCK_SECONDS:
+                continue
+            # What another device has replaced meanwhile is not in the reply to what brought it.
+            if (
+                one.acknowledged
+                and one.answers.get(question) == value
+                and (one.committed or state == "buffered")
+            ):
+                return True
+            for body in (one.body, one.refused_with):
+                if body is not None and body["answers"].get(question) == value:
+                    is_buffered = question in body.get("buffered_questions", ())
+                    if state == "buffered" or not is_buffered:
+                        return True
+        return False
 
     # Weather
 
