@@ -349,10 +349,13 @@ class _Session:
             insisted = False
             # A flush of an open row takes drafts from after the moment for which it is then completed.
             end = (1 << 62) if event.type == "merged" else self._end
-            # One that was committed is not what was merged, where a browser has sent an answer both ways.
-            own = {other.at for other in self._trail if other.type == "answered"}
             times = [one.at for one in writers if one.at <= end]
-            at = max([time for time in times if time not in own] or times, default=-1)
+            if event.type == "merged":
+                # Where a browser has sent an answer in several ways, only one of them was a draft.
+                own = {other.at for other in self._trail if other.type == "answered"}
+                drafts = [one.at for one in writers if one.kind is not Kind.COMPLETE and one.at not in own]
+                times = drafts or times
+            at = max(times, default=-1)
         if at < known and not insisted:
             yield f"revision {event.revision} puts an older answer to {question} over a newer: {at} < {known}"
         order[question] = max(at, known)
