@@ -109,6 +109,7 @@ export class Answers {
 
   /** What an ended session holds needs no more. */
   async end() {
+    await this.saved;
     const { answers = {} } = this.session;
     const held = this.left.filter(({ question, value }) => canonical(answers[question]) === canonical(value));
     await this.accepted(held, this.session);

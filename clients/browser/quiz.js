@@ -122,7 +122,7 @@ class OpenedQuiz {
 
   /** @type {(...edit: [...Parameters<Quiz["set"]>, isUrgent?: boolean]) => Promise<void>} */
   set = async (id, value, isUrgent = false) => {
-    if (this.#isEnded) throw new Error("The session has ended.");
+    if (!OPEN.includes(this.session.status)) throw new Error("The session has ended.");
     this.#typedAt = performance.now();
     if (!this.#answers.unsent.length) this.#begunAt = this.#typedAt;
     this.#tabs?.want();
@@ -332,7 +332,7 @@ class OpenedQuiz {
   async #ended() {
     if (this.#isEnded) return;
     await this.#answers.end();
-    if (this.#answers.left.length) await this.#sendLate();
+    while (this.#answers.left.length) await this.#sendLate();
     if (this.#isEnded) return;
     this.#isEnded = true;
     clearInterval(this.#timer);

@@ -64,23 +64,23 @@ BUGS = (
     LibraryBug(
         "an answer is forgotten although it is only buffered",
         valkey_loses_what_was_buffered,
-        "quiz.js",
+        "answers.js",
         'return isBuffered ? { ...known, state: "buffered"',
         'return false ? { ...known, state: "buffered"',
     ),
     LibraryBug(
         "an answer is shown as committed although it is only buffered",
         valkey_loses_what_was_buffered,
-        "quiz.js",
-        "if (entry) return entry.state;",
-        'if (entry) return entry.state.replace("buffered", "committed");',
+        "answers.js",
+        "return this.#entries.get(question)?.state ??",
+        'return this.#entries.get(question)?.state.replace("buffered", "committed") ??',
     ),
     LibraryBug(
         "an answer is not kept on the device before it is sent",
         a_browser_without_network_is_killed,
-        "store.js",
-        "all.put(value, key)",
-        'key.startsWith("answer") ? all.count() : all.put(value, key)',
+        "device.js",
+        "all.put(changed, key)",
+        'key.startsWith("answer") ? all.count() : all.put(changed, key)',
     ),
 )
 
