@@ -10,6 +10,8 @@ const STATES = /** @type {const} */ (["conflict", "refused", "unsent", "buffered
 
 const moment = (/** @type {string} */ tag) => Number(tag.split(".")[0]);
 const writer = (/** @type {string} */ tag) => tag.split(".")[1];
+// No two edits of a question have the same number, not even where it was forgotten between them.
+const next = (/** @type {Entry | undefined} */ known) => Math.max(Date.now(), (known?.n ?? 0) + 1);
 
 export class Answers {
   /** @type {Session} */ session = {};
@@ -31,6 +33,8 @@ export class Answers {
   }
 
   async load() {
+    this.#entries.clear();
+    this.#held.clear();
     for (const entry of await this.#store.all(`answer ${this.session.id} `)) this.#entries.set(entry.question, entry);
   }
 
@@ -75,17 +79,18 @@ export class Answers {
     const { id: session, answer_tags } = this.session;
     const known = this.#entries.get(question);
     const base = known ? known.base : (answer_tags?.[question] ?? null);
-    const n = (known?.n ?? 0) + 1;
+    const n = next(known);
+    this.#held.delete(question);
     /** @type {Entry} */
     const edited = { session, question, value, base, n, state: "unsent", tag: null, urgent, late: false };
     // Shown at once; another tab may have got ahead on the device.
     this.#entries.set(question, known?.state === "conflict" ? { ...known, value, n } : edited);
     this.#changed([question]);
-    const stored = this.#change(question, (kept) => {
-      const next = { ...edited, n: Math.max(n, (kept?.n ?? 0) + 1) };
-      if (!kept) return next;
-      if (kept.state === "conflict") return { ...kept, value, n: next.n };
-      return { ...next, base: kept.base, urgent: urgent || (kept.state === "unsent" && kept.urgent) };
+    const stored = this.#change(question, n, (kept) => {
+      const latest = { ...edited, n: Math.max(n, (kept?.n ?? 0) + 1) };
+      if (!kept) return latest;
+      if (kept.state === "conflict") return { ...kept, value, n: latest.n };
+      return { ...latest, base: kept.base, urgent: urgent || (kept.state === "unsent" && kept.urgent) };
     });
     this.saved = Promise.allSettled([this.saved, stored]).then(() => {});
     return /** @type {Promise<Entry>} */ (stored);
@@ -97,9 +102,9 @@ export class Answers {
       const tag = answer_tags?.[question] ?? null;
       // Another device's may count by now.
       const isOurs = tag !== null && canonical(answers[question]) === canonical(value);
-      if (isOurs) this.#held.set(question, { value, tag });
-      await this.#change(question, (known) => {
+      await this.#change(question, n, (known) => {
         if (!known) return undefined;
+        if (isOurs && known.n === n) this.#held.set(question, { value, tag });
         if (known.n !== n) return isOurs ? { ...known, base: tag } : known;
         const isBuffered = isOurs && buffered_questions?.includes(question);
         return isBuffered ? { ...known, state: "buffered", tag, base: tag, urgent: false } : undefined;
@@ -124,16 +129,19 @@ export class Answers {
       if (moment(there) < moment(tag)) continue;
       this.#held.delete(question);
       if (writer(there) !== writer(tag) || canonical(answers[question]) === canonical(value)) continue;
-      await this.#change(question, (known) => this.#entryOf(question, value, there, known));
+      await this.#change(question, 0, (known) => (known && known.state !== "buffered" ? known : this.#entryOf(question, value, there, known)));
     }
     const questions = [...this.#entries.keys()];
-    for (const [question, { n, state, tag }] of this.#entries) {
+    for (const [question, { n, state, tag, value }] of this.#entries) {
+      // Staff have accepted what came too late.
+      const isAccepted = state === "refused" && canonical(answers[question]) === canonical(value);
+      if (isAccepted) await this.#change(question, n, (known) => (known?.n === n ? undefined : known));
       if (state !== "buffered" || tag === null) continue;
       const there = tags[question];
       const isThere = there && moment(there) >= moment(tag);
       if (isThere && buffered.includes(question)) continue;
       // What the server has lost before it was committed is sent again.
-      await this.#change(question, (known) => {
+      await this.#change(question, n, (known) => {
         if (known?.n !== n) return known;
         return isThere ? undefined : { ...known, state: "unsent", base: there ?? null, tag: null };
       });
@@ -143,21 +151,21 @@ export class Answers {
 
   /** @param {Entry} entry @param {boolean} late */
   async refuse({ question, n }, late) {
-    await this.#change(question, (known) => (known?.n === n ? { ...known, state: "refused", late } : known));
+    await this.#change(question, n, (known) => (known?.n === n ? { ...known, state: "refused", late } : known));
   }
 
-  /** @param {string} question @param {unknown} theirs @param {string | null} tag */
-  async meet(question, theirs, tag) {
-    await this.#change(question, (known) => known && { ...known, state: "conflict", theirs, tag });
+  /** @param {Entry} entry @param {unknown} theirs @param {string | null} tag */
+  async meet({ question, n }, theirs, tag) {
+    await this.#change(question, n, (known) => known && { ...known, state: "conflict", theirs, tag });
   }
 
   /** @param {string} question @param {unknown} choice */
   async resolve(question, choice) {
-    await this.#change(question, (known) => {
+    await this.#change(question, 0, (known) => {
       if (known?.state !== "conflict") return known;
       if (choice === "theirs") return undefined;
       const value = choice === "mine" ? known.value : choice;
-      return { ...known, value, base: known.tag, n: known.n + 1, state: "unsent" };
+      return { ...known, value, base: known.tag, n: next(known), state: "unsent" };
     });
   }
 
@@ -177,7 +185,7 @@ export class Answers {
   /** @param {string} question @param {unknown} value @param {string} base @param {Entry | undefined} known
    * @returns {Entry} */
   #entryOf(question, value, base, known) {
-    const n = (known?.n ?? 0) + 1;
+    const n = next(known);
     return { session: this.session.id, question, value, base, n, state: "unsent", tag: null, urgent: false, late: false };
   }
 
@@ -186,14 +194,16 @@ export class Answers {
     return [...this.#entries.values()].filter((entry) => states.includes(entry.state));
   }
 
-  /** @param {string} question
+  /** @param {string} question @param {number} n of what it is about, where the device has nothing
    * @param {(known: Entry | undefined) => Entry | undefined} change */
-  async #change(question, change) {
+  async #change(question, n, change) {
     const wasDurable = this.#store.isDurable;
-    let n = 0;
-    const entry = await this.#store.update(`answer ${this.session.id} ${question}`, (known) => {
+    const shown = this.#entries.get(question);
+    const entry = await this.#store.update(`answer ${this.session.id} ${question}`, (kept) => {
+      // Another tab may have what this one's storage did not take.
+      const known = kept ?? (wasDurable ? undefined : shown);
       const changed = change(known);
-      n = (changed ?? known)?.n ?? 0;
+      n = (changed ?? known)?.n ?? n;
       return changed;
     });
     this.#place(question, entry, n);

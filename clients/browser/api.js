@@ -69,6 +69,15 @@ export class Api {
     }
   }
 
+  async token() {
+    const late = after(PATIENCE_MS).then(() => Promise.reject(new Error("no token in time")));
+    try {
+      return await Promise.race([this.#token(), late]);
+    } catch (error) {
+      throw new Unreachable(String(error), 401);
+    }
+  }
+
   /** From a page that goes. @param {string} method @param {string} path @param {object} body */
   send(method, path, body) {
     fetch(this.#baseUrl + path, { ...this.#options(method, JSON.stringify(body)), keepalive: true }).catch(() => {});
@@ -93,8 +102,8 @@ export class Api {
    * @param {Record<string, string>} [headers] @returns {Promise<Reply>} */
   async #fetch(method, path, body, headers) {
     const text = body && JSON.stringify(body);
+    this.#lastToken = await this.token();
     try {
-      this.#lastToken = await this.#token();
       const signal = AbortSignal.timeout(PATIENCE_MS + (text?.length ?? 0) / UPLINK_BYTES_A_MS);
       const sentAt = performance.now();
       const reply = await fetch(this.#baseUrl + path, { ...this.#options(method, text, headers), signal });
@@ -104,7 +113,7 @@ export class Api {
       const retryAfterMs = Number(reply.headers.get("Retry-After")) * 1000 || undefined;
       return { status: reply.status, body: isJson ? JSON.parse(said) : null, retryAfterMs, sentAt, receivedAt };
     } catch (error) {
-      // No network, no token, too slow, or half a reply.
+      // No network, too slow, or half a reply.
       throw new Unreachable(String(error));
     }
   }

@@ -3,6 +3,7 @@
 import { after } from "./api.js";
 
 const STORE_MS = 3_000;
+const HUNG_MS = 100;
 const HANGS = new Error("The device's storage hangs.");
 const DRIFT = 1 / 5000;
 const JUMP_MS = 2_000;
@@ -18,6 +19,7 @@ const done = (request) =>
 /** In IndexedDB; what that does not take, in this page alone. */
 export class Store {
   #inMemory;
+  #patience = STORE_MS;
   /** @type {Map<string, any>} */ #memory = new Map();
   /** @type {Promise<IDBDatabase> | null} */ #database = null;
 
@@ -86,14 +88,15 @@ export class Store {
       ended.catch(() => {});
       const value = await work(transaction.objectStore("kept"));
       await ended;
+      this.#patience = STORE_MS;
       return value;
     };
     try {
-      return await Promise.race([stored(), after(STORE_MS).then(() => Promise.reject(HANGS))]);
+      return await Promise.race([stored(), after(this.#patience).then(() => Promise.reject(HANGS))]);
     } catch (error) {
       // Some browsers lose the database of a page out of sight, or let it hang.
       this.#database = null;
-      this.#inMemory ||= isAgain === true && error === HANGS;
+      if (error === HANGS) this.#patience = HUNG_MS;
       if (isAgain) throw error;
       return this.#inTransaction(mode, work, true);
     }
@@ -179,6 +182,16 @@ export class ServerClock {
     this.#origin = Date.parse(serverTime) - (sentAt + receivedAt) / 2;
     this.#error = roundTrip / 2;
     this.#measuredAt = receivedAt;
+  }
+
+  /** Take the device's own clock, until the server is heard. */
+  guess() {
+    this.#origin = Date.now() - performance.now();
+  }
+
+  /** Whether the server was heard, and the device has not slept since. */
+  get isTold() {
+    return this.#error < Infinity;
   }
 
   get now() {

@@ -15,10 +15,13 @@ const LAST_MS = 60_000;
 const OPENINGS = 6;
 const KEEPALIVE_BYTES = 60_000;
 const BODY_BYTES = 200_000;
-const WARNING_MINUTES = [30, 5, 1];
+const WARNING_MINUTES = [1, 5, 30];
 const RECEIPTS = 20;
 // Beside those for its size or form.
 const ANSWER_CODES = ["question_locked", "section_expired"];
+const LATE_CODES = ["session_expired", "session_closed", "section_expired"];
+/** Of a start, whose session is shown all the same. */
+const OTHER_CODES = ["attempts_exhausted", "attempt_active", "other_device"];
 const OPEN = ["started", "in_progress"];
 const CAN_KEEP_ALIVE = "keepalive" in Request.prototype;
 
@@ -32,6 +35,9 @@ function subject(token) {
     return "";
   }
 }
+
+/** Something on the way does not let it through. @param {any} error */
+const isBlocked = (error) => error instanceof Unreachable && error.status >= 400 && error.status !== 401;
 
 /** @param {Entry[]} batch */
 const written = (batch) => ({
@@ -63,7 +69,9 @@ class OpenedQuiz {
   #isLoggedOut = false;
   // Something on the way refuses a write for what is in it: each answer is sent alone.
   #isAlone = false;
+  /** @type {Set<string>} */ #blocked = new Set();
   #failures = 0;
+  #turn = 1;
   #typedAt = 0;
   #begunAt = 0;
   #autosaveFrom = 0;
@@ -156,7 +164,7 @@ class OpenedQuiz {
   };
 
   /** @type {Quiz["handIn"]} */
-  handIn = () => this.#end(false);
+  handIn = () => this.#end(null);
 
   /** @type {Quiz["acknowledge"]} */
   acknowledge = async (notice) => {
@@ -173,6 +181,7 @@ class OpenedQuiz {
   /** @type {Quiz["takeOver"]} */
   takeOver = async () => {
     await this.#exchange("POST", "/device", { takeover: true });
+    this.problem = null;
     this.#look();
   };
 
@@ -190,15 +199,16 @@ class OpenedQuiz {
   // Opening
 
   async open() {
-    const { baseUrl, quizId, userId, token } = this.#options;
+    const { baseUrl, quizId, userId } = this.#options;
     this.#api.clientId = await this.#store.update(`client ${baseUrl}`, (known) => known ?? unique());
-    this.#openKey = `open ${baseUrl} ${quizId} ${userId ?? subject(await token())}`;
+    this.#openKey = `open ${baseUrl} ${quizId} ${userId ?? subject(await this.#api.token())}`;
     await this.#begin(await this.#store.get(this.#openKey));
     await this.#answers.load();
     this.receipts = (await this.#store.get(`receipts ${this.session.id}`)) ?? [];
     this.#tabs = new Tabs(`quiz-sessions ${baseUrl} ${this.session.id}`, this.#hear, () => this.#wake());
     this.#listen(addEventListener);
     this.#timer = setInterval(this.#tick, 200);
+    this.#tabs.want();
     await this.#getBeacon();
     this.#work();
   }
@@ -219,9 +229,7 @@ class OpenedQuiz {
         if (known?.session) {
           this.#answers.session = known.session;
           this.paper = known.paper;
-          const now = performance.now();
-          // The device's own clock decides nothing.
-          this.#clock.sync(new Date().toISOString(), now - LAST_MS, now);
+          this.#clock.guess();
           return;
         }
         if (tries === OPENINGS) throw error;
@@ -242,14 +250,16 @@ class OpenedQuiz {
       }
     }
     // Sent again after a lost reply it starts nothing more.
-    const { key } = await this.#store.update(this.#openKey, (kept) => (known || !kept ? { key: unique() } : kept));
+    const { key } = await this.#store.update(this.#openKey, (kept) =>
+      known?.session || !kept?.key ? { key: unique() } : kept,
+    );
     try {
       const body = { quiz_id: quizId, ...(userId && { user_id: userId }), page_url: location.href };
       return await this.#api.request("POST", "/sessions/start", body, { "Idempotency-Key": key });
     } catch (/** @type {any} */ error) {
-      // It is shown all the same: the last one, or that of another device.
       const id = error.problem?.session_id ?? error.problem?.session?.id;
-      if (!["attempts_exhausted", "other_device"].includes(error.code) || !id) throw error;
+      if (!OTHER_CODES.includes(error.code) || !id) throw error;
+      this.problem = error;
       return this.#api.request("GET", `/sessions/${id}`);
     }
   }
@@ -259,7 +269,7 @@ class OpenedQuiz {
     if (CAN_KEEP_ALIVE || this.#beaconToken || !OPEN.includes(this.session.status)) return;
     await this.#attempt(async () => {
       this.#beaconToken = (await this.#api.request("POST", `${this.#path}/beacon-token`)).body.token;
-    });
+    }, true);
   }
 
   /** @param {typeof addEventListener} change */
@@ -307,12 +317,17 @@ class OpenedQuiz {
     if (!isNews) return;
     if (session.expires_at !== before.expires_at) {
       this.#isOver = false;
+      // Of a hand-in that nobody asked for nothing is left.
+      if (this.#handIn?.isWanted) this.#handIn.expiresAt = null;
+      else this.#giveUp(new Error("The deadline has moved."));
       this.#emit("deadline", { expiresAt: session.expires_at, moved: true });
     }
     if (session.paused !== before.paused) this.#emit("paused", { paused: session.paused });
     this.#show(await this.#answers.reconcile());
     if (!OPEN.includes(session.status)) await this.#ended();
-    if (session.unread_notices > 0 && session.unread_notices !== this.#unread) await this.#readNotices();
+    if (session.unread_notices > this.#unread) {
+      await this.#readNotices().catch(() => (this.#unread = 0)); // the next look tries again
+    } else this.#unread = session.unread_notices;
   }
 
   async #remember() {
@@ -349,7 +364,7 @@ class OpenedQuiz {
 
   // So that staff have it.
   async #sendLate() {
-    const { left } = this.#answers;
+    const left = this.#answers.left.slice(0, this.#isAlone ? 1 : undefined);
     const { answers } = written(left);
     const isExpired = this.session.status === "expired";
     try {
@@ -358,8 +373,15 @@ class OpenedQuiz {
       else await this.#exchange("POST", "/complete", { answers }, left);
     } catch (/** @type {any} */ error) {
       this.#pollFrom = 0; // which leads here again
-      if (error.isTransient) throw error;
-      for (const entry of left) await this.#answers.refuse(entry, true);
+      if (error.isTransient && !isBlocked(error)) throw error;
+      const isLate = LATE_CODES.includes(error.code);
+      if (!isLate && left.length > 1) this.#isAlone = true;
+      else {
+        // Some of them may have come in time.
+        this.#answers.session = error.problem?.session ?? this.session;
+        await this.#answers.end();
+        for (const entry of left) await this.#answers.refuse(entry, isLate);
+      }
     }
   }
 
@@ -368,7 +390,8 @@ class OpenedQuiz {
   async #work() {
     // The page begins to listen.
     await after(0);
-    await this.#attempt(() => this.#take(this.session, []));
+    if (this.session.paused) this.#emit("paused", { paused: true });
+    await this.#take(this.session, []).catch((error) => this.#failed(error));
     while (!this.#isClosed && !this.#isEnded) {
       const woken = new Promise((resolve) => (this.#wake = () => resolve(0)));
       const due = this.#tabs?.isSender ? await this.#next() : Infinity;
@@ -377,34 +400,41 @@ class OpenedQuiz {
       await woken;
       clearTimeout(timer);
     }
+    this.#tabs?.close();
   }
 
   /** Do what is due; returns when to come again. */
   async #next() {
     const now = performance.now();
     const isOpen = OPEN.includes(this.session.status);
-    const sendFrom = isOpen ? Math.max(this.#sendFrom, this.#retryFrom) : Infinity;
-    const pollFrom = Math.max(this.#pollFrom, this.#retryFrom);
-    const handIn = this.#handIn;
-    if (handIn && isOpen && now >= this.#retryFrom) await this.#complete(handIn);
-    // Where one fails the other is tried.
-    else if (now >= sendFrom && !(now >= pollFrom && this.#failures % 2)) await this.#attempt(() => this.#save());
-    else if (now >= pollFrom) await this.#attempt(() => this.#poll());
-    else return Math.min(sendFrom, pollFrom, handIn ? this.#retryFrom : Infinity);
+    const handIn = isOpen ? this.#handIn : null;
+    const sendFrom = isOpen ? this.#sendFrom : Infinity;
+    const pollFrom = handIn && this.#failures ? 0 : this.#pollFrom;
+    const from = Math.max(handIn ? 0 : Math.min(sendFrom, pollFrom), this.#retryFrom);
+    if (now < from) return from;
+    const due = [];
+    const look = () => this.#poll();
+    if (handIn) due.push(() => this.#complete(handIn));
+    if (now >= sendFrom) due.push(() => this.#save());
+    if (now >= pollFrom) due.push(look);
+    // Where one fails the others are tried.
+    const todo = due[this.#failures ? this.#turn++ % due.length : 0];
+    await this.#attempt(todo, todo === look && (due.length > 1 || this.problem?.code === "other_device"));
     return 0;
   }
 
   get #sendFrom() {
     const unsent = this.#answers.unsent;
     if (!unsent.length || this.session.paused) return Infinity;
-    if (unsent.some((entry) => entry.urgent)) return 0;
+    if (this.#handIn || unsent.some((entry) => entry.urgent)) return 0;
     return Math.max(Math.min(this.#typedAt + TYPING_MS, this.#begunAt + LONG_TYPING_MS), this.#autosaveFrom);
   }
 
-  /** @param {() => Promise<void>} request */
-  async #attempt(request) {
+  /** @param {() => Promise<void>} request @param {boolean} [isLook] that says nothing of writes */
+  async #attempt(request, isLook) {
     try {
       await request();
+      if (isLook) return;
       this.#failures = 0;
       this.problem = null;
       this.#isLoggedOut = false;
@@ -418,8 +448,10 @@ class OpenedQuiz {
     if (!("isTransient" in error)) reportError(error);
     this.#failures += 1;
     const backoff = Math.min(500 * 2 ** this.#failures, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
-    this.#retryFrom = performance.now() + Math.max(backoff, error.retryAfterMs ?? 0);
-    this.#isAlone ||= error.status >= 400 && !(error instanceof Refusal && error.isTransient);
+    // There is little time.
+    const isNear = this.#handIn && this.remainingMs < LAST_MS && this.#clock.now < Date.parse(this.session.accepts_until);
+    this.#retryFrom = performance.now() + Math.max(isNear ? Math.min(backoff, 1_000) : backoff, error.retryAfterMs ?? 0);
+    this.#isAlone ||= isBlocked(error) || (error instanceof Refusal && !error.isTransient);
     this.problem = error instanceof Refusal ? error : null;
     if (error.status === 401 && !this.#isLoggedOut) {
       this.#isLoggedOut = true;
@@ -448,7 +480,9 @@ class OpenedQuiz {
     const isUrgent = batch.some((entry) => entry.urgent);
     try {
       await this.#exchange("PATCH", "/progress", { ...written(batch), ...(!isUrgent && { autosave: true }) }, batch);
+      for (const { question } of batch) this.#blocked.delete(question);
     } catch (/** @type {any} */ error) {
+      if (this.#isAlone && isBlocked(error)) this.#blocked.add(batch[0].question);
       await this.#refused(error, batch);
     }
     this.#isAlone &&= this.#answers.unsent.length > 0;
@@ -461,11 +495,14 @@ class OpenedQuiz {
     const { code, problem } = error;
     switch (code) {
       case "answer_conflict":
-        for (const [question, { answer }] of Object.entries(problem.conflicts)) {
-          const tag = problem.session.answer_tags[question] ?? null;
-          await this.#answers.meet(question, answer, tag);
+        for (const entry of batch) {
+          const { [entry.question]: conflict } = problem.conflicts;
+          const tag = problem.session.answer_tags[entry.question] ?? null;
+          if (conflict) await this.#answers.meet(entry, conflict.answer, tag);
         }
-        return this.#apply(problem.session, error);
+        await this.#apply(problem.session, error);
+        this.#autosaveFrom = 0;
+        return;
       case "deadline_moved":
       case "session_closed":
       case "session_expired":
@@ -485,43 +522,46 @@ class OpenedQuiz {
 
   // The end
 
-  /** @param {boolean} auto @returns {Promise<Session>} */
-  #end(auto) {
+  /** @param {string | null} expiresAt where the time has run out @returns {Promise<Session>} */
+  #end(expiresAt) {
     if (this.#isEnded) return Promise.resolve(this.session);
-    /** @type {any} */
-    const handIn = (this.#handIn ??= /** @type {any} */ ({ auto }));
+    const handIn = (this.#handIn ??= /** @type {any} */ ({ expiresAt: null }));
     handIn.done ??= new Promise((resolve, reject) => Object.assign(handIn, { resolve, reject }));
-    // At the deadline nobody is there to choose between two texts.
-    handIn.auto ||= auto;
+    handIn.expiresAt ??= expiresAt;
+    handIn.isWanted ||= !expiresAt;
     this.#retryFrom = 0;
     this.#tabs?.want(true);
     this.#wake();
     return handIn.done;
   }
 
+  /** @param {unknown} error */
+  #giveUp(error) {
+    this.#handIn?.reject(error);
+    this.#handIn = null;
+  }
+
   /** @param {HandIn} handIn */
   async #complete(handIn) {
     await this.#answers.saved;
     // With an eye on what a request that was held up may have done.
-    if (!handIn.auto && this.remainingMs > LAST_MS) await this.#attempt(() => this.#poll());
+    if (!handIn.expiresAt && this.remainingMs > LAST_MS) await this.#poll();
     if (this.#handIn !== handIn) return;
-    const batch = this.#answers.left;
+    const isOver = handIn.expiresAt !== null;
+    // At the deadline nobody is there to choose between two texts, or to change what does not get through.
+    const batch = this.#answers.left.filter(({ question }) => !isOver || !this.#blocked.has(question));
     const { answers, based_on } = written(batch);
-    const body = handIn.auto ? { answers, expires_at: this.session.expires_at } : { answers, based_on };
+    const body = isOver ? { answers, expires_at: handIn.expiresAt } : { answers, based_on };
     try {
       await this.#exchange("POST", "/complete", body, batch);
     } catch (/** @type {any} */ error) {
-      if (error.isTransient) {
-        this.#failed(error);
-        if (this.remainingMs < LAST_MS) this.#retryFrom = Math.min(this.#retryFrom, performance.now() + jittered(1_000));
-        return;
-      }
-      await this.#attempt(() => this.#refused(error, batch));
+      // Without PostgreSQL there is no hand-in, but answers are buffered.
+      if (error.isTransient && isOver && this.#answers.unsent.length) await this.#save();
+      await this.#refused(error, batch);
       // Without an answer that is not accepted it is handed in all the same.
       const isLess = this.#answers.left.length < batch.length;
-      if (this.#isEnded || (isLess && (handIn.auto || ANSWER_CODES.includes(error.code)))) return;
-      this.#handIn = null;
-      handIn.reject(error);
+      if (this.#handIn !== handIn || (isLess && (isOver || ANSWER_CODES.includes(error.code)))) return;
+      this.#giveUp(error);
     }
   }
 
@@ -540,16 +580,19 @@ class OpenedQuiz {
       if (minutes) this.#emit("deadline", { expiresAt: this.session.expires_at, moved: false, minutes });
     }
     const isNear = !this.session.paused && remaining <= this.#clock.leadMs;
-    if (!isNear || this.#isOver) return;
+    // It is asked for in this tab.
+    if (this.#handIn) this.#tabs?.want(true);
+    if (!isNear || this.#isOver || !this.#clock.isTold) return;
     this.#tabs?.want();
     if (!this.#tabs?.isSender) return;
     this.#isOver = true;
-    this.#end(true)
+    this.#end(this.session.expires_at)
       .catch(() => after(POLL_MS))
       .then(() => (this.#isOver = false));
   };
 
-  #look = () => {
+  /** @param {Event} [event] */
+  #look = (event) => {
     if (document.visibilityState === "hidden") {
       // It may be closed without another word.
       this.#typedAt = 0;
@@ -557,10 +600,13 @@ class OpenedQuiz {
     } else {
       this.#tabs?.want();
       this.#pollFrom = 0;
-      this.#retryFrom = 0;
+      // Where a network comes back, all that were in it do.
+      this.#retryFrom = event?.type === "online" ? performance.now() + Math.random() * 1_000 : 0;
       this.#getBeacon();
     }
-    this.#wake();
+    // What another page has done, while this one stood still.
+    if (event && "persisted" in event && event.persisted) this.#answers.load().then(() => this.#wake());
+    else this.#wake();
   };
 
   #leave = () => {
@@ -589,7 +635,7 @@ class OpenedQuiz {
     if (told.session) {
       const now = performance.now();
       this.#clock.sync(told.session.server_time, now - told.roundTrip, now);
-      this.#attempt(() => this.#take(told.session, []));
+      this.#attempt(() => this.#take(told.session, []), true);
     } else {
       if (told.entry?.state === "unsent") this.#typedAt = performance.now();
       this.#answers.hear(told);

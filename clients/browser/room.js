@@ -52,6 +52,8 @@ class WatchedRoom {
 
   /** @param {string} what @param {string[] | "all"} ids @param {object} body */
   async #act(what, ids, body) {
+    // An empty selection is not everybody.
+    if (ids !== "all" && !Array.isArray(ids)) throw new TypeError("ids: an array, or 'all'");
     const sent = ids === "all" ? body : { ...body, session_ids: ids };
     const headers = { "Idempotency-Key": unique() };
     for (let tries = 1; ; tries += 1) {

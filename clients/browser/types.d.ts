@@ -145,8 +145,10 @@ export interface Reply extends Times {
 }
 
 export interface HandIn {
-  /** Whether it is at the deadline. */
-  auto: boolean;
+  /** Whether the student asked for it. */
+  isWanted?: boolean;
+  /** The deadline that it is handed in at, if it is. */
+  expiresAt: string | null;
   done: Promise<Session>;
   resolve(session: Session): void;
   reject(error: unknown): void;
