@@ -563,6 +563,7 @@ def test_an_answer_that_is_sent_both_ways_is_merged_with_the_time_of_its_draft()
     """As by a browser, which sends it until it is told, and from a page that goes."""
     sent = [replace(unanswered(at), answers={"0": NINE}) for at in (3, 4, 5, 7)]
     sent.append(replace(unanswered(8), answers={"0": NINE}, kind=Kind.COMPLETE))
+    sent.append(replace(unanswered(9), answers={"0": NINE}, status=409, code="answer_conflict", replied=9.5))
     trail = [
         Event(0, 0, "started", 1),
         Event(1, 1, "answered", 3, {"answers": {"0": NINE}}),

@@ -353,8 +353,8 @@ class _Session:
             if event.type == "merged":
                 # Where a browser has sent an answer in several ways, only one of them was a draft.
                 own = {other.at for other in self._trail if other.type == "answered"}
-                drafts = [one.at for one in writers if one.kind is not Kind.COMPLETE and one.at not in own]
-                times = drafts or times
+                drafts = [one for one in writers if one.kind is not Kind.COMPLETE and one.status != 409]
+                times = [one.at for one in drafts if one.at not in own] or times
             at = max(times, default=-1)
         if at < known and not insisted:
             yield f"revision {event.revision} puts an older answer to {question} over a newer: {at} < {known}"
