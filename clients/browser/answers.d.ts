@@ -28,8 +28,8 @@ export class Answers {
     reconcile(): Promise<string[]>;
     /** @param {Entry} entry @param {boolean} late */
     refuse({ question, n }: Entry, late: boolean): Promise<void>;
-    /** @param {string} question @param {unknown} theirs @param {string | null} tag */
-    meet(question: string, theirs: unknown, tag: string | null): Promise<void>;
+    /** @param {Entry} entry @param {unknown} theirs @param {string | null} tag */
+    meet({ question, n }: Entry, theirs: unknown, tag: string | null): Promise<void>;
     /** @param {string} question @param {unknown} choice */
     resolve(question: string, choice: unknown): Promise<void>;
     /** @param {any} told */

@@ -1,4 +1,4 @@
-// A session's answers on this device, until the server has committed them.
+// The answers on this device, until the server has committed them.
 
 import { canonical } from "./receipts.js";
 
@@ -10,7 +10,7 @@ const STATES = /** @type {const} */ (["conflict", "refused", "unsent", "buffered
 
 const moment = (/** @type {string} */ tag) => Number(tag.split(".")[0]);
 const writer = (/** @type {string} */ tag) => tag.split(".")[1];
-// No two edits of a question have the same number, not even where it was forgotten between them.
+// No two edits of a question have the same number.
 const next = (/** @type {Entry | undefined} */ known) => Math.max(Date.now(), (known?.n ?? 0) + 1);
 
 export class Answers {

@@ -31,8 +31,9 @@ export class Api {
     clientId: string;
     /** @param {string} method @param {string} path @param {object} [body] @param {Record<string, string>} [headers] @returns {Promise<Reply>} */
     request(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Reply>;
-    /** From a page that goes. @param {string} method @param {string} path @param {object} body */
-    send(method: string, path: string, body: object): void;
+    token(): Promise<string>;
+    /** From a page that goes. @param {string} path @param {object} body */
+    send(path: string, body: object): void;
     /** @param {string} path @param {object} body */
     beacon(path: string, body: object): void;
     #private;

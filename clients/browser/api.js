@@ -78,9 +78,9 @@ export class Api {
     }
   }
 
-  /** From a page that goes. @param {string} method @param {string} path @param {object} body */
-  send(method, path, body) {
-    fetch(this.#baseUrl + path, { ...this.#options(method, JSON.stringify(body)), keepalive: true }).catch(() => {});
+  /** From a page that goes. @param {string} path @param {object} body */
+  send(path, body) {
+    fetch(this.#baseUrl + path, { ...this.#options("PATCH", JSON.stringify(body)), keepalive: true }).catch(() => {});
   }
 
   /** @param {string} path @param {object} body */

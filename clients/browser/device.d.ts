@@ -26,9 +26,12 @@ export class Tabs {
 }
 /** The server's, as far as replies tell it. */
 export class ServerClock {
-    /** @param {string} serverTime of a reply, RFC 3339 @param {number} sentAt by `performance.now()`
-     * @param {number} receivedAt */
+    /** @param {string} serverTime @param {number} sentAt @param {number} receivedAt */
     sync(serverTime: string, sentAt: number, receivedAt: number): void;
+    /** Take the device's own clock, until the server is heard. */
+    guess(): void;
+    /** Whether the server was heard, and the device has not slept since. */
+    get isTold(): boolean;
     get now(): number;
     /** How long before a deadline to send what has to be there in time. */
     get leadMs(): number;

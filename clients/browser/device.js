@@ -172,8 +172,7 @@ export class ServerClock {
   /** @type {number[]} */ #roundTrips = [];
   #ahead = Date.now() - performance.now();
 
-  /** @param {string} serverTime of a reply, RFC 3339 @param {number} sentAt by `performance.now()`
-   * @param {number} receivedAt */
+  /** @param {string} serverTime @param {number} sentAt @param {number} receivedAt */
   sync(serverTime, sentAt, receivedAt) {
     const roundTrip = receivedAt - sentAt;
     this.#roundTrips = [...this.#roundTrips, roundTrip].slice(-ROUND_TRIPS);

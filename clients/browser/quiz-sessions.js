@@ -1,4 +1,4 @@
-// Quiz Sessions in a browser: a student's session, a proctor's room, receipts.
+// Quiz Sessions in a browser.
 
 export { Refusal, Unreachable } from "./api.js";
 export { openQuiz } from "./quiz.js";

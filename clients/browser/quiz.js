@@ -3,8 +3,9 @@
 import { Answers } from "./answers.js";
 import { Api, Refusal, Unreachable, after, jittered, unique } from "./api.js";
 import { ServerClock, Store, Tabs } from "./device.js";
+import { parsed } from "./receipts.js";
 
-/** @import { Entry, Failure, HandIn, Kept, Quiz, QuizEvent, QuizOptions, Reply, Session, Times } from "./types.js" */
+/** @import { Entry, Failure, HandIn, Kept, OpenQuiz, Quiz, QuizEvent, QuizOptions, Reply, Session, Times } from "./types.js" */
 
 const TYPING_MS = 700;
 const LONG_TYPING_MS = 5_000;
@@ -12,12 +13,12 @@ const POLL_MS = 30_000;
 const PAUSED_POLL_MS = 10_000;
 const LONGEST_WAIT_MS = 30_000;
 const LAST_MS = 60_000;
+const END_MS = 8_000;
 const OPENINGS = 6;
 const KEEPALIVE_BYTES = 60_000;
 const BODY_BYTES = 200_000;
 const WARNING_MINUTES = [1, 5, 30];
 const RECEIPTS = 20;
-// Beside those for its size or form.
 const ANSWER_CODES = ["question_locked", "section_expired"];
 const LATE_CODES = ["session_expired", "session_closed", "section_expired"];
 /** Of a start, whose session is shown all the same. */
@@ -26,15 +27,6 @@ const OPEN = ["started", "in_progress"];
 const CAN_KEEP_ALIVE = "keepalive" in Request.prototype;
 
 const bytes = (/** @type {unknown} */ value) => new Blob([JSON.stringify(value)]).size;
-
-/** @param {string} token */
-function subject(token) {
-  try {
-    return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sub;
-  } catch {
-    return "";
-  }
-}
 
 /** Something on the way does not let it through. @param {any} error */
 const isBlocked = (error) => error instanceof Unreachable && error.status >= 400 && error.status !== 401;
@@ -90,8 +82,6 @@ class OpenedQuiz {
     this.#answers = new Answers(this.#store, (message) => this.#tabs?.tell(message), this.#show);
   }
 
-  // What a page shows
-
   get session() {
     return this.#answers.session;
   }
@@ -125,8 +115,6 @@ class OpenedQuiz {
     this.#listeners.set(event, listeners.add(listener));
     return () => listeners.delete(listener);
   };
-
-  // What a student does
 
   /** @type {(...edit: [...Parameters<Quiz["set"]>, isUrgent?: boolean]) => Promise<void>} */
   set = async (id, value, isUrgent = false) => {
@@ -201,7 +189,8 @@ class OpenedQuiz {
   async open() {
     const { baseUrl, quizId, userId } = this.#options;
     this.#api.clientId = await this.#store.update(`client ${baseUrl}`, (known) => known ?? unique());
-    this.#openKey = `open ${baseUrl} ${quizId} ${userId ?? subject(await this.#api.token())}`;
+    const [, claims] = (await this.#api.token()).split(".");
+    this.#openKey = `open ${baseUrl} ${quizId} ${userId ?? (claims && parsed(claims).sub)}`;
     await this.#begin(await this.#store.get(this.#openKey));
     await this.#answers.load();
     this.receipts = (await this.#store.get(`receipts ${this.session.id}`)) ?? [];
@@ -317,7 +306,6 @@ class OpenedQuiz {
     if (!isNews) return;
     if (session.expires_at !== before.expires_at) {
       this.#isOver = false;
-      // Of a hand-in that nobody asked for nothing is left.
       if (this.#handIn?.isWanted) this.#handIn.expiresAt = null;
       else this.#giveUp(new Error("The deadline has moved."));
       this.#emit("deadline", { expiresAt: session.expires_at, moved: true });
@@ -427,7 +415,9 @@ class OpenedQuiz {
     const unsent = this.#answers.unsent;
     if (!unsent.length || this.session.paused) return Infinity;
     if (this.#handIn || unsent.some((entry) => entry.urgent)) return 0;
-    return Math.max(Math.min(this.#typedAt + TYPING_MS, this.#begunAt + LONG_TYPING_MS), this.#autosaveFrom);
+    // The last seconds are not left to the hand-in alone.
+    const pacedFrom = Math.min(this.#autosaveFrom, performance.now() + this.remainingMs - END_MS);
+    return Math.max(Math.min(this.#typedAt + TYPING_MS, this.#begunAt + LONG_TYPING_MS), pacedFrom);
   }
 
   /** @param {() => Promise<void>} request @param {boolean} [isLook] that says nothing of writes */
@@ -545,10 +535,10 @@ class OpenedQuiz {
   async #complete(handIn) {
     await this.#answers.saved;
     // With an eye on what a request that was held up may have done.
-    if (!handIn.expiresAt && this.remainingMs > LAST_MS) await this.#poll();
+    if (!this.#failures && this.remainingMs > LAST_MS) await this.#poll();
     if (this.#handIn !== handIn) return;
     const isOver = handIn.expiresAt !== null;
-    // At the deadline nobody is there to choose between two texts, or to change what does not get through.
+    // At the deadline nobody is there to choose between two texts.
     const batch = this.#answers.left.filter(({ question }) => !isOver || !this.#blocked.has(question));
     const { answers, based_on } = written(batch);
     const body = isOver ? { answers, expires_at: handIn.expiresAt } : { answers, based_on };
@@ -618,7 +608,7 @@ class OpenedQuiz {
     }
     if (!batch.length) return;
     if (CAN_KEEP_ALIVE) {
-      this.#api.send("PATCH", `${this.#path}/progress`, { ...written(batch), autosave: true });
+      this.#api.send(`${this.#path}/progress`, { ...written(batch), autosave: true });
     } else if (this.#beaconToken) {
       this.#api.beacon(`${this.#path}/beacon`, { ...written(batch), token: this.#beaconToken });
       this.#beaconToken = "";
@@ -665,18 +655,15 @@ class OpenedQuiz {
       try {
         listener(detail);
       } catch (error) {
-        // A page's mistake stops nothing.
         reportError(error);
       }
     }
   }
 }
 
-/** Start a quiz, or go on with it. @param {QuizOptions} options @returns {Promise<Quiz>}
- * @throws {Refusal} it can't be started: `quiz_not_open` with `retryAfterMs`, `quiz_closed` and so on
- * @throws {Unreachable} the service can't be reached, and this device knows nothing of the session */
-export async function openQuiz(options) {
+/** @type {OpenQuiz} */
+export const openQuiz = async (options) => {
   const quiz = new OpenedQuiz(options);
   await quiz.open();
   return quiz;
-}
+};

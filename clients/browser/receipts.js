@@ -2,7 +2,7 @@
 
 import { hex } from "./api.js";
 
-/** @import { Verified } from "./types.js" */
+/** @import { VerifyReceipt } from "./types.js" */
 
 /** The text of a JSON value in RFC 8785. @param {any} value @returns {string} */
 export function canonical(value) {
@@ -25,7 +25,7 @@ export async function answersSha256(answers) {
 
 const decoded = (/** @type {string} */ text) =>
   Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (character) => character.charCodeAt(0));
-const parsed = (/** @type {string} */ part) => JSON.parse(new TextDecoder().decode(decoded(part)));
+export const parsed = (/** @type {string} */ part) => JSON.parse(new TextDecoder().decode(decoded(part)));
 
 /** Null if it was not signed with one of the keys. @param {string} receipt
  * @param {{keys: any[]}} jwks */
@@ -44,11 +44,8 @@ async function payloadOf(receipt, jwks) {
   }
 }
 
-/** Verify a receipt by the public keys (`/.well-known/jwks.json`), which may have been read at another time.
- * @param {string} receipt @param {Record<string, unknown>} answers all committed answers of the session
- * @param {{keys: any[]}} jwks @returns {Promise<Verified>}
- * @throws {Error} this browser can't tell: it has no Ed25519, or the page came by plain HTTP */
-export async function verifyReceipt(receipt, answers, jwks) {
+/** @type {VerifyReceipt} */
+export const verifyReceipt = async (receipt, answers, jwks) => {
   if (!crypto.subtle) throw new Error("Receipts can be verified on pages that come by HTTPS.");
   const payload = await payloadOf(receipt, jwks);
   if (!payload) return { genuine: false, answersMatch: null, sessionId: null, version: null, committedAt: null };
@@ -60,4 +57,4 @@ export async function verifyReceipt(receipt, answers, jwks) {
     version: payload.version,
     committedAt: new Date(payload.committed_at * 1000).toISOString(),
   };
-}
+};

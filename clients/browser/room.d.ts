@@ -1,3 +1,3 @@
-export function watchQuiz(options: RoomOptions): Room;
-import type { RoomOptions } from "./types.js";
-import type { Room } from "./types.js";
+/** @type {WatchQuiz} */
+export const watchQuiz: WatchQuiz;
+import type { WatchQuiz } from "./types.js";

@@ -2,7 +2,7 @@
 
 import { Api, after, jittered, unique } from "./api.js";
 
-/** @import { Failure, Room, RoomOptions, Row } from "./types.js" */
+/** @import { Failure, Room, RoomOptions, Row, WatchQuiz } from "./types.js" */
 
 const LOOK_MS = 3_000;
 const LONGEST_WAIT_MS = 30_000;
@@ -118,5 +118,5 @@ class WatchedRoom {
   }
 }
 
-/** Watch a room. Its rows come with the first 'change'. @param {RoomOptions} options @returns {Room} */
+/** @type {WatchQuiz} */
 export const watchQuiz = (options) => new WatchedRoom(options);

@@ -185,3 +185,26 @@ export interface Verified {
   version: number | null;
   committedAt: string | null;
 }
+
+/**
+ * Start a quiz, or go on with it; without network too, where this device knows the session.
+ *
+ * @throws {Refusal} it can't be started: `quiz_not_open` with `retryAfterMs`, `quiz_closed` and so on
+ * @throws {Unreachable} neither the service nor this device can say anything of it, or `token` gives none
+ */
+export type OpenQuiz = (options: QuizOptions) => Promise<Quiz>;
+
+/** Watch a room. Its rows come with the first 'change'. */
+export type WatchQuiz = (options: RoomOptions) => Room;
+
+/**
+ * Verify a receipt by the public keys (`/.well-known/jwks.json`), which may have been read at another time.
+ *
+ * @param answers all committed answers of the session, as the reply had them
+ * @throws {Error} this browser can't tell: it has no Ed25519, or the page came by plain HTTP
+ */
+export type VerifyReceipt = (
+  receipt: string,
+  answers: Record<string, unknown>,
+  jwks: { keys: any[] },
+) => Promise<Verified>;

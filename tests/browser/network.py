@@ -36,6 +36,7 @@ class Network:
         cuts_reply: the same, but with half of it.
         blocks: what a firewall refuses to let through, in whatever it stands.
         holds: a text, and an event for which a request that has it waits on its way to the service.
+        keeps: the same, but the reply waits on its way back.
         says: a status and the header Retry-After instead of the service's reply; None for its own.
         seen: what came by, but preflights.
     """
@@ -51,6 +52,7 @@ class Network:
     html: bool = False
     blocks: bytes = b""
     holds: tuple[bytes, threading.Event] | None = None
+    keeps: tuple[bytes, threading.Event] | None = None
     seen: list[Seen] = field(default_factory=list)
 
     @property
@@ -62,7 +64,7 @@ class Network:
 
     def heal(self) -> None:
         self.down = self.loses_reply = self.cuts_reply = self.html = False
-        self.says = self.holds = None
+        self.says = self.holds = self.keeps = None
         self.blocks = b""
         self.uplink = self.downlink = lambda: 0.0
 
@@ -99,14 +101,14 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             if network.holds is not None and network.holds[0] in body:
                 network.holds[1].wait(60)
-            status = self._forward(body)
+            status = self._forward(body, keeps=network.keeps)
         finally:
             if self.command != "OPTIONS":
                 network.seen.append(Seen(at, self.command, self.path, body, status))
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = _pass  # noqa: N815 (http.server's names)
 
-    def _forward(self, body: bytes) -> int:
+    def _forward(self, body: bytes, keeps: tuple[bytes, threading.Event] | None) -> int:
         network = self.network
         service = http.client.HTTPConnection(urlsplit(network.target).netloc, timeout=60)
         try:
@@ -118,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             return 0
         finally:
             service.close()
+        if keeps is not None and keeps[0] in body:
+            keeps[1].wait(60)
         time.sleep(network.downlink())
         if self.command != "OPTIONS" and (network.loses_reply or network.down):
             self.close_connection = True

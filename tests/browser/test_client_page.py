@@ -83,6 +83,18 @@ def test_it_says_what_is_on_the_device_only(opened: Page, network: Network) -> N
     expect(opened.get_by_role("status")).to_have_text("All answers have arrived.", timeout=30_000)
 
 
+def test_it_asks_which_of_two_texts_is_to_stand(
+    opened: Page, quiz_id: str, service: DevelopmentServer
+) -> None:
+    opened.get_by_label("And then?").wait_for()
+    session = call(service.address, "GET", f"/sessions/current?quiz_id={quiz_id}&user_id=ada")
+    call(service.address, "PATCH", f"/sessions/{session['id']}/progress", {"answers": {"a": "by phone"}})
+    opened.get_by_label("What were they?").fill(TEXT)
+    opened.get_by_role("button", name="Keep mine").click()
+    expect(opened.get_by_role("status")).to_have_text("All answers have arrived.", timeout=20_000)
+    assert answers(service, quiz_id) == {"a": TEXT}
+
+
 def test_it_says_why_it_can_not_be_taken(
     opened: Page, exam: str, network: Network, service: DevelopmentServer
 ) -> None:

@@ -84,6 +84,13 @@ def test_who_can_not_see_the_room_is_told_why(room: tuple[Page, list[str]], netw
     eventually(lambda: page.evaluate("room.problem === null"), 20)
 
 
+@pytest.mark.parametrize("ids", ["undefined", "null", "'one'"])
+def test_an_empty_selection_is_not_everybody(room: tuple[Page, list[str]], ids: str) -> None:
+    page, sessions = room
+    assert page.evaluate(f"room.handIn({ids}, 'x').catch(({{ name }}) => name)") == "TypeError"
+    assert {row(page, each)["status"] for each in sessions} == {"started"}
+
+
 def test_what_is_no_act_is_refused(room: tuple[Page, list[str]]) -> None:
     page, _ = room
     refused = page.evaluate("(id) => room.pause([id], 'x').catch(({ code }) => code)", str(uuid4()))

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from tests.harness.launch import DevelopmentServer
+
 from .conftest import NEEDS_CHROMIUM
 from .network import Network
 from .students import TEXT, Student, call, eventually, is_safe, put, shown, state, told, types
@@ -193,6 +195,32 @@ def test_retry_after_is_kept_to(student: Student, network: Network, status: int)
     network.heal()
     eventually(lambda: is_safe(page))
     assert min(each.at for each in network.seen if each.method == "PATCH" and each.at > first) >= first + 3
+    assert student.held() == {"essay": TEXT}
+
+
+def test_a_start_whose_reply_is_lost_is_one_start_also_after_a_reload(
+    new_student: Callable[..., Student], network: Network, service: DevelopmentServer
+) -> None:
+    student = new_student(rules={"when_active": "new"})
+    page = student.page()
+    network.loses_reply = True
+    page.evaluate("(options) => void open_(options)", student.options)
+    eventually(lambda: [each for each in network.seen if each.path == "/sessions/start"])
+    page.reload()
+    page.wait_for_function("window.ready")
+    network.heal()
+    student.opens(page)
+    found = call(service.address, "GET", f"/sessions?quiz_id={student.quiz_id}&user_id={student.user_id}")
+    assert [each["id"] for each in found["sessions"]] == [student.session_id]
+
+
+def test_a_token_that_never_comes_is_no_end(student: Student) -> None:
+    page = student.opens()
+    page.evaluate("void (window.token = () => new Promise(() => {}))")
+    put(page, "essay", TEXT)
+    eventually(lambda: told(page, "login"), 20)
+    page.evaluate("void (window.token = () => '')")
+    eventually(lambda: is_safe(page))
     assert student.held() == {"essay": TEXT}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -183,6 +184,81 @@ def test_two_tabs_that_open_at_once_are_at_one_session(student: Student) -> None
         page.evaluate("(options) => void open_(options)", student.options)
     ids = {eventually(partial(page.evaluate, "window.quiz?.session.id")) for page in (first, second)}
     assert len(ids) == 1
+
+
+def test_a_reply_that_comes_late_is_not_about_what_was_typed_since(
+    student: Student, network: Network
+) -> None:
+    first, second = student.opens(), student.opens()
+    slow = threading.Event()
+    network.keeps = (b'"old"', slow)
+    put(first, "essay", "old")
+    eventually(lambda: student.held() == {"essay": "old"})
+    network.keeps = None
+    # The other tab sends it once more, and has its reply first.
+    put(second, "other", "x")
+    eventually(partial(is_safe, second))
+    network.down = True
+    put(second, "essay", "new")
+    slow.set()
+    time.sleep(2)
+    assert [state(page, "essay") for page in (first, second)] == ["unsent", "unsent"]
+    network.heal()
+    for page in (first, second):
+        eventually(partial(is_safe, page))
+    assert student.held()["essay"] == "new"
+
+
+def test_two_tabs_that_keep_nothing_on_the_device_send_what_either_has(
+    student: Student, network: Network
+) -> None:
+    first = student.opens(storage="memory")
+    second = student.page()
+    # One session: the start is the same, as it is for a student with a token.
+    student.opens(second, storage="memory")
+    put(second, "a", "second")
+    put(first, "b", "first")
+    for page in (first, second):
+        eventually(partial(is_safe, page))
+    before = len(network.writes())
+    time.sleep(12)
+    assert len(network.writes()) == before
+    assert student.held() == {"a": "second", "b": "first"}
+
+
+def test_a_hand_in_waits_for_the_network_also_where_another_tab_is_looked_at(
+    student: Student, network: Network
+) -> None:
+    first, second = student.opens(), student.opens()
+    network.down = True
+    second.evaluate("void quiz.handIn().then((session) => (window.handed = session.status))")
+    put(first, "essay", TEXT)
+    time.sleep(1)
+    network.heal()
+    assert eventually(lambda: second.evaluate("window.handed ?? null"), 40) == "completed"
+    assert student.held() == {"essay": TEXT}
+
+
+def test_a_late_answer_that_staff_have_accepted_is_no_longer_called_late(
+    new_student: Callable[..., Student], service: DevelopmentServer, network: Network
+) -> None:
+    student = new_student(rules={"max_attempts": 1})
+    page = student.opens()
+    network.down = True
+    put(page, "essay", TEXT)
+    end = {"on_behalf": True, "reason": "the hall is closed"}
+    call(service.address, "POST", f"/sessions/{student.session_id}/complete", end)
+    time.sleep(3)
+    network.heal()
+    eventually(lambda: told(page, "ended"), 40)
+    assert page.evaluate("quiz.late") == {"essay": TEXT}
+    (late,) = call(service.address, "GET", f"/sessions/{student.session_id}/late-answers")["late_answers"]
+    accept = {"reason": "the network was down"}
+    path = f"/sessions/{student.session_id}/late-answers/{late['event']}/accept"
+    call(service.address, "POST", path, accept)
+    page = student.opens()
+    eventually(lambda: told(page, "ended"))
+    assert (page.evaluate("quiz.late"), state(page, "essay")) == ({}, "committed")
 
 
 def test_a_hand_in_that_is_asked_for_twice_is_one(student: Student, network: Network) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.harness.launch import DevelopmentServer
 
 from .conftest import NEEDS_CHROMIUM, Laptop
-from .killed import asleep
+from .killed import asleep, frozen_postgres
 from .network import Network
 from .students import TEXT, Student, call, eventually, is_safe, put, state, told, types
 
@@ -94,6 +94,67 @@ def test_who_wakes_up_after_the_deadline_is_told_what_came_too_late_and_that_it_
     assert state(page) == "refused"
     late = call(service.address, "GET", f"/sessions/{student.session_id}/late-answers")["late_answers"]
     assert [each["answers"] for each in late] == [{"essay": TEXT}]
+
+
+def test_a_page_that_is_opened_without_network_hands_in_by_no_clock_but_the_server_s(
+    student: Student, network: Network
+) -> None:
+    page = student.opens()
+    put(page, "essay", TEXT)
+    eventually(lambda: is_safe(page))
+    network.down = True
+    ahead = student.page("const now = Date.now; Date.now = () => now() + 3_600_000;")
+    student.opens(ahead)
+    page.close()
+    put(ahead, "essay", "went on")
+    assert ahead.evaluate("quiz.remainingMs") == 0
+    network.heal()
+    eventually(lambda: ahead.evaluate("quiz.remainingMs") > 1_700_000, 40)
+    eventually(lambda: is_safe(ahead))
+    assert (student.session()["status"], student.held()) == ("in_progress", {"essay": "went on"})
+
+
+def test_a_hand_in_that_waits_at_the_deadline_is_given_up_where_that_was_moved(
+    new_student: Callable[..., Student], service: DevelopmentServer, network: Network
+) -> None:
+    student = new_student(rules={"time_limit_seconds": 8, "grace_seconds": 60})
+    page = student.opens()
+    network.down = True
+    eventually(lambda: page.evaluate("quiz.remainingMs === 0"))
+    extension = {"seconds": 600, "reason": "the projector"}
+    call(service.address, "POST", f"/sessions/{student.session_id}/extend", extension)
+    put(page, "essay", TEXT)
+    network.heal()
+    eventually(lambda: is_safe(page))
+    assert (student.session()["status"], student.held()) == ("in_progress", {"essay": TEXT})
+
+
+def test_without_postgresql_at_the_deadline_what_was_typed_last_is_buffered_and_counts(
+    new_student: Callable[..., Student], service: DevelopmentServer
+) -> None:
+    student = new_student(rules={"time_limit_seconds": 15, "grace_seconds": 15})
+    page = student.opens()
+    put(page, "a", "before")
+    eventually(lambda: is_safe(page))
+    with frozen_postgres(service):
+        eventually(lambda: page.evaluate("quiz.remainingMs < 2_000"))
+        put(page, "b", "at the end")
+        eventually(lambda: state(page, "b") == "buffered")
+    eventually(lambda: told(page, "ended"), 60)
+    eventually(lambda: student.held() == {"a": "before", "b": "at the end"})
+
+
+def test_what_does_not_get_through_at_the_deadline_keeps_nothing_else_back(
+    new_student: Callable[..., Student], network: Network
+) -> None:
+    student = new_student(rules={"time_limit_seconds": 15})
+    page = student.opens()
+    network.blocks = b"DROP TABLE"
+    for question, answer in {"a": "first", "b": "'; DROP TABLE students", "c": "last"}.items():
+        put(page, question, answer)
+    (ended,) = eventually(lambda: told(page, "ended"), 60)
+    assert (ended["session"]["status"], student.held()) == ("completed", {"a": "first", "c": "last"})
+    assert (state(page, "b"), ended["late"]) == ("refused", {})
 
 
 def test_a_notice_is_told_once_and_acknowledged(student: Student, service: DevelopmentServer) -> None:
