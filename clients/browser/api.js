@@ -1,4 +1,4 @@
-// Requests to the service: each ends with its reply, a refusal, or none.
+// Requests to the service.
 
 /** @import { Reply, Token } from "./types.js" */
 

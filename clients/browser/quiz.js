@@ -22,7 +22,7 @@ const RECEIPTS = 20;
 const ANSWER_CODES = ["question_locked", "section_expired"];
 const LATE_CODES = ["session_expired", "session_closed", "section_expired"];
 /** Of a start, whose session is shown all the same. */
-const OTHER_CODES = ["attempts_exhausted", "attempt_active", "other_device"];
+const OTHER_CODES = ["attempt_active", "other_device"];
 const OPEN = ["started", "in_progress"];
 const CAN_KEEP_ALIVE = "keepalive" in Request.prototype;
 
@@ -229,11 +229,13 @@ class OpenedQuiz {
 
   /** @param {any} known @returns {Promise<Reply>} */
   async #find(known) {
-    const { quizId, userId } = this.#options;
+    const { quizId, userId, again } = this.#options;
     if (known?.session) {
       try {
-        // One that has ended is shown once.
-        return await this.#api.request("GET", `/sessions/${known.session.id}`);
+        const reply = await this.#api.request("GET", `/sessions/${known.session.id}`);
+        const kept = await this.#store.all(`answer ${known.session.id} `);
+        // The next attempt waits until the end has all of this one.
+        if (!again || OPEN.includes(reply.body.status) || kept.some(({ late }) => !late)) return reply;
       } catch (/** @type {any} */ error) {
         if (error.isTransient) throw error;
       }
@@ -339,10 +341,10 @@ class OpenedQuiz {
     if (this.#isEnded) return;
     this.#isEnded = true;
     clearInterval(this.#timer);
-    await this.#store.update(this.#openKey, () => undefined);
+    await this.#remember();
     if (this.#options.storage === "wipe") {
       await this.#answers.wipe();
-      await this.#store.update(`receipts ${this.session.id}`, () => undefined);
+      for (const key of [this.#openKey, `receipts ${this.session.id}`]) await this.#store.update(key, () => undefined);
     }
     this.#show([], true);
     this.#handIn?.resolve(this.session);

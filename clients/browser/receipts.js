@@ -1,4 +1,4 @@
-// What the service has signed of committed answers, verified without asking it.
+// What the service has signed.
 
 import { hex } from "./api.js";
 

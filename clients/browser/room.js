@@ -1,4 +1,4 @@
-// A room: how everybody stands who takes a quiz, and what its proctors do.
+// What proctors see, and do.
 
 import { Api, after, jittered, unique } from "./api.js";
 

@@ -28,6 +28,8 @@ export interface QuizOptions {
   userId?: string;
   /** `wipe` removes what is kept on the device after the end, `memory` keeps nothing there; else it is kept. */
   storage?: "keep" | "wipe" | "memory";
+  /** Whether to start the next attempt where the last one has ended; else that is shown. */
+  again?: boolean;
 }
 
 /** A student's session. */

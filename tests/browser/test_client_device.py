@@ -101,7 +101,9 @@ def test_in_memory_nothing_is_left_on_the_device(student: Student) -> None:
     assert kept(page) == set()
 
 
-@pytest.mark.parametrize(("storage", "left"), [("keep", {"client", "receipts"}), ("wipe", {"client"})])
+@pytest.mark.parametrize(
+    ("storage", "left"), [("keep", {"client", "open", "receipts"}), ("wipe", {"client"})]
+)
 def test_after_the_end_receipts_are_kept_unless_it_is_wiped(
     student: Student, storage: str, left: set[str]
 ) -> None:

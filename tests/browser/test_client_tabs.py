@@ -242,7 +242,7 @@ def test_a_hand_in_waits_for_the_network_also_where_another_tab_is_looked_at(
 def test_a_late_answer_that_staff_have_accepted_is_no_longer_called_late(
     new_student: Callable[..., Student], service: DevelopmentServer, network: Network
 ) -> None:
-    student = new_student(rules={"max_attempts": 1})
+    student = new_student()
     page = student.opens()
     network.down = True
     put(page, "essay", TEXT)
@@ -259,6 +259,21 @@ def test_a_late_answer_that_staff_have_accepted_is_no_longer_called_late(
     page = student.opens()
     eventually(lambda: told(page, "ended"))
     assert (page.evaluate("quiz.late"), state(page, "essay")) == ({}, "committed")
+
+
+def test_a_reload_after_the_hand_in_shows_the_end_and_the_next_attempt_is_asked_for(student: Student) -> None:
+    page = student.opens()
+    put(page, "essay", TEXT)
+    page.evaluate("quiz.handIn()")
+    first = student.session_id
+    page.reload()
+    page.wait_for_function("window.ready")
+    student.opens(page)
+    eventually(lambda: told(page, "ended"))
+    assert (student.session_id, page.evaluate("quiz.answer('essay')")) == (first, TEXT)
+    student.opens(page, again=True)
+    assert student.session_id != first
+    assert page.evaluate("quiz.answer('essay') ?? null") is None
 
 
 def test_a_hand_in_that_is_asked_for_twice_is_one(student: Student, network: Network) -> None:

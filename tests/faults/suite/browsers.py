@@ -175,7 +175,7 @@ class BrowserStudent:
             page = await self._new_page(in_new_tab=in_new_tab)
             await page.goto(self._chromium.page)
             await page.wait_for_function("window.ready")
-            options = {"baseUrl": self.network.address, "quizId": self._quiz}
+            options = {"baseUrl": self.network.address, "quizId": self._quiz, "again": True}
             session = await page.evaluate(OPENS, [options, QUESTIONS])
             self._ledger = self._ledger_of(session)
             self._page = page
