@@ -405,7 +405,8 @@ class _Session:
             if "3" in sent:
                 limits.setdefault("2", event.at)
             if "4" in sent:
-                limits.setdefault("4", event.at + SECTION_SECONDS * 1_000_000)
+                # Nothing is entered before the start, whatever the gateway's time of a request.
+                limits.setdefault("4", max(event.at, self._trail[0].at) + SECTION_SECONDS * 1_000_000)
 
     def _last_of(self, question: str) -> int:
         """The last moment at which the question took answers."""
