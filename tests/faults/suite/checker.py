@@ -344,7 +344,7 @@ class _Session:
         known = order.get(question, -1)
         if event.type == "answered":
             insisted = any(one.version is not None for one in writers if one.at == event.at)
-            at = event.at
+            at = least = event.at
         else:
             insisted = False
             # A flush of an open row takes drafts from after the moment for which it is then completed.
@@ -355,10 +355,11 @@ class _Session:
                 own = {other.at for other in self._trail if other.type == "answered"}
                 drafts = [one for one in writers if one.kind is not Kind.COMPLETE and one.status != 409]
                 times = [one.at for one in drafts if one.at not in own] or times
-            at = max(times, default=-1)
+            # Where it was sent again after a lost reply, the first one may be the draft.
+            at, least = max(times, default=-1), min(times, default=-1)
         if at < known and not insisted:
             yield f"revision {event.revision} puts an older answer to {question} over a newer: {at} < {known}"
-        order[question] = max(at, known)
+        order[question] = max(least, known)
 
     def _of_the_row(self) -> Iterator[str]:
         row = self._row
