@@ -5,6 +5,7 @@ export class Answers {
     /** @type {Session} */ session: Session;
     saved: Promise<void>;
     load(): Promise<void>;
+    get isOpen(): boolean;
     /** @param {string} question */
     of(question: string): any;
     /** @param {string} question @returns {SaveState} */
@@ -16,7 +17,6 @@ export class Answers {
     };
     get conflicts(): any;
     get unsent(): Entry[];
-    /** With those about which the student has not chosen. */
     get left(): Entry[];
     /** @param {string} question @param {unknown} value @param {boolean} urgent */
     edit(question: string, value: unknown, urgent: boolean): Promise<Entry>;
@@ -28,8 +28,8 @@ export class Answers {
     reconcile(): Promise<string[]>;
     /** @param {Entry} entry @param {boolean} late */
     refuse({ question, n }: Entry, late: boolean): Promise<void>;
-    /** @param {Entry} entry @param {unknown} theirs @param {string | null} tag */
-    meet({ question, n }: Entry, theirs: unknown, tag: string | null): Promise<void>;
+    /** @param {Pick<Entry, "question" | "n">} entry @param {unknown} theirs @param {string | null} tag */
+    meet({ question, n }: Pick<Entry, "question" | "n">, theirs: unknown, tag: string | null): Promise<void>;
     /** @param {string} question @param {unknown} choice */
     resolve(question: string, choice: unknown): Promise<void>;
     /** @param {any} told */

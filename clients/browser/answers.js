@@ -1,5 +1,6 @@
 // The answers on this device, until the server has committed them.
 
+import { own } from "./api.js";
 import { canonical } from "./receipts.js";
 
 /** @import { Entry, SaveState, Session } from "./types.js" */
@@ -35,13 +36,22 @@ export class Answers {
   async load() {
     this.#entries.clear();
     this.#held.clear();
-    for (const entry of await this.#store.all(`answer ${this.session.id} `)) this.#entries.set(entry.question, entry);
+    for (const entry of await this.#store.all(`answer ${this.session.id} `)) {
+      // Staff may have given more time since.
+      const isBack = entry.late && this.isOpen;
+      this.#entries.set(entry.question, isBack ? { ...entry, state: "unsent", late: false } : entry);
+    }
+  }
+
+  get isOpen() {
+    return ["started", "in_progress"].includes(this.session.status);
   }
 
   /** @param {string} question */
   of(question) {
     const entry = this.#entries.get(question);
-    return entry && !entry.late ? entry.value : this.session.answers?.[question];
+    const counts = !entry || entry.late || (entry.state === "refused" && !this.isOpen);
+    return counts ? own(this.session.answers, question) : entry.value;
   }
 
   /** @param {string} question @returns {SaveState} */
@@ -69,7 +79,6 @@ export class Answers {
     return this.#inState("unsent");
   }
 
-  /** With those about which the student has not chosen. */
   get left() {
     return this.#inState("unsent", "conflict");
   }
@@ -78,7 +87,7 @@ export class Answers {
   edit(question, value, urgent) {
     const { id: session, answer_tags } = this.session;
     const known = this.#entries.get(question);
-    const base = known ? known.base : (answer_tags?.[question] ?? null);
+    const base = known ? known.base : (own(answer_tags, question) ?? null);
     const n = next(known);
     this.#held.delete(question);
     /** @type {Entry} */
@@ -99,9 +108,9 @@ export class Answers {
   /** @param {Entry[]} batch @param {Session} session */
   async accepted(batch, { answers, answer_tags, buffered_questions }) {
     for (const { question, n, value } of batch) {
-      const tag = answer_tags?.[question] ?? null;
+      const tag = own(answer_tags, question) ?? null;
       // Another device's may count by now.
-      const isOurs = tag !== null && canonical(answers[question]) === canonical(value);
+      const isOurs = tag !== null && canonical(own(answers, question)) === canonical(value);
       await this.#change(question, n, (known) => {
         if (!known) return undefined;
         if (isOurs && known.n === n) this.#held.set(question, { value, tag });
@@ -116,7 +125,7 @@ export class Answers {
   async end() {
     await this.saved;
     const { answers = {} } = this.session;
-    const held = this.left.filter(({ question, value }) => canonical(answers[question]) === canonical(value));
+    const held = this.left.filter(({ question, value }) => canonical(own(answers, question)) === canonical(value));
     await this.accepted(held, this.session);
   }
 
@@ -124,26 +133,27 @@ export class Answers {
   async reconcile() {
     const { answers = {}, answer_tags: tags = {}, buffered_questions: buffered = [] } = this.session;
     for (const [question, { value, tag }] of this.#held) {
-      const there = tags[question];
+      const there = own(tags, question);
       if (this.#entries.get(question)?.state === "unsent" || !there || there === tag) continue;
       if (moment(there) < moment(tag)) continue;
       this.#held.delete(question);
-      if (writer(there) !== writer(tag) || canonical(answers[question]) === canonical(value)) continue;
+      if (writer(there) !== writer(tag) || canonical(own(answers, question)) === canonical(value)) continue;
       await this.#change(question, 0, (known) => (known && known.state !== "buffered" ? known : this.#entryOf(question, value, there, known)));
     }
     const questions = [...this.#entries.keys()];
     for (const [question, { n, state, tag, value }] of this.#entries) {
       // Staff have accepted what came too late.
-      const isAccepted = state === "refused" && canonical(answers[question]) === canonical(value);
+      const isAccepted = state === "refused" && canonical(own(answers, question)) === canonical(value);
       if (isAccepted) await this.#change(question, n, (known) => (known?.n === n ? undefined : known));
+      const there = own(tags, question) ?? null;
+      if (state === "conflict" && there !== tag) await this.meet({ question, n }, own(answers, question), there);
       if (state !== "buffered" || tag === null) continue;
-      const there = tags[question];
       const isThere = there && moment(there) >= moment(tag);
       if (isThere && buffered.includes(question)) continue;
       // What the server has lost before it was committed is sent again.
       await this.#change(question, n, (known) => {
         if (known?.n !== n) return known;
-        return isThere ? undefined : { ...known, state: "unsent", base: there ?? null, tag: null };
+        return isThere ? undefined : { ...known, state: "unsent", base: there, tag: null };
       });
     }
     return [...questions, ...Object.keys(answers)];
@@ -154,7 +164,7 @@ export class Answers {
     await this.#change(question, n, (known) => (known?.n === n ? { ...known, state: "refused", late } : known));
   }
 
-  /** @param {Entry} entry @param {unknown} theirs @param {string | null} tag */
+  /** @param {Pick<Entry, "question" | "n">} entry @param {unknown} theirs @param {string | null} tag */
   async meet({ question, n }, theirs, tag) {
     await this.#change(question, n, (known) => known && { ...known, state: "conflict", theirs, tag });
   }
@@ -162,7 +172,7 @@ export class Answers {
   /** @param {string} question @param {unknown} choice */
   async resolve(question, choice) {
     await this.#change(question, 0, (known) => {
-      if (known?.state !== "conflict") return known;
+      if (known?.state !== "conflict" && known?.state !== "refused") return known;
       if (choice === "theirs") return undefined;
       const value = choice === "mine" ? known.value : choice;
       return { ...known, value, base: known.tag, n: next(known), state: "unsent" };

@@ -23,6 +23,7 @@ export class Unreachable extends Error {
 }
 export function unique(): string;
 export function hex(byte: number): string;
+export function own(of: any, key: string): any;
 export function jittered(ms: number): number;
 export function after(ms: number): Promise<any>;
 export class Api {

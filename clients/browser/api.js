@@ -41,6 +41,8 @@ const JSON_TYPE = /^application\/([a-z.]+\+)?json\b/;
 // A page that came by plain HTTP has no `crypto.randomUUID`.
 export const unique = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), hex).join("");
 export const hex = (/** @type {number} */ byte) => byte.toString(16).padStart(2, "0");
+// A question may be called `constructor`.
+export const own = (/** @type {any} */ of, /** @type {string} */ key) => (of && Object.hasOwn(of, key) ? of[key] : undefined);
 export const jittered = (/** @type {number} */ ms) => ms * (1 + Math.random() / 10);
 export const after = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -12,7 +12,6 @@ export class Store {
     close(): void;
     #private;
 }
-/** They tell each other what happens, and one of them sends. */
 export class Tabs {
     /** @param {string} name @param {(told: any) => void} hear @param {() => void} woken */
     constructor(name: string, hear: (told: any) => void, woken: () => void);
@@ -33,7 +32,6 @@ export class ServerClock {
     /** Whether the server was heard, and the device has not slept since. */
     get isTold(): boolean;
     get now(): number;
-    /** How long before a deadline to send what has to be there in time. */
     get leadMs(): number;
     hasJumped(): boolean;
     #private;

@@ -103,7 +103,6 @@ export class Store {
   }
 }
 
-/** They tell each other what happens, and one of them sends. */
 export class Tabs {
   isSender = false;
   #name;
@@ -197,7 +196,6 @@ export class ServerClock {
     return this.#origin + performance.now();
   }
 
-  /** How long before a deadline to send what has to be there in time. */
   get leadMs() {
     return Math.min(5_000, 400 + 2 * Math.max(0, ...this.#roundTrips));
   }

@@ -1,7 +1,7 @@
 // A student's session: answers are kept on the device first, and sent until the server has them.
 
 import { Answers } from "./answers.js";
-import { Api, Refusal, Unreachable, after, jittered, unique } from "./api.js";
+import { Api, Refusal, Unreachable, after, jittered, own, unique } from "./api.js";
 import { ServerClock, Store, Tabs } from "./device.js";
 import { parsed } from "./receipts.js";
 
@@ -21,7 +21,6 @@ const WARNING_MINUTES = [1, 5, 30];
 const RECEIPTS = 20;
 const ANSWER_CODES = ["question_locked", "section_expired"];
 const LATE_CODES = ["session_expired", "session_closed", "section_expired"];
-/** Of a start, whose session is shown all the same. */
 const OTHER_CODES = ["attempt_active", "other_device"];
 const OPEN = ["started", "in_progress"];
 const CAN_KEEP_ALIVE = "keepalive" in Request.prototype;
@@ -104,7 +103,7 @@ class OpenedQuiz {
 
   get remainingMs() {
     const { paused, time_remaining, expires_at, started_at } = this.session;
-    if (this.#isEnded || !expires_at) return 0;
+    if (!this.#answers.isOpen) return 0;
     if (paused) return time_remaining * 1000;
     return Math.max(0, Date.parse(expires_at) - Math.max(this.#clock.now, Date.parse(started_at)));
   }
@@ -118,7 +117,7 @@ class OpenedQuiz {
 
   /** @type {(...edit: [...Parameters<Quiz["set"]>, isUrgent?: boolean]) => Promise<void>} */
   set = async (id, value, isUrgent = false) => {
-    if (!OPEN.includes(this.session.status)) throw new Error("The session has ended.");
+    if (!this.#answers.isOpen) throw new Error("The session has ended.");
     this.#typedAt = performance.now();
     if (!this.#answers.unsent.length) this.#begunAt = this.#typedAt;
     this.#tabs?.want();
@@ -234,7 +233,6 @@ class OpenedQuiz {
       try {
         const reply = await this.#api.request("GET", `/sessions/${known.session.id}`);
         const kept = await this.#store.all(`answer ${known.session.id} `);
-        // The next attempt waits until the end has all of this one.
         if (!again || OPEN.includes(reply.body.status) || kept.some(({ late }) => !late)) return reply;
       } catch (/** @type {any} */ error) {
         if (error.isTransient) throw error;
@@ -257,7 +255,7 @@ class OpenedQuiz {
 
   // For a browser that drops a page's requests with it.
   async #getBeacon() {
-    if (CAN_KEEP_ALIVE || this.#beaconToken || !OPEN.includes(this.session.status)) return;
+    if (CAN_KEEP_ALIVE || this.#beaconToken || !this.#answers.isOpen) return;
     await this.#attempt(async () => {
       this.#beaconToken = (await this.#api.request("POST", `${this.#path}/beacon-token`)).body.token;
     }, true);
@@ -314,7 +312,7 @@ class OpenedQuiz {
     }
     if (session.paused !== before.paused) this.#emit("paused", { paused: session.paused });
     this.#show(await this.#answers.reconcile());
-    if (!OPEN.includes(session.status)) await this.#ended();
+    if (!this.#answers.isOpen) await this.#ended();
     if (session.unread_notices > this.#unread) {
       await this.#readNotices().catch(() => (this.#unread = 0)); // the next look tries again
     } else this.#unread = session.unread_notices;
@@ -396,7 +394,7 @@ class OpenedQuiz {
   /** Do what is due; returns when to come again. */
   async #next() {
     const now = performance.now();
-    const isOpen = OPEN.includes(this.session.status);
+    const { isOpen } = this.#answers;
     const handIn = isOpen ? this.#handIn : null;
     const sendFrom = isOpen ? this.#sendFrom : Infinity;
     const pollFrom = handIn && this.#failures ? 0 : this.#pollFrom;
@@ -480,7 +478,6 @@ class OpenedQuiz {
     this.#isAlone &&= this.#answers.unsent.length > 0;
   }
 
-  // Nothing of the write was accepted: the rest is sent at once.
   /** @param {Failure} error @param {Entry[]} batch */
   async #refused(error, batch) {
     if (!(error instanceof Refusal) || error.isTransient) throw error;
@@ -488,8 +485,8 @@ class OpenedQuiz {
     switch (code) {
       case "answer_conflict":
         for (const entry of batch) {
-          const { [entry.question]: conflict } = problem.conflicts;
-          const tag = problem.session.answer_tags[entry.question] ?? null;
+          const conflict = own(problem.conflicts, entry.question);
+          const tag = own(problem.session.answer_tags, entry.question) ?? null;
           if (conflict) await this.#answers.meet(entry, conflict.answer, tag);
         }
         await this.#apply(problem.session, error);
@@ -536,7 +533,6 @@ class OpenedQuiz {
   /** @param {HandIn} handIn */
   async #complete(handIn) {
     await this.#answers.saved;
-    // With an eye on what a request that was held up may have done.
     if (!this.#failures && this.remainingMs > LAST_MS) await this.#poll();
     if (this.#handIn !== handIn) return;
     const isOver = handIn.expiresAt !== null;
@@ -592,11 +588,9 @@ class OpenedQuiz {
     } else {
       this.#tabs?.want();
       this.#pollFrom = 0;
-      // Where a network comes back, all that were in it do.
       this.#retryFrom = event?.type === "online" ? performance.now() + Math.random() * 1_000 : 0;
       this.#getBeacon();
     }
-    // What another page has done, while this one stood still.
     if (event && "persisted" in event && event.persisted) this.#answers.load().then(() => this.#wake());
     else this.#wake();
   };
@@ -644,7 +638,7 @@ class OpenedQuiz {
     if (!questions.length && state === this.#lastState && !anyway) return;
     this.#lastState = state;
     for (const question of questions) {
-      const conflict = this.conflicts[question];
+      const conflict = own(this.conflicts, question);
       if (conflict && !this.#asked.has(question)) this.#emit("conflict", { question, ...conflict });
       this.#asked[conflict ? "add" : "delete"](question);
     }

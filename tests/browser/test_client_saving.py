@@ -79,11 +79,27 @@ def test_an_answer_that_is_not_accepted_says_so_and_holds_up_no_other(
     assert student.held() == {"a": "shorter", "c": "kept"}
 
 
+def test_questions_may_be_called_anything(student: Student) -> None:
+    names = ["constructor", "__proto__", "toString", "hasOwnProperty"]
+    page = student.opens()
+    for name in names:
+        assert page.evaluate("(id) => quiz.answer(id) ?? null", name) is None
+        assert (
+            page.evaluate("(id) => quiz.commit(id, id).then((done) => done.durability)", name) == "committed"
+        )
+    assert told(page, "conflict") == []
+    page.evaluate("quiz.handIn()")
+    assert student.held() == {name: name for name in names}
+
+
 def test_an_answer_to_a_question_that_is_locked_is_refused(new_student: Callable[..., Student]) -> None:
     student = new_student(rules=PAPER)
     page = student.opens()
     page.evaluate("quiz.commit('a', 1).then(() => quiz.commit('b', 2))")
     assert refusal(page, "a", 3) == "question_locked"
+    assert page.evaluate("quiz.answer('a')") == 3
+    page.evaluate("quiz.resolve('a', 'theirs')")
+    assert (page.evaluate("quiz.answer('a')"), state(page, "a")) == (1, "committed")
     page.evaluate("quiz.commit('c', 3)")
     assert student.held() == {"a": 1, "b": 2, "c": 3}
 

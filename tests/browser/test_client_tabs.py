@@ -239,6 +239,39 @@ def test_a_hand_in_waits_for_the_network_also_where_another_tab_is_looked_at(
     assert student.held() == {"essay": TEXT}
 
 
+def test_what_came_too_late_is_sent_again_where_staff_have_reopened_the_session(
+    student: Student, service: DevelopmentServer, network: Network
+) -> None:
+    page = student.opens()
+    page.evaluate("quiz.commit('essay', 'begun')")
+    network.down = True
+    put(page, "essay", TEXT)
+    end = {"on_behalf": True, "reason": "by mistake"}
+    call(service.address, "POST", f"/sessions/{student.session_id}/complete", end)
+    time.sleep(3)
+    network.heal()
+    eventually(lambda: told(page, "ended"), 40)
+    reopened = {"seconds": 600, "reason": "by mistake"}
+    call(service.address, "POST", f"/sessions/{student.session_id}/reopen", reopened)
+    page.reload()
+    page.wait_for_function("window.ready")
+    student.opens(page)
+    assert page.evaluate("quiz.answer('essay')") == TEXT
+    eventually(lambda: is_safe(page))
+    assert student.held() == {"essay": TEXT}
+
+
+def test_the_other_text_of_a_conflict_is_the_latest(new_student: Callable[..., Student]) -> None:
+    laptop = new_student()
+    phone = new_student(laptop.quiz_id, user_id=laptop.user_id)
+    one, other = laptop.opens(), phone.opens()
+    one.evaluate("quiz.commit('a', 'laptop')")
+    put(other, "a", "phone")
+    eventually(lambda: state(other, "a") == "conflict")
+    one.evaluate("quiz.commit('a', 'laptop 2')")
+    eventually(lambda: other.evaluate("quiz.conflicts.a.theirs") == "laptop 2", 40)
+
+
 def test_a_late_answer_that_staff_have_accepted_is_no_longer_called_late(
     new_student: Callable[..., Student], service: DevelopmentServer, network: Network
 ) -> None:

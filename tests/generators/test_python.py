@@ -72,6 +72,6 @@ def test_the_package_of_openapi_python_client_reads_every_example_and_writes_it_
 def test_the_lines_that_are_shown_start_a_session(generated: Path, server: Served) -> None:
     shown = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/client.md").read_text(), re.M | re.S)
     (lines,) = (each for each in shown if "start_session" in each)
-    program = lines.replace("quiz_sessions_client", "generated").replace("http://127.0.0.1:8000", server.url)
+    program = lines.replace("quiz_sessions_client", "generated").replace("http://127.0.0.1:8002", server.url)
     printed = run(generated.parent, BIN / "python", "-c", f"{program}\nprint(session.status)")
     assert printed.splitlines()[-1] == "started"
