@@ -569,7 +569,7 @@ class OpenedQuiz {
     }
     const isNear = !this.session.paused && remaining <= this.#clock.leadMs;
     // It is asked for in this tab.
-    if (this.#handIn) this.#tabs?.want(true);
+    if (this.#handIn?.isWanted) this.#tabs?.want(true);
     if (!isNear || this.#isOver || !this.#clock.isTold) return;
     this.#tabs?.want();
     if (!this.#tabs?.isSender) return;

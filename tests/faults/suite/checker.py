@@ -268,6 +268,7 @@ class _Session:
             self._states.append(self._states[-1].after(event, clients))
         self._answers_at: dict[int, dict[str, Any]] = {}
         self._order_at: dict[int, dict[str, int]] = {}
+        self._known_at: dict[str, int] = {}
 
         self._marks = [mark for mark in evidence.marks if mark.session == session]
         self._ledgers = [ledger for ledger in evidence.ledgers if ledger.session == session]
@@ -341,7 +342,7 @@ class _Session:
         if not writers:
             yield f"revision {event.revision} holds an answer to {question} that nobody gave: {answer}"
             return
-        known = order.get(question, -1)
+        known = self._known_at.get(question, -1)
         if event.type == "answered":
             insisted = any(one.version is not None for one in writers if one.at == event.at)
             at = least = event.at
@@ -359,7 +360,8 @@ class _Session:
             at, least = max(times, default=-1), min(times, default=-1)
         if at < known and not insisted:
             yield f"revision {event.revision} puts an older answer to {question} over a newer: {at} < {known}"
-        order[question] = max(least, known)
+        self._known_at[question] = max(least, known)
+        order[question] = max(at, order.get(question, -1))
 
     def _of_the_row(self) -> Iterator[str]:
         row = self._row
