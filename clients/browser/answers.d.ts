@@ -1,3 +1,5 @@
+export function isOpen({ status }: Session): boolean;
+export function isLeft({ state }: Entry): boolean;
 export class Answers {
     /** @param {Store} store @param {(message: object) => void} tell
      * @param {(questions: string[], anyway?: boolean) => void} changed */
@@ -5,7 +7,6 @@ export class Answers {
     /** @type {Session} */ session: Session;
     saved: Promise<void>;
     load(): Promise<void>;
-    get isOpen(): boolean;
     /** @param {string} question */
     of(question: string): any;
     /** @param {string} question @returns {SaveState} */
@@ -38,6 +39,6 @@ export class Answers {
     #private;
 }
 import type { Session } from "./types.js";
-import type { SaveState } from "./types.js";
 import type { Entry } from "./types.js";
+import type { SaveState } from "./types.js";
 import type { Store } from "./device.js";

@@ -9,6 +9,8 @@ import { canonical } from "./receipts.js";
 // From the worst to the best.
 const STATES = /** @type {const} */ (["conflict", "refused", "unsent", "buffered", "committed"]);
 
+export const isOpen = (/** @type {Session} */ { status }) => ["started", "in_progress"].includes(status);
+export const isLeft = (/** @type {Entry} */ { state }) => ["unsent", "conflict"].includes(state);
 const moment = (/** @type {string} */ tag) => Number(tag.split(".")[0]);
 const writer = (/** @type {string} */ tag) => tag.split(".")[1];
 // No two edits of a question have the same number.
@@ -38,19 +40,15 @@ export class Answers {
     this.#held.clear();
     for (const entry of await this.#store.all(`answer ${this.session.id} `)) {
       // Staff may have given more time since.
-      const isBack = entry.late && this.isOpen;
+      const isBack = entry.late && isOpen(this.session);
       this.#entries.set(entry.question, isBack ? { ...entry, state: "unsent", late: false } : entry);
     }
-  }
-
-  get isOpen() {
-    return ["started", "in_progress"].includes(this.session.status);
   }
 
   /** @param {string} question */
   of(question) {
     const entry = this.#entries.get(question);
-    const counts = !entry || entry.late || (entry.state === "refused" && !this.isOpen);
+    const counts = !entry || entry.late || (entry.state === "refused" && !isOpen(this.session));
     return counts ? own(this.session.answers, question) : entry.value;
   }
 
@@ -80,7 +78,7 @@ export class Answers {
   }
 
   get left() {
-    return this.#inState("unsent", "conflict");
+    return [...this.#entries.values()].filter(isLeft);
   }
 
   /** @param {string} question @param {unknown} value @param {boolean} urgent */
@@ -175,7 +173,8 @@ export class Answers {
       if (known?.state !== "conflict" && known?.state !== "refused") return known;
       if (choice === "theirs") return undefined;
       const value = choice === "mine" ? known.value : choice;
-      return { ...known, value, base: known.tag, n: next(known), state: "unsent" };
+      const base = known.state === "conflict" ? known.tag : known.base;
+      return { ...known, value, base, n: next(known), state: "unsent", late: false };
     });
   }
 
@@ -199,9 +198,9 @@ export class Answers {
     return { session: this.session.id, question, value, base, n, state: "unsent", tag: null, urgent: false, late: false };
   }
 
-  /** @param {...Entry["state"]} states */
-  #inState(...states) {
-    return [...this.#entries.values()].filter((entry) => states.includes(entry.state));
+  /** @param {Entry["state"]} state */
+  #inState(state) {
+    return [...this.#entries.values()].filter((entry) => entry.state === state);
   }
 
   /** @param {string} question @param {number} n of what it is about, where the device has nothing

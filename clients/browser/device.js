@@ -47,7 +47,8 @@ export class Store {
       const value = change(memory.get(key) ?? (await this.get(key)));
       memory.set(key, value);
       // What is older must not come back with the next page.
-      await this.#inTransaction("readwrite", (all) => done(all.delete(key))).catch(() => {});
+      const isGone = await this.#inTransaction("readwrite", (all) => done(all.delete(key))).then(() => true, () => false);
+      if (isGone && value === undefined) memory.delete(key);
       return value;
     }
   }

@@ -1,6 +1,6 @@
 // A student's session: answers are kept on the device first, and sent until the server has them.
 
-import { Answers } from "./answers.js";
+import { Answers, isLeft, isOpen } from "./answers.js";
 import { Api, Refusal, Unreachable, after, jittered, own, unique } from "./api.js";
 import { ServerClock, Store, Tabs } from "./device.js";
 import { parsed } from "./receipts.js";
@@ -22,10 +22,7 @@ const RECEIPTS = 20;
 const ANSWER_CODES = ["question_locked", "section_expired"];
 const LATE_CODES = ["session_expired", "session_closed", "section_expired"];
 const OTHER_CODES = ["attempt_active", "other_device"];
-const OPEN = ["started", "in_progress"];
 const CAN_KEEP_ALIVE = "keepalive" in Request.prototype;
-
-const bytes = (/** @type {unknown} */ value) => new Blob([JSON.stringify(value)]).size;
 
 /** Something on the way does not let it through. @param {any} error */
 const isBlocked = (error) => error instanceof Unreachable && error.status >= 400 && error.status !== 401;
@@ -35,6 +32,15 @@ const written = (batch) => ({
   answers: Object.fromEntries(batch.map(({ question, value }) => [question, value])),
   based_on: Object.fromEntries(batch.map(({ question, base }) => [question, base])),
 });
+
+/** Those that fit. @param {number} left @param {Entry[]} entries */
+const within = (left, entries) =>
+  entries.filter((entry) => {
+    const { size } = new Blob([JSON.stringify(written([entry]))]);
+    if (size > left) return false;
+    left -= size;
+    return true;
+  });
 
 class OpenedQuiz {
   /** @type {any} */ paper = null;
@@ -103,7 +109,7 @@ class OpenedQuiz {
 
   get remainingMs() {
     const { paused, time_remaining, expires_at, started_at } = this.session;
-    if (!this.#answers.isOpen) return 0;
+    if (!isOpen(this.session)) return 0;
     if (paused) return time_remaining * 1000;
     return Math.max(0, Date.parse(expires_at) - Math.max(this.#clock.now, Date.parse(started_at)));
   }
@@ -117,7 +123,7 @@ class OpenedQuiz {
 
   /** @type {(...edit: [...Parameters<Quiz["set"]>, isUrgent?: boolean]) => Promise<void>} */
   set = async (id, value, isUrgent = false) => {
-    if (!this.#answers.isOpen) throw new Error("The session has ended.");
+    if (!isOpen(this.session)) throw new Error("The session has ended.");
     this.#typedAt = performance.now();
     if (!this.#answers.unsent.length) this.#begunAt = this.#typedAt;
     this.#tabs?.want();
@@ -233,7 +239,7 @@ class OpenedQuiz {
       try {
         const reply = await this.#api.request("GET", `/sessions/${known.session.id}`);
         const kept = await this.#store.all(`answer ${known.session.id} `);
-        if (!again || OPEN.includes(reply.body.status) || kept.some(({ late }) => !late)) return reply;
+        if (!again || isOpen(reply.body) || kept.some(isLeft)) return reply;
       } catch (/** @type {any} */ error) {
         if (error.isTransient) throw error;
       }
@@ -255,7 +261,7 @@ class OpenedQuiz {
 
   // For a browser that drops a page's requests with it.
   async #getBeacon() {
-    if (CAN_KEEP_ALIVE || this.#beaconToken || !this.#answers.isOpen) return;
+    if (CAN_KEEP_ALIVE || this.#beaconToken || !isOpen(this.session)) return;
     await this.#attempt(async () => {
       this.#beaconToken = (await this.#api.request("POST", `${this.#path}/beacon-token`)).body.token;
     }, true);
@@ -312,7 +318,7 @@ class OpenedQuiz {
     }
     if (session.paused !== before.paused) this.#emit("paused", { paused: session.paused });
     this.#show(await this.#answers.reconcile());
-    if (!this.#answers.isOpen) await this.#ended();
+    if (!isOpen(this.session)) await this.#ended();
     if (session.unread_notices > this.#unread) {
       await this.#readNotices().catch(() => (this.#unread = 0)); // the next look tries again
     } else this.#unread = session.unread_notices;
@@ -394,9 +400,8 @@ class OpenedQuiz {
   /** Do what is due; returns when to come again. */
   async #next() {
     const now = performance.now();
-    const { isOpen } = this.#answers;
-    const handIn = isOpen ? this.#handIn : null;
-    const sendFrom = isOpen ? this.#sendFrom : Infinity;
+    const handIn = isOpen(this.session) ? this.#handIn : null;
+    const sendFrom = isOpen(this.session) ? this.#sendFrom : Infinity;
     const pollFrom = handIn && this.#failures ? 0 : this.#pollFrom;
     const from = Math.max(handIn ? 0 : Math.min(sendFrom, pollFrom), this.#retryFrom);
     if (now < from) return from;
@@ -460,13 +465,9 @@ class OpenedQuiz {
 
   async #save() {
     const unsent = this.#answers.unsent;
-    const turn = this.#isAlone ? this.#failures % unsent.length : 0;
-    /** @type {Entry[]} */
-    const batch = [];
-    for (const entry of unsent.slice(turn)) {
-      if (batch.length && (this.#isAlone || bytes([...batch, entry]) > BODY_BYTES)) break;
-      batch.push(entry);
-    }
+    const first = this.#isAlone ? this.#failures % unsent.length : 0;
+    const fitting = this.#isAlone ? [] : within(BODY_BYTES, unsent);
+    const batch = fitting.length ? fitting : [unsent[first]];
     const isUrgent = batch.some((entry) => entry.urgent);
     try {
       await this.#exchange("PATCH", "/progress", { ...written(batch), ...(!isUrgent && { autosave: true }) }, batch);
@@ -597,11 +598,7 @@ class OpenedQuiz {
 
   #leave = () => {
     if (this.#isEnded || this.session.paused) return;
-    /** @type {Entry[]} */
-    const batch = [];
-    for (const entry of this.#answers.unsent.reverse()) {
-      if (bytes(written([...batch, entry])) < KEEPALIVE_BYTES) batch.push(entry);
-    }
+    const batch = within(KEEPALIVE_BYTES, this.#answers.unsent.reverse());
     if (!batch.length) return;
     if (CAN_KEEP_ALIVE) {
       this.#api.send(`${this.#path}/progress`, { ...written(batch), autosave: true });
@@ -633,12 +630,12 @@ class OpenedQuiz {
 
   /** @param {string[]} questions @param {boolean} [anyway] */
   #show = (questions, anyway) => {
-    const { saveState, problem, isDurable } = this;
+    const { conflicts, saveState, problem, isDurable } = this;
     const state = JSON.stringify([saveState, problem?.code, isDurable]);
     if (!questions.length && state === this.#lastState && !anyway) return;
     this.#lastState = state;
     for (const question of questions) {
-      const conflict = own(this.conflicts, question);
+      const conflict = own(conflicts, question);
       if (conflict && !this.#asked.has(question)) this.#emit("conflict", { question, ...conflict });
       this.#asked[conflict ? "add" : "delete"](question);
     }

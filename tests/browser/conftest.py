@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.harness.launch import ROOT, DevelopmentServer, development_server
+from tests.harness.launch import DevelopmentServer, development_server
 from tests.harness.needs import needs
 
 from .killed import launched
@@ -95,7 +95,7 @@ def script(page: Page, service: DevelopmentServer) -> Script:
 @pytest.fixture(scope="module")
 def pages() -> Iterator[str]:
     """The origin of the pages with the client library."""
-    with tempfile.TemporaryDirectory() as name, served_folder(client_site(Path(name), ROOT)) as origin:
+    with tempfile.TemporaryDirectory() as name, served_folder(client_site(Path(name))) as origin:
         yield origin
 
 

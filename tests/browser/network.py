@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
+from .pages import serving
+
+METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 
 
@@ -76,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing of requests."""
 
-    def _pass(self) -> None:
+    def passes(self) -> None:
         network, at = self.network, time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         time.sleep(network.uplink())
@@ -105,8 +108,6 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             if self.command != "OPTIONS":
                 network.seen.append(Seen(at, self.command, self.path, body, status))
-
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = _pass  # noqa: N815 (http.server's names)
 
     def _forward(self, body: bytes, keeps: tuple[bytes, threading.Event] | None) -> int:
         network = self.network
@@ -150,12 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
 def network_before(target: str) -> Iterator[Network]:
     """A network whose other end is the service at `target`."""
     network = Network(target)
-    handler = type("_Bound", (_Handler,), {"network": network})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        network.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    # http.server looks for a method of this name for each of HTTP.
+    methods = {f"do_{each}": _Handler.passes for each in METHODS}
+    with serving(type("_Bound", (_Handler,), {"network": network, **methods})) as port:
+        network.port = port
         yield network
-        server.shutdown()
-        thread.join()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,31 +12,29 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import httpx
 from playwright.sync_api import BrowserContext, Page
 
+from tests.harness import launch
+from tests.harness.launch import ROOT
+
+from .network import Network
+
 T = TypeVar("T")
+LIBRARY = ROOT / "clients/browser"
 PATIENCE_SECONDS = 30
 TEXT = "It was the best of times, it was the worst of times."
 
 
 def eventually(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
-    """What the condition gives once it is something."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-    return found
+    """That of the harness, with a page's patience."""
+    return launch.eventually(condition, seconds)
 
 
 def call(address: str, method: str, path: str, body: object = None) -> Any:
     """What the service says to a request that it accepts."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        address + path, data, {"Content-Type": "application/json"}, method=method
-    )
-    with urllib.request.urlopen(request, timeout=20) as reply:
-        content = reply.read()
-    return json.loads(content) if content else None
+    reply = httpx.request(method, address + path, json=body, timeout=20).raise_for_status()
+    return reply.json() if reply.content else None
 
 
 def new_quiz(address: str, rules: object = None) -> str:
@@ -48,8 +44,8 @@ def new_quiz(address: str, rules: object = None) -> str:
     def is_put() -> bool:
         try:
             call(address, "PUT", f"/quizzes/{quiz_id}", rules or {})
-        except urllib.error.HTTPError as error:
-            if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
                 raise
             return False
         return True
@@ -98,6 +94,25 @@ class Student:
         answers: dict[str, Any] = call(self.service, "GET", f"/sessions/{self.session_id}")["answers"]
         return answers
 
+    def late(self) -> list[dict[str, Any]]:
+        """Those that came too late, and are kept for staff."""
+        kept = call(self.service, "GET", f"/sessions/{self.session_id}/late-answers")["late_answers"]
+        return [each["answers"] for each in kept]
+
+    def is_handed_in_by_staff(self) -> None:
+        end = {"on_behalf": True, "reason": "the hall is closed"}
+        call(self.service, "POST", f"/sessions/{self.session_id}/complete", end)
+
+    def types_offline_and_closes(self, network: Network) -> None:
+        """What is typed is on the device alone, and the network is whole again."""
+        page = self.opens()
+        network.down = True
+        put(page, "essay", TEXT)
+        page.close()
+        # What the page sends while it goes is lost.
+        time.sleep(1)
+        network.heal()
+
     def session(self) -> dict[str, Any]:
         found: dict[str, Any] = call(self.service, "GET", f"/sessions/{self.session_id}")
         return found
@@ -135,9 +150,9 @@ def told(page: Page, event: str) -> list[Any]:
     return list(page.evaluate("(event) => told.filter(([e]) => e === event).map(([, d]) => d)", event))
 
 
-def client_site(folder: Path, root: Path) -> Path:
+def client_site(folder: Path, library: Path = LIBRARY) -> Path:
     """A folder with the pages of the tests and the library, as they are now."""
     site = folder / "site"
-    shutil.copytree(root / "tests/browser/site", site)
-    shutil.copytree(root / "clients/browser", site / "client")
+    shutil.copytree(ROOT / "tests/browser/site", site)
+    shutil.copytree(library, site / "client")
     return site

@@ -68,6 +68,22 @@ def test_once_the_device_has_room_again_it_is_durable(student: Student) -> None:
     assert student.held() == {"essay": TEXT}
 
 
+def test_a_device_that_fails_to_forget_what_is_saved_and_does_so_later_is_durable(student: Student) -> None:
+    page = student.opens(
+        student.page(
+            """
+            const forget = IDBObjectStore.prototype.delete;
+            let left = 2; // one and its repetition
+            IDBObjectStore.prototype.delete = function (...given) {
+              if (left-- > 0) throw new DOMException("", "UnknownError");
+              return forget.apply(this, given);
+            };"""
+        )
+    )
+    page.evaluate("quiz.commit('a', 1)")
+    assert page.evaluate("quiz.isDurable") is True
+
+
 def test_what_a_full_device_did_not_take_is_not_outdone_by_what_it_had(student: Student) -> None:
     page = student.opens()
     page.evaluate("void (window.fetch = () => Promise.reject(new TypeError('no network')))")

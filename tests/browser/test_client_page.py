@@ -34,7 +34,7 @@ def source() -> str:
 @pytest.fixture(scope="module")
 def exam(source: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the page."""
-    folder: Path = client_site(tmp_path_factory.mktemp("exam"), ROOT)
+    folder: Path = client_site(tmp_path_factory.mktemp("exam"))
     (folder / "exam.html").write_text(source)
     with served_folder(folder) as origin:
         yield f"{origin}/exam.html"

@@ -124,21 +124,14 @@ def test_what_is_typed_after_a_hand_in_elsewhere_is_kept_for_staff(
     other.evaluate("quiz.handIn()")
     (ended,) = eventually(lambda: told(one, "ended"), 40)
     assert (ended["session"]["status"], ended["late"]) == ("completed", {"a": "laptop"})
-    late = call(service.address, "GET", f"/sessions/{laptop.session_id}/late-answers")["late_answers"]
-    assert [each["answers"] for each in late] == [{"a": "laptop"}]
+    assert laptop.late() == [{"a": "laptop"}]
 
 
 def test_what_was_typed_before_the_end_is_sent_late_once_by_two_tabs_that_are_opened_after_it(
     student: Student, service: DevelopmentServer, network: Network
 ) -> None:
-    page = student.opens()
-    network.down = True
-    put(page, "essay", TEXT)
-    page.close()
-    time.sleep(1)
-    network.heal()
-    end = {"on_behalf": True, "reason": "the hall is closed"}
-    call(service.address, "POST", f"/sessions/{student.session_id}/complete", end)
+    student.types_offline_and_closes(network)
+    student.is_handed_in_by_staff()
     # For two seconds what is on its way counts.
     time.sleep(3)
     first, second = student.page(), student.page()
@@ -147,21 +140,14 @@ def test_what_was_typed_before_the_end_is_sent_late_once_by_two_tabs_that_are_op
     for page in (first, second):
         (ended,) = eventually(partial(told, page, "ended"))
         assert (ended["session"]["id"], ended["late"]) == (student.session_id, {"essay": TEXT})
-    late = call(service.address, "GET", f"/sessions/{student.session_id}/late-answers")["late_answers"]
-    assert [each["answers"] for each in late] == [{"essay": TEXT}]
+    assert student.late() == [{"essay": TEXT}]
 
 
 def test_what_arrives_in_the_moment_after_a_hand_in_by_staff_counts_and_is_not_called_late(
     student: Student, service: DevelopmentServer, network: Network
 ) -> None:
-    page = student.opens()
-    network.down = True
-    put(page, "essay", TEXT)
-    page.close()
-    time.sleep(1)
-    network.heal()
-    end = {"on_behalf": True, "reason": "the hall is closed"}
-    call(service.address, "POST", f"/sessions/{student.session_id}/complete", end)
+    student.types_offline_and_closes(network)
+    student.is_handed_in_by_staff()
     page = student.page()
     page.evaluate("(options) => void open_(options)", student.options)
     (ended,) = eventually(lambda: told(page, "ended"))
@@ -226,6 +212,17 @@ def test_two_tabs_that_keep_nothing_on_the_device_send_what_either_has(
     assert student.held() == {"a": "second", "b": "first"}
 
 
+def test_what_was_refused_is_in_the_way_of_no_other_attempt(new_student: Callable[..., Student]) -> None:
+    student = new_student(rules={"questions": {"a": {}}})
+    page = student.opens()
+    put(page, "nowhere", "x")
+    eventually(lambda: state(page, "nowhere") == "refused")
+    page.evaluate("quiz.handIn()")
+    first = student.session_id
+    student.opens(page, again=True)
+    assert student.session_id != first
+
+
 def test_a_hand_in_waits_for_the_network_also_where_another_tab_is_looked_at(
     student: Student, network: Network
 ) -> None:
@@ -246,8 +243,7 @@ def test_what_came_too_late_is_sent_again_where_staff_have_reopened_the_session(
     page.evaluate("quiz.commit('essay', 'begun')")
     network.down = True
     put(page, "essay", TEXT)
-    end = {"on_behalf": True, "reason": "by mistake"}
-    call(service.address, "POST", f"/sessions/{student.session_id}/complete", end)
+    student.is_handed_in_by_staff()
     time.sleep(3)
     network.heal()
     eventually(lambda: told(page, "ended"), 40)
@@ -279,8 +275,7 @@ def test_a_late_answer_that_staff_have_accepted_is_no_longer_called_late(
     page = student.opens()
     network.down = True
     put(page, "essay", TEXT)
-    end = {"on_behalf": True, "reason": "the hall is closed"}
-    call(service.address, "POST", f"/sessions/{student.session_id}/complete", end)
+    student.is_handed_in_by_staff()
     time.sleep(3)
     network.heal()
     eventually(lambda: told(page, "ended"), 40)

@@ -92,8 +92,7 @@ def test_who_wakes_up_after_the_deadline_is_told_what_came_too_late_and_that_it_
     (ended,) = eventually(lambda: told(page, "ended"))
     assert (ended["session"]["status"], ended["late"]) == ("expired", {"essay": TEXT})
     assert state(page) == "refused"
-    late = call(service.address, "GET", f"/sessions/{student.session_id}/late-answers")["late_answers"]
-    assert [each["answers"] for each in late] == [{"essay": TEXT}]
+    assert student.late() == [{"essay": TEXT}]
 
 
 def test_a_page_that_is_opened_without_network_hands_in_by_no_clock_but_the_server_s(

@@ -15,6 +15,7 @@ import pytest
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.services.sessions import SessionManager
+from tests.faults.suite.processes import SuiteValkey
 from tests.harness.service import services_on
 from tests.harness.stores import Servers, Stores, running_servers
 
@@ -93,6 +94,13 @@ async def eventually(look: Callable[[], Awaitable[T]], good: Callable[[T], bool]
 def own_servers() -> Iterator[Servers]:
     # Valkey must come back with its drafts.
     with running_servers() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def both_servers() -> Iterator[Servers]:
+    """Those of the fault suite, for tests that clear them themselves."""
+    with running_servers(valkey=SuiteValkey) as servers:
         yield servers
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,21 +9,15 @@ import pytest
 from tests.browser.conftest import NEEDS_CHROMIUM
 from tests.faults.suite import planted_in_library
 from tests.faults.suite.planted_in_library import BUGS, LibraryBug
-from tests.faults.suite.processes import SuiteValkey, stage
+from tests.faults.suite.processes import stage
 from tests.faults.suite.run import play
-from tests.harness.stores import Servers, running_servers
+from tests.harness.stores import Servers
 from tests.harness.students import Kind
 
 pytestmark = NEEDS_CHROMIUM
 
 SEED = "21"
 SECONDS = 13
-
-
-@pytest.fixture(scope="module")
-def both_servers() -> Iterator[Servers]:
-    with running_servers(valkey=SuiteValkey) as servers:
-        yield servers
 
 
 async def test_what_was_typed_at_a_browser_is_kept_under_faults(both_servers: Servers, folder: Path) -> None:

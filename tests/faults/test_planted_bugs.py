@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.suite import planted
 from tests.faults.suite.planted import BUGS, Bug
-from tests.faults.suite.processes import SuiteValkey, copy_of_layer, stage
-from tests.harness.stores import Servers, running_servers
+from tests.faults.suite.processes import copy_of_layer, stage
+from tests.harness.stores import Servers
 
 FIRST_BUGS = 5
 """As many are planted by `make test`; `make faults` plants all."""
 
 TRIES = 2
-
-
-@pytest.fixture(scope="module")
-def both_servers() -> Iterator[Servers]:
-    with running_servers(valkey=SuiteValkey) as servers:
-        yield servers
 
 
 async def test_without_a_bug_every_scenario_ends_well(both_servers: Servers, folder: Path) -> None:

@@ -38,11 +38,13 @@ QUIET = {
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not condition():
+def eventually(condition: Callable[[], T], seconds: float = START_SECONDS) -> T:
+    """What the condition gives, once it is something."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+    return found
 
 
 class Launched:

@@ -16,16 +16,14 @@ from playwright.async_api import BrowserContext, BrowserType, Page, async_playwr
 from playwright.async_api import Error as BrowserError
 
 from tests.browser.conftest import COMMAND, MISSING, OPTIONS
-from tests.browser.killed import kill
+from tests.browser.killed import kill, unlock
 from tests.browser.pages import served_folder
-from tests.harness.launch import ROOT
+from tests.browser.students import LIBRARY, client_site
 
 from .history import Ledger, Shown, Typed
 from .network import Network
 from .students import QUESTIONS, SHORT_SECONDS, Classroom
 
-LIBRARY = ROOT / "clients/browser"
-PAGE = ROOT / "tests/browser/site/client.html"
 QUIZZES = ("long", "graded", "room", "short", "paper", "hidden")
 """In turn; each browser begins at another one."""
 DEVICES = 3
@@ -244,7 +242,7 @@ class Chromium:
         self._executable = executable
 
     async def launch(self, profile: Path) -> BrowserContext:
-        await asyncio.to_thread(_unlock, profile)
+        await asyncio.to_thread(unlock, profile)
         return await self._browser.launch_persistent_context(
             profile, executable_path=self._executable, args=OPTIONS, timeout=LAUNCH_SECONDS * 1000
         )
@@ -253,12 +251,6 @@ class Chromium:
 def _kill(profile: Path) -> None:
     while kill(profile):
         time.sleep(0.01)
-
-
-def _unlock(profile: Path) -> None:
-    """Take away what says that a browser, which was killed, has it."""
-    for lock in profile.glob("Singleton*"):
-        lock.unlink()
 
 
 def is_here() -> bool:
@@ -279,13 +271,9 @@ async def browsers_of(
     async with AsyncExitStack() as stack:
         name = tempfile.TemporaryDirectory(prefix="quiz-browsers-", ignore_cleanup_errors=True)
         folder = Path(stack.enter_context(name))
-        site = folder / "site"
-        site.mkdir()
-        (site / PAGE.name).symlink_to(PAGE)
-        (site / "client").symlink_to(library)
-        origin = stack.enter_context(served_folder(site))
+        origin = stack.enter_context(served_folder(client_site(folder, library)))
         playwright = await stack.enter_async_context(async_playwright())
-        chromium = Chromium(playwright.chromium, executable, folder, f"{origin}/{PAGE.name}")
+        chromium = Chromium(playwright.chromium, executable, folder, f"{origin}/client.html")
         found = []
         for each in range(number):
             device = f"browser{each}"

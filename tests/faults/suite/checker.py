@@ -268,7 +268,6 @@ class _Session:
             self._states.append(self._states[-1].after(event, clients))
         self._answers_at: dict[int, dict[str, Any]] = {}
         self._order_at: dict[int, dict[str, int]] = {}
-        self._known_at: dict[str, int] = {}
 
         self._marks = [mark for mark in evidence.marks if mark.session == session]
         self._ledgers = [ledger for ledger in evidence.ledgers if ledger.session == session]
@@ -312,6 +311,7 @@ class _Session:
         """Without gaps, each version given out once, no older answer over a newer one."""
         answers: dict[str, Any] = {}
         order: dict[str, int] = {}
+        least: dict[str, int] = {}
         version, requests = 0, set()
         shown = False
         for number, event in enumerate(self._trail):
@@ -330,22 +330,23 @@ class _Session:
             if shown and event.answers:
                 yield f"revision {number} ({event.type}) lets answers count although results were shown"
             for question, answer in event.answers.items():
-                yield from self._of_an_answer_in_the_trail(event, question, answer, order)
+                yield from self._of_an_answer_in_the_trail(event, question, answer, order, least)
                 answers[question] = answer
             self._answers_at[number] = dict(answers)
             self._order_at[number] = dict(order)
 
     def _of_an_answer_in_the_trail(
-        self, event: Event, question: str, answer: Any, order: dict[str, int]
+        self, event: Event, question: str, answer: Any, order: dict[str, int], least: dict[str, int]
     ) -> Iterator[str]:
+        """`order` and `least` are the last and the first moment at which what counts may have been given."""
         writers = self._writers.get(_key(question, answer), [])
         if not writers:
             yield f"revision {event.revision} holds an answer to {question} that nobody gave: {answer}"
             return
-        known = self._known_at.get(question, -1)
+        known = least.get(question, -1)
         if event.type == "answered":
             insisted = any(one.version is not None for one in writers if one.at == event.at)
-            at = least = event.at
+            at = first = event.at
         else:
             insisted = False
             # A flush of an open row takes drafts from after the moment for which it is then completed.
@@ -357,10 +358,10 @@ class _Session:
                 drafts = [one for one in writers if one.kind is not Kind.COMPLETE and one.status != 409]
                 times = [one.at for one in drafts if one.at not in own] or times
             # Where it was sent again after a lost reply, the first one may be the draft.
-            at, least = max(times, default=-1), min(times, default=-1)
+            at, first = max(times, default=-1), min(times, default=-1)
         if at < known and not insisted:
             yield f"revision {event.revision} puts an older answer to {question} over a newer: {at} < {known}"
-        self._known_at[question] = max(least, known)
+        least[question] = max(first, known)
         order[question] = max(at, order.get(question, -1))
 
     def _of_the_row(self) -> Iterator[str]:

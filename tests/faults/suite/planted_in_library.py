@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .browsers import LIBRARY, BrowserStudent, browsers_of
+from tests.browser.students import LIBRARY
+
+from .browsers import BrowserStudent, browsers_of
 from .history import Span
 from .processes import Stage
 from .run import check

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.browser.students import LIBRARY
 from tests.harness import auditor
 from tests.harness.http_client import LostError, Reply
 from tests.harness.signing_keys import ed25519_key, public_part
 
-from .browsers import LIBRARY, browsers_of
+from .browsers import browsers_of
 from .checker import Event, Evidence, Row, violations
 from .history import Try
 from .marker import Marker
