@@ -72,6 +72,7 @@ def test_it_saves_survives_a_reload_and_hands_in(
     expect(opened.get_by_role("timer")).to_have_text("30 minutes left")
     opened.get_by_role("button", name="Hand in").click()
     expect(opened.get_by_role("status")).to_have_text("You have handed in.")
+    expect(opened.get_by_role("timer")).to_have_text("0 minutes left")
 
 
 def test_it_says_what_is_on_the_device_only(opened: Page, network: Network) -> None:
