@@ -72,6 +72,16 @@ class Network:
         self.uplink = self.downlink = lambda: 0.0
 
 
+@dataclass(frozen=True)
+class _Reply:
+    """`cut`: after how many bytes of the content the connection ends; None for none."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    content: bytes
+    cut: int | None = None
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     network: Network
@@ -83,33 +93,36 @@ class _Handler(BaseHTTPRequestHandler):
         network, at = self.network, time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         time.sleep(network.uplink())
-        status = 0
-        try:
-            if network.down:
-                self.close_connection = True
-                return
-            if self.command != "OPTIONS" and network.html:
-                self._reply(status := 200, [("Content-Type", "text/html")], b"<h1>Please log in</h1>")
-                return
-            if self.command != "OPTIONS" and network.says is not None:
-                status, wait = network.says
-                told = [("Content-Type", "application/problem+json"), ("Access-Control-Allow-Origin", "*")]
-                if wait is not None:
-                    told += [("Retry-After", wait), ("Access-Control-Expose-Headers", "Retry-After")]
-                self._reply(status, told, b'{"code":"from_the_network"}')
-                return
-            if network.blocks and network.blocks in body:
-                told = [("Content-Type", "text/html"), ("Access-Control-Allow-Origin", "*")]
-                self._reply(status := 403, told, b"<h1>Forbidden</h1>")
-                return
-            if network.holds is not None and network.holds[0] in body:
-                network.holds[1].wait(60)
-            status = self._forward(body, keeps=network.keeps)
-        finally:
-            if self.command != "OPTIONS":
-                network.seen.append(Seen(at, self.command, self.path, body, status))
+        reply = self._answer(body)
+        status = 0 if reply is None or reply.cut is not None else reply.status
+        if self.command != "OPTIONS":
+            # Before its client can act upon the reply.
+            network.seen.append(Seen(at, self.command, self.path, body, status))
+        if reply is None:
+            self.close_connection = True
+        else:
+            self._send(reply)
 
-    def _forward(self, body: bytes, keeps: tuple[bytes, threading.Event] | None) -> int:
+    def _answer(self, body: bytes) -> _Reply | None:
+        network, is_preflight = self.network, self.command == "OPTIONS"
+        if network.down:
+            return None
+        if network.html and not is_preflight:
+            return _Reply(200, [("Content-Type", "text/html")], b"<h1>Please log in</h1>")
+        if network.says is not None and not is_preflight:
+            status, wait = network.says
+            told = [("Content-Type", "application/problem+json"), ("Access-Control-Allow-Origin", "*")]
+            if wait is not None:
+                told += [("Retry-After", wait), ("Access-Control-Expose-Headers", "Retry-After")]
+            return _Reply(status, told, b'{"code":"from_the_network"}')
+        if network.blocks and network.blocks in body:
+            told = [("Content-Type", "text/html"), ("Access-Control-Allow-Origin", "*")]
+            return _Reply(403, told, b"<h1>Forbidden</h1>")
+        if network.holds is not None and network.holds[0] in body:
+            network.holds[1].wait(60)
+        return self._forward(body, keeps=network.keeps)
+
+    def _forward(self, body: bytes, keeps: tuple[bytes, threading.Event] | None) -> _Reply | None:
         network = self.network
         service = http.client.HTTPConnection(urlsplit(network.target).netloc, timeout=60)
         try:
@@ -117,33 +130,29 @@ class _Handler(BaseHTTPRequestHandler):
             reply = service.getresponse()
             content = reply.read()
         except (OSError, http.client.HTTPException):
-            self.close_connection = True
-            return 0
+            return None
         finally:
             service.close()
         if keeps is not None and keeps[0] in body:
             keeps[1].wait(60)
         time.sleep(network.downlink())
-        if self.command != "OPTIONS" and (network.loses_reply or network.down):
-            self.close_connection = True
-            return 0
+        is_preflight = self.command == "OPTIONS"
+        if not is_preflight and (network.loses_reply or network.down):
+            return None
         headers = [(name, value) for name, value in reply.getheaders() if name.lower() not in HOP_BY_HOP]
-        half = self.command != "OPTIONS" and network.cuts_reply
-        self._reply(reply.status, headers, content, len(content) // 2 if half else None)
-        return 0 if half else reply.status
+        cut = len(content) // 2 if network.cuts_reply and not is_preflight else None
+        return _Reply(reply.status, headers, content, cut)
 
-    def _reply(
-        self, status: int, headers: list[tuple[str, str]], content: bytes, cut: int | None = None
-    ) -> None:
+    def _send(self, reply: _Reply) -> None:
         with suppress(OSError):
-            self.send_response(status)
-            for name, value in headers:
+            self.send_response(reply.status)
+            for name, value in reply.headers:
                 self.send_header(name, value)
-            if status not in (204, 304):
-                self.send_header("Content-Length", str(len(content)))
+            if reply.status not in (204, 304):
+                self.send_header("Content-Length", str(len(reply.content)))
             self.end_headers()
-            self.wfile.write(content[:cut])
-        if cut is not None:
+            self.wfile.write(reply.content[: reply.cut])
+        if reply.cut is not None:
             self.close_connection = True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import pytest
 
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.drafts import Draft, Drafts
-from quiz_sessions.domain.errors import SessionNotFoundError
+from quiz_sessions.domain.errors import BusyError, SessionClosedError, SessionNotFoundError
 from quiz_sessions.domain.tags import Tag, writer_of
 from quiz_sessions.domain.timestamps import to_micros
 from tests.harness.service import services_on
@@ -529,6 +530,28 @@ async def test_a_hand_in_that_comes_behind_a_later_answer_is_recorded(
         done = await services.sessions.complete(session.id, {"q": "a"}, at=at)
         assert (done.status, done.answers) == ("completed", {"q": "c"})
     assert store.events(session)[-1][1]["outdated"] == {"q": "a"}
+
+
+async def test_hand_ins_that_come_behind_at_once_are_each_recorded_or_asked_for_again(
+    services: Services, session: Progress, store: Store
+) -> None:
+    shown = await session.answer("q", "latest")
+    await session.complete()
+    at = int(shown["answer_tags"]["q"].partition(".")[0])
+    brought = [f"answer {number}" for number in range(1, 9)]
+
+    async def hand_in(number: int) -> str | None:
+        try:
+            await services.sessions.complete(session.id, {"q": brought[number]}, at=at - 8 + number)
+        except SessionClosedError:
+            return brought[number]
+        except BusyError:
+            return None
+        raise AssertionError("it ended with another answer")
+
+    told = {answer for answer in await asyncio.gather(*map(hand_in, range(8))) if answer is not None}
+    assert told
+    assert told <= set(displaced(store, session))
 
 
 async def test_a_second_hand_in_from_before_the_end_counts(services: Services, session: Progress) -> None:

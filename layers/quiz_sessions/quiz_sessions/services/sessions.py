@@ -782,11 +782,7 @@ class SessionManager:
         if not lost:
             return
         displaced = Drafts(displaced=tuple(lost.items()))
-        for _ in range(MAX_JUDGEMENTS):
-            # A row that has changed meanwhile is left out.
-            if await self._settler.settle(key, displaced, write.at, wait=True, late_bytes=MAX_SESSION_BYTES):
-                return
-        raise BusyError
+        await self._record(key, displaced, write.at)
 
     async def _keep_late(self, key: UUID, write: Write) -> None:
         """Record the answers whose section was over, for staff to judge.
@@ -798,11 +794,7 @@ class SessionManager:
         drafts = write.as_drafts().answers
         new = _not_held(attempt.answers, write.answers)
         late = Drafts({q: drafts[q] for q in new if attempt.is_over(q, write.at)})
-        for _ in range(MAX_JUDGEMENTS):
-            # A row that has changed meanwhile is left out.
-            if await self._settler.settle(key, late, write.at, wait=True, late_bytes=MAX_SESSION_BYTES):
-                return
-        raise BusyError
+        await self._record(key, late, write.at)
 
     async def _repeated(self, key: UUID, write: Write, payload: str) -> Session:
         """What a write is told whose name is used: the session as it is, whatever has become of it since."""
@@ -838,16 +830,26 @@ class SessionManager:
         """Settle answers that nobody was told to be kept; those that count, and those that came too late.
 
         Raises:
-            BusyError: others held the row, or changed it meanwhile.
+            DatabaseUnavailableError, BusyError: as `_record`.
         """
-        settle = partial(self._settler.settle, key, drafts, at, wait=True, late_bytes=MAX_SESSION_BYTES)
-        settled = await settle()
-        if settled is not None and any(settled.attempt.is_past(question, at) for question in drafts.answers):
+        settled = await self._record(key, drafts, at)
+        if any(settled.attempt.is_past(question, at) for question in drafts.answers):
             # A settlement writes one event; that of answers which count comes first.
-            settled = await settle()
-        if settled is None:
-            raise BusyError
+            settled = await self._record(key, drafts, at)
         return settled
+
+    async def _record(self, key: UUID, drafts: Drafts, at: Micros) -> Settled:
+        """Settle a session with what nobody was told to be kept; there may be too much of it.
+
+        Raises:
+            DatabaseUnavailableError, BusyError: it is not recorded; the same request may be sent again.
+        """
+        for _ in range(MAX_JUDGEMENTS):
+            settled = await self._settler.settle(key, drafts, at, wait=True, late_bytes=MAX_SESSION_BYTES)
+            # A row that has changed meanwhile is left out.
+            if settled is not None:
+                return settled
+        raise BusyError
 
     async def _finish(self, key: UUID, status: Status, write: Write, deadline: datetime | None) -> Session:
         # rule: a completion merges the drafts
@@ -895,7 +897,7 @@ class SessionManager:
         if outdated:
             # By a later answer of the same writer, which alone would not record it.
             lost = Drafts(displaced=tuple((question, drafts.answers[question]) for question in outdated))
-            settled = await self._settler.settle(ended.id, lost, write.at, wait=True) or settled
+            settled = await self._record(ended.id, lost, write.at)
         current = Current(settled.attempt, held, settled.attempt)
         if left or settled.attempt.status is not status:
             raise await self._closed(current, write)

@@ -22,7 +22,9 @@ from .statements import Statement, numbered
 
 CONNECT_SECONDS = 1.0
 BUSY_SECONDS = 2.5
-"""The limit for getting a connection while the server answers other requests, and for the first ones."""
+"""The limit for getting a connection while the server answers other requests."""
+FIRST_SECONDS = 3.0
+"""The limit for the first connections of a process."""
 STATEMENT_SECONDS = 2.3
 """The server cancels a statement after 2 s (set by the migration); this is for a server that hangs."""
 CALL_SECONDS = 3.6
@@ -49,7 +51,7 @@ class Postgres:
         self._telemetry = telemetry
         self._not_stored: set[Statement] = set()
         self._breaker = CircuitBreaker()
-        self._last_reply = float("-inf")
+        self._opened = self._last_reply = float("-inf")
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
             conninfo,
             kwargs={
@@ -58,7 +60,7 @@ class Postgres:
                 "cursor_factory": AsyncRawCursor,
                 # Named prepared statements would pin a connection of RDS Proxy.
                 "prepare_threshold": None,
-                "connect_timeout": 1,
+                "connect_timeout": 3,
                 "application_name": "quiz-sessions",
                 # During a failover the address may still lead to a replica, whose reads are stale.
                 # Connections to it would also outlive the failover.
@@ -198,12 +200,9 @@ class Postgres:
             raise DatabaseUnavailableError
         if self._pool.closed:
             await self._pool.open()
-            # The first connections take longer: they count as those of a server that was just heard.
-            self._last_reply = time.monotonic()
+            self._opened = time.monotonic()
         asked = time.monotonic()
-        # A server that answered a moment ago is busy, not down.
-        busy = asked - self._last_reply < CONNECT_SECONDS
-        patience = max(0.05, min(BUSY_SECONDS if busy else CONNECT_SECONDS, until - asked))
+        patience = max(0.05, min(self._patience(asked), until - asked))
         try:
             connection = await self._pool.getconn(timeout=patience)
         except PoolTimeout as error:
@@ -219,6 +218,13 @@ class Postgres:
         finally:
             alarm.cancel()
             await self._pool.putconn(connection)
+
+    def _patience(self, now: float) -> float:
+        """How many seconds to wait for a connection."""
+        if now - self._opened < CONNECT_SECONDS:
+            return FIRST_SECONDS
+        # A server that answered a moment ago is busy, not down.
+        return BUSY_SECONDS if now - self._last_reply < CONNECT_SECONDS else CONNECT_SECONDS
 
 
 class FailureKind(Enum):
