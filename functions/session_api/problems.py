@@ -18,7 +18,8 @@ from quiz_sessions.domain.timestamps import from_micros
 from quiz_sessions.domain.validation import MAX_ID_CHARACTERS
 
 from .cached_reads import session_content
-from .gateway import PROBLEM_JSON
+from .gateway import PROBLEM_JSON, path_of
+from .wording import names_at, nearest, wording
 
 RETRY_AFTER_SECONDS = 2
 MAX_ERRORS = 20
@@ -229,22 +230,41 @@ async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     for each in error.errors():
         if each["type"] == "json_invalid":
-            detail = f"The body is not a JSON text: {each['ctx']['error']} (at character {each['loc'][-1]})."
+            reason = each["ctx"]["error"] + _position(error, each["loc"][-1])
+            detail = f"The body is not a JSON text: {reason}."
             return problem(400, "invalid_json", detail, request.state.request_id)
     # The problem does not quote the input. It is bounded, because there may be an error for each member of
     # the body, each with a key of megabytes, and a reply of more than 6 MB is lost.
-    listed = error.errors()[:MAX_ERRORS]
-    paths = [_path(each["loc"], error.body, is_missing=each["type"] == "missing") for each in listed]
+    by_place: dict[tuple[str | int, ...], list[Mapping[str, Any]]] = {}
+    for each in error.errors()[: 3 * MAX_ERRORS]:
+        path = tuple(_path(each["loc"], error.body, is_missing=each["type"] == "missing"))
+        if path in by_place or len(by_place) < MAX_ERRORS:
+            by_place.setdefault(path, []).append(each)
+    paths = [list(path) for path in by_place]
     found = [
-        _field_error(".".join(map(str, path)), str(each["msg"]).removeprefix("Value error, "))
-        for path, each in zip(paths, listed, strict=True)
+        _field_error(".".join(map(str, path)), wording(found, _known(request, path)))
+        for path, found in by_place.items()
     ]
-    detail = "; ".join(f"{e['location']}: {e['message']}" for e in found[:3])
+    detail = " ".join(f"{e['location']}: {e['message']}" for e in found[:3])
     extra: dict[str, Any] = {"errors": found}
     questions = {_question(request, path) for path in paths}
     if len(questions) == 1 and (question := questions.pop()) is not None:
         extra["question_id"] = question
     return problem(422, "invalid_input", detail, request.state.request_id, extra=extra)
+
+
+def _position(error: RequestValidationError, character: int) -> str:
+    """Where a text is no JSON; nothing where what is wrong has no place."""
+    if not isinstance(error.body, str) or not error.body:
+        return ""
+    before = error.body[:character]
+    return f" (line {before.count(chr(10)) + 1}, column {character - before.rfind(chr(10))})"
+
+
+def _known(request: Request, path: Sequence[str | int]) -> list[str]:
+    """The names that the members beside the one at `path` may have."""
+    bodies = request.scope["route"].dependant.body_params
+    return names_at(bodies[0].field_info.annotation, path[1:-1]) if bodies and path[0] == "body" else []
 
 
 def _field_error(location: str, message: str) -> dict[str, str]:
@@ -302,6 +322,11 @@ def _question(request: Request, path: Sequence[str | int]) -> str | None:
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {413: "content_too_large"}.get(error.status_code) or HTTPStatus(error.status_code).name.lower()
+    detail = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
+        # From the router: none of its paths is this one.
+        meant = nearest(path_of(request.scope), request.app.openapi()["paths"])
+        detail = "There is no such path." + (f" Did you mean {meant}?" if meant else "")
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # The router names only the methods of the first route with this path.
@@ -310,4 +335,4 @@ async def _framework(request: Request, error: Exception) -> Response:
         methods = {method.upper() for method in documented} or set(headers.get("allow", "").split(", "))
         # The service answers HEAD where it answers GET.
         headers["allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
-    return problem(error.status_code, code, str(error.detail), request.state.request_id, headers=headers)
+    return problem(error.status_code, code, detail, request.state.request_id, headers=headers)

@@ -40,7 +40,7 @@ def loads(body: bytes) -> Any:
     # Few bodies have so many even if those in strings are counted.
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES and _TOO_MANY_VALUES.match(body):
         raise TooManyValuesError(
-            f"A body has at most {MAX_VALUES} commas and opening brackets outside of strings."
+            f"A body may have at most {MAX_VALUES} commas and opening brackets outside of strings."
         )
     try:
         return json.loads(body.decode(), object_pairs_hook=_once_each, parse_constant=_refuse_constant)

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope
 
 from .direct_writes import raise_failure
 from .strict_json import MAX_BEACON_BYTES, MAX_BODY_BYTES, TooManyValuesError, loads
+from .wording import unknown
 
 _UTF_8 = frozenset({"utf-8", "utf8"})
 
@@ -68,7 +69,7 @@ def _check_query(request: Request, repeatable: Mapping[str, bool]) -> None:
         RequestValidationError: a name is not known, or is there too often.
     """
     names = [name for name, _ in request.query_params.multi_items()]
-    wrong = {name: "There is no such parameter." for name in names if name not in repeatable}
+    wrong = {name: unknown("parameter", name, repeatable) for name in names if name not in repeatable}
     wrong |= {
         name: "Send it once."
         for name, is_repeatable in repeatable.items()
@@ -111,11 +112,14 @@ class _StrictRequest(Request):
             async for chunk in self.stream():
                 body += chunk
                 if len(body) > self._max_bytes:
-                    raise HTTPException(413, f"A body has at most {self._max_bytes} bytes here.")
-            if body and not _is_json(self.headers.get("content-type", "")):
+                    raise HTTPException(413, f"A body may have at most {self._max_bytes} bytes here.")
+            content_type = self.headers.get("content-type", "")
+            if body and not _is_json(content_type):
+                said = "This one has another." if content_type else "This one has none."
                 raise HTTPException(
                     415,
-                    "The Content-Type of a body is application/json, or ends with +json; it is in UTF-8.",
+                    "A body needs the header Content-Type: application/json, or one that ends with +json, "
+                    f"and is in UTF-8. {said}",
                     {"Accept": "application/json"},
                 )
             self._body = bytes(body)

@@ -75,7 +75,7 @@ FORGED = {
     "a key of its own": ({**HEADER, "jwk": public_part(ed25519_key(seed=OTHER))}, OTHER),
     "something that must be understood": ({**HEADER, "crit": ["b64"], "b64": True}, OURS),
     "a header that is a list": ([HEADER], OURS),
-    "a header that is a string": ("EdDSA", OURS),
+    "a header that must be a string": ("EdDSA", OURS),
     "no header": (None, OURS),
 }
 

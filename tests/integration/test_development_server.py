@@ -405,6 +405,17 @@ def test_a_wrong_setting_is_told_in_one_line(launch: Launch) -> None:
     assert "SESSION_CACHE_TTL_SECONDS" in server.errors
 
 
+@pytest.mark.parametrize(
+    "url", ["mysql://quiz:secret@db/quiz", "postgresql://quiz:secret%zz@db/quiz"], ids=["other", "damaged"]
+)
+def test_an_address_of_no_database_is_told_in_one_line(launch: Launch, url: str) -> None:
+    server = launch(environment={"DATABASE_URL": url})
+    assert server.ends() == 1
+    assert server.errors.startswith("cannot start: DATABASE_URL ")
+    assert server.errors.count("\n") == 1
+    assert "secret" not in server.errors
+
+
 def test_a_database_out_of_reach_is_told_and_stops_the_rest(launch: Launch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

@@ -183,7 +183,7 @@ def test_the_json_form_says_no_more_than_it_has_to() -> None:
 
 @pytest.mark.parametrize("fields", [None, 1, "exact", [], [["points", 1]]])
 def test_a_question_is_an_object(fields: Any) -> None:
-    with pytest.raises(InvalidInputError, match=r"'q7': It is an object"):
+    with pytest.raises(InvalidInputError, match=r"'q7': It must be an object"):
         grading.parse_questions({"q7": fields})
 
 
@@ -221,13 +221,13 @@ def test_points_are_a_number_up_to_a_million(points: float) -> None:
     [-1, -5e-324, 1_000_001, 1e300, 10**4000, math.inf, math.nan, True, False, None, "1", [1]],
 )
 def test_other_points_are_refused(points: Any) -> None:
-    with pytest.raises(InvalidInputError, match="'q': points is a number from 0 to 1000000"):
+    with pytest.raises(InvalidInputError, match="'q': points must be a number from 0 to 1000000"):
         questions_of(points=points)
 
 
 @pytest.mark.parametrize("name", ["essay", "EXACT", "", None, 1, True, [], {}, ["exact"]])
 def test_another_grading_is_refused(name: Any) -> None:
-    with pytest.raises(InvalidInputError, match="'q': grading is one of exact, set, numeric, text, or left"):
+    with pytest.raises(InvalidInputError, match="'q': grading must be one of exact, set, numeric, text, or"):
         questions_of(grading=name, key=1)
 
 
@@ -248,7 +248,7 @@ def test_without_grading_nothing_else_may_be_said(fields: dict[str, Any], more: 
 
 @pytest.mark.parametrize("key", [None, "a", 1, {}, {"a": 1}, []])
 def test_the_key_of_set_is_a_list_that_is_not_empty(key: Any) -> None:
-    with pytest.raises(InvalidInputError, match="'q': The key of set is a list of at least one"):
+    with pytest.raises(InvalidInputError, match="'q': The key of set must be a list of at least one"):
         questions_of(grading="set", key=key)
 
 
@@ -266,13 +266,13 @@ def test_a_key_of_set_that_spells_a_value_in_two_ways_still_works() -> None:
 
 @pytest.mark.parametrize("key", ["1", None, True, [1], {}])
 def test_the_key_of_numeric_is_a_number(key: Any) -> None:
-    with pytest.raises(InvalidInputError, match="'q': The key of numeric is a number"):
+    with pytest.raises(InvalidInputError, match="'q': The key of numeric must be a number"):
         questions_of(grading="numeric", key=key)
 
 
 @pytest.mark.parametrize("key", [1, None, True, [], ["a", 1], [["a"]], {"a": "b"}])
 def test_the_key_of_text_is_one_string_or_more(key: Any) -> None:
-    with pytest.raises(InvalidInputError, match="'q': The key of text is a string"):
+    with pytest.raises(InvalidInputError, match="'q': The key of text must be a string"):
         questions_of(grading="text", key=key)
 
 
@@ -285,7 +285,7 @@ def test_only_numeric_has_a_tolerance(name: str, tolerance: float) -> None:
 
 @pytest.mark.parametrize("tolerance", [-1, -5e-324, math.inf, math.nan, 10**309, True, None, "1"])
 def test_another_tolerance_is_refused(tolerance: Any) -> None:
-    with pytest.raises(InvalidInputError, match="'q': tolerance is a finite number of at least 0"):
+    with pytest.raises(InvalidInputError, match="'q': tolerance must be a finite number of at least 0"):
         questions_of(grading="numeric", key=1, tolerance=tolerance)
 
 
@@ -298,7 +298,7 @@ def test_only_numeric_has_a_decimal_separator(name: str, decimal: str) -> None:
 
 @pytest.mark.parametrize("decimal", ["", ".,", ";", "\u066b", None, True, 1, [","], {}])
 def test_another_decimal_separator_is_refused(decimal: Any) -> None:
-    with pytest.raises(InvalidInputError, match="'q': decimal is a point or a comma"):
+    with pytest.raises(InvalidInputError, match="'q': decimal must be a point or a comma"):
         questions_of(grading="numeric", key=1, decimal=decimal)
 
 
@@ -322,7 +322,7 @@ def test_partial_needs_parts(name: str, key: Any, partial: bool) -> None:
 
 @pytest.mark.parametrize("partial", [0, 1, None, "true"])
 def test_partial_is_true_or_false(partial: Any) -> None:
-    with pytest.raises(InvalidInputError, match="'q': partial is true or false"):
+    with pytest.raises(InvalidInputError, match="'q': partial must be true or false"):
         questions_of(grading="set", key=["a"], partial=partial)
 
 
@@ -381,7 +381,7 @@ def test_questions_of_1_mib_are_read() -> None:
 
 
 def test_larger_questions_are_refused() -> None:
-    with pytest.raises(ContentTooLargeError, match="questions have at most 1048576 bytes"):
+    with pytest.raises(ContentTooLargeError, match="questions may have at most 1048576 bytes"):
         grading.parse_questions(quiz_of(1024 * 1024 + 1))
 
 

@@ -211,3 +211,15 @@ def test_events_go_one_way() -> None:
     both = {"EVENT_BUS_NAME": "bus", "WEBHOOK_URL": WEBHOOK, "WEBHOOK_SECRET": SIGNING}
     with pytest.raises(SettingsError, match="Set EVENT_BUS_NAME or WEBHOOK_URL"):
         Settings.from_environment({**DATABASE, **both})
+
+
+@pytest.mark.parametrize("url", ["mysql://quiz:secret@db/quiz", "http://db", "sqlite:///quiz"])
+def test_the_address_of_another_database_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"DATABASE_URL starts with postgresql://") as refused:
+        Settings.from_environment({"DATABASE_URL": url})
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["postgres://db/quiz", "postgresql:///quiz?host=/run", "host=db dbname=quiz"])
+def test_an_address_in_any_form_of_postgresql_is_taken(url: str) -> None:
+    assert Settings.from_environment({"DATABASE_URL": url}).database_url == url

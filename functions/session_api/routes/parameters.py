@@ -84,7 +84,7 @@ def entity_tags(request: Request, if_match: str | None) -> list[str] | None:
     tags = parse_entity_tags(whole)
     if tags is None:
         raise InvalidInputError(
-            "If-Match is the ETag of the session, with its quotes, or *.", member="If-Match"
+            "If-Match must be the ETag of the session, with its quotes, or *.", member="If-Match"
         )
     # A weak tag is never equal to another one here (RFC 9110, 13.1.1).
     return [tag.value for tag in tags if not tag.weak]

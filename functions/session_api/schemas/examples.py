@@ -441,7 +441,10 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
 }
 """Class -> its example."""
 PROBLEMS: Final[dict[int, dict[str, Any]]] = {
-    400: {"code": "invalid_json", "detail": "The body is not a JSON text: Expecting value (at character 0)."},
+    400: {
+        "code": "invalid_json",
+        "detail": "The body is not a JSON text: Expecting value (line 1, column 1).",
+    },
     401: {"code": "unauthenticated", "detail": "A bearer token is required."},
     403: {"code": "forbidden", "detail": "The token lacks the scope sessions:proctor."},
     404: {"code": "session_not_found", "detail": "There is no such session."},
@@ -461,7 +464,7 @@ PROBLEMS: Final[dict[int, dict[str, Any]]] = {
     },
     413: {
         "code": "content_too_large",
-        "detail": "An answer has at most 65536 bytes.",
+        "detail": "An answer may have at most 65536 bytes.",
         "question_id": "essay",
     },
     415: {"code": "unsupported_media_type", "detail": "A body is not accepted with a Content-Encoding."},

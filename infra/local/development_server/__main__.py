@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import uvloop
+from psycopg.conninfo import conninfo_to_dict
 
 from quiz_sessions.runtime.settings import Settings, SettingsError
 from session_api.server.authorizer import Verifier
@@ -49,6 +51,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             valkey_port=options.valkey_port,
             also_on=options.stores_host,
         )
+        _check_address(stores.database_url)
         given = {**environment, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
         settings = Settings.from_environment(given)
         verifier = _verifier(environment, options.data) if settings.jwt else None
@@ -117,6 +120,15 @@ def _listen(host: str, port: str) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise _RefusedError(f"port {port} on {host}: {reason} (PORT chooses another)") from None
+
+
+def _check_address(database_url: str) -> None:
+    try:
+        conninfo_to_dict(database_url)
+    except psycopg.ProgrammingError:
+        # Its message may quote a part of the password.
+        example = "postgresql://user:password@host:5432/quiz"
+        raise _RefusedError(f"DATABASE_URL can't be read; it is an address such as {example}") from None
 
 
 def _verifier(environment: Mapping[str, str], data: Path) -> Verifier:

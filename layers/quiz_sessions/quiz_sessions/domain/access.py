@@ -136,7 +136,9 @@ def check_password(password: str, member: str = "password") -> None:
         InvalidInputError: it is empty, too long, or text that PostgreSQL can't hold.
     """
     if not 1 <= len(password) <= MAX_PASSWORD_CHARACTERS:
-        raise InvalidInputError(f"password has 1 to {MAX_PASSWORD_CHARACTERS} characters.", member=member)
+        raise InvalidInputError(
+            f"password must have 1 to {MAX_PASSWORD_CHARACTERS} characters.", member=member
+        )
     check_text("password", password, member)
 
 
@@ -149,7 +151,7 @@ def parse_page_url(page_url: str) -> str:
     url = page_url.partition("#")[0]
     if len(url) > MAX_PAGE_URL_CHARACTERS or not _PAGE_URL.fullmatch(url):
         raise InvalidInputError(
-            f"page_url is the address of the page, at most {MAX_PAGE_URL_CHARACTERS} characters.",
+            f"page_url must be the address of the page, at most {MAX_PAGE_URL_CHARACTERS} characters.",
             member="page_url",
         )
     return url
@@ -202,7 +204,7 @@ def _is_inside(address: str | None, networks: Sequence[str]) -> bool:
 
 def _networks(given: Sequence[str]) -> tuple[str, ...]:
     if not 1 <= len(given) <= MAX_NETWORKS:
-        raise InvalidInputError(f"networks has 1 to {MAX_NETWORKS} networks.", member="access")
+        raise InvalidInputError(f"networks must have 1 to {MAX_NETWORKS} networks.", member="access")
     return tuple(_network(network, f"access.networks.{place}") for place, network in enumerate(given))
 
 
@@ -214,7 +216,7 @@ def _network(given: str, member: str) -> str:
     # A network has no zone.
     if network is None or "%" in given:
         raise InvalidInputError(
-            "A network is an address, or the first one and a length: 192.0.2.0/24 or 2001:db8::/32.",
+            "A network must be an address, or the first one and a length: 192.0.2.0/24 or 2001:db8::/32.",
             member=member,
         )
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
@@ -227,11 +229,11 @@ def _network(given: str, member: str) -> str:
 
 def _config_keys(given: Sequence[str]) -> tuple[str, ...]:
     if not 1 <= len(given) <= MAX_CONFIG_KEYS:
-        raise InvalidInputError(f"seb_config_keys has 1 to {MAX_CONFIG_KEYS} keys.", member="access")
+        raise InvalidInputError(f"seb_config_keys must have 1 to {MAX_CONFIG_KEYS} keys.", member="access")
     keys = tuple(key.lower() for key in given)
     for place, key in enumerate(keys):
         if not _CONFIG_KEY.fullmatch(key):
             raise InvalidInputError(
-                "A Config Key has 64 hexadecimal digits.", member=f"access.seb_config_keys.{place}"
+                "A Config Key must have 64 hexadecimal digits.", member=f"access.seb_config_keys.{place}"
             )
     return keys

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 if TYPE_CHECKING:
     from .sessions import Session
+
+
+KEPT_LATE: Final = "Late answers are kept for staff, who may accept them (1 MiB of a session at most)."
+"""What becomes of what came too late (`MAX_SESSION_BYTES`)."""
 
 
 class QuizSessionsError(Exception):
@@ -104,8 +108,11 @@ class SessionExpiredError(QuizSessionsError):
     reached.
     """
 
-    def __init__(self) -> None:
-        super().__init__("The session's time is over; its answers up to the deadline are kept.")
+    def __init__(self, *, too_late: bool = False) -> None:
+        """`too_late`: whether answers came with the request that do not count."""
+        counted = "The session's time is over; its answers up to the deadline are kept."
+        late = f"The session's time is over, and these answers came too late to count. {KEPT_LATE}"
+        super().__init__(late if too_late else counted)
 
 
 class SessionClosedError(QuizSessionsError):
@@ -311,7 +318,8 @@ class SectionExpiredError(QuizSessionsError):
 
     def __init__(self, session: Session, question: str) -> None:
         super().__init__(
-            f"The time of the section that question {question!r} is in is over. Send the others without it."
+            f"The time of the section that question {question!r} is in is over. {KEPT_LATE} "
+            "Send the others without it."
         )
         self.session = session
         self.question = question

@@ -98,7 +98,9 @@ def check_parts(what: Sequence[ExportPart]) -> tuple[ExportPart, ...]:
         InvalidInputError: it is nothing, or something twice.
     """
     if not what or len(set(what)) != len(what):
-        raise InvalidInputError("what has each of attempts, answers, results, trail once.", member="what")
+        raise InvalidInputError(
+            "what must have each of attempts, answers, results, trail once.", member="what"
+        )
     return tuple(part for part in ExportPart if part in what)
 
 

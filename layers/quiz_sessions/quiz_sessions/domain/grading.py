@@ -148,7 +148,7 @@ def parse_questions(raw: Mapping[str, Any]) -> dict[str, Question]:
     try:
         check_session_size({name: to_json(question) for name, question in questions.items()})
     except ContentTooLargeError:
-        raise ContentTooLargeError(f"The questions have at most {MAX_SESSION_BYTES} bytes.") from None
+        raise ContentTooLargeError(f"The questions may have at most {MAX_SESSION_BYTES} bytes.") from None
     return questions
 
 
@@ -169,10 +169,10 @@ def to_json(question: Question) -> dict[str, Any]:
 def _parse_question(fields: Any) -> Question:
     if not isinstance(fields, Mapping) or not fields.keys() <= _FIELDS:
         members = ", ".join(sorted(_FIELDS | CONTENT_MEMBERS))
-        raise InvalidInputError(f"It is an object of {members} and nothing else.")
+        raise InvalidInputError(f"It must be an object of {members} and nothing else.")
     points = fields.get("points", 1)
     if not is_number(points) or not 0 <= points <= MAX_POINTS:
-        raise InvalidInputError(f"points is a number from 0 to {MAX_POINTS}.")
+        raise InvalidInputError(f"points must be a number from 0 to {MAX_POINTS}.")
     if "grading" not in fields:
         if len(fields) > ("points" in fields):
             raise InvalidInputError(
@@ -182,7 +182,7 @@ def _parse_question(fields: Any) -> Question:
     try:
         grading = GradingMethod(fields["grading"])
     except ValueError:
-        raise InvalidInputError(f"grading is one of {', '.join(GradingMethod)}, or left out.") from None
+        raise InvalidInputError(f"grading must be one of {', '.join(GradingMethod)}, or left out.") from None
     if "key" not in fields:
         raise InvalidInputError(f"{grading} needs a key.")
     key = fields["key"]
@@ -206,13 +206,13 @@ def _check_key(grading: GradingMethod, key: Any) -> None:
     if grading is GradingMethod.SET and not (
         isinstance(key, list) and 0 < len(key) == len(_as_set(key, str))
     ):
-        raise InvalidInputError("The key of set is a list of at least one value, each of them once.")
+        raise InvalidInputError("The key of set must be a list of at least one value, each of them once.")
     if grading is GradingMethod.NUMERIC and not is_number(key):
-        raise InvalidInputError("The key of numeric is a number.")
+        raise InvalidInputError("The key of numeric must be a number.")
     if grading is GradingMethod.TEXT:
         accepted = key if isinstance(key, list) else [key]
         if not accepted or not all(isinstance(text, str) for text in accepted):
-            raise InvalidInputError("The key of text is a string, or a list of at least one string.")
+            raise InvalidInputError("The key of text must be a string, or a list of at least one string.")
 
 
 def _tolerance(grading: GradingMethod, fields: Mapping[str, Any]) -> float:
@@ -222,7 +222,7 @@ def _tolerance(grading: GradingMethod, fields: Mapping[str, Any]) -> float:
     if grading is not GradingMethod.NUMERIC:
         raise InvalidInputError("tolerance is for numeric alone; leave it out.")
     if not is_number(tolerance) or not 0 <= tolerance <= sys.float_info.max:
-        raise InvalidInputError("tolerance is a finite number of at least 0.")
+        raise InvalidInputError("tolerance must be a finite number of at least 0.")
     # Not converted: an integer above 2^53 would lose digits as a float.
     return tolerance
 
@@ -234,7 +234,7 @@ def _decimal(grading: GradingMethod, fields: Mapping[str, Any]) -> str:
     if grading is not GradingMethod.NUMERIC:
         raise InvalidInputError("decimal is for numeric alone; leave it out.")
     if decimal not in _DECIMAL_SEPARATORS:
-        raise InvalidInputError("decimal is a point or a comma.")
+        raise InvalidInputError("decimal must be a point or a comma.")
     return str(decimal)
 
 
@@ -249,7 +249,7 @@ def _partial(grading: GradingMethod, fields: Mapping[str, Any]) -> bool:
             "leave it out."
         )
     if not isinstance(partial, bool):
-        raise InvalidInputError("partial is true or false.")
+        raise InvalidInputError("partial must be true or false.")
     return partial
 
 
@@ -277,10 +277,10 @@ def check_marks(questions: Mapping[str, Question], marks: Mapping[str, Mark | No
 
 def _check_mark(mark: Mark, question: Question) -> None:
     if not 0 <= mark.points <= question.points:
-        raise InvalidInputError(f"points is a number from 0 to {question.points}.")
+        raise InvalidInputError(f"points must be a number from 0 to {question.points}.")
     if mark.comment is not None:
         if len(mark.comment) > MAX_COMMENT_CHARACTERS:
-            raise InvalidInputError(f"comment has at most {MAX_COMMENT_CHARACTERS} characters.")
+            raise InvalidInputError(f"comment may have at most {MAX_COMMENT_CHARACTERS} characters.")
         check_text("comment", mark.comment)
 
 

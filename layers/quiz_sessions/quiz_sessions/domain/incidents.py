@@ -136,7 +136,7 @@ def check_detail(detail: Json) -> None:
     except InvalidInputError as error:
         raise InvalidInputError(f"detail: {error}", member="detail") from None
     if (size := written_size(detail)) > MAX_DETAIL_BYTES:
-        raise ContentTooLargeError(f"detail has at most {MAX_DETAIL_BYTES} bytes; this one has {size}.")
+        raise ContentTooLargeError(f"detail may have at most {MAX_DETAIL_BYTES} bytes; this one has {size}.")
 
 
 def second_device(writer: str) -> Observation:

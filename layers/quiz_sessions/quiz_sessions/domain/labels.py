@@ -49,7 +49,9 @@ def check_labels(labels: Mapping[str, Any]) -> None:
         check_shows("group", group)
     if label is not None:
         if not isinstance(label, str) or not 1 <= len(label) <= MAX_LABEL_CHARACTERS:
-            raise InvalidInputError(f"label has 1 to {MAX_LABEL_CHARACTERS} characters.", member="label")
+            raise InvalidInputError(
+                f"label must have 1 to {MAX_LABEL_CHARACTERS} characters.", member="label"
+            )
         check_text("label", label, "label")
         check_shows("label", label)
     if metadata is not None:
@@ -58,7 +60,7 @@ def check_labels(labels: Mapping[str, Any]) -> None:
 
 def _check_metadata(metadata: object) -> None:
     if not isinstance(metadata, dict):
-        raise InvalidInputError("metadata is a JSON object.", member="metadata")
+        raise InvalidInputError("metadata must be a JSON object.", member="metadata")
     try:
         check_json_value(metadata, "metadata")
         size = compact_size(metadata)
@@ -68,4 +70,4 @@ def _check_metadata(metadata: object) -> None:
         # It has more members than it may have bytes.
         size = MAX_METADATA_BYTES + 1
     if size > MAX_METADATA_BYTES:
-        raise ContentTooLargeError(f"metadata has at most {MAX_METADATA_BYTES} bytes.")
+        raise ContentTooLargeError(f"metadata may have at most {MAX_METADATA_BYTES} bytes.")

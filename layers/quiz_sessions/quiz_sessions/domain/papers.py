@@ -113,9 +113,9 @@ def parse_paper(raw: Mapping[str, Any], questions: Collection[str]) -> Paper:
     """
     sections = raw.get("sections")
     if raw.keys() != {"sections"} or not isinstance(sections, list):
-        raise InvalidInputError("paper is an object of sections, which is a list.", member="paper")
+        raise InvalidInputError("paper must be an object of sections, which is a list.", member="paper")
     if not 1 <= len(sections) <= MAX_SECTIONS:
-        raise InvalidInputError(f"paper has 1 to {MAX_SECTIONS} sections.", member="paper")
+        raise InvalidInputError(f"paper must have 1 to {MAX_SECTIONS} sections.", member="paper")
     parsed = []
     asked: set[str] = set()
     for number, fields in enumerate(sections):
@@ -133,24 +133,24 @@ def parse_paper(raw: Mapping[str, Any], questions: Collection[str]) -> Paper:
 
 def _parse_section(fields: Any, known: Collection[str]) -> Section:
     if not isinstance(fields, Mapping) or not fields.keys() <= _SECTION:
-        raise InvalidInputError(f"it is an object of {', '.join(sorted(_SECTION))} and nothing else.")
+        raise InvalidInputError(f"it must be an object of {', '.join(sorted(_SECTION))} and nothing else.")
     title, questions = fields.get("title", ""), fields.get("questions")
     if not isinstance(title, str) or len(title) > MAX_TITLE_CHARACTERS:
-        raise InvalidInputError(f"title is a string of at most {MAX_TITLE_CHARACTERS} characters.")
+        raise InvalidInputError(f"title must be a string of at most {MAX_TITLE_CHARACTERS} characters.")
     check_text("title", title)
     if not isinstance(questions, list) or not questions:
-        raise InvalidInputError("questions is a list of at least one id.")
+        raise InvalidInputError("questions must be a list of at least one id.")
     for question in questions:
         check_id("the id of a question", question)
         if question not in known:
             raise InvalidInputError(f"the quiz has no question {question!r}; put it into questions.")
     shuffle = fields.get("shuffle", False)
     if not isinstance(shuffle, bool):
-        raise InvalidInputError("shuffle is true or false.")
+        raise InvalidInputError("shuffle must be true or false.")
     try:
         navigation = Navigation(fields.get("navigation", Navigation.FREE))
     except ValueError:
-        raise InvalidInputError(f"navigation is one of {', '.join(Navigation)}.") from None
+        raise InvalidInputError(f"navigation must be one of {', '.join(Navigation)}.") from None
     return Section(
         title=title,
         questions=tuple(questions),
@@ -166,7 +166,7 @@ def _number(name: str, fields: Mapping[str, Any], most: int) -> int | None:
     if number is not None and (
         isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most
     ):
-        raise InvalidInputError(f"{name} is an integer from 1 to {most}, or left out.")
+        raise InvalidInputError(f"{name} must be an integer from 1 to {most}, or left out.")
     return number
 
 
@@ -191,7 +191,7 @@ def split_contents(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Co
             )
             size += bytes_
         if size > MAX_CONTENTS_BYTES:
-            raise ContentTooLargeError(f"All contents of a quiz have at most {MAX_CONTENTS_BYTES} bytes.")
+            raise ContentTooLargeError(f"All contents of a quiz may have at most {MAX_CONTENTS_BYTES} bytes.")
     return graded, contents
 
 
@@ -215,7 +215,7 @@ def _parse_content(question: str, content: Json, shuffle_options: Any) -> tuple[
     try:
         check_json_value(content, "The content")
         if not isinstance(shuffle_options, bool):
-            raise InvalidInputError("shuffle_options is true or false.")
+            raise InvalidInputError("shuffle_options must be true or false.")
         options = content.get("options") if isinstance(content, dict) else None
         if shuffle_options and not (isinstance(options, list) and len(options) > 1):
             raise InvalidInputError(
@@ -226,7 +226,7 @@ def _parse_content(question: str, content: Json, shuffle_options: Any) -> tuple[
     size = compact_size(content)
     if size > MAX_CONTENT_BYTES:
         raise ContentTooLargeError(
-            f"Question {question!r}: content has at most {MAX_CONTENT_BYTES} bytes; this one has {size}.",
+            f"Question {question!r}: content may have at most {MAX_CONTENT_BYTES} bytes, and has {size}.",
             question,
         )
     return Content(content, shuffle_options), size

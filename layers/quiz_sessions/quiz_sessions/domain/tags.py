@@ -57,7 +57,7 @@ def writer_of(client_id: str | None) -> str:
         return ANYBODY
     if not _CLIENT_ID.fullmatch(client_id):
         raise InvalidInputError(
-            "X-Client-Id is 1 to 64 of the characters A-Z a-z 0-9 _ -.", member="X-Client-Id"
+            "X-Client-Id must be 1 to 64 of the characters A-Z a-z 0-9 _ -.", member="X-Client-Id"
         )
     return hashlib.sha256(client_id.encode()).hexdigest()[:_WRITER_CHARACTERS]
 

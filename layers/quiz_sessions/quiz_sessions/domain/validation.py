@@ -43,7 +43,7 @@ def session_key(session_id: str | UUID) -> UUID:
     try:
         return UUID(session_id)
     except ValueError:
-        raise InvalidInputError("A session id is a UUID.", member="session_id") from None
+        raise InvalidInputError("A session id must be a UUID.", member="session_id") from None
 
 
 def check_startable(quiz_id: object) -> None:
@@ -53,7 +53,7 @@ def check_startable(quiz_id: object) -> None:
         InvalidInputError: it is no id, has a slash, or dots alone.
     """
     if not _QUIZ_ID.fullmatch(check_id("quiz_id", quiz_id)):
-        raise InvalidInputError("quiz_id has no slash, and not dots alone.", member="quiz_id")
+        raise InvalidInputError("quiz_id must have no slash, and not dots alone.", member="quiz_id")
 
 
 def question_key(question_id: int | str) -> str:
@@ -64,7 +64,9 @@ def question_key(question_id: int | str) -> str:
     """
     if isinstance(question_id, int) and not isinstance(question_id, bool):
         if not 0 <= question_id <= MAX_INTEGER:
-            raise InvalidInputError("An integer question_id is from 0 to 2147483647.", member="question_id")
+            raise InvalidInputError(
+                "An integer question_id must be from 0 to 2147483647.", member="question_id"
+            )
         return str(question_id)
     return check_id("question_id", question_id)
 
@@ -77,7 +79,7 @@ def check_id(name: str, value: object, member: str | None = None) -> str:
     """
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_CHARACTERS:
         raise InvalidInputError(
-            f"{name} is a string of 1 to {MAX_ID_CHARACTERS} characters.", member=member or name
+            f"{name} must be a string of 1 to {MAX_ID_CHARACTERS} characters.", member=member or name
         )
     check_text(name, value, member or name)
     return value
@@ -90,7 +92,7 @@ def check_count(name: str, value: int | None, maximum: int = MAX_INTEGER) -> Non
         InvalidInputError: `value` is not an integer from 0 to `maximum`.
     """
     if value is not None and (isinstance(value, bool) or not 0 <= value <= maximum):
-        raise InvalidInputError(f"{name} is an integer from 0 to {maximum}.", member=name)
+        raise InvalidInputError(f"{name} must be an integer from 0 to {maximum}.", member=name)
 
 
 def check_text(name: str, value: str, member: str | None = None) -> None:
@@ -130,7 +132,7 @@ def check_answers(answers: Mapping[str, Json]) -> None:
     if not answers:
         raise InvalidInputError("Send at least one answer.", member="answers")
     if len(answers) > MAX_ANSWERS:
-        raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
+        raise InvalidInputError(f"A session may have at most {MAX_ANSWERS} answers.", member="answers")
     size = 0
     for question, answer in answers.items():
         check_id("question_id", question, member="answers")
@@ -142,7 +144,7 @@ def check_answers(answers: Mapping[str, Json]) -> None:
         except ContentTooLargeError as error:
             raise ContentTooLargeError(f"Question {question!r}: {error}", question) from None
         if size > MAX_SESSION_BYTES:
-            raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+            raise ContentTooLargeError(f"A session may have at most {MAX_SESSION_BYTES} bytes of answers.")
 
 
 def _check_answer(answer: Json) -> int:
@@ -151,7 +153,9 @@ def _check_answer(answer: Json) -> int:
     written = written_size(answer)
     # PostgreSQL writes no answer shorter than as compact JSON.
     if written > MAX_ANSWER_BYTES and (size := len(dump_json(answer).encode())) > MAX_ANSWER_BYTES:
-        raise ContentTooLargeError(f"An answer has at most {MAX_ANSWER_BYTES} bytes; this one has {size}.")
+        raise ContentTooLargeError(
+            f"An answer may have at most {MAX_ANSWER_BYTES} bytes; this one has {size}."
+        )
     return written
 
 
@@ -177,7 +181,7 @@ def check_json_value(value: Json, what: str = "An answer") -> None:
                 continue
             found += len(item)
             if found > MAX_ANSWER_BYTES:
-                raise ContentTooLargeError(f"{what} has at most {MAX_ANSWER_BYTES} bytes.")
+                raise ContentTooLargeError(f"{what} may have at most {MAX_ANSWER_BYTES} bytes.")
             if isinstance(item, dict):
                 for key in item:
                     if not isinstance(key, str):
@@ -214,9 +218,9 @@ def check_session_size(answers: Mapping[str, Json], displaced: Sequence[Json] = 
         ContentTooLargeError: they have more than 1 MiB.
     """
     if len(answers) > MAX_ANSWERS:
-        raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
+        raise InvalidInputError(f"A session may have at most {MAX_ANSWERS} answers.", member="answers")
     if written_size([answers, *displaced] if displaced else answers) > MAX_SESSION_BYTES:
-        raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+        raise ContentTooLargeError(f"A session may have at most {MAX_SESSION_BYTES} bytes of answers.")
 
 
 def compact_size(value: Json) -> int:

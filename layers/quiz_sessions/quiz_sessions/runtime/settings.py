@@ -84,6 +84,9 @@ class Settings:
                 "Set DATABASE_URL (postgresql://user:password@host:5432/quiz) or DATABASE_SECRET_ARN; "
                 "`make run` starts a database of its own."
             )
+        if database_url is not None and not re.match(r"postgres(ql)?://|(?!\w+://)", database_url):
+            # The message must not have it, for there is a password in it.
+            raise SettingsError("DATABASE_URL starts with postgresql://, as PostgreSQL's addresses do.")
         redis_url = environment.get("REDIS_URL") or "redis://127.0.0.1:6379"
         if not redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise SettingsError("REDIS_URL starts with redis://, or with rediss:// for TLS.")

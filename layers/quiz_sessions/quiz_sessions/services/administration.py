@@ -387,7 +387,7 @@ class ExamAdministration:
         key = session_key(session_id)
         check_count("seconds", seconds, MAX_CHANGE_SECONDS)
         if seconds == 0:
-            raise InvalidInputError("seconds is above 0.", member="seconds")
+            raise InvalidInputError("seconds must be above 0.", member="seconds")
         action = self._staff_actions.action("reopen", reason, idempotency_key, by, at)
         time_limit = self._time_limit_seconds
         result = found(await self._administration.reopen(key, seconds, action, time_limit))
@@ -514,9 +514,9 @@ def _check_quiz(quiz: QuizRules) -> None:
     ):
         check_count(name, value, maximum)
         if value == 0 and name not in ("grace_seconds", "admission_seconds"):
-            raise InvalidInputError(f"{name} is above 0; leave it out for none.", member=name)
+            raise InvalidInputError(f"{name} must be above 0; leave it out for none.", member=name)
     if quiz.opens_at is not None and quiz.closes_at is not None and quiz.closes_at <= quiz.opens_at:
-        raise InvalidInputError("closes_at lies after opens_at.", member="closes_at")
+        raise InvalidInputError("closes_at must lie after opens_at.", member="closes_at")
     if quiz.show_results is ShowResults.AFTER_CLOSE and quiz.closes_at is None:
         raise InvalidInputError("show_results after_close needs closes_at.", member="show_results")
     if quiz.common_start and quiz.opens_at is None:
@@ -530,13 +530,13 @@ def _check_quiz(quiz: QuizRules) -> None:
         and quiz.closes_at - quiz.opens_at <= admission
     ):
         raise InvalidInputError(
-            "closes_at lies after the common start: opens_at and admission_seconds.", member="closes_at"
+            "closes_at must lie after the common start: opens_at and admission_seconds.", member="closes_at"
         )
 
 
 def _check_seconds(seconds: int) -> None:
     if isinstance(seconds, bool) or not 0 < abs(seconds) <= MAX_CHANGE_SECONDS:
         raise InvalidInputError(
-            f"seconds is a whole number other than 0, from -{MAX_CHANGE_SECONDS} to {MAX_CHANGE_SECONDS}.",
+            f"seconds must be a whole number from -{MAX_CHANGE_SECONDS} to {MAX_CHANGE_SECONDS}, not 0.",
             member="seconds",
         )

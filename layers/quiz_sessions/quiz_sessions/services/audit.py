@@ -360,4 +360,4 @@ def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
             return from_micros(int(found[1])), UUID(found[2])
     except ValueError:
         pass
-    raise InvalidInputError("cursor is the next_cursor of the page before.", member="cursor")
+    raise InvalidInputError("cursor must be the next_cursor of the page before.", member="cursor")

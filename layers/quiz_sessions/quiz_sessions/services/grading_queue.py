@@ -165,4 +165,4 @@ def _parse(cursor: str) -> Place:
             return Place(from_micros(int(found[1])), UUID(hex=found[2]), found[3])
     except (ValueError, OverflowError):
         pass
-    raise InvalidInputError("after is the `cursor` of an answer, or a `next_after`.", member="after")
+    raise InvalidInputError("after must be the `cursor` of an answer, or a `next_after`.", member="after")

@@ -94,7 +94,7 @@ class Cursor:
                 return cls(since, Moment(*map(int, words[2:4])), position, LiveTotals(**counts))
         except ValueError:
             pass
-        raise InvalidInputError("after is the `after` or the `next` of a reply.", member="after")
+        raise InvalidInputError("after must be the `after` or the `next` of a reply.", member="after")
 
 
 _TIME: Final = "(0|[1-9][0-9]{0,15})"
@@ -160,7 +160,7 @@ class Live:
         if group is not None:
             check_id("group", group)
         if not 1 <= limit <= MAX_ROWS:
-            raise InvalidInputError(f"limit is from 1 to {MAX_ROWS}.", member="limit")
+            raise InvalidInputError(f"limit must be from 1 to {MAX_ROWS}.", member="limit")
         cursor = Cursor() if after is None else Cursor.parse(after)
         at = self._clock() if at is None else at
         is_whole, is_first = cursor.since == _LONG_AGO, cursor.totals is None

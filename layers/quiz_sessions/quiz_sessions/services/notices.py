@@ -153,7 +153,7 @@ class Notices:
         check_id("quiz_id", quiz_id)
         check_count("after", after)
         if not 1 <= limit <= MAX_MESSAGES:
-            raise InvalidInputError(f"limit is from 1 to {MAX_MESSAGES}.", member="limit")
+            raise InvalidInputError(f"limit must be from 1 to {MAX_MESSAGES}.", member="limit")
         found = await self._notices.quiz_notices(quiz_id, after=after, limit=limit + 1)
         more = len(found) > limit
         return QuizNoticePage(found[:limit], found[limit - 1].id if more else None)

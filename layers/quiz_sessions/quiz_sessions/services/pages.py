@@ -20,7 +20,7 @@ def check_limit(limit: int) -> None:
         InvalidInputError: it is.
     """
     if not 1 <= limit <= MAX_PAGE:
-        raise InvalidInputError(f"limit is from 1 to {MAX_PAGE}.", member="limit")
+        raise InvalidInputError(f"limit must be from 1 to {MAX_PAGE}.", member="limit")
 
 
 def check_page(after: int, limit: int) -> None:
@@ -31,4 +31,4 @@ def check_page(after: int, limit: int) -> None:
     """
     check_limit(limit)
     if not -1 <= after <= MAX_INTEGER:
-        raise InvalidInputError("after is a revision.", member="after")
+        raise InvalidInputError("after must be a revision.", member="after")

@@ -109,7 +109,7 @@ class Scores:
         """
         key = session_key(session_id)
         if not (math.isfinite(score) and math.isfinite(max_score) and 0 <= score <= max_score):
-            raise InvalidInputError("score is from 0 to max_score.", member="score")
+            raise InvalidInputError("score must be from 0 to max_score.", member="score")
         action = self._staff_actions.action("score", reason, None, by, at)
         await self._settler.current(key, None, action.at)
         result = found(await self._administration.set_score(key, score, max_score, action))
@@ -173,7 +173,9 @@ class Scores:
             case ActionOutcome.HELD if result.claim is not None:
                 raise QuestionHeldError(result.claim.question, result.claim.held_by, result.claim.held_until)
             case ActionOutcome.TOO_LARGE:
-                raise ContentTooLargeError(f"The marks of a session have at most {MAX_SESSION_BYTES} bytes.")
+                raise ContentTooLargeError(
+                    f"The marks of a session may have at most {MAX_SESSION_BYTES} bytes."
+                )
         return await self._staff_actions.session_after(result, action)
 
     async def regrade(

@@ -819,7 +819,7 @@ class SessionManager:
         settled = await self._settle_all(key, write.as_drafts(), write.at)
         attempt = settled.attempt
         if write.at > attempt.end or settled.is_final:
-            raise SessionExpiredError
+            raise SessionExpiredError(too_late=bool(write.answers))
         # What another device sent after a takeover was recorded as displaced.
         if attempt.is_of_other_device(write.writer, write.at):
             shown = view(attempt, cached.drafts, write.at)
@@ -964,9 +964,9 @@ def _refuse(result: WriteResult, current: Current, write: Write) -> None:
         case WriteOutcome.EXTENDED:
             raise DeadlineMovedError(shown)
         case WriteOutcome.TOO_MANY:
-            raise InvalidInputError(f"A session has at most {MAX_ANSWERS} answers.", member="answers")
+            raise InvalidInputError(f"A session may have at most {MAX_ANSWERS} answers.", member="answers")
         case WriteOutcome.TOO_LARGE:
-            raise ContentTooLargeError(f"A session has at most {MAX_SESSION_BYTES} bytes of answers.")
+            raise ContentTooLargeError(f"A session may have at most {MAX_SESSION_BYTES} bytes of answers.")
 
 
 def _refuse_source(result: WriteResult, shown: Session) -> None:

@@ -100,7 +100,7 @@ def check_named(quiz_id: str, session_ids: Sequence[UUID] | None) -> None:
     """
     check_id("quiz_id", quiz_id)
     if session_ids is not None and not 0 < len(session_ids) <= MAX_NAMED:
-        raise InvalidInputError(f"session_ids has 1 to {MAX_NAMED} sessions.", member="session_ids")
+        raise InvalidInputError(f"session_ids must have 1 to {MAX_NAMED} sessions.", member="session_ids")
 
 
 def check_reason(reason: str) -> None:
@@ -120,6 +120,6 @@ def check_words(member: str, words: str, most: int) -> None:
             PostgreSQL can't hold.
     """
     if not 1 <= len(words) <= most:
-        raise InvalidInputError(f"{member} has 1 to {most} characters.", member=member)
+        raise InvalidInputError(f"{member} must have 1 to {most} characters.", member=member)
     check_text(member, words, member)
     check_shows(member, words)

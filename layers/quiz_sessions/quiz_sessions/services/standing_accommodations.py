@@ -82,7 +82,7 @@ class StandingAccommodations:
         check_reason(reason)
         if not (math.isfinite(time_factor) and 1 <= time_factor <= MAX_TIME_FACTOR):
             raise InvalidInputError(
-                f"time_factor is a number from 1 to {MAX_TIME_FACTOR}.", member="time_factor"
+                f"time_factor must be a number from 1 to {MAX_TIME_FACTOR}.", member="time_factor"
             )
         check_count("extra_seconds", extra_seconds, MAX_CHANGE_SECONDS)
         check_count("closes_later_seconds", closes_later_seconds, MAX_CHANGE_SECONDS)
