@@ -28,6 +28,7 @@ from session_api.server.http_protocol import Limits
 from session_api.server.http_server import HttpServer, http_config
 
 from .embedded import StartError
+from .pages import Pages
 from .stores import Stores
 
 # Seconds. Together they stay below the ten within which the server promises to be gone.
@@ -110,8 +111,9 @@ class Server:
         services = build_services(self._settings)
         service = create_service(lambda: services, self._authorized)
         limiter = ConcurrencyLimiter(service, base_path=self._settings.base_path)
+        pages = Pages(limiter, {"api": "..", "login": {"kind": "none"}}, self._settings.base_path)
         http = HttpServer(
-            http_config(limiter, Limits.of_this_process(), finish_seconds=_FINISH_REQUESTS), self._announce
+            http_config(pages, Limits.of_this_process(), finish_seconds=_FINISH_REQUESTS), self._announce
         )
         drained = asyncio.Event()
         serving = asyncio.create_task(http.serve(sockets=[self._listener]))
@@ -150,7 +152,8 @@ class Server:
         host, port = self._listener.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         database, cache = (_public(url) for url in (self._stores.database_url, self._stores.redis_url))
-        _say(f"ready: {address}  docs {address}/docs  database {database}  cache {cache}")
+        pages = f"{address}{self._settings.base_path}/"
+        _say(f"ready: {address}  pages {pages}  docs {address}/docs  database {database}  cache {cache}")
 
 
 async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> None:

@@ -1,0 +1,31 @@
+// A question that has to be answered before anything else: the platform's own dialog, which keeps the focus.
+
+import { html, useLayoutEffect, useRef } from "./view.js";
+
+/**
+ * @param {object} props
+ * @param {string} props.title
+ * @param {() => void} props.onClose after Escape as well
+ * @param {any} props.children
+ * @param {string} [props.wide]
+ */
+export function Dialog({ title, onClose, children, wide }) {
+  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    return () => shown?.close();
+  }, []);
+  return html`<dialog
+    ref=${dialog}
+    class=${wide ? "wide" : ""}
+    aria-label=${title}
+    onCancel=${(/** @type {Event} */ event) => {
+      event.preventDefault();
+      onClose();
+    }}
+  >
+    <h2>${title}</h2>
+    ${children}
+  </dialog>`;
+}

@@ -1,0 +1,8 @@
+import { html } from "../common/view.js";
+
+/** @import { TabProps } from "./page.js" */
+
+/** @param {TabProps} props */
+export function Exports({ quizId }) {
+  return html`<p>${quizId}</p>`;
+}
