@@ -13,7 +13,8 @@ from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.settings import SettingsError
 
-from .gateway import locate, request_id, request_time
+from .gateway import locate, path_of, request_id, request_time
+from .request_source import knows_secret
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +32,8 @@ REQUEST_HEADERS = (
 )
 REPLY_HEADERS = ("date", "etag", "location", "retry-after", "x-request-id")
 PREFLIGHT_SECONDS = 3600
+ALIVE = "/health"
+"""What whoever watches a process asks past the distribution; the reply says only that there is one."""
 ALWAYS = ((b"x-content-type-options", b"nosniff"),)
 """Headers of every reply, beside its request's id."""
 
@@ -40,7 +43,8 @@ class Front:
 
     HEAD is answered as GET is, without the body. Pages of other origins may call the API as
     `allowed_origins` says; the template's gateway says the same, for its own replies (401, 429).
-    What fails without a reply is answered with a problem.
+    What fails without a reply is answered with a problem. Where a distribution alone may pass requests on,
+    others are refused before anything else is looked at.
     """
 
     def __init__(
@@ -49,15 +53,19 @@ class Front:
         allowed_origins: Callable[[], Sequence[str]],
         base_path: Callable[[], str],
         clock: Callable[[], Micros] = current_micros,
+        *,
+        secrets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`allowed_origins` and `base_path` are called with the first request.
+        """`allowed_origins`, `base_path` and `secrets` are called with the first request.
 
-        `clock` is what the gateway's time of a request is held against.
+        `clock` is what the gateway's time of a request is held against; `secrets` are the secrets of which a
+        request has to know one, none where anybody may send it.
         """
         self._app = app
         self._clock = clock
         self._allowed_origins = allowed_origins
         self._base_path = base_path
+        self._secrets = secrets
         self._cors: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,11 +91,16 @@ class Front:
             scope = {**scope, "method": "GET"}
         try:
             locate(scope, self._base_path())
-            await self._app_of(scope)(scope, receive, finish)
+            app = self._app_of(scope) if self._may_enter(scope) else _past_the_distribution
+            await app(scope, receive, finish)
         except Exception as error:
             if is_answered:
                 raise
             await self._fail(error, scope, receive, finish)
+
+    def _may_enter(self, scope: Scope) -> bool:
+        secrets = self._secrets()
+        return not secrets or knows_secret(scope, secrets) or path_of(scope) == ALIVE
 
     def _app_of(self, scope: Scope) -> ASGIApp:
         """The app, behind CORS where a page asks."""
@@ -121,6 +134,17 @@ class Front:
             expose_headers=REPLY_HEADERS,
             max_age=PREFLIGHT_SECONDS,
         )
+
+
+async def _past_the_distribution(scope: Scope, receive: Receive, send: Send) -> None:
+    """The reply to a request that did not come through the distribution."""
+    from quiz_sessions.runtime.telemetry import Telemetry  # noqa: PLC0415
+
+    from .problems import problem  # noqa: PLC0415
+
+    Telemetry().count("OriginRefused")
+    detail = "This address serves the distribution in front of it alone."
+    await problem(403, "forbidden", detail, request_id(scope))(scope, receive, send)
 
 
 def _is_from_page(scope: Scope) -> bool:
