@@ -103,10 +103,12 @@ build: .venv-sam/ready .venv-localstack/ready ## the functions and their layer, 
 	  echo "unzipped with a function: $$(du -cm --apparent-size $$layer .aws-sam/build/SessionApiFunction | tail -n 1 | cut -f 1) MB ($${layer##*/})"; \
 	done
 
-deploy: build ## deploy to ENV=dev or prod: additive migrations first, then traffic
-	$(SAM) deploy --config-env $(ENV)
+deploy: build ## deploy to ENV=dev or prod: additive migrations first, then traffic, then pages
+	@arguments=$$($(BIN)/python -m pages_deployment before $(ENV)); eval "$(SAM) deploy --config-env $(ENV) $$arguments"
 	@# A new stack's first version gets its traffic at once; later ones wait for CodeDeploy's hook.
 	@infra/local/migrate.sh $(ENV)
+	@# What pages ask for is there by now.
+	@$(BIN)/python -m pages_deployment upload $(ENV)
 
 container: .venv/ready ## the API as a container image, IMAGE=quiz-sessions; BASE=, PLATFORM=linux/arm64
 	rm -rf $(CONTEXT)
