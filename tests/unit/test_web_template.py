@@ -251,11 +251,14 @@ def test_containers_are_reached_by_a_name_that_their_certificate_has() -> None:
 # The firewall
 
 
-def test_the_firewall_is_the_balancer_s_but_for_its_place() -> None:
+def test_the_firewall_is_the_balancer_s_but_for_its_place_and_the_codes_of_issuers() -> None:
     own = load(ROOT / "infra/web-acl.yaml")["Resources"]["Firewall"]["Properties"]
     balancer = load(ROOT / "infra/service.yaml")["Resources"]["Firewall"]["Properties"]
-    assert (own["Scope"], balancer["Scope"]) == ("CLOUDFRONT", "REGIONAL")
-    assert {**own, "Scope": ""} == {**balancer, "Scope": ""}
+    assert (own.pop("Scope"), balancer.pop("Scope")) == ("CLOUDFRONT", "REGIONAL")
+    (common,) = (each for each in own["Rules"] if each["Name"] == "common")
+    overridden = common["Statement"]["ManagedRuleGroupStatement"]["RuleActionOverrides"]
+    assert overridden.pop() == {"Name": "SizeRestrictions_QUERYSTRING", "ActionToUse": {"Count": {}}}
+    assert own == balancer
 
 
 def test_a_school_may_send_as_much_to_either() -> None:
