@@ -94,7 +94,7 @@ export class Oidc {
    */
   async comesBack() {
     const here = new URL(location.href);
-    const said = here.searchParams;
+    const said = new URLSearchParams(here.search);
     const way = kept(this.#wayKey);
     if (!(said.has("code") || said.has("error")) || !(said.has("state") || way)) return;
     // Before anything is believed: a code that somebody else has got would sign this student in as them.
