@@ -62,8 +62,6 @@ def test_a_student_comes_to_a_quiz_by_its_id(new_visitor: Visitor, service: Deve
 def test_quizzes_are_offered_where_anybody_may_list_them(
     new_visitor: Visitor, service: DevelopmentServer
 ) -> None:
-    # Of the first that are listed.
-    quiz_id = "!" + new_quiz(service.address)
     new_quiz(service.address)
     page = landing(new_visitor, service)
     offered = page.get_by_role("list", name="Or one of these:").get_by_role("link")
@@ -71,7 +69,22 @@ def test_quizzes_are_offered_where_anybody_may_list_them(
     name = offered.first.inner_text()
     offered.first.click()
     page.wait_for_url(f"**/pages/student.html?quiz={name}")
-    assert quiz_id
+
+
+def test_it_leads_to_the_demo_where_there_is_one(new_visitor: Visitor, service: DevelopmentServer) -> None:
+    page = landing(new_visitor, service)
+    expect(page.get_by_role("link", name="The API")).to_be_visible()
+    expect(page.get_by_role("link", name="The demo")).to_have_count(0)
+    page.route("**/config.json", lambda route: route.fulfill(json={**route.fetch().json(), "demo": True}))
+    page.reload()
+    expect(page.get_by_role("link", name="The demo")).to_have_attribute("href", "demo.html")
+
+
+def test_the_api_is_documented_and_its_health_shown(new_visitor: Visitor, service: DevelopmentServer) -> None:
+    page = landing(new_visitor, service)
+    expect(page.get_by_role("link", name="Health")).to_have_attribute("href", f"{service.address}/health")
+    page.get_by_role("link", name="The API").click()
+    page.wait_for_url(f"{service.address}/docs")
 
 
 def test_staff_come_to_the_console(new_visitor: Visitor, service: DevelopmentServer) -> None:

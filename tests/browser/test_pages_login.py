@@ -317,9 +317,8 @@ def test_who_leaves_is_forgotten(new_visitor: Visitor, own: DevelopmentServer) -
     page.goto(exams(own, "pages/"))
     looked_at(page, "landing-signed-in-by-issuer")
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_text("Signed in as")).to_have_count(0)
+    page.wait_for_url(exams(own, STUDENT))
     assert page.evaluate("Object.keys(sessionStorage)") == []
-    page.goto(exams(own, STUDENT))
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
@@ -449,7 +448,18 @@ def test_who_signs_in_again_while_the_issuer_is_away_stays(
     page.goto(exams(own, "pages/"))
     page.evaluate(_LOADED, "student")
     page.route("**/issuer/**", lambda route: route.abort())
-    assert "can’t be reached" in page.evaluate("login.again().catch(({ message }) => message)")
+    button = page.get_by_role("link", name="The API")
+    button.focus()
+    page.evaluate("login.again()")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("can’t be reached")
+    looked_at(page, "login-again-issuer-away")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(button).to_be_focused()
+    page.evaluate("login.again()")
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
 
 
 def test_who_goes_back_from_the_issuer_can_go_there_again(
@@ -528,8 +538,9 @@ def test_keycloak(new_visitor: Visitor, foreign: DevelopmentServer, issuers: Pla
     page.evaluate("login.leave()")
     eventually(lambda: issuers.of(f"{KEYCLOAK}/protocol/openid-connect/logout"))
     (ended,) = issuers.of(f"{KEYCLOAK}/protocol/openid-connect/logout")
-    page.wait_for_url(f"{foreign.address}/pages/index.html")
-    assert ended["post_logout_redirect_uri"] == f"{foreign.address}/pages/index.html"
+    # The first page is none that the issuer knows.
+    page.wait_for_url(f"{foreign.address}/{STUDENT}")
+    assert ended["post_logout_redirect_uri"] == ended["logout_uri"] == f"{foreign.address}/{STUDENT}"
     assert ended["client_id"] == CLIENT_ID
     assert ended["id_token_hint"]
 

@@ -1,8 +1,9 @@
 // Who uses the page: a name that they choose, or what the issuer of tokens says (authorization code with PKCE).
 
+import { Dialog } from "./dialog.js";
 import { Oidc } from "./oidc.js";
 import { keep, kept } from "./tab.js";
-import { html, useEffect, useState } from "./view.js";
+import { html, render, useEffect, useState } from "./view.js";
 
 /** @import { Config } from "./config.js" */
 
@@ -11,8 +12,8 @@ import { html, useEffect, useState } from "./view.js";
  * @property {string} name who it is
  * @property {string | undefined} userId for `openQuiz`; undefined where tokens say who it is
  * @property {() => string | Promise<string>} token for `openQuiz` and `Api`; empty where the service asks for none
- * @property {() => Promise<void>} again where the token is refused: goes to the issuer, and comes back to this page;
- *   fails, and stays here, where the issuer can't be reached: the error's message says so in plain words
+ * @property {() => Promise<void>} again where the token is refused: goes to the issuer, and comes back to this page; stays
+ *   and says so where the issuer can't be reached
  * @property {() => void} leave forgets who it is
  */
 
@@ -41,9 +42,23 @@ export async function whoIsIt(config, role) {
     name: tokens.name,
     userId: undefined,
     token: () => issuer.token(),
-    again: () => issuer.go(),
+    again: () => issuer.go().catch(tell),
     leave: () => void issuer.leave(),
   };
+}
+
+/** Over whatever the page shows. @param {Error} problem */
+function tell({ message }) {
+  const place = document.body.appendChild(document.createElement("div"));
+  const close = () => {
+    render(null, place);
+    place.remove();
+  };
+  const dialog = html`<${Dialog} title="You are not signed in again" onClose=${close}>
+    <p>${message}</p>
+    <button class="main" onClick=${close}>Close</button>
+  <//>`;
+  render(dialog, place);
 }
 
 /** @param {string} name @param {"student" | "staff"} role @returns {Login} */
@@ -111,7 +126,7 @@ function ByIssuer({ config, role }) {
     }
   };
   return html`<div class="card stack" data-login="oidc">
-    <div role="alert">${why && html`<p class="banner bad">${why}</p>`}</div>
+    ${why && html`<p class="banner bad" role="alert">${why}</p>`}
     <p>You sign in at ${new URL(config.login.issuer ?? "", location.href).host}, and come back to this page.</p>
     <button class="main" aria-disabled=${isLeaving} onClick=${() => isLeaving || go()}>${isLeaving ? "One moment …" : "Sign in"}</button>
   </div>`;

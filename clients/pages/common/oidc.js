@@ -18,6 +18,7 @@ import { keep, kept } from "./tab.js";
  */
 
 const KEY = "quiz-sessions/login";
+const PAGES = { student: "../student.html", staff: "../console.html" };
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 // The library of the quiz waits fifteen seconds for a token.
 const PATIENCE_MS = 10_000;
@@ -36,6 +37,7 @@ export class Problem extends Error {
 export class Oidc {
   #config;
   #key;
+  #page;
   /** @type {Promise<oauth.AuthorizationServer> | undefined} */
   #server;
   /** @type {Promise<string> | undefined} */
@@ -46,6 +48,7 @@ export class Oidc {
   constructor(config, role) {
     const { issuer = "", clientId = "", scopes } = config;
     this.#config = { issuer, clientId, scope: scopes?.[role] ?? "openid" };
+    this.#page = new URL(PAGES[role], import.meta.url).href;
     this.#key = `${KEY}/${role}/${clientId}/${issuer}`;
   }
 
@@ -124,7 +127,8 @@ export class Oidc {
       location.reload();
       return;
     }
-    const page = thisPage();
+    // This may be another page, which the issuer does not know.
+    const page = this.#page;
     // Amazon Cognito has a name of its own for where to go on.
     const asked = { client_id: this.#config.clientId, post_logout_redirect_uri: page, logout_uri: page, ...(id && { id_token_hint: id }) };
     this.#leaveFor(server.end_session_endpoint, asked);

@@ -85,6 +85,7 @@ function Landing({ config, student, staff }) {
     <nav class="row" aria-label="More">
       <a href=${`${api}/docs`}>The API</a>
       <a href=${`${api}/health`}>Health</a>
+      ${config.demo && html`<a href="demo.html">The demo</a>`}
     </nav>
   </main>`;
 }

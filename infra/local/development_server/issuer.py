@@ -115,8 +115,8 @@ class Issuer:
         user = dict(form).get("user", "").strip()
         try:
             check_id("user", user)
-        except InvalidInputError as problem:
-            return HTMLResponse(_document(picker(asked, user, str(problem))), 422)
+        except InvalidInputError:
+            return HTMLResponse(_document(picker(asked, user, "Please say who you are.")), 422)
         scope = " ".join(value for name, value in form if name == "scope" and value in SCOPES)
         grant = _Grant(redirect_uri, asked["code_challenge"], user, scope, asked.get("nonce"), 0.0)
         return back(code=self._secret("authorization_code", grant, _CODE_SECONDS))
@@ -201,7 +201,7 @@ def picker(asked: Mapping[str, str], user: str = "", problem: str = "") -> str:
     # A student's page asks for none of these.
     may = f"<fieldset><legend>You may</legend>{boxes}</fieldset>" if SCOPES.keys() & scopes else ""
     return f"""<form class="card stack" method="post">
-{alert}<label>Who are you?
+{alert}<label>Who are you?<br>
 <input name="user" value="{escape(user)}" required maxlength="128" autocomplete="username" autofocus></label>
 {may}<div class="row"><button class="main">Sign in</button>
 <button name="refuse" value="1" formnovalidate>Do not sign in</button></div>

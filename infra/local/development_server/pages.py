@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CLIENTS: Final = Path(__file__).resolve().parents[3] / "clients"
 FOLDERS: Final = ("pages", "browser")
-SERVED: Final = frozenset({".css", ".html", ".js", ".png", ".svg", ".webmanifest", ".woff2"})
+SERVED: Final = frozenset({".css", ".html", ".js", ".svg"})
 """What pages load; beside that LICENSES, which the code of others comes with."""
 # The template for AWS (infra/web.yaml) says the same.
 HEADERS: Final = {
