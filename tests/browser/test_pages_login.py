@@ -19,7 +19,7 @@ from development_server.token_command import KeyPair
 from tests.harness import tokens
 from tests.harness.launch import DevelopmentServer, development_server
 
-from .conftest import NEEDS_CHROMIUM
+from .conftest import NAME, NEEDS_CHROMIUM
 from .issuers import CLIENT_ID, COGNITO, KEYCLOAK, Played, played_issuers
 from .screens import looked_at
 from .students import TEXT, eventually, is_safe, put, state, told
@@ -499,6 +499,15 @@ def test_a_browser_without_storage_is_told_so(new_visitor: Visitor, own: Develop
     page.goto(exams(own, STUDENT))
     page.get_by_role("button", name="Sign in").click()
     says(page, "needs storage")
+
+
+def test_a_page_that_came_by_plain_http_says_what_is_missing(
+    new_visitor: Visitor, own: DevelopmentServer
+) -> None:
+    page = new_visitor()
+    page.goto(f"http://{NAME}:{own.port}/exams/{STUDENT}")
+    page.get_by_role("button", name="Sign in").click()
+    says(page, "begins with https")
 
 
 def test_a_clock_that_is_wrong_keeps_nobody_out(new_visitor: Visitor, own: DevelopmentServer) -> None:

@@ -30,12 +30,14 @@ POLICY = "Content-Security-Policy"
 class Visitor:
     """A browser without scripts at the pages of a server; `now` is its clock."""
 
-    def __init__(self, keys: KeyPair, base_path: str = "") -> None:
+    def __init__(self, keys: KeyPair, base_path: str = "", peer: str = "127.0.0.1") -> None:
         self.now = 1_800_000_000.0
         self.keys = keys
         issuer = Issuer(self.keys, lambda: self.now)
         pages = Pages(PlainTextResponse("service"), {}, base_path, more=issuer.routes)
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(pages), base_url=HOST)
+        self._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(pages, client=(peer, 1)), base_url=HOST
+        )
         self.base_path = base_path
 
     async def get(self, path: str, **more: Any) -> httpx.Response:
@@ -183,6 +185,30 @@ async def test_nobody_is_sent_elsewhere(visitor: Visitor, address: str) -> None:
 async def test_after_a_logout_its_own_page_is_shown(visitor: Visitor) -> None:
     reply = await visitor.get("/issuer/logout", params={"post_logout_redirect_uri": PAGE})
     assert (reply.status_code, reply.headers["Location"]) == (303, PAGE)
+
+
+@pytest.mark.parametrize(
+    ("peer", "host"),
+    [
+        ("192.0.2.1", "127.0.0.1"),
+        ("127.0.0.1", "rebound.example"),
+        ("127.0.0.1", "127.0.0.1.example"),
+        ("127.0.0.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "localhost"),
+    ],
+)
+async def test_it_is_for_browsers_on_this_machine_alone(keys: KeyPair, peer: str, host: str) -> None:
+    visitor = Visitor(keys, peer=peer)
+    for path in (".well-known/openid-configuration", "authorize", "jwks.json", "logout"):
+        assert (await visitor.get(f"http://{host}:8002/issuer/{path}")).status_code == 403
+    assert (await visitor.get(f"http://{host}:8002/pages/")).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
+async def test_it_knows_this_machine_by_each_of_its_names(keys: KeyPair, host: str) -> None:
+    visitor = Visitor(keys, peer="::1")
+    found = await visitor.get(f"http://{host}:8002/issuer/.well-known/openid-configuration")
+    assert found.json()["issuer"] == f"http://{host}:8002/issuer"
 
 
 async def test_another_client_is_told_so(visitor: Visitor) -> None:

@@ -1,7 +1,7 @@
 """A small OpenID Connect issuer for the pages on a developer's machine: everybody is who they say they are.
 
-It signs with the key pair of `make token`, which no other service trusts, and sends nobody but to the pages
-of its own server.
+It signs with the key pair of `make token`, which no other service trusts, answers browsers on this machine
+alone, and sends them nowhere but to the pages of its own server.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -42,6 +43,8 @@ _REFRESH_SECONDS: Final = 24 * 3600
 _KINDS: Final = {"authorization_code": "code", "refresh_token": "refresh_token"}
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
+Endpoint = Callable[[Request], Awaitable[Response]]
+
 
 @dataclass(frozen=True, slots=True)
 class _Grant:
@@ -64,11 +67,11 @@ class Issuer:
         self._clock = clock
         self._grants: dict[tuple[str, str], _Grant] = {}
         self.routes = [
-            Route(f"/{FOLDER}/.well-known/openid-configuration", self._discovery),
-            Route(f"/{FOLDER}/jwks.json", self._jwks),
-            Route(f"/{FOLDER}/authorize", self._authorize, methods=["GET", "POST"]),
-            Route(f"/{FOLDER}/token", self._token, methods=["POST"]),
-            Route(f"/{FOLDER}/logout", self._logout),
+            Route(f"/{FOLDER}/.well-known/openid-configuration", _here(self._discovery)),
+            Route(f"/{FOLDER}/jwks.json", _here(self._jwks)),
+            Route(f"/{FOLDER}/authorize", _here(self._authorize), methods=["GET", "POST"]),
+            Route(f"/{FOLDER}/token", _here(self._token), methods=["POST"]),
+            Route(f"/{FOLDER}/logout", _here(self._logout)),
         ]
 
     async def _discovery(self, request: Request) -> Response:
@@ -166,6 +169,28 @@ class Issuer:
         self._grants = {key: kept for key, kept in self._grants.items() if kept.until > now}
         self._grants[kind, secret] = replace(grant, until=now + seconds)
         return secret
+
+
+def _here(endpoint: Endpoint) -> Endpoint:
+    """For browsers on this machine alone, though the server may be there for others (`--host`).
+
+    By the name in the address too, which may be one that somebody has led here, or that of a proxy.
+    """
+
+    async def answer(request: Request) -> Response:
+        if request.client and all(map(is_loopback, (request.client.host, request.url.hostname or ""))):
+            return await endpoint(request)
+        return HTMLResponse(_document("<p>This is for browsers on its own machine alone.</p>"), 403)
+
+    return answer
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, whatever it is asked."""
+    try:
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def is_own_page(base_url: str, address: str) -> bool:
