@@ -157,6 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Access-Control-Allow-Origin", "*")
         self.send_header("Content-Type", "application/json")
+        # As Cognito has it for discovery.
+        self.send_header("Cache-Control", "public, max-age=86400" if self.command == "GET" else "no-store")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)

@@ -634,6 +634,22 @@ def test_an_issuer_that_says_nothing_of_use_is_told_in_words(
     says(page, "can’t be used")
 
 
+def test_what_was_known_of_an_issuer_does_not_say_that_it_is_there(
+    new_visitor: Visitor, foreign: DevelopmentServer, issuers: Played
+) -> None:
+    page = new_visitor()
+    page.goto(f"{foreign.address}/{STUDENT}")
+    page.get_by_role("button", name="Sign in").click()
+    is_back(page, f"{foreign.address}/{STUDENT}")
+    has_login(page, foreign)
+    page.evaluate(_CHANGED, {"renewAt": 0, "endsAt": 0})
+    page.evaluate("login.token()")
+    issuers.status = 500
+    page.evaluate("login.again()")
+    expect(page.get_by_role("dialog")).to_contain_text("can’t be used")
+    assert page.url == f"{foreign.address}/pages/index.html"
+
+
 def test_an_answer_in_the_name_of_another_issuer_is_not_used(
     new_visitor: Visitor, foreign: DevelopmentServer, issuers: Played
 ) -> None:

@@ -143,7 +143,12 @@ export class Oidc {
   }
 
   get #options() {
-    return { [oauth.allowInsecureRequests]: this.#isLoopback, signal: () => AbortSignal.timeout(PATIENCE_MS) };
+    return {
+      [oauth.allowInsecureRequests]: this.#isLoopback,
+      // What was kept of an issuer's answers does not say that it is there.
+      [oauth.customFetch]: (/** @type {string} */ url, /** @type {any} */ init) => fetch(url, { ...init, cache: "no-store" }),
+      signal: () => AbortSignal.timeout(PATIENCE_MS),
+    };
   }
 
   get #client() {
