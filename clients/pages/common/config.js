@@ -17,10 +17,11 @@
 
 const FILE = new URL("../config.json", import.meta.url);
 
-/** @returns {Promise<Config>} @throws {Error} there is none */
+/** @returns {Promise<Config>} with whole addresses @throws {Error} there is none */
 export async function readConfig() {
   const reply = await fetch(FILE, { cache: "no-cache" });
   if (!reply.ok) throw new Error(`${FILE}: status ${reply.status}`);
   const { api, login, demo = false } = await reply.json();
-  return { api: new URL(api, FILE).href.replace(/\/+$/, ""), login, demo };
+  const issuer = login.issuer && new URL(login.issuer, FILE).href;
+  return { api: new URL(api, FILE).href.replace(/\/+$/, ""), login: { ...login, issuer }, demo };
 }

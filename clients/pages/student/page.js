@@ -1,4 +1,12 @@
-import { html, render } from "../common/view.js";
+import { readConfig } from "../common/config.js";
+import { SignIn, whoIsIt } from "../common/login.js";
+import { html, render, useState } from "../common/view.js";
 
-const page = document.getElementById("page");
-if (page) render(html`<main><h1>student</h1></main>`, page);
+/** @param {{config: any, known: any}} props */
+function Page({ config, known }) {
+  const [login, setLogin] = useState(known);
+  return html`<main><h1>Quiz</h1>${login ? html`<p>${login.name}</p>` : html`<${SignIn} config=${config} role="student" onDone=${setLogin} />`}</main>`;
+}
+
+const config = await readConfig();
+render(html`<${Page} config=${config} known=${await whoIsIt(config, "student")} />`, /** @type {HTMLElement} */ (document.getElementById("page")));

@@ -13,16 +13,15 @@ from pathlib import Path
 import uvloop
 
 from quiz_sessions.runtime.settings import Settings, SettingsError
-from session_api.server.authorizer import Verifier
 from session_api.server.http_server import listen
-from session_api.server.public_keys import Jwks, KeysError, PublicKeyFile
+from session_api.server.public_keys import KeysError
 
 from .embedded import StartError
 from .folder_lock import FolderInUseError, FolderLock
+from .login import Login
 from .server import Server
 from .signing_keys import with_keys
 from .stores import Stores
-from .token_command import AUDIENCE, ISSUER, KeyPair
 
 
 class _RefusedError(Exception):
@@ -51,13 +50,13 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         )
         given = {**environment, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
         settings = Settings.from_environment(given)
-        verifier = _verifier(environment, options.data) if settings.jwt else None
+        login = Login.by_tokens(environment, options.data) if settings.jwt else Login()
         settings = with_keys(settings, options.data)
         if settings.export_bucket is None and settings.export_folder is None:
             settings = replace(settings, export_folder=options.data / "exports")
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
         loop = uvloop.new_event_loop()
-        loop.run_until_complete(Server(stores, settings, listener, options.flush_every, verifier).run())
+        loop.run_until_complete(Server(stores, settings, listener, options.flush_every, login).run())
     except (_RefusedError, StartError, SettingsError, KeysError, OSError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 1
@@ -117,21 +116,6 @@ def _listen(host: str, port: str) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise _RefusedError(f"port {port} on {host}: {reason} (PORT chooses another)") from None
-
-
-def _verifier(environment: Mapping[str, str], data: Path) -> Verifier:
-    names = ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS", "JWT_PUBLIC_KEY_FILE")
-    issuer, audience, jwks, file = (environment.get(name) or None for name in names)
-    if not (issuer or audience or jwks or file):
-        return Verifier(Jwks(str(KeyPair(data).jwks_file)), ISSUER, AUDIENCE)
-    if issuer and audience and jwks and not file:
-        return Verifier(Jwks(jwks), issuer, audience)
-    if issuer and audience and file and not jwks:
-        return Verifier(PublicKeyFile(Path(file)), issuer, audience)
-    raise _RefusedError(
-        "AUTH_MODE=jwt needs JWT_ISSUER, JWT_AUDIENCE and one of JWT_JWKS and JWT_PUBLIC_KEY_FILE, "
-        "or none of the four for the tokens of development_server.token_command"
-    )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -16,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CLIENTS: Final = Path(__file__).resolve().parents[3] / "clients"
 FOLDERS: Final = ("pages", "browser")
+SERVED: Final = frozenset({".css", ".html", ".js", ".svg"})
+"""What pages load; beside that LICENSES, which the code of others comes with."""
 # The template for AWS (infra/web.yaml) says the same.
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -34,10 +37,26 @@ HEADERS: Final = {
 class Pages:
     """Serves `/`, `/pages/` and `/browser/`, and hands every other request to `service`."""
 
-    def __init__(self, service: ASGIApp, config: Mapping[str, Any], base_path: str = "") -> None:
-        """`config` is what the pages are told (clients/pages/common/config.js says what that is)."""
+    def __init__(
+        self,
+        service: ASGIApp,
+        config: Mapping[str, Any],
+        base_path: str = "",
+        *,
+        more: Sequence[Route] = (),
+        origins: Sequence[str] = (),
+    ) -> None:
+        """`config` is what the pages are told (clients/pages/common/config.js says what that is).
+
+        `more` are routes of which they need no file; `origins` are others that they may call.
+        """
         self._service = service
         self._base_path = base_path
+        self._names = {"", *FOLDERS, *(route.path.split("/")[1] for route in more)}
+        self._headers = {
+            name: value.replace("connect-src 'self'", " ".join(["connect-src 'self'", *origins]))
+            for name, value in HEADERS.items()
+        }
 
         async def to_pages(_: Request) -> Response:
             return RedirectResponse(f"{base_path}/pages/", 302)
@@ -49,19 +68,36 @@ class Pages:
             routes=[
                 Route("/", to_pages),
                 Route("/pages/config.json", tell),
-                *(Mount(f"/{name}", StaticFiles(directory=CLIENTS / name, html=True)) for name in FOLDERS),
+                *more,
+                *(Mount(f"/{name}", _Files(directory=CLIENTS / name, html=True)) for name in FOLDERS),
             ]
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "").removeprefix(self._base_path)
-        if scope["type"] != "http" or path.split("/")[1:2] not in ([""], *([name] for name in FOLDERS)):
+        path = scope.get("path", "")
+        if path.startswith(f"{self._base_path}/"):
+            path = path.removeprefix(self._base_path)
+        if scope["type"] != "http" or path.split("/")[1:2] not in ([name] for name in self._names):
             await self._service(scope, receive, send)
             return
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
             await send(message)
 
-        await self._site({**scope, "path": path, "root_path": ""}, receive, with_headers)
+        # It finds its own address by these.
+        scope = {**scope, "path": self._base_path + path, "root_path": self._base_path}
+        await self._site(scope, receive, with_headers)
+
+
+class _Files(StaticFiles):
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Where a file lies; nowhere if no page loads one of its kind."""
+        full_path, found = super().lookup_path(path)
+        name = PurePath(full_path)
+        is_hidden = any(part.startswith(".") for part in PurePath(path).parts)
+        is_served = Path(full_path).is_dir() or name.suffix in SERVED or name.name == "LICENSES"
+        return (full_path, found) if is_served and not is_hidden else ("", None)

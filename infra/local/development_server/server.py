@@ -22,12 +22,13 @@ from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.exports import Exporter
 from quiz_sessions.services.flush import Flusher
 from session_api.app import create_service
-from session_api.server.authorizer import Authorizer, Verifier
+from session_api.server.authorizer import Authorizer
 from session_api.server.concurrency_limiter import ConcurrencyLimiter
 from session_api.server.http_protocol import Limits
 from session_api.server.http_server import HttpServer, http_config
 
 from .embedded import StartError
+from .login import Login
 from .pages import Pages
 from .stores import Stores
 
@@ -58,17 +59,17 @@ class Server:
         settings: Settings,
         listener: socket.socket,
         flush_every: float,
-        verifier: Verifier | None,
+        login: Login,
     ) -> None:
         """`settings` name the stores; `listener` is listening already; `flush_every` is in seconds.
 
-        With a `verifier` requests need the tokens that the gateway asks for on AWS.
+        With a verifier of `login` requests need the tokens that the gateway asks for on AWS.
         """
         self._stores = stores
         self._settings = settings
         self._listener = listener
         self._flush_every = flush_every
-        self._verifier = verifier
+        self._login = login
 
     async def run(self) -> None:
         """Start, serve until SIGINT or SIGTERM, flush, stop. A second signal skips what takes time.
@@ -111,7 +112,13 @@ class Server:
         services = build_services(self._settings)
         service = create_service(lambda: services, self._authorized)
         limiter = ConcurrencyLimiter(service, base_path=self._settings.base_path)
-        pages = Pages(limiter, {"api": "..", "login": {"kind": "none"}}, self._settings.base_path)
+        pages = Pages(
+            limiter,
+            {"api": "..", "login": self._login.config},
+            self._settings.base_path,
+            more=self._login.issuer.routes if self._login.issuer else (),
+            origins=self._login.origins,
+        )
         http = HttpServer(
             http_config(pages, Limits.of_this_process(), finish_seconds=_FINISH_REQUESTS), self._announce
         )
@@ -146,7 +153,7 @@ class Server:
             serving.result()
 
     def _authorized(self, app: ASGIApp) -> ASGIApp:
-        return app if self._verifier is None else Authorizer(app, self._verifier)
+        return app if self._login.verifier is None else Authorizer(app, self._login.verifier)
 
     def _announce(self) -> None:
         host, port = self._listener.getsockname()[:2]
