@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from playwright.sync_api import Locator, Page, expect
 
+from .screens import looked_at
 from .students import call, new_quiz
 
 PLANETS = ["Mars", "Earth", {"id": "v", "text": "Venus"}]
@@ -133,6 +134,12 @@ def is_marked(page: Page, question_id: str, *marks: str) -> None:
     expect(question(page, question_id).locator(wanted)).to_be_visible(timeout=30_000)
 
 
+def seen(page: Page, name: str) -> None:
+    """A screen, from its top: what sticks there would be pictured in the middle of it."""
+    page.evaluate("scrollTo(0, 0)")
+    looked_at(page, f"student-{name}")
+
+
 def hands_in(page: Page) -> None:
     page.get_by_role("button", name="Review and hand in").first.click()
     page.get_by_role("button", name="Hand in", exact=True).click()
@@ -142,4 +149,6 @@ def hands_in(page: Page) -> None:
 
 def taker(service: str, visitor: Callable[[], Page], quiz: dict[str, Any] | None = None) -> Taker:
     """Somebody in a browser of their own, at a quiz of their own."""
-    return Taker(visitor(), service, new_quiz(service, quiz or rules(asked("Why does it rain?", "And snow?"))))
+    return Taker(
+        visitor(), service, new_quiz(service, quiz or rules(asked("Why does it rain?", "And snow?")))
+    )

@@ -36,6 +36,7 @@ export class Attempt {
   /** @type {number | null} */ #unsentFrom = null;
   #isUrgent = false;
   #backAt = 0;
+  #states = "";
   /** @type {(() => void)[]} */ #off;
 
   /** @param {Quiz} quiz @param {Api} api */
@@ -226,9 +227,12 @@ export class Attempt {
     this.#hurry();
     const trouble = this.#trouble(now);
     const isOver = quiz.remainingMs === 0;
+    const states = this.sections.map((section) => this.stateOf(section)).join();
     if (this.trouble && !trouble) this.#backAt = now;
     const isBack = !trouble && this.#backAt > 0 && now - this.#backAt < PACE_MS;
-    if (trouble === this.trouble && isBack === this.isBack && isOver === this.isOver) return;
+    const isSame = trouble === this.trouble && isBack === this.isBack && isOver === this.isOver;
+    if (isSame && states === this.#states) return;
+    this.#states = states;
     Object.assign(this, { trouble, isBack, isOver });
     this.changed();
   }
@@ -261,7 +265,12 @@ export class Attempt {
 /** Draws again whenever the attempt has changed. @param {Attempt} attempt */
 export function useAttempt(attempt) {
   const [, setTurn] = useState(0);
-  useEffect(() => attempt.on(() => setTurn((turn) => turn + 1)), [attempt]);
+  useEffect(() => {
+    const draw = () => setTurn((turn) => turn + 1);
+    // What came before it listened.
+    draw();
+    return attempt.on(draw);
+  }, [attempt]);
 }
 
 /** Draws again with each second. @param {Attempt} attempt */

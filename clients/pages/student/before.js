@@ -110,6 +110,7 @@ function Ready({ stage, quizId, starting }) {
 /** @param {{isWrong: boolean, starting: Starting}} props */
 function Password({ isWrong, starting }) {
   const [password, setPassword] = useState("");
+  useEffect(() => document.getElementById("password")?.focus(), []);
   const send = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     void starting.open({ password });
@@ -120,9 +121,8 @@ function Password({ isWrong, starting }) {
     ${isWrong && html`<p class="banner bad" role="alert" id="wrong">The password is another one. Please try again.</p>`}
     <label>
       Password
-      <input class="line" required maxlength="200" autocomplete="off" autocapitalize="off" spellcheck=${false} value=${password}
+      <input id="password" class="line" required maxlength="200" autocomplete="off" autocapitalize="off" spellcheck=${false} value=${password}
         aria-describedby=${isWrong ? "why wrong" : "why"} aria-invalid=${isWrong ? "true" : undefined}
-        ref=${(/** @type {HTMLElement | null} */ field) => field && !password && field.focus()}
         onInput=${(/** @type {any} */ { target }) => setPassword(target.value)} />
     </label>
     <${Shared} starting=${starting} />

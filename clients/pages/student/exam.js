@@ -1,6 +1,6 @@
 // An open session: the paper, the time, and the hand-in.
 
-import { html, useEffect, useRef, useState } from "../common/view.js";
+import { html, useEffect, useState } from "../common/view.js";
 import { useAttempt } from "./attempt.js";
 import { Announcements, Banners, Notices, Status } from "./banners.js";
 import { Clock } from "./clock.js";
@@ -20,23 +20,21 @@ import { reportIncidents } from "./incidents.js";
 export function Exam({ attempt, login, quizId }) {
   useAttempt(attempt);
   const { quiz, sections } = attempt;
-  const [place, setPlace] = useState(/** @type {number | "review"} */ (sections.length ? 0 : "review"));
+  const [chosen, setPlace] = useState(/** @type {number | "review" | null} */ (null));
+  const place = chosen ?? (sections.length ? 0 : "review");
   const [later, setLater] = useState(/** @type {string[]} */ ([]));
-  const goal = useRef("");
+  const [goal, setGoal] = useState(/** @type {{id: string} | null} */ (null));
   useEffect(() => reportIncidents(attempt.api, quiz.session.id), [attempt]);
   useEffect(() => quiz.on("conflict", ({ question }) => setLater((all) => all.filter((id) => id !== question))), [quiz]);
   // The focus follows, also where the place is shown already.
   useEffect(() => {
-    if (!goal.current) return;
-    const target = document.getElementById(goal.current);
-    goal.current = "";
+    const target = goal && document.getElementById(goal.id);
     target?.focus({ preventScroll: true });
     target?.scrollIntoView({ block: "start" });
-  });
+  }, [goal]);
   const go = (/** @type {number | "review"} */ to, id = "place") => {
-    goal.current = id;
     setPlace(to);
-    attempt.changed();
+    setGoal({ id });
   };
   const toQuestion = (/** @type {Question} */ question) => go(question.section, headingId(question));
   const asked = attempt.questions.find(({ id }) => Object.hasOwn(quiz.conflicts, id) && !later.includes(id));

@@ -65,8 +65,8 @@ export function Question({ attempt, question, section, onChoose }) {
       ${mark === "refused" &&
       html`<button type="button" onClick=${() => quiz.resolve(id, "theirs")}>Give it up, show what the server has</button>`}
       ${!isLocked &&
-      html`<button type="button" class="plain" aria-pressed=${isFlagged} aria-label=${`Look at question ${number} again later`} onClick=${() => attempt.flag(id)}>
-        <${Icon} name="flag" /> ${isFlagged ? "Marked for later" : "Mark for later"}
+      html`<button type="button" class="plain" onClick=${() => attempt.flag(id)}>
+        <${Icon} name="flag" /><span>${isFlagged ? "Marked for later" : "Mark for later"}<span class="unseen">, question ${number}</span></span>
       </button>`}
     </div>
   </section>`;

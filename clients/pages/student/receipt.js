@@ -42,7 +42,7 @@ function download(name, content) {
 
 /** @param {{verdict: Verdict | null}} props */
 const Said = ({ verdict }) =>
-  html`<div role="status">${verdict && html`<p class=${`banner ${verdict.isGood ? "good" : "bad"}`} data-verdict=${verdict.isGood}>${verdict.text}</p>`}</div>`;
+  html`<div role="status">${verdict && html`<p class=${`banner ${verdict.isGood ? "good" : "bad"}`} data-verdict=${String(verdict.isGood)}>${verdict.text}</p>`}</div>`;
 
 /** @param {{api: Api, session: Session, receipts: Kept[]}} props */
 export function Receipt({ api, session, receipts }) {

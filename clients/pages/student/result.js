@@ -112,12 +112,12 @@ function Score({ api, session, questions }) {
       ${results && results.score === null && !isPending && html`<p>This attempt has no score.</p>`}
       ${isPending && html`<p class="banner warn">Some answers wait for a person to mark them: the score may still rise.</p>`}
     </div>
-    ${(problem || isPending) && html`<p><button type="button" onClick=${look}>Look again</button></p>`}
+    ${(problem || results) && html`<p><button type="button" onClick=${look}>Look again</button></p>`}
     ${ids.length > 0 &&
     html`<div class="scroll" tabindex="0" role="region" aria-label="Your answers">
       <table>
         <thead>
-          <tr><th scope="col">Question</th><th scope="col">Your answer that counts</th>${results && html`<th scope="col" class="number">Points</th>`}</tr>
+          <tr><th scope="col"><span class="unseen">Question</span></th><th scope="col">Your answer that counts</th>${results && html`<th scope="col" class="number">Points</th>`}</tr>
         </thead>
         <tbody>
           ${ids.map((id) => html`<tr key=${id}>

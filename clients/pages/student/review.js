@@ -71,7 +71,7 @@ export function Review({ attempt, onQuestion }) {
       <p>${open.length ? `${count(open.length, "question")} ${open.length === 1 ? "is" : "are"} not answered. ` : ""}After the hand-in nothing can be changed.</p>
       <p class="row">
         <button type="button" class="main" onClick=${handIn}>Hand in</button>
-        <button type="button" onClick=${() => setAsking(false)}>Go back</button>
+        <button type="button" autofocus onClick=${() => setAsking(false)}>Go back</button>
       </p>
     <//>`}
   </section>`;
