@@ -157,6 +157,11 @@ def test_a_room_with_a_password_asks_for_it(
     expect(question(page, "a").get_by_role("textbox")).to_have_value("because")
     hands_in(page)
     assert student.answers == {"a": "because"}
+    page.get_by_role("button", name="Start another attempt").click()
+    page.get_by_label("Password").fill("quiet please")
+    page.keyboard.press("Enter")
+    expect(question(page, "a").get_by_role("textbox")).to_have_value("")
+    assert student.session["attempt_no"] == 2
 
 
 def test_without_network_it_waits_and_goes_on(

@@ -12,6 +12,9 @@ const PACE_MS = 10_000;
 const PATIENCE_MS = 6_000;
 const SILENT_MS = 60_000;
 const SECTION_ENDS_MS = 8_000;
+// They are about one answer, whose mark says so.
+const ANSWER_CODES = ["question_locked", "section_expired"];
+const ANSWER_STATUS = [413, 422];
 
 /** @typedef {"offline" | "busy" | "login" | "device" | "refused"} Trouble why answers do not get through */
 /** @typedef {{id: number, kind: string, text: string | null, at: string, expires_at: string | null, pause_seconds: number | null}} Notice */
@@ -49,6 +52,8 @@ export class Attempt {
     /** By `performance.now()`: where all start together that is still to come. */
     this.startsAt = performance.now() + Date.parse(started_at) - Date.parse(server_time);
     this.flags = recall(`flags/${id}`) ?? [];
+    // A hand-in that was asked for before the page was left did not come to anything.
+    if (["started", "in_progress"].includes(quiz.session.status)) keep(`handed-in/${id}`, null);
     const changed = () => this.#look();
     const awake = () => {
       // What was not heard while it slept says nothing.
@@ -228,7 +233,7 @@ export class Attempt {
     const trouble = this.#trouble(now);
     const isOver = quiz.remainingMs === 0;
     const states = this.sections.map((section) => this.stateOf(section)).join();
-    if (this.trouble && !trouble) this.#backAt = now;
+    if (!trouble && (this.trouble === "offline" || this.trouble === "busy")) this.#backAt = now;
     const isBack = !trouble && this.#backAt > 0 && now - this.#backAt < PACE_MS;
     const isSame = trouble === this.trouble && isBack === this.isBack && isOver === this.isOver;
     if (isSame && states === this.#states) return;
@@ -243,7 +248,8 @@ export class Attempt {
     if (this.#isLoggedOut || problem?.status === 401) return "login";
     if (problem?.code === "other_device") return "device";
     if (problem && (problem.status === 429 || problem.status >= 500)) return "busy";
-    if (problem && !problem.isTransient) return "refused";
+    const isAboutOne = problem && (ANSWER_CODES.includes(problem.code) || ANSWER_STATUS.includes(problem.status));
+    if (problem && !problem.isTransient && !isAboutOne) return "refused";
     if (!navigator.onLine || now - this.#heardAt > SILENT_MS) return "offline";
     const patience = PATIENCE_MS + (this.#isUrgent ? 0 : (session.next_autosave_after_ms ?? PACE_MS));
     const from = this.#unsentFrom;

@@ -19,7 +19,8 @@ const QUIET_MS = 30_000;
 /** How safe the answers are; who does not see it is told of trouble, and that it is over. @param {{attempt: Attempt}} props */
 export function Status({ attempt }) {
   const { saveState } = attempt.quiz;
-  const shown = attempt.isOver ? "Time is up. Handing in…" : STATUS[saveState];
+  const isNew = saveState === "committed" && !Object.keys(attempt.quiz.session.answers).length;
+  const shown = attempt.isOver ? "Time is up. Handing in…" : isNew ? "Answers are saved by themselves." : STATUS[saveState];
   const [told, setTold] = useState("");
   const toldAt = useRef(0);
   const isBad = saveState === "conflict" || saveState === "refused" || attempt.isOver;
@@ -76,7 +77,11 @@ function OtherDevice({ attempt }) {
   if (!quiz.problem?.problem.takeover) {
     return html`<p class="banner bad" data-banner="device"><strong>This quiz is open on another device.</strong> Answers from here are kept, but not accepted. Go on there, or ask a proctor to let this device in.</p>`;
   }
-  const take = () => quiz.takeOver().then(() => setFailed(""), (error) => setFailed(error.message));
+  const take = () =>
+    quiz.takeOver().then(
+      () => document.getElementById("place")?.focus(),
+      (error) => setFailed(error.code ? error.message : "The service can't be reached. Please try again in a moment."),
+    );
   return html`<div class="banner bad" data-banner="device">
     <p><strong>This quiz is open on another device.</strong> You can go on here instead; the other device can't answer then.</p>
     <button type="button" onClick=${take}>Go on with this device</button>
@@ -96,7 +101,8 @@ function said({ kind, text, expires_at, pause_seconds }) {
 export function Notices({ attempt }) {
   const [failed, setFailed] = useState("");
   const region = useRef(/** @type {HTMLElement | null} */ (null));
-  const { notices } = attempt;
+  // While the clock stands that is said above.
+  const notices = attempt.notices.filter(({ kind }) => kind !== "pause" || !attempt.quiz.session.paused);
   const read = async (/** @type {Notice[]} */ these) => {
     try {
       await attempt.acknowledge(these);

@@ -51,7 +51,7 @@ function Shown({ stage, login, quizId, starting }) {
       return html`<section class="card" data-stage="waiting">
         <h2>Not open yet</h2>
         <p>This quiz opens on <strong>${moment(stage.opensAt)}</strong>.</p>
-        <p>You are let in, in <${Wait} until=${stage.until} />. Keep this page open: it goes on by itself, and your time begins then.</p>
+        <p>Time until you are let in: <${Wait} until=${stage.until} />. Keep this page open: it goes on by itself, and your time begins then.</p>
         <${Shared} starting=${starting} />
         <p class="unseen" role="status">The quiz is not open yet. This page goes on by itself.</p>
       </section>`;
@@ -125,7 +125,7 @@ function Password({ isWrong, starting }) {
         aria-describedby=${isWrong ? "why wrong" : "why"} aria-invalid=${isWrong ? "true" : undefined}
         onInput=${(/** @type {any} */ { target }) => setPassword(target.value)} />
     </label>
-    <${Shared} starting=${starting} />
+    <div class="apart"><${Shared} starting=${starting} /></div>
     <p><button class="main">Start</button></p>
   </form>`;
 }

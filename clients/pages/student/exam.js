@@ -26,6 +26,10 @@ export function Exam({ attempt, login, quizId }) {
   const [goal, setGoal] = useState(/** @type {{id: string} | null} */ (null));
   useEffect(() => reportIncidents(attempt.api, quiz.session.id), [attempt]);
   useEffect(() => quiz.on("conflict", ({ question }) => setLater((all) => all.filter((id) => id !== question))), [quiz]);
+  useEffect(() => {
+    // What had it is gone with the screen before.
+    if (document.activeElement === document.body) document.getElementById("place")?.focus({ preventScroll: true });
+  }, []);
   // The focus follows, also where the place is shown already.
   useEffect(() => {
     const target = goal && document.getElementById(goal.id);
@@ -40,6 +44,8 @@ export function Exam({ attempt, login, quizId }) {
   const asked = attempt.questions.find(({ id }) => Object.hasOwn(quiz.conflicts, id) && !later.includes(id));
   const section = typeof place === "number" ? sections[place] : null;
   const following = section && sections[section.number + 1];
+  // What is first to be done in a section that was not begun is that.
+  const onward = section && attempt.stateOf(section) !== "closed" ? "main" : "";
   const preceding = section ? sections[section.number - 1] : sections[sections.length - 1];
   return html`<header class="bar">
       <div class="row spread">
@@ -62,8 +68,8 @@ export function Exam({ attempt, login, quizId }) {
         <div class="row spread onward">
           ${preceding ? html`<button type="button" onClick=${() => go(preceding.number)}>${section ? `Back: ${titleOf(preceding, sections)}` : "Back to the questions"}</button>` : html`<span></span>`}
           ${section && (following
-            ? html`<button type="button" class="main" onClick=${() => go(following.number)}>Next: ${titleOf(following, sections)}</button>`
-            : html`<button type="button" class="main" onClick=${() => go("review")}>Review and hand in</button>`)}
+            ? html`<button type="button" class=${onward} onClick=${() => go(following.number)}>Next: ${titleOf(following, sections)}</button>`
+            : html`<button type="button" class=${onward} onClick=${() => go("review")}>Review and hand in</button>`)}
         </div>
         <p class="quiet small">Proctors are told when you leave this page or its window, and when it is without network. They see how many questions you have answered.</p>
       </div>

@@ -28,13 +28,17 @@ function Student({ config, login }) {
     () => new Starting({ config, login, api, quizId, onOpened: setAttempt, onEnded: setEnded }),
     [login],
   );
-  if (attempt) return html`<${Taking} key=${attempt.quiz.session.id} attempt=${attempt} api=${api} login=${login} starting=${starting} />`;
+  const again = () => {
+    setAttempt(null);
+    starting.again();
+  };
+  if (attempt) return html`<${Taking} key=${attempt.quiz.session.id} attempt=${attempt} api=${api} login=${login} starting=${starting} onAgain=${again} />`;
   if (ended) return html`<${Result} api=${api} ended=${ended} quizId=${quizId} onAgain=${null} onWipe=${null} />`;
   return html`<${Before} login=${login} quizId=${quizId} starting=${starting} />`;
 }
 
-/** @param {{attempt: Attempt, api: Api, login: Login, starting: Starting}} props */
-function Taking({ attempt, api, login, starting }) {
+/** @param {{attempt: Attempt, api: Api, login: Login, starting: Starting, onAgain: () => void}} props */
+function Taking({ attempt, api, login, starting, onAgain }) {
   useAttempt(attempt);
   const { quiz } = attempt;
   const [hasMore, setMore] = useState(false);
@@ -50,7 +54,7 @@ function Taking({ attempt, api, login, starting }) {
       api=${api}
       ended=${{ session, sections: attempt.sections, late, receipts }}
       quizId=${quizId}
-      onAgain=${hasMore ? () => starting.open({ again: true }) : null}
+      onAgain=${hasMore ? onAgain : null}
       onWipe=${starting.isKept ? () => starting.wipe(attempt) : null}
     />`;
   }

@@ -38,6 +38,10 @@ export function Question({ attempt, question, section, onChoose }) {
   const before = section.isForward ? section.questions.filter((each) => each.number < number && !attempt.isLocked(each)) : [];
   const isFlagged = attempt.flags.includes(id);
   const name = `Question ${number}`;
+  const giveUp = () => {
+    document.getElementById(headingId(question))?.focus();
+    void quiz.resolve(id, "theirs");
+  };
   return html`<section class="card question" aria-labelledby=${headingId(question)} data-question=${id}>
     <div class="row spread">
       <h3 id=${headingId(question)} tabindex="-1">
@@ -63,7 +67,7 @@ export function Question({ attempt, question, section, onChoose }) {
     <div class="row">
       ${mark === "conflict" && html`<button type="button" class="main" onClick=${() => onChoose(id)}>Choose an answer</button>`}
       ${mark === "refused" &&
-      html`<button type="button" onClick=${() => quiz.resolve(id, "theirs")}>Give it up, show what the server has</button>`}
+      html`<button type="button" onClick=${giveUp}>Give it up, show what the server has</button>`}
       ${!isLocked &&
       html`<button type="button" class="plain" onClick=${() => attempt.flag(id)}>
         <${Icon} name="flag" /><span>${isFlagged ? "Marked for later" : "Mark for later"}<span class="unseen">, question ${number}</span></span>

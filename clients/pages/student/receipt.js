@@ -60,7 +60,7 @@ export function Receipt({ api, session, receipts }) {
   return html`<section class="card" aria-labelledby="receipt">
     <h2 id="receipt">Receipt</h2>
     <p>The service has signed what it holds of your answers. Keep the file if you want to prove it later; it contains your answers.</p>
-    <p><span class="unseen">The receipt ends with </span><code>${receipt.slice(0, 8)}…${receipt.slice(-12)}</code></p>
+    <p><span class="unseen">The receipt begins and ends with </span><code>${receipt.slice(0, 8)}…${receipt.slice(-12)}</code></p>
     ${!isSame(kept.answers, session.answers) && html`<p class="quiet">It is about your answers as they were before the last changes.</p>`}
     <p class="row">
       <button type="button" onClick=${() => download(`receipt-${session.id}.json`, file)}>Save the receipt as a file</button>

@@ -3,10 +3,10 @@
 import { Dialog } from "../common/dialog.js";
 import { html, useState } from "../common/view.js";
 import { isAnswered, titleOf } from "./content.js";
-import { wordsOf } from "./contents.js";
-import { count } from "./words.js";
+import { Icon } from "./icons.js";
 import { keep } from "./memory.js";
 import { SavedMark } from "./question.js";
+import { count } from "./words.js";
 
 /** @import { Attempt } from "./attempt.js" */
 /** @import { Question } from "./content.js" */
@@ -16,6 +16,17 @@ function failure(error) {
   if (error.code === "answer_conflict") return "A question was answered elsewhere too: choose which answer counts, then hand in.";
   if (error.code === "session_paused") return "The clock is stopped, and answers can't be sent now. Hand in once it runs again.";
   return `It was not handed in. ${error.message}`;
+}
+
+/** @param {{attempt: Attempt, question: Question}} props */
+function About({ attempt, question }) {
+  const mark = attempt.markOf(question);
+  const isOpen = !isAnswered(attempt.quiz.answer(question.id));
+  return html`<span class="row">
+    ${attempt.flags.includes(question.id) && html`<span class="mark"><${Icon} name="flag" />Marked for later</span>`}
+    ${isOpen && html`<strong class="mark warn">Not answered</strong>`}
+    ${mark !== "none" && !(isOpen && mark === "committed") && html`<${SavedMark} mark=${mark} />`}
+  </span>`;
 }
 
 /** @param {{attempt: Attempt, onQuestion: (question: Question) => void}} props */
@@ -42,11 +53,12 @@ export function Review({ attempt, onQuestion }) {
   };
   return html`<section aria-labelledby="place">
     <h2 id="place" tabindex="-1">Review and hand in</h2>
-    <ul class="card counts">
+    ${questions.length > 0 &&
+    html`<ul class="card counts">
       <li>${open.length ? html`<strong>${count(open.length, "question")}</strong> not answered` : "All questions are answered"}</li>
       ${flagged.length > 0 && html`<li><strong>${count(flagged.length, "question")}</strong> marked for later</li>`}
-      ${unsent.length > 0 && html`<li><strong>${count(unsent.length, "answer")}</strong> not sent yet: the hand-in sends them</li>`}
-    </ul>
+      ${unsent.length > 0 && html`<li><strong>${count(unsent.length, "answer")}</strong> not sent yet</li>`}
+    </ul>`}
     ${sections.map(
       (section) => html`<h3>${titleOf(section, sections)}</h3>
         ${attempt.stateOf(section) === "closed" && html`<p class="quiet">Not started: its ${count(section.questions.length, "question")} can't be answered before.</p>`}
@@ -57,7 +69,7 @@ export function Review({ attempt, onQuestion }) {
               <button type="button" class="plain go" onClick=${() => onQuestion(question)}>
                 <strong>Question ${question.number}</strong> <span class="quiet begin">${question.text.slice(0, 80)}</span>
               </button>
-              <span class="row"><span>${wordsOf(attempt, question)}</span><${SavedMark} mark=${attempt.markOf(question)} /></span>
+              <${About} attempt=${attempt} question=${question} />
             </li>`,
           )}
         </ul>`}`,

@@ -39,6 +39,7 @@ export class Starting {
   /** @type {any} */ #last = null;
   #isBusy = false;
   #isBegun = false;
+  #isAgain = false;
   /** @type {Partial<QuizOptions>} */ #options = {};
 
   /**
@@ -114,6 +115,7 @@ export class Starting {
         quizId: this.#quizId,
         userId: this.#login.userId,
         storage: this.isShared ? "wipe" : "keep",
+        again: this.#isAgain,
         ...options,
       });
       // At once: it begins to tell what happens.
@@ -136,6 +138,7 @@ export class Starting {
       );
     }
     this.#options = {};
+    this.#isAgain = false;
     this.#onOpened(attempt);
   }
 
@@ -150,13 +153,20 @@ export class Starting {
     const wait = again === null ? null : again + Math.random() * SPREAD_MS;
     const until = wait === null ? null : performance.now() + wait;
     // It may open earlier than was said.
-    if (wait !== null) this.#timer = setTimeout(() => this.#again(), Math.min(wait, LONGEST_MS));
+    if (wait !== null) this.#timer = setTimeout(() => this.#retry(), Math.min(wait, LONGEST_MS));
     if (code === "quiz_not_open" && until !== null)
       return this.#show({ kind: "waiting", opensAt: error.problem.opens_at, until });
     this.#show({ kind: "refused", error, until, last: this.#last });
   }
 
-  async #again() {
+  /** Starts the next attempt after one that has ended. */
+  again() {
+    this.#isAgain = true;
+    this.#show({ kind: "looking" });
+    void this.open();
+  }
+
+  async #retry() {
     // Before anything is known of the quiz, nothing is started.
     if (this.#quiz || this.stage.kind === "waiting" || recall(this.#key)) return this.open();
     this.#isBegun = false;
