@@ -26,6 +26,8 @@ export interface QuizOptions {
   quizId: string;
   /** Whose session it is, where the service asks for no tokens. */
   userId?: string;
+  /** Of the room, where the quiz asks for one; it is not kept. */
+  password?: string;
   /** `wipe` removes what is kept on the device after the end, `memory` keeps nothing there; else it is kept. */
   storage?: "keep" | "wipe" | "memory";
   /** Whether to start the next attempt where the last one has ended; else that is shown. */

@@ -1,12 +1,111 @@
-import { readConfig } from "../common/config.js";
-import { SignIn, whoIsIt } from "../common/login.js";
-import { html, render, useState } from "../common/view.js";
+// The student's page: who, which quiz, and then the attempt.
 
-/** @param {{config: any, known: any}} props */
-function Page({ config, known }) {
-  const [login, setLogin] = useState(known);
-  return html`<main><h1>Quiz</h1>${login ? html`<p>${login.name}</p>` : html`<${SignIn} config=${config} role="student" onDone=${setLogin} />`}</main>`;
+import { Api } from "../../browser/api.js";
+import { readConfig } from "../common/config.js";
+import { moment } from "../common/format.js";
+import { SignIn, whoIsIt } from "../common/login.js";
+import { html, render, useEffect, useMemo, useState } from "../common/view.js";
+import { useAttempt } from "./attempt.js";
+import { Before, Frame, Wait } from "./before.js";
+import { Exam } from "./exam.js";
+import { Result } from "./result.js";
+import { Starting } from "./starting.js";
+
+/** @import { Config } from "../common/config.js" */
+/** @import { Login } from "../common/login.js" */
+/** @import { Attempt } from "./attempt.js" */
+/** @import { Ended } from "./result.js" */
+
+const SPREAD_MS = 1_000;
+const quizId = new URLSearchParams(location.search).get("quiz")?.trim() ?? "";
+
+/** @param {{config: Config, login: Login}} props */
+function Student({ config, login }) {
+  const [attempt, setAttempt] = useState(/** @type {Attempt | null} */ (null));
+  const [ended, setEnded] = useState(/** @type {Ended | null} */ (null));
+  const api = useMemo(() => new Api(config.api, login.token), [login]);
+  const starting = useMemo(
+    () => new Starting({ config, login, api, quizId, onOpened: setAttempt, onEnded: setEnded }),
+    [login],
+  );
+  const again = () => {
+    setAttempt(null);
+    starting.again();
+  };
+  if (attempt) return html`<${Taking} key=${attempt.quiz.session.id} attempt=${attempt} api=${api} login=${login} starting=${starting} onAgain=${again} />`;
+  if (ended) return html`<${Result} api=${api} ended=${ended} quizId=${quizId} onAgain=${null} onWipe=${null} />`;
+  return html`<${Before} login=${login} quizId=${quizId} starting=${starting} />`;
 }
 
-const config = await readConfig();
-render(html`<${Page} config=${config} known=${await whoIsIt(config, "student")} />`, /** @type {HTMLElement} */ (document.getElementById("page")));
+/** @param {{attempt: Attempt, api: Api, login: Login, starting: Starting, onAgain: () => void}} props */
+function Taking({ attempt, api, login, starting, onAgain }) {
+  useAttempt(attempt);
+  const { quiz } = attempt;
+  const [hasMore, setMore] = useState(false);
+  useEffect(() => () => attempt.close(), [attempt]);
+  useEffect(() => {
+    if (!attempt.isEnded) return;
+    const attempts = (/** @type {any} */ { body }) => setMore((body.max_attempts ?? Infinity) > quiz.session.attempt_no);
+    api.request("GET", `/quizzes/${encodeURIComponent(quizId)}`).then(attempts, () => {});
+  }, [attempt.isEnded]);
+  if (attempt.isEnded) {
+    const { session, late, receipts } = quiz;
+    return html`<${Result}
+      api=${api}
+      ended=${{ session, sections: attempt.sections, late, receipts }}
+      quizId=${quizId}
+      onAgain=${hasMore ? onAgain : null}
+      onWipe=${starting.isKept ? () => starting.wipe(attempt) : null}
+    />`;
+  }
+  if (attempt.startsAt > performance.now()) return html`<${Together} attempt=${attempt} login=${login} starting=${starting} />`;
+  return html`<${Exam} attempt=${attempt} login=${login} quizId=${quizId} />`;
+}
+
+/** All begin at one moment: the paper is shown then. @param {{attempt: Attempt, login: Login, starting: Starting}} props */
+function Together({ attempt, login, starting }) {
+  const { startsAt, quiz } = attempt;
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      quiz.close();
+      void starting.open();
+    }, startsAt - performance.now() + Math.random() * SPREAD_MS);
+    return () => clearTimeout(timer);
+  }, [attempt]);
+  return html`<${Frame} login=${login} quizId=${quizId}>
+    <section class="card" data-stage="together">
+      <h2>You are in</h2>
+      <p>Everybody begins together on <strong>${moment(quiz.session.started_at)}</strong>, in <${Wait} until=${startsAt} />.</p>
+      <p role="status">Keep this page open: the questions are shown then, and your time runs from then on.</p>
+    </section>
+  <//>`;
+}
+
+function AskQuiz() {
+  return html`<main>
+    <h1>Take a quiz</h1>
+    <form class="card" method="get">
+      <label>The id of the quiz <input class="line" name="quiz" required pattern=".*\\S.*" maxlength="128" autocomplete="off" autocapitalize="off" /></label>
+      <p><button class="main">Go on</button></p>
+    </form>
+  </main>`;
+}
+
+/** @param {{config: Config, known: Login | null}} props */
+function Page({ config, known }) {
+  const [login, setLogin] = useState(known);
+  if (!quizId) return html`<${AskQuiz} />`;
+  if (login) return html`<${Student} config=${config} login=${login} />`;
+  return html`<main><h1>${quizId}</h1><${SignIn} config=${config} role="student" onDone=${setLogin} /></main>`;
+}
+
+const page = /** @type {HTMLElement} */ (document.getElementById("page"));
+if (quizId) document.title = quizId;
+try {
+  const config = await readConfig();
+  render(html`<${Page} config=${config} known=${await whoIsIt(config, "student")} />`, page);
+} catch (error) {
+  reportError(error);
+  const again = () => location.reload();
+  render(html`<main><h1>This page can't be shown</h1><p>The service can't be reached, or does not say who you are.</p><button class="main" onClick=${again}>Try again</button></main>`, page);
+}

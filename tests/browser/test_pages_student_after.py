@@ -1,0 +1,145 @@
+"""The student's page after the hand-in: results, the receipt, and a computer that others use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.harness.launch import DevelopmentServer
+
+from .conftest import NEEDS_CHROMIUM
+from .students import call
+from .taking import Taker, asked, hands_in, question, rules, seen, taker
+
+pytestmark = NEEDS_CHROMIUM
+
+
+@pytest.fixture
+def student(service: DevelopmentServer, new_visitor: Callable[[], Page]) -> Taker:
+    """Who has handed in."""
+    student = taker(service.address, new_visitor)
+    page = student.starts()
+    question(page, "a").get_by_role("textbox").fill("Water falls.")
+    hands_in(page)
+    return student
+
+
+def saved_receipt(page: Page) -> dict[str, Any]:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the receipt as a file").click()
+    kept: dict[str, Any] = json.loads(Path(download.value.path()).read_text())
+    return kept
+
+
+def checks(page: Page, kept: object) -> None:
+    """Have a receipt from a file verified."""
+    file = FilePayload(name="receipt.json", mimeType="application/json", buffer=json.dumps(kept).encode())
+    page.get_by_label("A file that was saved here").set_input_files(file)
+
+
+def test_the_receipt_is_genuine(student: Taker) -> None:
+    page = student.page
+    page.get_by_role("button", name="Verify this receipt").click()
+    expect(page.locator("[data-verdict=true]")).to_contain_text("Genuine")
+    seen(page, "receipt-genuine")
+    kept = saved_receipt(page)
+    assert (kept["session_id"], kept["answers"]) == (student.session["id"], {"a": "Water falls."})
+
+
+def test_a_forged_receipt_is_told(student: Taker) -> None:
+    page = student.page
+    kept = saved_receipt(page)
+    page.get_by_text("Verify a receipt from a file").click()
+    checks(page, kept)
+    expect(page.locator("[data-verdict=true]")).to_be_visible()
+    checks(page, {**kept, "answers": {"a": "Water rises."}})
+    expect(page.locator("[data-verdict=false]")).to_contain_text("about other answers than these")
+    head, body, signature = kept["receipt"].split(".")
+    forged = ".".join([head, body, signature[::-1]])
+    checks(page, {**kept, "receipt": forged})
+    expect(page.locator("[data-verdict=false]")).to_contain_text("not genuine")
+    seen(page, "receipt-forged")
+    checks(page, ["no", "receipt"])
+    expect(page.locator("[data-verdict=false]")).to_contain_text("has no receipt")
+
+
+def test_marks_and_comments_are_shown_once_they_are_given(student: Taker) -> None:
+    page = student.page
+    expect(page.get_by_text("Some answers wait for a person")).to_be_visible()
+    grades = {"a": {"points": 0.5, "comment": "Whose water?"}}
+    call(student.service, "PUT", f"/sessions/{student.session['id']}/grades?reason=read", grades)
+    page.get_by_role("button", name="Look again").click()
+    expect(page.get_by_text("Whose water?")).to_be_visible()
+    expect(page.locator(".score")).to_have_text("0.5 of 2 points")
+    seen(page, "marked")
+
+
+def test_results_that_are_not_shown_yet_are_said_to_be_that(student: Taker) -> None:
+    page = student.page
+    refusal = {"code": "results_hidden", "detail": "Not yet."}
+    page.route("**/results", lambda route: route.fulfill(status=403, json=refusal))
+    page.reload()
+    expect(page.get_by_text("Results are not shown yet.")).to_be_visible()
+    expect(page.get_by_role("cell", name="Water falls.")).to_be_visible()
+    seen(page, "results-hidden")
+
+
+def test_a_reload_after_the_hand_in_starts_nothing(student: Taker) -> None:
+    page = student.page
+    page.reload()
+    expect(page.get_by_role("heading", name="You have handed in")).to_be_visible()
+    assert student.session["attempt_no"] == 1
+
+
+def test_another_attempt_can_be_started(student: Taker) -> None:
+    page = student.page
+    page.get_by_role("button", name="Start another attempt").click()
+    expect(question(page, "a").get_by_role("textbox")).to_have_value("")
+    page.reload()
+    expect(question(page, "a").get_by_role("textbox")).to_have_value("")
+    assert (student.session["attempt_no"], student.session["status"]) == (2, "started")
+
+
+KEPT = """async () => {
+  const opening = indexedDB.open("quiz-sessions", 1);
+  await new Promise((resolve) => (opening.onsuccess = resolve));
+  const all = opening.result.transaction("kept").objectStore("kept").getAllKeys();
+  await new Promise((resolve) => (all.onsuccess = resolve));
+  opening.result.close();
+  return [...all.result, ...Object.keys(localStorage)].filter((key) => !key.startsWith("client "));
+}"""
+
+
+def test_a_shared_computer_forgets_the_answers_when_asked(student: Taker) -> None:
+    page = student.page
+    assert page.evaluate(KEPT) != []
+    page.get_by_role("button", name="Shared computer: remove my answers from it").click()
+    expect(page.get_by_text("Your answers are removed from this browser.")).to_be_visible()
+    assert page.evaluate(KEPT) == []
+    page.get_by_role("button", name="Shared computer: remove my answers from it").click()
+    page.reload()
+    expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
+    assert student.session["attempt_no"] == 1
+
+
+def test_a_shared_computer_that_is_named_at_the_start_forgets_at_the_hand_in(
+    service: DevelopmentServer, new_visitor: Callable[[], Page]
+) -> None:
+    student = taker(service.address, new_visitor, rules(asked("Why?")))
+    page = student.opens()
+    page.get_by_label("This is a shared computer").check()
+    page.get_by_role("button", name="Start", exact=True).click()
+    question(page, "a").get_by_role("textbox").fill("because")
+    page.reload()
+    expect(question(page, "a").get_by_role("textbox")).to_have_value("because")
+    hands_in(page)
+    expect(page.get_by_role("cell", name="because")).to_be_visible()
+    assert "because" not in json.dumps(page.evaluate(KEPT))
+    assert [key for key in page.evaluate(KEPT) if not key.startswith("quiz-sessions/")] == []
+    page.reload()
+    expect(page.get_by_text("You have taken it before")).to_be_visible()
