@@ -28,6 +28,7 @@ pytestmark = NEEDS_CHROMIUM
 
 Visitor = Callable[[], Page]
 STUDENT = "pages/student.html"
+TAKING = f"{STUDENT}?quiz=physics"
 CONSOLE = "pages/console.html"
 OURS = "quiz-sessions/login/"
 _LOADED = """async (role) => {
@@ -43,7 +44,7 @@ _OPENED = """async (quizId) => {
   quiz.on("login", (detail) => told.push(["login", detail]));
 }"""
 _CHANGED = """(changes) => {
-  for (const key of Object.keys(sessionStorage)) {
+  for (const key of Object.keys(sessionStorage).filter((key) => key.startsWith("quiz-sessions/login/"))) {
     const kept = JSON.parse(sessionStorage[key]);
     if (kept?.access) sessionStorage[key] = JSON.stringify({ ...kept, ...changes });
   }
@@ -103,10 +104,15 @@ def exams(server: DevelopmentServer, path: str) -> str:
     return f"{server.address}/exams/{path}"
 
 
+def ours(page: Page) -> dict[str, str]:
+    """What a tab keeps of its sign-in."""
+    found = page.evaluate("Object.entries(sessionStorage)")
+    return {key: value for key, value in found if key.startswith(OURS)}
+
+
 def kept(page: Page) -> dict[str, Any]:
     """The tokens of a tab that has those of one role."""
-    found = page.evaluate("Object.entries(sessionStorage)")
-    (text,) = (value for key, value in found if key.startswith(OURS) and "access" in value)
+    (text,) = (value for value in ours(page).values() if "access" in value)
     return dict(json.loads(text))
 
 
@@ -132,7 +138,7 @@ def is_back(page: Page, address: str) -> None:
 def has_tokens(page: Page) -> bool:
     # The page may be on its way.
     with suppress(Error):
-        return bool(page.evaluate("Object.values(sessionStorage).some((kept) => JSON.parse(kept)?.access)"))
+        return any("access" in value for value in ours(page).values())
     return False
 
 
@@ -185,10 +191,10 @@ def test_nothing_of_a_sign_in_stays_in_the_address_or_the_tab(
     new_visitor: Visitor, own: DevelopmentServer
 ) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     assert "code" not in page.url
-    assert [key for key in page.evaluate("Object.keys(sessionStorage)") if key.endswith("/way")] == []
-    assert page.evaluate("localStorage.length") == 0
+    assert len(ours(page)) == 1
+    assert OURS not in page.evaluate("Object.keys(localStorage).join()")
     assert page.evaluate("document.cookie") == ""
 
 
@@ -227,13 +233,13 @@ def test_the_keyboard_is_enough(new_visitor: Visitor, own: DevelopmentServer) ->
 
 def test_who_is_nobody_is_asked_again(new_visitor: Visitor, own: DevelopmentServer) -> None:
     page = new_visitor()
-    page.goto(exams(own, STUDENT))
+    page.goto(exams(own, TAKING))
     page.get_by_role("button", name="Sign in").click()
     picks(page, "   ")
     expect(page.get_by_role("alert")).to_be_visible()
     looked_at(page, "login-picker-nobody")
     picks(page, "ada")
-    is_back(page, exams(own, STUDENT))
+    is_back(page, exams(own, TAKING))
 
 
 def test_who_calls_it_off_is_told_so_and_may_try_again(new_visitor: Visitor, own: DevelopmentServer) -> None:
@@ -254,22 +260,22 @@ def test_what_nobody_asked_for_is_not_used(new_visitor: Visitor, own: Developmen
     page = new_visitor()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/issuer/" in request.url else None)
-    page.goto(exams(own, f"{STUDENT}?{query}"))
+    page.goto(exams(own, f"{CONSOLE}?{query}"))
     says(page, "was not begun in this tab")
     assert "Call me" not in page.content()
-    assert page.url == exams(own, STUDENT)
+    assert page.url == exams(own, CONSOLE)
     assert asked == []
     looked_at(page, "login-forged")
 
 
 def test_another_ones_code_signs_nobody_in(new_visitor: Visitor, own: DevelopmentServer) -> None:
     attacker, victim = new_visitor(), new_visitor()
-    attacker.goto(exams(own, STUDENT))
+    attacker.goto(exams(own, CONSOLE))
     attacker.get_by_role("button", name="Sign in").click()
     expect(attacker.get_by_label("Who are you?")).to_be_visible()
     caught = httpx.post(attacker.url, data={"user": "mallory"}).headers["Location"]
     # Even one who is about to sign in.
-    victim.goto(exams(own, STUDENT))
+    victim.goto(exams(own, CONSOLE))
     victim.get_by_role("button", name="Sign in").click()
     expect(victim.get_by_label("Who are you?")).to_be_visible()
     victim.goto(caught)
@@ -278,7 +284,7 @@ def test_another_ones_code_signs_nobody_in(new_visitor: Visitor, own: Developmen
 
 def test_what_is_forged_signs_nobody_out(new_visitor: Visitor, own: DevelopmentServer) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     page.goto(exams(own, f"{STUDENT}?code=x&state=y"))
     page.wait_for_url(exams(own, STUDENT))
     is_signed_in_as(page, "ada")
@@ -286,7 +292,7 @@ def test_what_is_forged_signs_nobody_out(new_visitor: Visitor, own: DevelopmentS
 
 def test_a_reload_changes_nothing(new_visitor: Visitor, own: DevelopmentServer) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     before = kept(page)
     page.reload()
     expect(page.locator("[data-login]")).to_have_count(0)
@@ -295,9 +301,9 @@ def test_a_reload_changes_nothing(new_visitor: Visitor, own: DevelopmentServer) 
 
 def test_each_tab_has_a_user_of_its_own(new_visitor: Visitor, own: DevelopmentServer) -> None:
     first = new_visitor()
-    signs_in(first, exams(own, STUDENT), "ada")
+    signs_in(first, exams(own, TAKING), "ada")
     second = first.context.new_page()
-    signs_in(second, exams(own, STUDENT), "ben")
+    signs_in(second, exams(own, TAKING), "ben")
     for page, user in ((first, "ada"), (second, "ben")):
         page.reload()
         is_signed_in_as(page, user)
@@ -306,19 +312,20 @@ def test_each_tab_has_a_user_of_its_own(new_visitor: Visitor, own: DevelopmentSe
 
 def test_students_and_staff_of_one_tab_are_apart(new_visitor: Visitor, own: DevelopmentServer) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT), "ada")
+    signs_in(page, exams(own, TAKING), "ada")
     page.goto(exams(own, CONSOLE))
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
 def test_who_leaves_is_forgotten(new_visitor: Visitor, own: DevelopmentServer) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     page.goto(exams(own, "pages/"))
     looked_at(page, "landing-signed-in-by-issuer")
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(exams(own, STUDENT))
-    assert page.evaluate("Object.keys(sessionStorage)") == []
+    assert ours(page) == {}
+    page.goto(exams(own, TAKING))
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
@@ -326,7 +333,7 @@ def test_a_token_that_ends_in_an_exam_is_replaced_and_nothing_is_lost(
     new_visitor: Visitor, own: DevelopmentServer
 ) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     page.goto(exams(own, "pages/index.html?x=1#y"))
     page.evaluate(_LOADED, "student")
     page.evaluate(_OPENED, "ends")
@@ -340,6 +347,7 @@ def test_a_token_that_ends_in_an_exam_is_replaced_and_nothing_is_lost(
     expect(page.get_by_label("Who are you?")).to_have_value("ada")
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(exams(own, "pages/index.html?x=1#y"))
+    expect(page.get_by_text("Signed in as ada.")).to_be_visible()
     page.evaluate(_LOADED, "student")
     page.evaluate(_OPENED, "ends")
     assert page.evaluate("quiz.answer('essay')") == TEXT
@@ -349,7 +357,7 @@ def test_a_token_that_ends_in_an_exam_is_replaced_and_nothing_is_lost(
 
 def test_a_token_is_renewed_before_it_ends(new_visitor: Visitor, own: DevelopmentServer) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     page.goto(exams(own, "pages/"))
     page.evaluate(_LOADED, "student")
     asked: list[str] = []
@@ -370,7 +378,7 @@ def test_a_token_is_renewed_before_it_ends(new_visitor: Visitor, own: Developmen
 
 def test_who_comes_after_its_end_waits_for_the_next_one(new_visitor: Visitor, own: DevelopmentServer) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     page.goto(exams(own, "pages/"))
     page.evaluate(_LOADED, "student")
     ended = KeyPair(own.data).token("ada", None, minutes=-60)
@@ -381,7 +389,7 @@ def test_who_comes_after_its_end_waits_for_the_next_one(new_visitor: Visitor, ow
 
 def test_the_old_token_stays_where_there_is_no_new_one(new_visitor: Visitor, own: DevelopmentServer) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     page.goto(exams(own, "pages/"))
     page.evaluate(_LOADED, "student")
     asked: list[str] = []
@@ -403,7 +411,7 @@ def test_a_refresh_token_that_is_refused_is_not_tried_again(
     new_visitor: Visitor, own: DevelopmentServer
 ) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     page.goto(exams(own, "pages/"))
     page.evaluate(_LOADED, "student")
     page.evaluate(_CHANGED, {"refresh": "used", "renewAt": 0, "endsAt": 0})
@@ -416,7 +424,7 @@ def test_an_end_without_network_keeps_what_the_device_has(
     new_visitor: Visitor, own: DevelopmentServer
 ) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     page.goto(exams(own, "pages/"))
     page.evaluate(_CHANGED, {"refresh": None, "endsAt": 0})
     page.evaluate(_LOADED, "student")
@@ -444,7 +452,7 @@ def test_who_signs_in_again_while_the_issuer_is_away_stays(
     new_visitor: Visitor, own: DevelopmentServer
 ) -> None:
     page = new_visitor()
-    signs_in(page, exams(own, STUDENT))
+    signs_in(page, exams(own, TAKING))
     page.goto(exams(own, "pages/"))
     page.evaluate(_LOADED, "student")
     page.route("**/issuer/**", lambda route: route.abort())
@@ -466,13 +474,13 @@ def test_who_goes_back_from_the_issuer_can_go_there_again(
     new_visitor: Visitor, own: DevelopmentServer
 ) -> None:
     page = new_visitor()
-    page.goto(exams(own, STUDENT))
+    page.goto(exams(own, TAKING))
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_label("Who are you?")).to_be_visible()
     page.go_back()
     page.get_by_role("button", name="Sign in").click()
     picks(page, "ada")
-    is_back(page, exams(own, STUDENT))
+    is_back(page, exams(own, TAKING))
 
 
 def test_a_code_that_is_used_a_second_time_is_told_in_words(
@@ -485,7 +493,7 @@ def test_a_code_that_is_used_a_second_time_is_told_in_words(
         route.continue_()
 
     page.route("**/issuer/token", use_up)
-    page.goto(exams(own, STUDENT))
+    page.goto(exams(own, TAKING))
     page.get_by_role("button", name="Sign in").click()
     picks(page, "ada")
     says(page, "took too long, or was used before")
@@ -496,7 +504,7 @@ def test_a_browser_without_storage_is_told_so(new_visitor: Visitor, own: Develop
     page.add_init_script(
         """Object.defineProperty(window, "sessionStorage", { get() { throw new Error(); } })"""
     )
-    page.goto(exams(own, STUDENT))
+    page.goto(exams(own, TAKING))
     page.get_by_role("button", name="Sign in").click()
     says(page, "needs storage")
 
@@ -518,7 +526,7 @@ def test_a_clock_that_is_wrong_keeps_nobody_out(new_visitor: Visitor, own: Devel
             "const New = Date; globalThis.Date = new Proxy(New, {"
             "construct: (_, given) => given.length ? new New(...given) : new New(New.now()) });"
         )
-        signs_in(page, exams(own, STUDENT))
+        signs_in(page, exams(own, TAKING))
         expect(page.locator("[data-login]")).to_have_count(0)
         is_signed_in_as(page, "ada")
 
@@ -581,8 +589,9 @@ def test_cognito(new_visitor: Visitor, foreign: DevelopmentServer, issuers: Play
     # It goes on with the one that it has.
     assert kept(page)["refresh"] == first["refresh"]
     assert kept(page)["endsAt"] > first["from"]
-    page.evaluate("login.leave()")
-    eventually(lambda: page.get_by_text("Signed in as").count() == 0)
+    with page.expect_navigation():
+        page.evaluate("login.leave()")
+    expect(page.get_by_text("Signed in as")).to_have_count(0)
     # It can't be told that its session ends: it is asked to ask.
     page.goto(f"{foreign.address}/{CONSOLE}")
     page.get_by_role("button", name="Sign in").click()
@@ -595,9 +604,9 @@ def test_tokens_that_are_good_for_a_short_time_are_not_asked_for_with_each_reque
 ) -> None:
     issuers.lasts = 60
     page = new_visitor()
-    page.goto(f"{foreign.address}/{STUDENT}")
+    page.goto(f"{foreign.address}/{TAKING}")
     page.get_by_role("button", name="Sign in").click()
-    is_back(page, f"{foreign.address}/{STUDENT}")
+    is_back(page, f"{foreign.address}/{TAKING}")
     has_login(page, foreign)
     assert [page.evaluate("login.token()") for _ in range(3)] == [kept(page)["access"]] * 3
     assert len(issuers.of(f"{KEYCLOAK}/protocol/openid-connect/token")) == 1
@@ -616,12 +625,12 @@ def test_what_the_issuer_refuses_is_told_in_words(
 ) -> None:
     issuers.error = error
     page = new_visitor()
-    page.goto(f"{foreign.address}/{STUDENT}")
+    page.goto(f"{foreign.address}/{TAKING}")
     page.get_by_role("button", name="Sign in").click()
     says(page, words)
     issuers.error = {}
     page.get_by_role("button", name="Sign in").click()
-    is_back(page, f"{foreign.address}/{STUDENT}")
+    is_back(page, f"{foreign.address}/{TAKING}")
 
 
 def test_an_issuer_that_says_nothing_of_use_is_told_in_words(
@@ -629,7 +638,7 @@ def test_an_issuer_that_says_nothing_of_use_is_told_in_words(
 ) -> None:
     issuers.status = 500
     page = new_visitor()
-    page.goto(f"{foreign.address}/{STUDENT}")
+    page.goto(f"{foreign.address}/{TAKING}")
     page.get_by_role("button", name="Sign in").click()
     says(page, "can’t be used")
 
@@ -638,9 +647,9 @@ def test_what_was_known_of_an_issuer_does_not_say_that_it_is_there(
     new_visitor: Visitor, foreign: DevelopmentServer, issuers: Played
 ) -> None:
     page = new_visitor()
-    page.goto(f"{foreign.address}/{STUDENT}")
+    page.goto(f"{foreign.address}/{TAKING}")
     page.get_by_role("button", name="Sign in").click()
-    is_back(page, f"{foreign.address}/{STUDENT}")
+    is_back(page, f"{foreign.address}/{TAKING}")
     has_login(page, foreign)
     page.evaluate(_CHANGED, {"renewAt": 0, "endsAt": 0})
     page.evaluate("login.token()")
@@ -655,7 +664,7 @@ def test_an_answer_in_the_name_of_another_issuer_is_not_used(
 ) -> None:
     issuers.error = {"code": "code-0", "iss": "https://evil.example"}
     page = new_visitor()
-    page.goto(f"{foreign.address}/{STUDENT}")
+    page.goto(f"{foreign.address}/{TAKING}")
     page.route("**/token", lambda route: route.abort())
     page.route(
         "**/auth?*",
@@ -680,7 +689,7 @@ def test_pages_that_know_no_client_id_say_so(new_visitor: Visitor, foreign: Deve
         route.fulfill(json=config)
 
     page.route("**/config.json", without)
-    page.goto(f"{foreign.address}/{STUDENT}")
+    page.goto(f"{foreign.address}/{TAKING}")
     page.get_by_role("button", name="Sign in").click()
     says(page, "not set up here")
     looked_at(page, "login-not-set-up")

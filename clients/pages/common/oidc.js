@@ -18,6 +18,7 @@ import { keep, kept } from "./tab.js";
  */
 
 const KEY = "quiz-sessions/login";
+const WAY = `${KEY}/way`;
 const PAGES = { student: "../student.html", staff: "../console.html" };
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 // The library of the quiz waits fifteen seconds for a token.
@@ -28,6 +29,26 @@ const AGAIN_MS = 10_000;
 const LASTS_SECONDS = 300;
 // By how much this machine's clock may be wrong: an id token comes from the issuer itself, for its name alone.
 const CLOCK_SECONDS = 24 * 3600;
+
+/**
+ * What an issuer says in the address of this page. The address is what it was before from the start, so that modules
+ * find in it what they look for: a code is good once, and belongs in no list of visited pages.
+ */
+let told = taken();
+
+function taken() {
+  const here = new URL(location.href);
+  const said = new URLSearchParams(here.search);
+  const way = kept(WAY);
+  if (!(said.has("code") || said.has("error")) || !(said.has("state") || way)) return null;
+  // Before anything is believed: a code that somebody else has got would sign this student in as them.
+  const isAsked = way !== null && said.get("state") === way.state;
+  here.search = isAsked ? way.search : "";
+  here.hash = isAsked ? way.hash : "";
+  history.replaceState(null, "", here);
+  if (isAsked) keep(WAY, undefined);
+  return { said, way: isAsked ? way : null };
+}
 
 /** Why nobody is signed in, for those who read it. */
 export class Problem extends Error {
@@ -96,18 +117,10 @@ export class Oidc {
    * @throws {Problem} that is nothing good
    */
   async comesBack() {
-    const here = new URL(location.href);
-    const said = new URLSearchParams(here.search);
-    const way = kept(this.#wayKey);
-    if (!(said.has("code") || said.has("error")) || !(said.has("state") || way)) return;
-    // Before anything is believed: a code that somebody else has got would sign this student in as them.
-    const isAsked = way !== null && said.get("state") === way.state;
-    here.search = isAsked ? way.search : "";
-    here.hash = isAsked ? way.hash : "";
-    // At once: a code is good once, and in no list of visited pages.
-    history.replaceState(null, "", here);
-    if (!isAsked) throw new Problem("That sign-in was not begun in this tab, so it was not used. Please sign in here.");
-    keep(this.#wayKey, undefined);
+    if (!told || (told.way && told.way.key !== this.#key)) return;
+    const { said, way } = told;
+    told = null;
+    if (!way) throw new Problem("That sign-in was not begun in this tab, so it was not used. Please sign in here.");
     keep(this.#key, undefined);
     try {
       await this.#exchange(said, way);
@@ -132,10 +145,6 @@ export class Oidc {
     // Amazon Cognito has a name of its own for where to go on.
     const asked = { client_id: this.#config.clientId, post_logout_redirect_uri: page, logout_uri: page, ...(id && { id_token_hint: id }) };
     this.#leaveFor(server.end_session_endpoint, asked);
-  }
-
-  get #wayKey() {
-    return `${this.#key}/way`;
   }
 
   get #isLoopback() {
@@ -174,7 +183,7 @@ export class Oidc {
     const verifier = oauth.generateRandomCodeVerifier();
     const [state, nonce] = [oauth.generateRandomState(), oauth.generateRandomNonce()];
     const { search, hash } = location;
-    if (!keep(this.#wayKey, { state, nonce, verifier, page: thisPage(), search, hash })) {
+    if (!keep(WAY, { key: this.#key, state, nonce, verifier, page: thisPage(), search, hash })) {
       throw new Problem("Sign-in needs storage, which this browser forbids to pages. Please allow it for this site.");
     }
     const hint = this.tokens?.hint;
