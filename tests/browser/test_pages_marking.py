@@ -21,7 +21,7 @@ FIRST = "The light is bent where it leaves the water."
 SECOND = "Because of refraction.\n\nLight is slower in water."
 THIRD = "I do not know."
 QUARTER_OF_AN_HOUR = 15 * 60 * 1000
-DOWN = {"status": 503, "code": "store_unavailable"}
+DOWN: dict[str, Any] = {"status": 503, "code": "store_unavailable"}
 
 
 class Marker:
@@ -228,11 +228,12 @@ def test_an_answer_that_is_left_is_free_at_once(
 ) -> None:
     marker, _ = arrive(FIRST)
     quiz_id = marker.page.url.split("#/")[1].split("/")[0]
-    for leave in (
+    leaves: list[Callable[[], None]] = [
         lambda: marker.page.get_by_role("button", name="Stop marking").click(),
         lambda: marker.page.get_by_role("link", name="Statistics").click(),
         marker.page.close,
-    ):
+    ]
+    for leave in leaves:
         if "marking" not in marker.page.url:
             marker.page.get_by_role("link", name="Marking").click()
         marker.marks("essay").reads(FIRST)

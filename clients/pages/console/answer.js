@@ -5,6 +5,8 @@ import { html } from "../common/view.js";
 
 /** @import { About, Item, Past, Queue } from "./queue.js" */
 
+const SHOWN_CHARACTERS = 120;
+
 const isObject = (/** @type {any} */ it) => it !== null && typeof it === "object" && !Array.isArray(it);
 const isSame = (/** @type {unknown} */ one, /** @type {unknown} */ other) => JSON.stringify(one) === JSON.stringify(other);
 
@@ -33,6 +35,7 @@ export function written(value, options) {
   return asText(value);
 }
 
+export const shortened = (/** @type {string} */ text) => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)} …` : text);
 export const pointsText = (/** @type {number} */ points) => points.toLocaleString(undefined, { maximumFractionDigits: 6 });
 export const counted = (/** @type {number} */ n, /** @type {string} */ one, many = `${one}s`) => `${n.toLocaleString()} ${n === 1 ? one : many}`;
 

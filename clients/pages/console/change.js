@@ -63,7 +63,7 @@ export function ChangeMark({ marked, queue, login, onDone, onClose }) {
   const isNew = now && JSON.stringify(now.answer ?? null) !== JSON.stringify(marked.answer);
   return html`<${Dialog} title=${`Change the mark of ${question}`} onClose=${onClose}>
     <form noValidate onSubmit=${save}>
-      <p class="answer-text" dir="auto">${written(now ? now.answer : marked.answer, [])}</p>
+      <p class="answer-text" dir="auto" tabindex="0" role="region" aria-label="Answer">${written(now ? now.answer : marked.answer, [])}</p>
       ${isNew && html`<p class="banner warn" role="alert">This is another answer than the one that you marked.</p>`}
       ${
         isOther &&

@@ -229,6 +229,7 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
     if (item) drafts.put(item, typed);
   };
 
+  const isHeld = !trouble || trouble.kind === "changed" || trouble.kind === "failed";
   const banner = trouble && html`<${TroubleBanner} trouble=${trouble} queue=${queue} login=${login} onForce=${() => save(true)} onNext=${go} onHold=${holdAgain} />`;
   const status = html`<p role="status" class="quiet" data-part="said">${said} ${counted(waiting, "answer")} ${waiting === 1 ? "waits" : "wait"}.</p>`;
   const key = (/** @type {string} */ letter) => isOn && html` <kbd aria-hidden="true">${letter}</kbd>`;
@@ -259,7 +260,7 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
           <button class="main">Save and next${key("N")}</button>
           <button type="button" onClick=${skip}>Skip${key("S")}</button>
         </div>
-        <p class="quiet">Held for you until ${timeOfDay(item.held_until)}. Nobody else is given this answer before.</p>
+        ${isHeld && html`<p class="quiet">Held for you until ${timeOfDay(item.held_until)}. Nobody else is given this answer before.</p>`}
       </form>
     </div>
   </div>`;

@@ -3,7 +3,7 @@
 import { own } from "../../browser/api.js";
 import { asText } from "../common/format.js";
 import { html, useEffect, useMemo, useRef, useState } from "../common/view.js";
-import { counted, pointsText, readContent } from "./answer.js";
+import { counted, pointsText, readContent, shortened } from "./answer.js";
 import { ChangeMark } from "./change.js";
 import { Desk } from "./desk.js";
 import { Drafts } from "./drafts.js";
@@ -18,12 +18,9 @@ import { Shortcuts, useSetting } from "./shortcuts.js";
 
 const LOOK_MS = 10_000;
 const KEPT_MARKS = 50;
-const SHOWN_CHARACTERS = 120;
 
 /** The marks of this visit, by quiz: another tab of the console may be looked at meanwhile. @type {Map<string, Marked[]>} */
 const visit = new Map();
-
-const shortened = (/** @type {string} */ text) => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)} …` : text);
 
 /** @param {TabProps} props */
 export function Marking({ config, login, api, quizId }) {
