@@ -68,13 +68,14 @@ export function Exports({ config, login, api, quizId }) {
   const [failure, setFailure] = useState(/** @type {any} */ (null));
   const [isNone, setIsNone] = useState(false);
   const first = useRef(/** @type {Record<string, Export>} */ ({})).current;
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
   const sending = useRef({ isBusy: false, of: "", key: "" }).current;
 
   const keep = (/** @type {string[]} */ all) => {
     memory.put(all);
     setIds(all);
   };
-  const start = async (/** @type {Event} [event] */ event) => {
+  const start = async (/** @type {Event | undefined} */ event) => {
     event?.preventDefault();
     setIsNone(!what.length);
     if (sending.isBusy || !what.length) return;
@@ -94,7 +95,10 @@ export function Exports({ config, login, api, quizId }) {
       sending.isBusy = false;
     }
   };
-  const forget = (/** @type {string} */ id) => keep(memory.get().filter((each) => each !== id));
+  const forget = (/** @type {string} */ id) => {
+    keep(memory.get().filter((each) => each !== id));
+    list.current?.focus();
+  };
 
   return html`<h2>Exports</h2>
     <form class="card" onSubmit=${start}>
@@ -116,11 +120,11 @@ export function Exports({ config, login, api, quizId }) {
         </fieldset>
       </div>
       ${isNone && !what.length && html`<p id="no-kind" class="wrong" role="alert">Choose at least one of them.</p>`}
-      ${failure && html`<${Refused} failure=${failure} login=${login} again=${() => start()} />`}
+      ${failure && html`<${Refused} failure=${failure} login=${login} again=${() => start(undefined)} />`}
       <button class="main">Start the export</button>
       <p class="quiet">All of it is the state of one moment. Keep the file safe: it has names, answers and scores.</p>
     </form>
-    <h3>Asked for in this browser tab</h3>
+    <h3 tabindex="-1" ref=${list}>Asked for in this browser tab</h3>
     ${ids.length ? "" : html`<p class="quiet" data-state="none">None yet.</p>`}
     ${ids.map((id) => html`<${Item} key=${id} id=${id} first=${first[id]} config=${config} login=${login} api=${api} onForget=${() => forget(id)} />`)}`;
 }
@@ -136,6 +140,7 @@ function Refused({ failure, login, again }) {
 function Item({ id, first, config, login, api, onForget }) {
   const [shown, setShown] = useState(/** @type {Export | null} */ (first ?? null));
   const [failure, setFailure] = useState(/** @type {any} */ (null));
+  const [hasFailed, setHasFailed] = useState("");
   const [said, setSaid] = useState("");
   const [turn, setTurn] = useState(0);
   const isOver = shown !== null && shown.status !== "running";
@@ -153,6 +158,7 @@ function Item({ id, first, config, login, api, onForget }) {
       } catch (error) {
         if (timer < 0) return;
         setFailure(error);
+        setHasFailed("How far it is can’t be told.");
         if (!(/** @type {any} */ (error).isTransient)) return;
       }
       looks += 1;
@@ -180,6 +186,7 @@ function Item({ id, first, config, login, api, onForget }) {
       setSaid("The download has been started.");
     } catch (error) {
       setFailure(error);
+      setHasFailed("The download was not started.");
     }
   };
 
@@ -198,7 +205,7 @@ function Item({ id, first, config, login, api, onForget }) {
       ${shown?.status === "failed" && html`<p class="wrong"><strong>It failed</strong> three times, and is not tried again. There is no file. Whoever runs the service is told; ask for another export later, or for fewer kinds at a time.</p>`}
     </div>
     ${shown?.status === "running" && html`<progress aria-label=${`${title}: under way`}></progress>`}
-    ${failure && (isGone ? html`<p role="alert">${inWords(failure)}</p>` : html`<${FailureBanner} failure=${failure} what="How far it is can’t be told." login=${login} again=${() => setTurn(turn + 1)} />`)}
+    ${failure && (isGone ? html`<p role="alert">${inWords(failure)}</p>` : html`<${FailureBanner} failure=${failure} what=${hasFailed} login=${login} again=${isOver ? download : () => setTurn(turn + 1)} />`)}
     ${
       shown?.status === "done" &&
       html`<dl class="facts">
