@@ -172,7 +172,7 @@ def test_a_running_export_tells_how_far_it_is(page: Page) -> None:
     expect(export).to_contain_text("Under way: 12,000 records so far.")
     looked_at(page, "console-exports-running")
     page.unroute("**/exports/*")
-    shown_as(page, {"rows": 40_000, "taken_at": "2027-01-15T10:02:24Z"}, DONE)
+    shown_as(page, {"rows": 40_000, "taken_at": "2027-01-15T10:02:24Z"}, {**DONE, "url": "0f2b/file"})
     expect(export).to_contain_text("Under way: 40,000 records so far.")
     expect(export).to_contain_text("Done: 61,230 records, 1.8 MB.")
 
@@ -186,10 +186,11 @@ def test_an_export_that_failed_says_so(page: Page) -> None:
 
 
 def test_a_file_that_was_removed_is_not_promised(page: Page) -> None:
-    shown_as(page, DONE)
+    shown_as(page, {**DONE, "url": "0f2b/file"}, {**DONE, "url": None})
     export = starts(page)
     export.get_by_role("button", name="Download").click()
     expect(export.get_by_text("The file was removed; files are kept for a week.")).to_be_visible()
+    expect(export.get_by_role("button", name="Download")).to_have_count(0)
     looked_at(page, "console-exports-removed")
 
 

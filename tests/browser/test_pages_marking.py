@@ -90,7 +90,7 @@ def test_a_queue_is_marked_by_keyboard_alone(
     keys.press("Enter")
     marker.reads("Because of refraction.")
     expect(marker.page.get_by_role("heading", name="essay")).to_be_focused()
-    expect(marker.status).to_have_text("Saved: 3.5 of 5 points. 2 answers wait.")
+    expect(marker.status).to_have_text("Saved: 3.5 of 5 points. 2 answers wait, with this one.")
     keys.press("f")
     keys.press("c")
     expect(marker.comment).to_be_focused()
@@ -156,7 +156,7 @@ def test_the_answers_to_one_question_can_be_marked_alone(
     expect(marker.page.get_by_role("listitem")).to_contain_text(["Mark all", "3 waiting", "2 waiting"])
     looked_at(marker.page, "console-marking-overview")
     marker.marks("proof").reads("proof 1")
-    expect(marker.status).to_have_text("2 answers wait.")
+    expect(marker.status).to_have_text("2 answers wait, with this one.")
     looked_at(marker.page, "console-marking-answer")
 
 
@@ -390,6 +390,23 @@ def test_what_was_typed_survives_a_failure_and_a_reload(
     marker.next.click()
     marker.reads("Because of refraction.")
     assert result(service.address, sessions[0])["comment"] == "Well argued."
+
+
+def test_a_mark_is_said_to_be_saved_where_no_next_answer_can_be_had(
+    service: DevelopmentServer, arrive: Callable[..., tuple[Marker, list[str]]]
+) -> None:
+    marker, sessions = arrive(FIRST, SECOND)
+    marker.marks("essay").reads(FIRST)
+    marker.points.fill("3")
+    refused(marker.page, "**/grading/next", **DOWN)
+    marker.next.click()
+    failure = marker.page.get_by_role("alert")
+    expect(failure).to_contain_text("Your mark is saved. The next answer could not be had.")
+    assert result(service.address, sessions[0])["points"] == 3
+    looked_at(marker.page, "console-marking-no-next")
+    marker.page.unroute("**/grading/next")
+    marker.page.get_by_role("button", name="Try again").click()
+    marker.reads("Because of refraction.")
 
 
 def test_a_mark_whose_reply_is_lost_is_made_once(

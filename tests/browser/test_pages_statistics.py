@@ -181,9 +181,11 @@ def test_a_group_is_looked_at_alone(
 
 
 def test_no_statistics_yet(service: DevelopmentServer, new_visitor: Callable[[], Page]) -> None:
-    quiz_id = new_quiz(service.address, {"questions": {"essay": {"points": 5}}})
+    rules = {"questions": {"essay": {"points": 5}}, "show_results": "never"}
+    quiz_id = new_quiz(service.address, rules)
     page = console(new_visitor(), service.address, quiz_id, "statistics")
     expect(page.locator("[data-state=none]")).to_contain_text("There are no statistics yet")
+    expect(page.locator("[data-state=hidden]")).to_contain_text("never shows students their scores")
     looked_at(page, "console-statistics-none")
 
 

@@ -1,5 +1,6 @@
 // One answer after the other: read, marked, and the next one.
 
+import { own as ownOf } from "../../browser/api.js";
 import { timeOfDay } from "../common/format.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../common/view.js";
 import { Answer, counted, pointsText } from "./answer.js";
@@ -30,7 +31,7 @@ const isAsRead = (/** @type {Item} */ one, /** @type {Item} */ other) =>
  * @param {Drafts} props.drafts
  * @param {string | undefined} props.question answers to this one alone
  * @param {Record<string, any>} props.rules of the quiz's questions
- * @param {number} props.waiting
+ * @param {number | null} props.waiting null: it is not known
  * @param {Login} props.login
  * @param {boolean} props.isOn whether single keys work
  * @param {() => void} props.onHelp
@@ -231,7 +232,7 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
 
   const isHeld = !trouble || trouble.kind === "changed" || trouble.kind === "failed";
   const banner = trouble && html`<${TroubleBanner} trouble=${trouble} queue=${queue} login=${login} onForce=${() => save(true)} onNext=${go} onHold=${holdAgain} />`;
-  const status = html`<p role="status" class="quiet" data-part="said">${said} ${counted(waiting, "answer")} ${waiting === 1 ? "waits" : "wait"}.</p>`;
+  const status = html`<p role="status" class="quiet" data-part="said">${said} ${waiting !== null && `${counted(waiting, "answer")} ${waiting === 1 ? "waits" : "wait"}${item ? ", with this one" : ""}.`}</p>`;
   const key = (/** @type {string} */ letter) => isOn && html` <kbd aria-hidden="true">${letter}</kbd>`;
 
   if (item === undefined)
@@ -250,7 +251,7 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
     </div>
     ${status}
     <div class="desk">
-      <div><${Answer} item=${item} about=${about} rules=${rules[item.question]} queue=${queue} /></div>
+      <div><${Answer} item=${item} about=${about} rules=${ownOf(rules, item.question)} queue=${queue} /></div>
       <form class="card" aria-label="Mark" noValidate
         onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); save(); }}
         onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && title.current?.focus()}>

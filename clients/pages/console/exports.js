@@ -178,7 +178,7 @@ function Item({ id, first, config, login, api, onForget }) {
       // A link is good for ten minutes.
       const { body } = await api.request("GET", `/exports/${id}`);
       setShown(body);
-      if (body.url === null) return setSaid("The file was removed; files are kept for a week. Ask for another export.");
+      if (body.url === null) return;
       const link = document.createElement("a");
       link.href = new URL(body.url, `${config.api}/exports/${id}`).href;
       link.download = "";
@@ -191,6 +191,8 @@ function Item({ id, first, config, login, api, onForget }) {
   };
 
   const title = shown ? `${FORMATS[shown.format]?.[0] ?? shown.format}: ${shown.what.map((/** @type {string} */ kind) => KINDS[kind]?.[0] ?? kind).join(", ")}` : "An export";
+  // The reply to the request has none yet.
+  const isRemoved = shown?.status === "done" && shown.url === null;
   const isGone = failure && GONE.includes(failure.code);
   return html`<article class="card" data-export=${id} aria-label=${title}>
     <h4>${title}</h4>
@@ -202,6 +204,7 @@ function Item({ id, first, config, login, api, onForget }) {
         html`<p>${shown.taken_at === null ? "It has not begun yet." : `Under way: ${counted(shown.rows, "record")} so far.`}</p>`
       }
       ${shown?.status === "done" && html`<p><strong>Done:</strong> ${counted(shown.rows, "record")}, ${size(shown.bytes)}.</p>`}
+      ${isRemoved && html`<p>The file was removed; files are kept for a week. Ask for another export.</p>`}
       ${shown?.status === "failed" && html`<p class="wrong"><strong>It failed</strong> three times, and is not tried again. There is no file. Whoever runs the service is told; ask for another export later, or for fewer kinds at a time.</p>`}
     </div>
     ${shown?.status === "running" && html`<progress aria-label=${`${title}: under way`}></progress>`}
@@ -215,7 +218,7 @@ function Item({ id, first, config, login, api, onForget }) {
         <p role="status">${said}</p>`
     }
     <div class="row">
-      ${shown?.status === "done" && html`<button type="button" class="main" onClick=${download}>Download<span class="unseen"> ${title}</span></button>`}
+      ${shown?.status === "done" && !isRemoved && html`<button type="button" class="main" onClick=${download}>Download<span class="unseen"> ${title}</span></button>`}
       ${(isOver || isGone) && html`<button type="button" onClick=${onForget}>Remove from this list<span class="unseen">: ${title}</span></button>`}
     </div>
   </article>`;

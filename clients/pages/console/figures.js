@@ -64,9 +64,9 @@ export function classesOf(scores, max) {
     const from = Number((place * step).toPrecision(12));
     const to = Number(((place + 1) * step).toPrecision(12));
     const isLast = place === number(step) - 1;
-    const range = isLast ? `${figure(from)} to ${figure(Math.min(to, last))}` : `${figure(from)} to under ${figure(to)}`;
-    const whole = step === 1 ? figure(from) : `${figure(from)} to ${figure(Math.min(to - 1, last))}`;
-    return { label: isWhole ? whole : range, from, count: 0 };
+    const end = isWhole ? Math.min(to - 1, last) : isLast ? Math.min(to, last) : to;
+    const label = from === end ? figure(from) : `${figure(from)} to ${isWhole || isLast ? "" : "under "}${figure(end)}`;
+    return { label, from, count: 0 };
   });
   for (const score of scores) classes[Math.min(classes.length - 1, Math.floor(score / step + 1e-9))].count += 1;
   return classes;

@@ -72,17 +72,22 @@ export function Marking({ config, login, api, quizId }) {
     void look();
   };
   const all = Object.values(counts ?? {}).reduce((sum, n) => sum + n, 0);
-  const waiting = at?.question === undefined ? all : own(counts, at.question) ?? 0;
+  const waiting = counts && (at?.question === undefined ? all : own(counts, at.question) ?? 0);
 
+  const wasAt = useRef(at);
   useEffect(() => {
-    if (!at) title.current?.focus();
+    if (wasAt.current && !at) title.current?.focus();
+    wasAt.current = at;
   }, [at]);
 
   return html`${
       at
         ? html`<${Desk} queue=${queue} drafts=${drafts} question=${at.question} rules=${rules} waiting=${waiting} login=${login} isOn=${isOn}
             onHelp=${() => setShown("help")} onChangeLast=${() => marks.length && setShown(marks[0])} onMarked=${onMarked} onLeave=${leave} />`
-        : html`<h2 tabindex="-1" ref=${title}>Marking</h2>
+        : html`<div class="row spread">
+              <h2 tabindex="-1" ref=${title}>Marking</h2>
+              <button type="button" onClick=${() => setShown("help")}>Keyboard shortcuts</button>
+            </div>
             ${failure && html`<${FailureBanner} failure=${failure} what=${counts ? "The numbers may be old." : "What waits to be marked can’t be shown."} login=${login} again=${look} />`}
             ${counts && html`<${Overview} counts=${counts} all=${all} rules=${rules} onTake=${(/** @type {string | undefined} */ question) => setAt({ question })} />`}
             ${!counts && !failure && html`<p>What waits to be marked is being looked up …</p>`}`
@@ -94,10 +99,7 @@ export function Marking({ config, login, api, quizId }) {
       html`<section class="card">
         <h3>After a key was corrected</h3>
         <p>Sessions keep the score that they were graded with until they are graded again.</p>
-        <div class="row">
-          <button type="button" onClick=${() => setShown("regrade")}>Grade again …</button>
-          <button type="button" onClick=${() => setShown("help")}>Keyboard shortcuts</button>
-        </div>
+        <button type="button" onClick=${() => setShown("regrade")}>Grade again …</button>
       </section>`
     }
     ${shown === "help" && html`<${Shortcuts} isOn=${isOn} put=${setIsOn} onClose=${() => setShown(null)} />`}

@@ -15,6 +15,11 @@ const READ_AT_ONCE = 2000;
 // A name that has room in a plot; others are numbered there.
 const SHORT = 4;
 
+/** @type {Record<string, string>} */
+const HIDDEN = {
+  never: "The quiz never shows students their scores; these figures are for staff alone.",
+  after_close: "Students see their scores once the quiz has closed for everybody; until then these figures are for staff alone.",
+};
 /** @type {[string, string][]} */
 const MEANINGS = [
   ["Mean, median", "Of the scores: their sum divided by their number, and the one in the middle: half have no more than it."],
@@ -22,6 +27,7 @@ const MEANINGS = [
   ["Alpha", "Cronbach’s: whether the questions measure the same thing. Near 1 they do; below 0.7 a score says little of one student. There is none where students had different questions."],
   ["Facility", "The mean of the points of those who were asked, as a share of what there was to earn. 1 is easy; without an answer there are no points."],
   ["Discrimination", "How the points of a question go together with what the same student earned in all others (a correlation from −1 to 1). Near 0 it tells nobody apart, below 0 the key may be wrong."],
+  ["Left out", "Your own attempts, those that are under way, and abandoned ones."],
   ["First answer", "How long after the start, or the entry of a section with a time limit, half and nine of ten had answered."],
 ];
 
@@ -32,7 +38,7 @@ export function Statistics({ login, api, quizId }) {
   const [found, setFound] = useState(/** @type {{statistics: any, group: string, at: string} | null} */ (null));
   const [scores, setScores] = useState(/** @type {Score[] | number | null} */ (null));
   const [failure, setFailure] = useState(/** @type {any} */ (null));
-  const [rules, setRules] = useState(/** @type {Record<string, any>} */ ({}));
+  const [quiz, setQuiz] = useState(/** @type {any} */ ({ questions: {} }));
   const [isBusy, setIsBusy] = useState(false);
   const latest = useRef(0);
 
@@ -62,7 +68,7 @@ export function Statistics({ login, api, quizId }) {
   useEffect(() => {
     void read();
     api.request("GET", path).then(
-      ({ body }) => setRules(body.questions),
+      ({ body }) => setQuiz(body),
       () => {},
     );
     return () => void (latest.current = -1);
@@ -78,11 +84,11 @@ export function Statistics({ login, api, quizId }) {
     </div>
     <p role="status" class="quiet">${isBusy ? "The figures are being added up …" : found ? `As of ${timeOfDay(found.at)}${found.group && `, of group ${found.group}`}.` : ""}</p>
     ${failure && html`<${FailureBanner} failure=${failure} what=${found ? "These figures are those of the last look." : "There are no figures to show."} login=${login} again=${read} />`}
-    ${found && html`<${Figures} ...${found} quizId=${quizId} rules=${rules} scores=${scores} onList=${() => list(found.group)} />`}`;
+    ${found && html`<${Figures} ...${found} quizId=${quizId} quiz=${quiz} scores=${scores} onList=${() => list(found.group)} />`}`;
 }
 
-/** @param {{statistics: any, group: string, quizId: string, rules: Record<string, any>, scores: Score[] | number | null, onList: () => void}} props */
-function Figures({ statistics, quizId, rules, scores, onList }) {
+/** @param {{statistics: any, group: string, quizId: string, quiz: any, scores: Score[] | number | null, onList: () => void}} props */
+function Figures({ statistics, quizId, quiz, scores, onList }) {
   const { attempts, pending, complete } = statistics;
   const place = `#/${encodeURIComponent(quizId)}`;
   const all = Array.isArray(scores) ? scores : null;
@@ -90,7 +96,7 @@ function Figures({ statistics, quizId, rules, scores, onList }) {
   const questions = Object.entries(/** @type {Record<string, QuestionFigures>} */ (statistics.questions))
     .sort(([one], [other]) => one.localeCompare(other, undefined, { numeric: true }))
     .map(([id, figures], at) => {
-      const about = own(rules, id);
+      const about = own(quiz.questions, id);
       const { text, options } = readContent(about?.content ?? "");
       const shown = (/** @type {unknown} */ answer) => written(answer, options) || "(empty)";
       const notes = notesOf(figures, shown);
@@ -105,6 +111,7 @@ function Figures({ statistics, quizId, rules, scores, onList }) {
     }
     ${attempts === 0 && html`<p class="card" data-state="none">There are no statistics yet: no session has ended with a complete score.</p>`}
     ${attempts > 0 && attempts < FEW && html`<p class="banner" data-state="few">Only ${counted(attempts, "session")}: figures of so few say little, and change much with each one more.</p>`}
+    ${Object.hasOwn(HIDDEN, quiz.show_results ?? "") && html`<p class="quiet" data-state="hidden">${HIDDEN[quiz.show_results]}</p>`}
     ${
       attempts > 0 &&
       html`<dl class="tiles">

@@ -58,7 +58,7 @@ export function TroubleBanner({ trouble, queue, login, onForce, onNext, onHold }
       </div>`;
     case "taken":
       return html`<div class="banner warn" role="alert" data-trouble="taken">
-        <p>Somebody else was given this answer meanwhile. ${KEPT} It comes back if you are given this answer again in this tab.</p>
+        <p>This answer is not held for you any more: somebody else was given it, or you yourself another one in another tab. ${KEPT} It is there again if you are given this answer again.</p>
         <div class="row">${next}<button type="button" onClick=${onForce}>Save my mark all the same</button></div>
       </div>`;
     case "failed":
