@@ -100,7 +100,8 @@ export function Exports({ config, login, api, quizId }) {
     list.current?.focus();
   };
 
-  return html`<h2>Exports</h2>
+  return html`<div class="results">
+    <h2>Exports</h2>
     <form class="card" onSubmit=${start}>
       <div class="choices">
         <fieldset>
@@ -126,7 +127,8 @@ export function Exports({ config, login, api, quizId }) {
     </form>
     <h3 tabindex="-1" ref=${list}>Asked for in this browser tab</h3>
     ${ids.length ? "" : html`<p class="quiet" data-state="none">None yet.</p>`}
-    ${ids.map((id) => html`<${Item} key=${id} id=${id} first=${first[id]} config=${config} login=${login} api=${api} onForget=${() => forget(id)} />`)}`;
+    ${ids.map((id) => html`<${Item} key=${id} id=${id} first=${first[id]} config=${config} login=${login} api=${api} onForget=${() => forget(id)} />`)}
+  </div>`;
 }
 
 /** @param {{failure: any, login: any, again: () => void}} props */

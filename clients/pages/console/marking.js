@@ -80,7 +80,8 @@ export function Marking({ config, login, api, quizId }) {
     wasAt.current = at;
   }, [at]);
 
-  return html`${
+  return html`<div class="results">
+    ${
       at
         ? html`<${Desk} queue=${queue} drafts=${drafts} question=${at.question} rules=${rules} waiting=${waiting} login=${login} isOn=${isOn}
             onHelp=${() => setShown("help")} onChangeLast=${() => marks.length && setShown(marks[0])} onMarked=${onMarked} onLeave=${leave} />`
@@ -114,7 +115,8 @@ export function Marking({ config, login, api, quizId }) {
       shown !== null &&
       typeof shown === "object" &&
       html`<${ChangeMark} marked=${shown} queue=${queue} login=${login} onDone=${(/** @type {Mark | null} */ mark) => changed(shown, mark)} onClose=${() => setShown(null)} />`
-    }`;
+    }
+  </div>`;
 }
 
 /** @param {{counts: Record<string, number>, all: number, rules: Record<string, any>, onTake: (question?: string) => void}} props */

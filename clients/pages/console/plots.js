@@ -55,7 +55,7 @@ export function Histogram({ classes, unit, unitOfAll }) {
       )}
       ${classes.map(({ count, from }, place) => {
         const x = left + place * each;
-        return html`<rect class="bar" x=${x + each * 0.08} width=${each * 0.84} y=${y(count)} height=${floor - y(count)} />
+        return html`<rect class="fill" x=${x + each * 0.08} width=${each * 0.84} y=${y(count)} height=${floor - y(count)} />
           ${count > 0 && String(count).length * LETTER < each && html`<text x=${x + each / 2} y=${y(count) - 5} text-anchor="middle">${count}</text>`}
           ${place % every === 0 && html`<text x=${x + each / 2} y=${floor + 16} text-anchor="middle">${figure(from)}</text>`}`;
       })}
@@ -134,7 +134,7 @@ export function Answers({ id, name, figures, points, answerText }) {
       const said = `${count} (${percent(count, asked)})`;
       const written = `${of && isFull(of) ? "✓ " : ""}${label.replaceAll("\n", ", ")}`;
       const room = Math.floor((width - said.length * LETTER - 12) / LETTER);
-      const kind = !of ? "bar none" : isFull(of) ? "bar full" : "bar";
+      const kind = !of ? "fill none" : isFull(of) ? "fill full" : "fill";
       return html`<text x="0" y=${place * row + 14}>${written.length > room ? `${written.slice(0, room - 1)}…` : written}</text>
         <text x=${width} y=${place * row + 14} text-anchor="end">${said}</text>
         <rect class="track" x="0" y=${place * row + 20} width=${width} height="12" />

@@ -74,7 +74,8 @@ export function Statistics({ login, api, quizId }) {
     return () => void (latest.current = -1);
   }, []);
 
-  return html`<div class="row spread">
+  return html`<div class="results">
+    <div class="row spread">
       <h2>Statistics</h2>
       <form class="row" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); void read(); }}>
         <label class="row">Group <span class="quiet">(empty: all)</span>
@@ -84,7 +85,8 @@ export function Statistics({ login, api, quizId }) {
     </div>
     <p role="status" class="quiet">${isBusy ? "The figures are being added up …" : found ? `As of ${timeOfDay(found.at)}${found.group && `, of group ${found.group}`}.` : ""}</p>
     ${failure && html`<${FailureBanner} failure=${failure} what=${found ? "These figures are those of the last look." : "There are no figures to show."} login=${login} again=${read} />`}
-    ${found && html`<${Figures} ...${found} quizId=${quizId} quiz=${quiz} scores=${scores} onList=${() => list(found.group)} />`}`;
+    ${found && html`<${Figures} ...${found} quizId=${quizId} quiz=${quiz} scores=${scores} onList=${() => list(found.group)} />`}
+  </div>`;
 }
 
 /** @param {{statistics: any, group: string, quizId: string, quiz: any, scores: Score[] | number | null, onList: () => void}} props */
@@ -117,7 +119,7 @@ function Figures({ statistics, quizId, quiz, scores, onList }) {
       html`<dl class="tiles">
           <div><dt>Sessions</dt><dd>${figure(attempts)}</dd></div>
           <div><dt>Mean</dt><dd>${figure(statistics.mean)}${max !== null && html` <span class="quiet">of ${figure(max)}</span>`}</dd></div>
-          <div><dt>Median</dt><dd>${all ? figure(max === null ? null : median(all.map(({ score }) => score))) : "…"}</dd></div>
+          <div><dt>Median</dt><dd>${typeof scores === "number" ? "…" : figure(all && max !== null ? median(all.map(({ score }) => score)) : null)}</dd></div>
           <div><dt>Deviation</dt><dd>${figure(statistics.deviation)}</dd></div>
           <div><dt>Alpha</dt><dd>${figure(statistics.alpha)}</dd></div>
         </dl>
