@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.harness.launch import DevelopmentServer
 
@@ -363,8 +363,15 @@ def test_whoever_goes_on_typing_goes_on_holding(
     marker = Marker(page, service, quiz_id).marks("essay")
     marker.reads(FIRST)
     page.clock.fast_forward(QUARTER_OF_AN_HOUR // 2)
-    with page.expect_response("**/grading/next"):
-        marker.comment.press_sequentially("a")
+
+    def later(route: Route) -> None:
+        reply = route.fetch()
+        item = reply.json()["item"]
+        route.fulfill(json={"item": {**item, "held_until": "2027-01-15T09:15:00Z"}})
+
+    page.route("**/grading/next", later)
+    marker.comment.press_sequentially("a")
+    expect(page.get_by_text("Held for you until 9:15:00 AM.")).to_be_visible()
     page.clock.fast_forward(QUARTER_OF_AN_HOUR * 3 // 4)
     expect(marker.comment).to_have_value("a")
     expect(marker.trouble("lapsed")).to_be_hidden()
@@ -417,7 +424,7 @@ def test_a_mark_whose_reply_is_lost_is_made_once(
     marker.marks("essay").reads(FIRST)
     marker.points.fill("3")
 
-    def lost(route: Any) -> None:
+    def lost(route: Route) -> None:
         route.fetch()
         route.abort()
 

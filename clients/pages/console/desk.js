@@ -70,10 +70,10 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
     if (own.isHere && isSame(own.shown, of)) setAbout(found);
   };
 
-  /** @param {Item | null} next */
-  const show = (next) => {
+  /** @param {Item | null} next @param {number} [since] when it was asked for */
+  const show = (next, since = 0) => {
     own.shown = next;
-    own.heldAt = Date.now();
+    own.heldAt = since;
     setItem(next);
     setDraft(next ? drafts.of(next) : EMPTY);
     setWrong({});
@@ -84,10 +84,11 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
 
   /** @param {string} [after] */
   const takeNow = async (after) => {
+    const since = Date.now();
     const next = await queue.next(question, after);
     if (!own.isHere) return queue.letGo();
     if (!next) setFront(await queue.first(question));
-    show(next);
+    show(next, since);
   };
   /** @param {string} [after] */
   const take = (after) => act(() => takeNow(after), "The next answer could not be had.", () => take(after));
@@ -95,9 +96,10 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
 
   /** What is held by now in the place of the answer that is shown. @returns {Promise<Item | null>} the same answer, or null */
   const hold = async () => {
+    const since = Date.now();
     const now = await queue.next(question);
     if (!isSame(now, item) || !now) return null;
-    own.heldAt = Date.now();
+    own.heldAt = since;
     own.shown = now;
     setItem(now);
     return now;
@@ -161,11 +163,11 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
 
   // In the background: nothing waits for it, and it is in the way of nothing.
   const renew = async () => {
-    own.renewedAt = Date.now();
+    const since = (own.renewedAt = Date.now());
     const now = await queue.next(question).catch(() => undefined);
     if (now === undefined || !own.isHere || own.isBusy || !item || !isSame(own.shown, item)) return;
     if (!now || !isSame(now, item)) return setTrouble({ kind: "taken" });
-    own.heldAt = Date.now();
+    own.heldAt = since;
     own.shown = now;
     setItem(now);
     if (!isAsRead(now, item)) setTrouble({ kind: "changed" });
