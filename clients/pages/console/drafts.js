@@ -1,0 +1,39 @@
+// What a marker has typed and not saved, by answer: it outlives the page's reload, not the tab.
+
+/** @typedef {{points: string, comment: string}} Draft */
+
+export class Drafts {
+  #name;
+
+  /** @param {string} quizId */
+  constructor(quizId) {
+    this.#name = `quiz-sessions/marking/${quizId}`;
+  }
+
+  /** @returns {Record<string, Draft>} */
+  #read() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.#name) ?? "{}");
+    } catch {
+      return {};
+    }
+  }
+
+  /** @param {{session_id: string, question: string}} item @returns {Draft} */
+  of({ session_id, question }) {
+    return this.#read()[`${session_id}/${question}`] ?? { points: "", comment: "" };
+  }
+
+  /** @param {{session_id: string, question: string}} item @param {Draft} [draft] none: it was saved */
+  put({ session_id, question }, draft) {
+    const all = this.#read();
+    const isEmpty = !draft || (draft.points === "" && draft.comment === "");
+    if (isEmpty) delete all[`${session_id}/${question}`];
+    else all[`${session_id}/${question}`] = draft;
+    try {
+      sessionStorage.setItem(this.#name, JSON.stringify(all));
+    } catch {
+      // Without storage it lives as long as the page shows it.
+    }
+  }
+}
