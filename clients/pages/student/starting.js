@@ -1,6 +1,7 @@
 // Starts an attempt, or goes on with one; waits where the quiz says so.
 
 import { openQuiz } from "../../browser/quiz-sessions.js";
+import { parsed } from "../../browser/receipts.js";
 import { Attempt } from "./attempt.js";
 import { readPaper } from "./content.js";
 import { keep, recall, startedKey } from "./memory.js";
@@ -25,12 +26,12 @@ const SPREAD_MS = 1_000;
 
 export class Starting {
   /** @type {Stage} */ stage = { kind: "looking" };
-  isShared;
+  isShared = false;
   #config;
   #login;
   #api;
   #quizId;
-  #key;
+  #key = "";
   #onOpened;
   #onEnded;
   /** @type {Set<(stage: Stage) => void>} */ #listeners = new Set();
@@ -58,8 +59,6 @@ export class Starting {
     this.#quizId = quizId;
     this.#onOpened = onOpened;
     this.#onEnded = onEnded;
-    this.#key = startedKey(quizId, login.name);
-    this.isShared = Boolean(recall(this.#key)?.wipe);
   }
 
   /** @param {(stage: Stage) => void} listener @returns what takes it off again */
@@ -83,8 +82,10 @@ export class Starting {
   async begin() {
     if (this.#isBegun) return;
     this.#isBegun = true;
+    const userId = await this.#userId();
+    this.#key = startedKey(this.#quizId, userId ?? this.#login.name);
+    this.isShared = Boolean(recall(this.#key)?.wipe);
     if (recall(this.#key)) return this.open();
-    const { userId } = this.#login;
     const query = new URLSearchParams({ quiz_id: this.#quizId, ...(userId && { user_id: userId }) });
     const read = (/** @type {string} */ path) => this.#api.request("GET", path).then(({ body }) => body);
     const quizPath = `/quizzes/${encodeURIComponent(this.#quizId)}`;
@@ -100,6 +101,17 @@ export class Starting {
     // Who has taken it is asked first.
     if (!this.#last && Date.parse(this.#quiz?.opens_at) > Date.now()) return this.open();
     this.#show({ kind: "ready", quiz: this.#quiz, last: this.#last });
+  }
+
+  // Two students may have one name, and staff would find the sessions of all.
+  async #userId() {
+    const { userId, token } = this.#login;
+    if (userId) return userId;
+    try {
+      return /** @type {string | undefined} */ (parsed((await token()).split(".")[1]).sub);
+    } catch {
+      return undefined; // a token of another kind
+    }
   }
 
   /** @param {Partial<QuizOptions>} [options] */
