@@ -513,7 +513,7 @@ def test_a_page_that_came_by_plain_http_says_what_is_missing(
     new_visitor: Visitor, own: DevelopmentServer
 ) -> None:
     page = new_visitor()
-    page.goto(f"http://{NAME}:{own.port}/exams/{STUDENT}")
+    page.goto(f"http://{NAME}:{own.port}/exams/{TAKING}")
     page.get_by_role("button", name="Sign in").click()
     says(page, "begins with https")
 
