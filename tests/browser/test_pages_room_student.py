@@ -208,6 +208,18 @@ def test_group_and_label_are_written(new_visitor: NewVisitor, service: Developme
     assert room.session("ada")["group"] == "Room 13"
 
 
+def test_a_quiz_without_a_paper_shows_answers_by_their_ids(
+    new_visitor: NewVisitor, service: DevelopmentServer
+) -> None:
+    room = a_room(service.address, "ada", rules={"time_limit_seconds": 60})
+    room.answers("ada", {"essay": {"text": "It was"}, "1": None, "constructor": "<b>bold</b>" * 100})
+    page = at(new_visitor(), room, "ada")
+    answers = part(page, "Answers").get_by_role("listitem")
+    expect(answers.filter(has_text="essay")).to_contain_text('{"text":"It was"}')
+    expect(answers.filter(has_text="constructor")).to_contain_text("<b>bold</b>")
+    looked_at(page, "student-without-paper")
+
+
 def test_a_session_that_is_not_there_is_said(new_visitor: NewVisitor, service: DevelopmentServer) -> None:
     room = a_room(service.address)
     page = watch(new_visitor(), room, "01a21efd-7682-7f48-9ffc-7b44e5548e13")

@@ -78,7 +78,7 @@ function Time({ minutes, seconds, isLess, onChange }) {
       )}
     </div>
     <div class="row">
-      <label>Minutes <input type="number" min="0" max="525600" step="1" required value=${minutes}
+      <label>Minutes <input type="number" min="0" max="525600" step="1" required autofocus value=${minutes}
         onInput=${(/** @type {any} */ event) => onChange({ minutes: event.target.value })} /></label>
       <label>Seconds <input type="number" min="0" max="59" step="1" required value=${seconds}
         onInput=${(/** @type {any} */ event) => onChange({ seconds: event.target.value })} /></label>
@@ -157,7 +157,7 @@ export function ActDialog({ room, act: { kind, ids }, onClose }) {
               <textarea required maxlength="2000" autofocus value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)}></textarea>
             </label>`
           : html`<label>Reason, which is kept on record
-              <input required pattern=".*\\S.*" maxlength="1000" autocomplete="off" autofocus value=${text}
+              <input required pattern=".*\\S.*" maxlength="1000" autocomplete="off" autofocus=${kind !== "extend"} value=${text}
                 onInput=${(/** @type {any} */ event) => setText(event.target.value)} />
             </label>`}
         ${kind === "pause" && ids === "all" && html`<p>All clocks stand, and nobody can start the quiz, until it is resumed.</p>`}

@@ -45,13 +45,15 @@ function Answer({ id, content, isLocked, session }) {
 
 /** @param {{api: Api, session: any}} props */
 export function Answers({ api, session }) {
+  // Null without a paper.
+  const begun = session.sections ?? [];
   const path = `/sessions/${session.id}/paper`;
-  const { value: paper, problem, again } = useLoaded(() => found(api, path), [session.sections.length]);
+  const { value: paper, problem, again } = useLoaded(() => found(api, path), [begun.length]);
   if (paper === undefined && !problem) return html`<section class="card"><h3>Answers</h3><p class="quiet">Reading …</p></section>`;
   const sections = paper?.sections ?? [];
   const onPaper = new Set(sections.flatMap((/** @type {any} */ section) => section.questions.map((/** @type {any} */ each) => each.id)));
   const others = Object.keys(session.answers).filter((id) => !onPaper.has(id));
-  const locked = new Set(session.sections.flatMap((/** @type {any} */ section) => section.locked));
+  const locked = new Set(begun.flatMap((/** @type {any} */ section) => section.locked));
   return html`<section class="card" aria-labelledby="answers">
     <h3 id="answers">Answers</h3>
     <${Problem} problem=${problem} onRetry=${again}>The questions' texts can't be shown.<//>

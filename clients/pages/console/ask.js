@@ -55,7 +55,7 @@ export function Ask({ title, does, onSend, onClose, children, wants = "needed", 
       <div class="ask">
         ${children}
         ${wants !== "none" && html`<label>Reason, which is kept on record${wants === "optional" ? " (may be left out)" : ""}
-          <input required=${wants === "needed"} pattern=".*\\S.*" maxlength="1000" autocomplete="off" autofocus value=${reason}
+          <input required=${wants === "needed"} pattern=".*\\S.*" maxlength="1000" autocomplete="off" value=${reason}
             onInput=${(/** @type {any} */ event) => setReason(event.target.value)} />
         </label>`}
       </div>

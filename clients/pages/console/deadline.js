@@ -43,7 +43,7 @@ export function Deadline({ api, sessionId, change }) {
       ${value.paused_at && html`<p>The clock stands since ${moment(value.paused_at)}. As long as it stands, the deadline moves on.</p>`}
       ${value.binding === "closes_at" && html`<p>The quiz closes at ${moment(value.closes_at)}${value.closes_later_seconds ? `, for this student ${lasting(value.closes_later_seconds)} later` : ""}: no deadline lies beyond that.</p>`}
       ${value.grace_seconds > 0 && html`<p>Answers are accepted, marked as late, for ${lasting(value.grace_seconds)} more.</p>`}
-      ${value.sections.length > 0 && html`<h4>Sections with a time limit</h4>
+      ${value.sections?.length > 0 && html`<h4>Sections with a time limit</h4>
         <ol class="entries">${value.sections.map((/** @type {any} */ section) => html`<${Section} key=${section.section} section=${section} />`)}</ol>`}`}
   </section>`;
 }

@@ -9,6 +9,9 @@ import { STATES, groupsOf } from "./rows.js";
 /** @type {Filter} */
 export const ALL = { text: "", state: "", group: null, incidents: false };
 
+/** @param {Filter} filter */
+const isChosen = ({ text, state, group, incidents }) => Boolean(text || state || group !== null || incidents);
+
 /** @param {{view: View, filter: Filter, onFilter: (filter: Filter) => void}} props */
 export function Totals({ view: { room }, filter, onFilter }) {
   return html`<div role="group" aria-label="Whole quiz; show these alone" class="totals">
@@ -38,6 +41,6 @@ export function Filters({ view, filter, onFilter }) {
     </label>`}
     <label class="row"><input type="checkbox" checked=${filter.incidents}
       onChange=${(/** @type {any} */ event) => onFilter({ ...filter, incidents: event.target.checked })} />With incidents</label>
-    ${filter !== ALL && html`<button type="button" onClick=${() => onFilter(ALL)}>Show all</button>`}
+    <button type="button" aria-disabled=${isChosen(filter) ? "false" : "true"} onClick=${() => onFilter(ALL)}>Show all</button>
   </form>`;
 }

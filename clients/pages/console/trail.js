@@ -11,9 +11,9 @@ import { lasting } from "./times.js";
 
 const NAMED = 6;
 
-/** `0, 1, essay and 3 more`. @param {any} answers */
+/** `0, 1, essay and 3 more`. @param {any} answers by question, or a list of such as name theirs */
 function questions(answers) {
-  const ids = Object.keys(answers ?? {});
+  const ids = Array.isArray(answers) ? [...new Set(answers.map(({ question }) => question))] : Object.keys(answers ?? {});
   const more = ids.length - NAMED;
   return ids.slice(0, NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
@@ -26,10 +26,9 @@ const EVENTS = {
   answered: ({ answers }) => `Answered: ${questions(answers)}`,
   merged: ({ answers }) => `Drafts became answers: ${questions(answers)}`,
   late_merge: ({ answers }) => `Answers that had come in time were added after the end: ${questions(answers)}`,
-  late_answer: ({ answers }) => `Came too late, and does not count: ${questions(answers)}`,
+  late_answer: () => "Late answers",
   late_accepted: ({ answers }) => `Late answers were accepted: ${questions(answers)}`,
-  displaced: ({ answers }) => `Gave way to another device's answer, and does not count: ${questions(answers)}`,
-  outdated: ({ answers }) => `Came after a newer answer, and does not count: ${questions(answers)}`,
+  displaced: () => "Another answer counts",
   incident: ({ incident }) => `Incident: ${incidentWords(incident)}`,
   extended: (changes) => `${changes.seconds < 0 ? "Time was taken away" : "Time was given"}: ${lasting(changes.seconds)}.${deadline(changes)}`,
   rescheduled: (changes) => `Rules or extra time changed.${deadline(changes)}`,
@@ -53,9 +52,23 @@ const EVENTS = {
   section_entered: ({ section }) => `Began section ${section + 1}`,
 };
 
+/** What is recorded beside, in whatever event. @type {Record<string, string>} */
+const BESIDE = {
+  outdated: "Came after a newer answer, and does not count",
+  displaced: "Gave way to another device's answer, and does not count",
+  late_answers: "Came too late, and does not count",
+};
+
+/** @param {string} type @param {any} changes */
+function wordsOf(type, changes) {
+  const words = (Object.hasOwn(EVENTS, type) && EVENTS[type]?.(changes)) || type;
+  const beside = Object.entries(BESIDE).flatMap(([name, said]) => (changes[name] ? [`${said}: ${questions(changes[name])}`] : []));
+  return [words, ...beside].join("\n");
+}
+
 /** @param {{event: any}} props */
 export function Event({ event: { type, at, changes, erased_by } }) {
-  const words = changes === null ? `${type}: erased by staff (action ${erased_by})` : (EVENTS[type]?.(changes) ?? type);
+  const words = changes === null ? `${type}: erased by staff (action ${erased_by})` : (wordsOf(type, changes));
   const { by, reason } = changes ?? {};
   return html`<li class="entry">
     <p class="said">${words}</p>
