@@ -302,6 +302,24 @@ def test_five_thousand_come_by_pages(new_visitor: NewVisitor, room: Room) -> Non
     expect(chosen(page)).to_contain_text("110 selected, 99 of them not shown now")
 
 
+def test_back_from_a_student_the_table_is_as_it_was_left(new_visitor: NewVisitor, room: Room) -> None:
+    page = new_visitor()
+    page.route("**/live*", _crowd(300))
+    watch(page, room)
+    page.get_by_role("navigation", name="Pages").first.get_by_role("button", name="Next").click()
+    link = page.get_by_role("link", name="student-180", exact=True)
+    link.scroll_into_view_if_needed()
+    # It has to be seen that it was scrolled.
+    before = eventually(lambda: page.evaluate("scrollY"))
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    link.click()
+    expect(page.get_by_role("heading", name="student-180")).to_be_focused()
+    expect(page.get_by_role("alert")).to_contain_text("The session can't be shown.")
+    page.go_back()
+    expect(link).to_be_focused()
+    assert page.evaluate("scrollY") == before
+
+
 def test_names_are_text_and_nothing_else(new_visitor: NewVisitor, service: DevelopmentServer) -> None:
     name = "<img src=x onerror=alert(1)>"
     room = a_room(service.address, name, "a" * 128)

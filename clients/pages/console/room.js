@@ -89,7 +89,7 @@ function Seen({ login, api, quizId, view }) {
     ${act && html`<${ActDialog} room=${room} act=${act} onClose=${isDone} />`}
     ${sessionId && html`<${StudentPanel} key=${sessionId} api=${api} login=${login} quizId=${quizId} quiz=${quiz} view=${view} sessionId=${sessionId} onAct=${asks} isAsked=${act !== null} />`}
     <div ref=${list} hidden=${Boolean(sessionId)}>
-      <h2 class="unseen">Everybody</h2>
+      <h2 class="unseen" tabindex="-1">Everybody</h2>
       <${WholeQuiz} api=${api} quizId=${quizId} quiz=${quiz} onAct=${asks} />
       <div class="which">
         <${Totals} view=${view} filter=${filter} onFilter=${filterBy} />
@@ -115,21 +115,25 @@ function useReturn(list, sessionId) {
   const at = useRef({ sessionId: "", x: 0, y: 0, inner: 0 });
   const scroller = () => list.current?.querySelector(".scroll");
   useEffect(() => {
-    if (sessionId) return;
-    const seen = () => (at.current = { sessionId: "", x: scrollX, y: scrollY, inner: scroller()?.scrollLeft ?? 0 });
+    const seen = () => {
+      // Without the table the page is shorter, and scrolled by that.
+      if (!at.current.sessionId) at.current = { sessionId: "", x: scrollX, y: scrollY, inner: scroller()?.scrollLeft ?? 0 };
+    };
     addEventListener("scroll", seen, { passive: true, capture: true });
     return () => removeEventListener("scroll", seen, { capture: true });
-  }, [sessionId]);
+  }, []);
   useLayoutEffect(() => {
     if (sessionId) {
       at.current.sessionId = sessionId;
       return scrollTo(0, 0);
     }
     if (!at.current.sessionId) return;
-    const link = list.current?.querySelector(`tr[data-id="${CSS.escape(at.current.sessionId)}"] a`);
+    // Who is on another page by now, or not shown, has no row.
+    const link = list.current?.querySelector(`tr[data-id="${CSS.escape(at.current.sessionId)}"] a`) ?? list.current?.querySelector("h2");
     /** @type {HTMLElement | null | undefined} */ (link)?.focus({ preventScroll: true });
     scrollTo(at.current.x, at.current.y);
     const inner = scroller();
     if (inner) inner.scrollLeft = at.current.inner;
+    at.current.sessionId = "";
   }, [sessionId]);
 }

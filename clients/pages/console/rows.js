@@ -87,10 +87,25 @@ function isShown(row, { text, state, group, incidents }, known) {
   return !text || row.user_id.toLowerCase().includes(text);
 }
 
+/** Where each of some texts comes, among them. @param {Iterable<string>} texts */
+const ranked = (texts) => new Map([...new Set(texts)].sort(collator.compare).map((text, rank) => [text, rank]));
+
+/** Of students, who are many and stay who they are. @type {WeakMap<Map<string, Row>, {of: number, ranks: Map<string, number>}>} */
+const students = new WeakMap();
+
+/** @param {Map<string, Row>} rows */
+function ranksOf(rows) {
+  const known = students.get(rows);
+  if (known?.of === rows.size) return known.ranks;
+  const ranks = ranked(Array.from(rows.values(), (row) => row.user_id));
+  students.set(rows, { of: rows.size, ranks });
+  return ranks;
+}
+
 /**
  * The sessions that a filter shows, in their order.
  *
- * @param {Iterable<Row>} rows
+ * @param {Map<string, Row>} rows
  * @param {Filter} filter
  * @param {Sort} sort
  * @param {Known} known
@@ -98,16 +113,18 @@ function isShown(row, { text, state, group, incidents }, known) {
  */
 export function ordered(rows, filter, sort, known) {
   const small = { ...filter, text: filter.text.trim().toLowerCase() };
-  const value = COLUMNS[sort.column]?.value ?? (() => 0);
-  const found = [];
-  for (const row of rows) if (isShown(row, small, known)) found.push({ row, value: value(row, known) });
-  const sign = sort.isDown ? -1 : 1;
-  found.sort((one, other) => {
-    const [a, b] = [one.value, other.value];
-    const by = typeof a === "number" && typeof b === "number" ? a - b : collator.compare(String(a), String(b));
-    return sign * by || collator.compare(one.row.user_id, other.row.user_id);
+  const names = ranksOf(rows);
+  const valueOf = COLUMNS[sort.column]?.value ?? (() => 0);
+  const shown = [...rows.values()].filter((row) => isShown(row, small, known));
+  const values = shown.map((row) => valueOf(row, known));
+  const texts = sort.column === "student" ? names : ranked(values.filter((value) => typeof value === "string"));
+  const found = shown.map((row, n) => {
+    const value = values[n];
+    return { id: row.session_id, value: Number(typeof value === "string" ? texts.get(value) : value), name: names.get(row.user_id) ?? 0 };
   });
-  return found.map(({ row }) => row.session_id);
+  const sign = sort.isDown ? -1 : 1;
+  found.sort((one, other) => sign * (one.value - other.value) || one.name - other.name);
+  return found.map(({ id }) => id);
 }
 
 /** The groups that there are, with how many sessions each has. @param {Iterable<Row>} rows @returns {[string, number][]} */

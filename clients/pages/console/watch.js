@@ -58,7 +58,7 @@ export function useOrder(view, filter, sort, asked, isHeld) {
   return useMemo(() => {
     /** @type {Known} */
     const known = { now: serverNow(view), presence: view.room.presence };
-    const fresh = ordered(view.room.rows.values(), filter, sort, known);
+    const fresh = ordered(view.room.rows, filter, sort, known);
     const choice = [filter, sort, asked];
     const isSame = choice.every((each, index) => each === kept.current.choice[index]);
     if (!isSame || !isHeld()) {
