@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.harness.launch import DevelopmentServer
 
 from .conftest import NEEDS_CHROMIUM
-from .rooms import SOON_MS, Room, a_room, chosen, dialog, pick, row, watch
+from .rooms import SOON_MS, Room, a_room, chosen, dialog, passed_on, pick, row, watch
 from .screens import looked_at
 from .students import call, eventually
 
@@ -190,7 +190,7 @@ def test_an_act_whose_replies_are_all_lost_is_done_once(
     watch(page, room)
 
     def lose(route: Route) -> None:
-        route.fetch()
+        passed_on(route)
         route.abort()
 
     page.route("**/extend", lose)
@@ -236,15 +236,14 @@ def test_more_than_a_thousand_are_sent_in_parts(page: Page, room: Room) -> None:
             route.fulfill(json={"paused": len(ids), "unchanged": []})
 
     def crowd(route: Route) -> None:
-        reply = route.fetch()
-        view = reply.json()
+        view = passed_on(route).json()
         one = view["rows"][0] if view["rows"] else None
         many = (
             [{**one, "session_id": f"{number}", "user_id": f"user {number}"} for number in range(2500)]
             if one
             else []
         )
-        route.fulfill(response=reply, json={**view, "rows": many})
+        route.fulfill(json={**view, "rows": many})
 
     page.route("**/live*", crowd)
     page.route("**/pause", answer)

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.harness.launch import DevelopmentServer
 
 from .conftest import NEEDS_CHROMIUM
-from .rooms import SOON_MS, Room, a_room, chosen, pick, row, shown, wait_for_names, watch
+from .rooms import SOON_MS, Room, a_room, chosen, passed_on, pick, row, shown, wait_for_names, watch
 from .screens import looked_at
 from .students import call, eventually
 
@@ -194,14 +194,13 @@ def test_it_says_how_old_it_is_when_nothing_is_heard(new_visitor: NewVisitor, ro
     expect(banner).to_have_count(0, timeout=2 * SOON_MS)
 
 
-def _with(room: Room, change: Callable[[dict[str, Any]], None]) -> Callable[[Route], None]:
+def _with(change: Callable[[dict[str, Any]], None]) -> Callable[[Route], None]:
     """Replies of the service to looks at the room, changed on their way."""
 
     def answer(route: Route) -> None:
-        reply = route.fetch()
-        view = reply.json()
+        view = passed_on(route).json()
         change(view)
-        route.fulfill(response=reply, json=view)
+        route.fulfill(json=view)
 
     return answer
 
@@ -214,7 +213,7 @@ def test_without_presence_it_claims_nothing_of_who_was_heard(new_visitor: NewVis
             each.update(last_seen_at=None, devices=None, buffered=None)
 
     page = new_visitor()
-    page.route("**/live*", _with(room, forget))
+    page.route("**/live*", _with(forget))
     watch(page, room)
     expect(page.get_by_text("It is not known just now who was heard")).to_be_visible()
     totals = page.get_by_role("group", name="Whole quiz")
@@ -229,7 +228,7 @@ def test_who_is_not_heard_is_silent(new_visitor: NewVisitor, room: Room) -> None
             each["last_seen_at"] = "2026-01-01T00:00:00Z"
 
     page = new_visitor()
-    page.route("**/live*", _with(room, silence))
+    page.route("**/live*", _with(silence))
     watch(page, room)
     expect(row(page, "ada")).to_contain_text("Silent")
     page.get_by_role("group", name="Whole quiz").get_by_role("button", name="Silent").click()
