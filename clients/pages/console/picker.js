@@ -79,10 +79,10 @@ export function Picker({ api }) {
       <p role="status" class=${quizzes.length ? "unseen" : ""}>
         ${quizzes.length ? `${quizzes.length}${next ? " and more" : ""} quizzes are listed.` : "There is none."}
       </p>
-      ${quizzes.length > 0 && html`<table>
+      ${quizzes.length > 0 && html`<div class="scroll"><table class="wide">
         <thead><tr><th scope="col">Quiz</th><th scope="col">State</th><th scope="col" class="number">Open sessions</th></tr></thead>
         <tbody>${quizzes.map((quiz) => html`<${Quiz} key=${quiz.quiz_id} quiz=${quiz} />`)}</tbody>
-      </table>`}
+      </table></div>`}
       ${next && html`<p><button type="button" onClick=${() => load(asked, next, quizzes)}>Show more</button></p>`}
     </section>`}`;
 }
