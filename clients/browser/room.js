@@ -11,6 +11,7 @@ class WatchedRoom {
   /** @type {Map<string, Row>} */ rows = new Map();
   /** @type {Record<string, number>} */ totals = {};
   presence = true;
+  serverTime = "";
   /** @type {Failure | null} */ problem = null;
 
   #api;
@@ -35,15 +36,15 @@ class WatchedRoom {
     return () => this.#listeners.delete(listener);
   };
   /** @type {Room["extend"]} */
-  extend = (ids, seconds, reason) => this.#act("extend", ids, { seconds, reason });
+  extend = (ids, seconds, reason, key) => this.#act("extend", ids, { seconds, reason }, key);
   /** @type {Room["pause"]} */
-  pause = (ids, reason) => this.#act("pause", ids, { reason });
+  pause = (ids, reason, key) => this.#act("pause", ids, { reason }, key);
   /** @type {Room["resume"]} */
-  resume = (ids, reason) => this.#act("resume", ids, { reason });
+  resume = (ids, reason, key) => this.#act("resume", ids, { reason }, key);
   /** @type {Room["notify"]} */
-  notify = (ids, text) => this.#act("notices", ids, { text });
+  notify = (ids, text, key) => this.#act("notices", ids, { text }, key);
   /** @type {Room["handIn"]} */
-  handIn = (ids, reason) => this.#act("complete", ids, { reason });
+  handIn = (ids, reason, key) => this.#act("complete", ids, { reason }, key);
 
   close() {
     this.#isClosed = true;
@@ -51,11 +52,11 @@ class WatchedRoom {
   }
 
   /** @param {string} what @param {string[] | "all"} ids @param {object} body */
-  async #act(what, ids, body) {
+  async #act(what, ids, body, key = unique()) {
     // An empty selection is not everybody.
     if (ids !== "all" && !Array.isArray(ids)) throw new TypeError("ids: an array, or 'all'");
     const sent = ids === "all" ? body : { ...body, session_ids: ids };
-    const headers = { "Idempotency-Key": unique() };
+    const headers = { "Idempotency-Key": key };
     for (let tries = 1; ; tries += 1) {
       try {
         const { body: done } = await this.#api.request("POST", `${this.#path}/${what}`, sent, headers);
@@ -103,6 +104,7 @@ class WatchedRoom {
     this.#cursor = view.after;
     this.totals = view.totals;
     this.presence = view.presence;
+    this.serverTime = view.server_time;
     this.#tell(changed);
   }
 

@@ -107,7 +107,10 @@ export interface RoomOptions {
   quizId: string;
 }
 
-/** A proctor's view of who takes a quiz. Acts are done once, however often their replies are lost. */
+/**
+ * A proctor's view of who takes a quiz. Acts are done once, however often their replies are lost; one that has failed
+ * is the same act again with the same `key`.
+ */
 export interface Room {
   /** By session, in the order in which they were started. */
   readonly rows: Map<string, Row>;
@@ -115,20 +118,22 @@ export interface Room {
   readonly totals: Record<string, number>;
   /** Whether it is known who was heard; not while the service's cache is away. */
   readonly presence: boolean;
+  /** That of the service at the last look; empty before the first. */
+  readonly serverTime: string;
   /** Why nothing was seen at the last look. */
   readonly problem: Failure | null;
 
   /** @returns what takes the listener off again */
   on(event: "change", listener: (change: { changed: Row[] }) => void): () => void;
   /** Give time, or with a negative number take it; returns what the service says of it, as all that follow. */
-  extend(ids: string[] | "all", seconds: number, reason: string): Promise<any>;
+  extend(ids: string[] | "all", seconds: number, reason: string, key?: string): Promise<any>;
   /** Stop the clock. */
-  pause(ids: string[] | "all", reason: string): Promise<any>;
+  pause(ids: string[] | "all", reason: string, key?: string): Promise<any>;
   /** Let it run again. */
-  resume(ids: string[] | "all", reason: string): Promise<any>;
-  notify(ids: string[] | "all", text: string): Promise<any>;
+  resume(ids: string[] | "all", reason: string, key?: string): Promise<any>;
+  notify(ids: string[] | "all", text: string, key?: string): Promise<any>;
   /** Hand in on their behalf. */
-  handIn(ids: string[] | "all", reason: string): Promise<any>;
+  handIn(ids: string[] | "all", reason: string, key?: string): Promise<any>;
   close(): void;
 }
 

@@ -24,6 +24,12 @@ export function Dialog({ title, onClose, children, wide }) {
       event.preventDefault();
       onClose();
     }}
+    onClose=${() => {
+      // A browser may close it without asking. Where it has to stay, it comes back.
+      if (!dialog.current) return;
+      onClose();
+      setTimeout(() => dialog.current && !dialog.current.open && dialog.current.showModal());
+    }}
   >
     <h2>${title}</h2>
     ${children}

@@ -3,9 +3,11 @@
 import { Api } from "../../browser/api.js";
 import { readConfig } from "../common/config.js";
 import { SignIn, whoIsIt } from "../common/login.js";
-import { html, render, useEffect, useState } from "../common/view.js";
+import { html, render, useEffect, useRef, useState } from "../common/view.js";
 import { Exports } from "./exports.js";
 import { Marking } from "./marking.js";
+import { Picker } from "./picker.js";
+import { href, usePlace } from "./place.js";
 import { RoomView } from "./room.js";
 import { Statistics } from "./statistics.js";
 
@@ -22,30 +24,54 @@ import { Statistics } from "./statistics.js";
  * @property {string} quizId
  */
 
-const TABS = { room: ["Room", RoomView], marking: ["Marking", Marking], statistics: ["Statistics", Statistics], exports: ["Exports", Exports] };
+/** @type {Record<string, [string, any]>} */
+const TABS = {
+  room: ["Room", RoomView],
+  marking: ["Marking", Marking],
+  statistics: ["Statistics", Statistics],
+  exports: ["Exports", Exports],
+};
 
-/** `#/physics/room` */
-function place() {
-  const [quizId = "", tab = ""] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
-  return { quizId, tab: Object.hasOwn(TABS, tab) ? tab : "room" };
-}
+/** @param {{login: Login}} props */
+const Who = ({ login }) =>
+  html`<div class="row who">
+    <span class="quiet">Signed in as <bdi>${login.name}</bdi></span>
+    <button type="button" onClick=${login.leave}>Sign out</button>
+  </div>`;
 
 /** @param {{config: Config, login: Login}} props */
 function Console({ config, login }) {
-  const [{ quizId, tab }, setPlace] = useState(place);
+  const { quizId, tab: asked } = usePlace();
+  const tab = Object.hasOwn(TABS, asked) ? asked : "room";
   const [api] = useState(() => new Api(config.api, login.token));
+  const heading = useRef(/** @type {HTMLElement | null} */ (null));
+  const isFirst = useRef(true);
   useEffect(() => {
-    const moved = () => setPlace(place());
-    addEventListener("hashchange", moved);
-    return () => removeEventListener("hashchange", moved);
-  }, []);
-  if (!quizId) return html`<main><h1>Console</h1><p>Pick a quiz: #/id/room</p></main>`;
-  const Tab = /** @type {any} */ (TABS)[tab][1];
-  return html`<header class="row">
-      <h1>${quizId}</h1>
-      <nav aria-label="Views of the quiz" class="row">
+    document.title = quizId ? `${quizId} – ${TABS[tab]?.[0]} – Console` : "Console";
+  }, [quizId, tab]);
+  useEffect(() => {
+    // Another page for who reads it, though the browser has not left this one.
+    if (!isFirst.current) heading.current?.focus();
+    isFirst.current = false;
+  }, [quizId]);
+  if (!quizId) {
+    return html`<main>
+      <div class="row spread"><h1 ref=${heading} tabindex="-1">Console</h1><${Who} login=${login} /></div>
+      <${Picker} api=${api} />
+    </main>`;
+  }
+  const Tab = TABS[tab]?.[1];
+  return html`<header class="top">
+      <div class="row spread">
+        <div class="row">
+          <a href=${href()}>All quizzes</a>
+          <h1 ref=${heading} tabindex="-1"><bdi>${quizId}</bdi></h1>
+        </div>
+        <${Who} login=${login} />
+      </div>
+      <nav aria-label="Views of the quiz" class="tabs">
         ${Object.entries(TABS).map(
-          ([name, [title]]) => html`<a href=${`#/${encodeURIComponent(quizId)}/${name}`} aria-current=${name === tab ? "page" : undefined}>${title}</a>`,
+          ([name, [title]]) => html`<a href=${href(quizId, name)} aria-current=${name === tab ? "page" : undefined}>${title}</a>`,
         )}
       </nav>
     </header>
@@ -56,8 +82,27 @@ function Console({ config, login }) {
 function Page({ config, known }) {
   const [login, setLogin] = useState(known);
   if (login) return html`<${Console} config=${config} login=${login} />`;
-  return html`<main><h1>Console</h1><${SignIn} config=${config} role="staff" onDone=${setLogin} /></main>`;
+  return html`<main>
+    <h1>Console</h1>
+    <p>For those who run quizzes: proctors, markers and authors.</p>
+    <${SignIn} config=${config} role="staff" onDone=${setLogin} />
+  </main>`;
 }
 
-const config = await readConfig();
-render(html`<${Page} config=${config} known=${await whoIsIt(config, "staff")} />`, /** @type {HTMLElement} */ (document.getElementById("page")));
+/** @param {{problem: unknown}} props */
+const Broken = ({ problem }) =>
+  html`<main>
+    <h1>Console</h1>
+    <div class="banner bad" role="alert">
+      <p>This page can't be started: ${String(/** @type {any} */ (problem)?.message ?? problem)}</p>
+      <button type="button" onClick=${() => location.reload()}>Try again</button>
+    </div>
+  </main>`;
+
+const root = /** @type {HTMLElement} */ (document.getElementById("page"));
+try {
+  const config = await readConfig();
+  render(html`<${Page} config=${config} known=${await whoIsIt(config, "staff")} />`, root);
+} catch (problem) {
+  render(html`<${Broken} problem=${problem} />`, root);
+}
