@@ -122,5 +122,5 @@ def test_the_list_of_quizzes_that_is_refused_says_why(
         lambda route: route.fulfill(status=403, json=problem, content_type="application/problem+json"),
     )
     sign_in(page, service.address)
-    expect(page.get_by_role("alert")).to_contain_text("lacks the permission for watching over rooms")
+    expect(page.get_by_role("alert")).to_contain_text("This needs the scope sessions:proctor")
     looked_at(page, "console-picker-refused")

@@ -168,7 +168,7 @@ def test_a_refused_act_says_why_and_keeps_what_was_typed(page: Page, room: Room)
     dialog(page).get_by_label("Reason").fill("came late")
     page.keyboard.press("Enter")
     expect(dialog(page).get_by_role("alert")).to_contain_text(
-        "Your account lacks the permission for watching over rooms (sessions:proctor). Nothing was changed."
+        "You are not allowed to do this. This needs the scope sessions:proctor. Nothing was changed."
     )
     looked_at(page, "act-refused")
     expect(dialog(page).get_by_label("Reason")).to_have_value("came late")

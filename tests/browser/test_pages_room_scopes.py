@@ -71,8 +71,7 @@ def console(new_visitor: Callable[[], Page], guarded: DevelopmentServer) -> Cons
 def test_without_a_scope_the_room_is_not_shown(console: Console) -> None:
     page = console.opens(None)
     expect(page.get_by_role("alert")).to_contain_text(
-        "Your account lacks the permission for watching over rooms (sessions:proctor) or marking "
-        "(sessions:grade). The room can't be shown."
+        "This needs the scope sessions:proctor or sessions:grade. The room can't be shown."
     )
     looked_at(page, "room-refused")
 
@@ -84,7 +83,7 @@ def test_a_marker_sees_the_room_and_is_told_who_may_act(console: Console) -> Non
     dialog(page).get_by_label("Reason").fill("the fire alarm")
     page.keyboard.press("Enter")
     expect(dialog(page).get_by_role("alert")).to_contain_text(
-        "Your account lacks the permission for watching over rooms (sessions:proctor). Nothing was changed."
+        "You are not allowed to do this. This needs the scope sessions:proctor. Nothing was changed."
     )
     expect(dialog(page).get_by_label("Reason")).to_have_value("the fire alarm")
 
@@ -93,7 +92,7 @@ def test_the_record_of_staff_has_a_scope_of_its_own(console: Console) -> None:
     page = console.opens("sessions:proctor")
     page.get_by_role("button", name="Staff record").click()
     expect(dialog(page).get_by_role("alert")).to_contain_text(
-        "Your account lacks the permission for reading what staff have done (audit:read)."
+        "You are not allowed to do this. This needs the scope audit:read."
     )
     looked_at(page, "room-staff-record-refused")
 
@@ -103,7 +102,7 @@ def test_a_marker_sees_a_student_but_not_the_extra_time(console: Console) -> Non
     page.get_by_role("link", name="ada", exact=True).click()
     expect(page.get_by_role("region", name="What happened")).to_contain_text("Started, attempt 1")
     extra = page.get_by_role("region", name="Extra time")
-    expect(extra.get_by_role("alert").first).to_contain_text("watching over rooms (sessions:proctor)")
+    expect(extra.get_by_role("alert").first).to_contain_text("This needs the scope sessions:proctor.")
     looked_at(page, "student-panel-of-marker")
 
 

@@ -188,7 +188,7 @@ def test_it_says_how_old_it_is_when_nothing_is_heard(new_visitor: NewVisitor, ro
     wait_for_names(page, "ada", "ben", "cem", "dora", "eve")
     page.route("**/live*", lambda route: route.abort())
     banner = page.get_by_text("What you see is as it was")
-    expect(banner).to_contain_text("The service can't be reached", timeout=SOON_MS)
+    expect(banner).to_contain_text("The service can’t be reached", timeout=SOON_MS)
     looked_at(page, "room-unreachable")
     page.unroute("**/live*")
     expect(banner).to_have_count(0, timeout=2 * SOON_MS)

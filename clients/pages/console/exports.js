@@ -4,7 +4,7 @@ import { unique } from "../../browser/api.js";
 import { moment } from "../common/format.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { counted } from "./answer.js";
-import { FailureBanner, inWords } from "./failures.js";
+import { Problem, inWords } from "./problems.js";
 
 /** @import { TabProps } from "./page.js" */
 
@@ -135,7 +135,7 @@ export function Exports({ config, login, api, quizId }) {
 function Refused({ failure, login, again }) {
   if (failure.code === "too_many_requests")
     return html`<p class="banner warn" role="alert">Three exports that you asked for are running already. Wait until one is done, then start this one.</p>`;
-  return html`<${FailureBanner} failure=${failure} what="No export was started." login=${login} again=${failure.isTransient ? again : undefined} />`;
+  return html`<${Problem} problem=${failure} what="No export was started." login=${login} onRetry=${failure.isTransient ? again : undefined} />`;
 }
 
 /** @param {{id: string, first?: Export, config: import("../common/config.js").Config, login: any, api: import("../../browser/api.js").Api, onForget: () => void}} props */
@@ -210,7 +210,7 @@ function Item({ id, first, config, login, api, onForget }) {
       ${shown?.status === "failed" && html`<p class="wrong"><strong>It failed</strong> three times, and is not tried again. There is no file. Whoever runs the service is told; ask for another export later, or for fewer kinds at a time.</p>`}
     </div>
     ${shown?.status === "running" && html`<progress aria-label=${`${title}: under way`}></progress>`}
-    ${failure && (isGone ? html`<p role="alert">${inWords(failure)}</p>` : html`<${FailureBanner} failure=${failure} what=${hasFailed} login=${login} again=${isOver ? download : () => setTurn(turn + 1)} />`)}
+    ${failure && (isGone ? html`<p role="alert">${inWords(failure)}</p>` : html`<${Problem} problem=${failure} what=${hasFailed} login=${login} onRetry=${isOver ? download : () => setTurn(turn + 1)} />`)}
     ${
       shown?.status === "done" &&
       html`<dl class="facts">

@@ -7,7 +7,7 @@ import { counted, pointsText, readContent, shortened } from "./answer.js";
 import { ChangeMark } from "./change.js";
 import { Desk } from "./desk.js";
 import { Drafts } from "./drafts.js";
-import { FailureBanner } from "./failures.js";
+import { Problem } from "./problems.js";
 import { Queue } from "./queue.js";
 import { Regrade } from "./regrade.js";
 import { Shortcuts, useSetting } from "./shortcuts.js";
@@ -89,7 +89,7 @@ export function Marking({ config, login, api, quizId }) {
               <h2 tabindex="-1" ref=${title}>Marking</h2>
               <button type="button" onClick=${() => setShown("help")}>Keyboard shortcuts</button>
             </div>
-            ${failure && html`<${FailureBanner} failure=${failure} what=${counts ? "The numbers may be old." : "What waits to be marked can’t be shown."} login=${login} again=${look} />`}
+            ${failure && html`<${Problem} problem=${failure} what=${counts ? "The numbers may be old." : "What waits to be marked can’t be shown."} login=${login} onRetry=${look} />`}
             ${counts && html`<${Overview} counts=${counts} all=${all} rules=${rules} onTake=${(/** @type {string | undefined} */ question) => setAt({ question })} />`}
             ${!counts && !failure && html`<p>What waits to be marked is being looked up …</p>`}`
     }

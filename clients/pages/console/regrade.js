@@ -4,7 +4,7 @@ import { after } from "../../browser/api.js";
 import { Dialog } from "../common/dialog.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { counted } from "./answer.js";
-import { FailureBanner } from "./failures.js";
+import { Problem } from "./problems.js";
 
 /** @import { TabProps } from "./page.js" */
 
@@ -64,7 +64,7 @@ export function Regrade({ api, login, quizId, onClose }) {
             <label>Why <span class="quiet">(kept on record)</span>
               <input class="whole" required pattern=".*\\S.*" maxlength="500" value=${reason} onInput=${(/** @type {any} */ event) => setReason(event.target.value)} /></label>
             <p role="status">${isRunning || sums.regraded ? `${soFar} so far.` : ""}</p>
-            ${failure && html`<${FailureBanner} failure=${failure} what="It stopped before all were graded." login=${login} />`}
+            ${failure && html`<${Problem} problem=${failure} what="It stopped before all were graded." login=${login} />`}
             <div class="row">
               <button class="main" aria-disabled=${isRunning || concerned === null ? "true" : undefined}>${failure ? "Go on" : "Grade again"}</button>
               <button type="button" onClick=${() => onClose(sums.changed > 0)}>${isRunning ? "Stop" : "Cancel"}</button>

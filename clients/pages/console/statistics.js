@@ -4,7 +4,7 @@ import { own } from "../../browser/api.js";
 import { clock, timeOfDay } from "../common/format.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { counted, readContent, shortened, written } from "./answer.js";
-import { FailureBanner } from "./failures.js";
+import { Problem } from "./problems.js";
 import { FEW, classesOf, figure, median, notesOf, readScores } from "./figures.js";
 import { Answers, Histogram, Scatter } from "./plots.js";
 
@@ -84,7 +84,7 @@ export function Statistics({ login, api, quizId }) {
       </form>
     </div>
     <p role="status" class="quiet">${isBusy ? "The figures are being added up …" : found ? `As of ${timeOfDay(found.at)}${found.group && `, of group ${found.group}`}.` : ""}</p>
-    ${failure && html`<${FailureBanner} failure=${failure} what=${found ? "These figures are those of the last look." : "There are no figures to show."} login=${login} again=${read} />`}
+    ${failure && html`<${Problem} problem=${failure} what=${found ? "These figures are those of the last look." : "There are no figures to show."} login=${login} onRetry=${read} />`}
     ${found && html`<${Figures} ...${found} quizId=${quizId} quiz=${quiz} scores=${scores} onList=${() => list(found.group)} />`}
   </div>`;
 }

@@ -3,7 +3,7 @@
 import { timeOfDay } from "../common/format.js";
 import { html } from "../common/view.js";
 import { counted } from "./answer.js";
-import { FailureBanner } from "./failures.js";
+import { Problem } from "./problems.js";
 
 /** @import { Login } from "../common/login.js" */
 /** @import { Queue } from "./queue.js" */
@@ -62,6 +62,6 @@ export function TroubleBanner({ trouble, queue, login, onForce, onNext, onHold }
         <div class="row">${next}<button type="button" onClick=${onForce}>Save my mark all the same</button></div>
       </div>`;
     case "failed":
-      return html`<${FailureBanner} failure=${trouble.failure} what=${trouble.what} login=${login} again=${trouble.again} />`;
+      return html`<${Problem} problem=${trouble.failure} what=${trouble.what} login=${login} onRetry=${trouble.again} />`;
   }
 }
