@@ -1,0 +1,223 @@
+// The exam that is watched: its students, what breaks, and what becomes of it.
+
+import { watchQuiz } from "../../browser/quiz-sessions.js";
+import { Ledger } from "./ledger.js";
+import { Network } from "./network.js";
+import { Student } from "./student.js";
+
+/** @import { Config } from "../common/config.js" */
+/** @import { Room } from "../../browser/types.js" */
+
+const CUT_MS = 15_000;
+const PAUSE_MS = 30_000;
+const LOOK_MS = 500;
+const LINES = 40;
+const REASON = "a visitor of the demo asked for it";
+
+/**
+ * What the server of the demo says of itself (infra/local/development_server/demo.py).
+ *
+ * @typedef {object} Stores
+ * @property {string} quiz_id
+ * @property {number} students
+ * @property {{state: "running" | "frozen" | "away", thaws_in: number | null}} postgresql
+ * @property {{state: "running" | "away"}} valkey
+ */
+
+/** @typedef {"postgresql" | "valkey" | "network" | "room"} Kind */
+
+/**
+ * @typedef {object} Break
+ * @property {Kind} kind
+ * @property {string} [student] whose network it is
+ * @property {number} begunAt
+ * @property {number} endsAt when it is to end by itself; NaN where that is not known
+ * @property {number} endedAt when it was over; NaN before
+ * @property {number} healedAt when nothing was left of it; NaN before
+ * @property {[Student, string][]} pending which answers were on a device alone when it was over
+ */
+
+/** @typedef {{at: number, text: string, tone: "good" | "warn" | "bad" | ""}} Line */
+
+/** @param {Config} config @param {string} path @param {RequestInit} [options] @returns {Promise<Stores>} */
+export async function askServer(config, path, options) {
+  const reply = await fetch(`${config.api}/demo/${path}`, { ...options, cache: "no-store" });
+  if (!reply.ok) throw new Error(`status ${reply.status}`);
+  return reply.json();
+}
+
+export class Exam {
+  /** The last one first. @type {Line[]} */ lines = [];
+  /** By kind, the last ones. @type {Map<Kind, Break>} */ breaks = new Map();
+  /** @type {Student[]} */ students = [];
+  /** @type {Stores} */ stores;
+  /** @type {Room} */ room;
+  network;
+  ledger;
+  #config;
+  #isAsking = false;
+  /** @type {Set<Kind>} */ #pressed = new Set();
+
+  /** @param {Config} config @param {Stores} stores */
+  constructor(config, stores) {
+    this.#config = config;
+    this.stores = stores;
+    this.network = new Network(config.api);
+    this.ledger = new Ledger({
+      api: config.api,
+      quizId: stores.quiz_id,
+      lost: ({ student, question }) => this.#say(`The answer of ${student} to "${question}" is lost.`, "bad"),
+    });
+    this.room = watchQuiz({ baseUrl: config.api, token: () => "", quizId: stores.quiz_id });
+  }
+
+  get quizId() {
+    return this.stores.quiz_id;
+  }
+
+  /** Students come in. */
+  async begin() {
+    const { body: quiz } = await this.#quiz();
+    const keys = Object.fromEntries(Object.entries(quiz.questions).map(([id, { key }]) => [id, key]));
+    if (this.ledger.resume() === "gap") this.#say("The page was closed without a word: answers are counted from here on.", "warn");
+    this.students = Array.from({ length: this.stores.students }, (_, at) => {
+      const name = `student-${String(at + 1).padStart(2, "0")}`;
+      const { quizId, ledger } = this;
+      return new Student({ number: at + 1, name, address: this.network.addressOf(name), quizId, keys, ledger });
+    });
+    for (const student of this.students) student.sits().catch(reportError);
+    this.ledger.run();
+    setInterval(() => this.#look(), LOOK_MS);
+    this.#say(`${this.students.length} students come in. They type, click and hand in by themselves.`);
+  }
+
+  async #quiz() {
+    const reply = await fetch(`${this.#config.api}/quizzes/${encodeURIComponent(this.quizId)}`, { cache: "no-store" });
+    if (!reply.ok) throw new Error(`status ${reply.status}`);
+    return { body: await reply.json() };
+  }
+
+  // What a visitor breaks
+
+  /** Whether it is broken now. @param {Kind} kind */
+  isBroken(kind) {
+    return Number.isNaN(this.breaks.get(kind)?.endedAt ?? 0);
+  }
+
+  async freezePostgreSql() {
+    await this.#breaks({ kind: "postgresql" }, async () => {
+      this.stores = await askServer(this.#config, "freeze-postgresql", { method: "POST" });
+      this.#say("PostgreSQL is frozen: what students type is buffered in Valkey, or waits on their devices.", "warn");
+    });
+  }
+
+  async killValkey() {
+    await this.#breaks({ kind: "valkey" }, async () => {
+      this.stores = await askServer(this.#config, "kill-valkey", { method: "POST" });
+      this.#say("Valkey is killed, with the drafts that it had not written yet.", "warn");
+    });
+  }
+
+  /** @param {string} student */
+  async cutNetwork(student) {
+    await this.#breaks({ kind: "network", student, endsAt: performance.now() + CUT_MS }, async () => {
+      this.network.cut(student);
+      this.#say(`The network of ${student} is cut: answers are kept on the device.`, "warn");
+    });
+  }
+
+  connectAgain() {
+    const cut = this.breaks.get("network");
+    if (cut?.student) this.network.heal(cut.student);
+  }
+
+  async pauseRoom() {
+    await this.#breaks({ kind: "room", endsAt: performance.now() + PAUSE_MS }, async () => {
+      await this.room.pause("all", REASON);
+      this.#say("The room is paused: no clock runs. Pages learn of it at their next request.", "warn");
+    });
+  }
+
+  async resumeRoom() {
+    await this.room.resume("all", REASON);
+    this.#ends("room", "The room goes on. Each deadline is later by as long as its clock stood.");
+  }
+
+  /** @param {Partial<Break> & {kind: Kind}} begun @param {() => Promise<void>} how */
+  async #breaks(begun, how) {
+    const { kind } = begun;
+    if (this.isBroken(kind) || this.#pressed.has(kind)) return;
+    this.#pressed.add(kind);
+    try {
+      await how();
+      const one = { endsAt: NaN, endedAt: NaN, healedAt: NaN, pending: [], ...begun, begunAt: performance.now() };
+      this.breaks.set(kind, one);
+    } catch (error) {
+      this.#say(`That did not work: ${error instanceof Error ? error.message : error}.`, "bad");
+    } finally {
+      this.#pressed.delete(kind);
+    }
+  }
+
+  // How it heals
+
+  async #look() {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const askedAt = performance.now();
+    try {
+      this.stores = await askServer(this.#config, "state");
+      await this.#end(askedAt);
+    } catch {
+      // The server itself is away: nothing is known of what it runs on.
+    } finally {
+      this.#isAsking = false;
+    }
+    for (const one of this.breaks.values()) this.#heals(one);
+  }
+
+  /** @param {number} askedAt when the state was asked for: what was broken since is not over */
+  async #end(askedAt) {
+    const { postgresql, valkey } = this.stores;
+    const isOlder = (/** @type {Kind} */ kind) => (this.breaks.get(kind)?.begunAt ?? Infinity) < askedAt;
+    if (postgresql.state === "running" && isOlder("postgresql")) this.#ends("postgresql", "PostgreSQL goes on.");
+    if (valkey.state === "running" && isOlder("valkey")) this.#ends("valkey", "Valkey is back. Each page looks whether its drafts are, and sends again what is not.");
+    const cut = this.breaks.get("network");
+    if (cut?.student && performance.now() > cut.endsAt) this.network.heal(cut.student);
+    if (cut?.student && !this.network.isCut(cut.student)) this.#ends("network", `The network of ${cut.student} is whole again.`);
+    const pause = this.breaks.get("room");
+    if (pause && performance.now() > pause.endsAt && this.isBroken("room")) await this.resumeRoom();
+  }
+
+  /** @param {Kind} kind @param {string} text */
+  #ends(kind, text) {
+    const one = this.breaks.get(kind);
+    if (!one || !Number.isNaN(one.endedAt)) return;
+    one.endedAt = performance.now();
+    one.pending = this.students.flatMap((student) =>
+      student.questions
+        .filter((id) => student.quiz?.answer(id) !== undefined && student.quiz.stateOf(id) === "unsent")
+        .map((id) => /** @type {[Student, string]} */ ([student, id])),
+    );
+    this.#say(text);
+  }
+
+  /** @param {Break} one */
+  #heals(one) {
+    if (Number.isNaN(one.endedAt) || !Number.isNaN(one.healedAt)) return;
+    one.pending = one.pending.filter(([{ quiz }, question]) => {
+      const isTold = quiz && this.ledger.toldAt(quiz.session.id, question) > one.endedAt;
+      return !isTold && quiz?.stateOf(question) === "unsent";
+    });
+    if (one.pending.length || !this.ledger.isWholeSince(one.endedAt)) return;
+    one.healedAt = performance.now();
+    const { acknowledged, lost } = this.ledger.counts;
+    const seconds = Math.round((one.healedAt - one.endedAt) / 1000);
+    this.#say(`Healed, ${seconds} s later: ${acknowledged} answers acknowledged, ${lost} lost.`, "good");
+  }
+
+  /** @param {string} text @param {Line["tone"]} [tone] */
+  #say(text, tone = "") {
+    this.lines = [{ at: Date.now(), text, tone }, ...this.lines].slice(0, LINES);
+  }
+}
