@@ -10,7 +10,7 @@ import { canonical } from "../../browser/receipts.js";
 
 /** @import { Quiz, SaveState } from "../../browser/types.js" */
 
-const LOOK_EVERY_MS = 120;
+const LOOK_EVERY_MS = 100;
 const KEEP_EVERY_MS = 2_000;
 const ACKNOWLEDGED = ["committed", "buffered"];
 const PREFIX = "quiz-sessions demo ";
@@ -51,6 +51,7 @@ export class Ledger {
   #healingMs;
   #lost;
   #device = new Store(false);
+  /** @type {Map<string, number>} */ #lookedAt = new Map();
   #isClosed = false;
   #keptAt = 0;
 
@@ -122,15 +123,23 @@ export class Ledger {
   /** Look at one session after the other, until it is closed. */
   async run() {
     addEventListener("pagehide", this.#keep);
-    while (!this.#isClosed) {
-      for (const session of [...this.#answers.keys()]) {
+    for (let turn = 0; !this.#isClosed; turn += 1) {
+      const session = this.#next(turn % 2 === 0);
+      if (session) {
+        this.#lookedAt.set(session, performance.now());
         await this.look(session).catch((error) => ("isTransient" in error ? undefined : reportError(error)));
-        if (performance.now() > this.#keptAt + KEEP_EVERY_MS) this.#keep();
-        if (this.#isClosed) return;
-        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
       }
-      if (!this.#answers.size) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      if (performance.now() > this.#keptAt + KEEP_EVERY_MS) this.#keep();
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
+  }
+
+  /** The session that has waited longest, if asked for of those with something new. @param {boolean} isNew */
+  #next(isNew) {
+    const at = (/** @type {string} */ session) => this.#lookedAt.get(session) ?? 0;
+    const all = [...this.#answers].filter(([, of]) => !isNew || [...of.values()].some(({ found }) => found === "new"));
+    const sessions = all.map(([session]) => session).sort((one, other) => at(one) - at(other));
+    return sessions.at(0);
   }
 
   close() {
