@@ -46,7 +46,7 @@ function Page({ config, quizId, exam }) {
   }, []);
   const again = async () => {
     await askServer(config, "exam", { method: "POST" });
-    location.reload();
+    location.href = location.pathname;
   };
   return html`<header class="demo">
       <h1>Break this exam</h1>

@@ -91,8 +91,13 @@ function RoomClock({ exam }) {
 export function Log({ lines }) {
   return html`<section aria-labelledby="log">
     <h2 id="log">What happened</h2>
-    <ol class="log" role="log" tabindex="0" aria-labelledby="log">
-      ${lines.map(({ at, text, tone }) => html`<li key=${`${at} ${text}`} class=${tone}><time>${timeOfDay(new Date(at).toISOString())}</time> ${text}</li>`)}
-    </ol>
+    <div class="log" role="log" tabindex="0" aria-labelledby="log">
+      <ol>
+        ${lines.map(
+          ({ at, text, tone }) =>
+            html`<li key=${`${at} ${text}`} class=${tone}><time>${timeOfDay(new Date(at).toISOString())}</time> ${text}</li>`,
+        )}
+      </ol>
+    </div>
   </section>`;
 }
