@@ -1,4 +1,4 @@
-# Two commands for everybody: `make run` and `make test`. `make help` lists the rest.
+# Three commands for everybody: `make demo`, `make run` and `make test`. `make help` lists the rest.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

@@ -39,7 +39,7 @@ def visitor(demo: DevelopmentServer, new_visitor: Callable[[], Page]) -> Page:
     httpx.post(f"{demo.address}/demo/exam", headers={"Origin": demo.address}, timeout=30).raise_for_status()
     page = new_visitor()
     page.goto(f"{demo.address}/pages/demo.html")
-    eventually(lambda: number(page, "answers acknowledged") >= STUDENTS)
+    eventually(lambda: number(page, "answers acknowledged") > 0)
     return page
 
 
