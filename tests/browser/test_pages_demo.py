@@ -60,7 +60,7 @@ def press(page: Page, name: str) -> None:
 def heals(page: Page, title: str) -> None:
     """Wait until it says so, with nothing lost and more acknowledged than ever."""
     before = number(page, "answers acknowledged")
-    expect(card(page, title)).to_contain_text("healed", timeout=HEAL_MS)
+    expect(card(page, title)).to_contain_text("all was healed", timeout=HEAL_MS)
     expect(page.locator(".log li.good").first).to_have_text(re.compile("acknowledged, 0 lost"))
     assert number(page, "answers acknowledged") >= before
     assert number(page, "lost") == 0
@@ -85,7 +85,7 @@ def test_a_student_without_network_keeps_answers_until_it_is_back(visitor: Page)
     press(visitor, "Cut this student's network")
     tile = visitor.locator(".tile").filter(has_text="student-02")
     expect(tile).to_contain_text("network cut")
-    expect(tile).to_contain_text("on this device", timeout=HEAL_MS)
+    expect(tile).to_contain_text("on the device", timeout=HEAL_MS)
     looked_at(visitor, "demo-network-cut")
     press(visitor, "Connect student-02 again")
     expect(tile).not_to_contain_text("network cut")

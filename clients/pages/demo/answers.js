@@ -34,7 +34,7 @@ export function Numbers({ ledger }) {
   </section>`;
 }
 
-const WORDS = /** @type {const} */ ({ committed: "saved", buffered: "arrived", unsent: "on this device", conflict: "answered twice", refused: "not accepted" });
+const WORDS = /** @type {const} */ ({ committed: "saved", buffered: "arrived", unsent: "on the device", conflict: "answered twice", refused: "not accepted" });
 
 /** @param {{student: Student, isCut: boolean}} props */
 function Tile({ student, isCut }) {

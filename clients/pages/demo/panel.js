@@ -12,8 +12,8 @@ function stateOf(exam, kind, whole, broken) {
   const one = exam.breaks.get(kind);
   if (!one) return { tone: "good", text: whole };
   if (Number.isNaN(one.endedAt)) return { tone: "bad", text: broken };
-  if (Number.isNaN(one.healedAt)) return { tone: "warn", text: `${whole}; what it left behind is healing` };
-  return { tone: "good", text: `${whole}; healed ${seconds(one.healedAt - one.endedAt)} s after it was back` };
+  if (Number.isNaN(one.healedAt)) return { tone: "warn", text: `${whole} again; what it left behind is healing` };
+  return { tone: "good", text: `${whole} again; all was healed ${seconds(one.healedAt - one.endedAt)} s later` };
 }
 
 /** @param {{title: string, state: {tone: string, text: string}, children: any}} props */
