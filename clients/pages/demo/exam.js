@@ -12,6 +12,8 @@ const CUT_MS = 15_000;
 const PAUSE_MS = 30_000;
 const LOOK_MS = 500;
 const LINES = 40;
+const GOES_ON = "The room goes on. Each deadline is later by as long as its clock stood.";
+const NAMES = { postgresql: "PostgreSQL", valkey: "Valkey" };
 const REASON = "a visitor of the demo asked for it";
 
 /**
@@ -34,6 +36,7 @@ const REASON = "a visitor of the demo asked for it";
  * @property {number} endsAt when it is to end by itself; NaN where that is not known
  * @property {number} endedAt when it was over; NaN before
  * @property {number} healedAt when nothing was left of it; NaN before
+ * @property {boolean} isSeen whether the live view has shown it since
  * @property {[Student, string][]} pending which answers were on a device alone when it was over
  */
 
@@ -52,10 +55,12 @@ export class Exam {
   /** @type {Student[]} */ students = [];
   /** @type {Stores} */ stores;
   /** @type {Room} */ room;
+  /** When the server has said last how it is. */ seenAt = performance.now();
   network;
   ledger;
   #config;
   #isAsking = false;
+  #isOver = false;
   /** @type {Set<Kind>} */ #pressed = new Set();
 
   /** @param {Config} config @param {Stores} stores */
@@ -77,8 +82,7 @@ export class Exam {
 
   /** Students come in. */
   async begin() {
-    const { body: quiz } = await this.#quiz();
-    const keys = Object.fromEntries(Object.entries(quiz.questions).map(([id, { key }]) => [id, key]));
+    const keys = await this.#keys();
     if (this.ledger.resume() === "gap") this.#say("The page was closed without a word: answers are counted from here on.", "warn");
     this.students = Array.from({ length: this.stores.students }, (_, at) => {
       const name = `student-${String(at + 1).padStart(2, "0")}`;
@@ -91,10 +95,14 @@ export class Exam {
     this.#say(`${this.students.length} students come in. They type, click and hand in by themselves.`);
   }
 
-  async #quiz() {
-    const reply = await fetch(`${this.#config.api}/quizzes/${encodeURIComponent(this.quizId)}`, { cache: "no-store" });
-    if (!reply.ok) throw new Error(`status ${reply.status}`);
-    return { body: await reply.json() };
+  /** Of the quiz's questions; what it runs on may be broken already. @returns {Promise<Record<string, any>>} */
+  async #keys() {
+    for (;;) {
+      const reply = await fetch(`${this.#config.api}/quizzes/${encodeURIComponent(this.quizId)}`, { cache: "no-store" });
+      if (reply.ok) return Object.fromEntries(Object.entries((await reply.json()).questions).map(([id, { key }]) => [id, key]));
+      if (reply.status < 500) throw new Error(`status ${reply.status}`);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
   }
 
   // What a visitor breaks
@@ -140,7 +148,7 @@ export class Exam {
 
   async resumeRoom() {
     await this.room.resume("all", REASON);
-    this.#ends("room", "The room goes on. Each deadline is later by as long as its clock stood.");
+    this.#ends("room", GOES_ON);
   }
 
   /** @param {Partial<Break> & {kind: Kind}} begun @param {() => Promise<void>} how */
@@ -150,13 +158,18 @@ export class Exam {
     this.#pressed.add(kind);
     try {
       await how();
-      const one = { endsAt: NaN, endedAt: NaN, healedAt: NaN, pending: [], ...begun, begunAt: performance.now() };
-      this.breaks.set(kind, one);
+      this.#begins(begun);
     } catch (error) {
       this.#say(`That did not work: ${error instanceof Error ? error.message : error}.`, "bad");
     } finally {
       this.#pressed.delete(kind);
     }
+  }
+
+  /** @param {Partial<Break> & {kind: Kind}} begun */
+  #begins(begun) {
+    const one = { endsAt: NaN, endedAt: NaN, healedAt: NaN, pending: [], isSeen: false, ...begun, begunAt: performance.now() };
+    this.breaks.set(begun.kind, one);
   }
 
   // How it heals
@@ -167,6 +180,8 @@ export class Exam {
     const askedAt = performance.now();
     try {
       this.stores = await askServer(this.#config, "state");
+      this.seenAt = performance.now();
+      this.#meet();
       await this.#end(askedAt);
     } catch {
       // The server itself is away: nothing is known of what it runs on.
@@ -174,6 +189,18 @@ export class Exam {
       this.#isAsking = false;
     }
     for (const one of this.breaks.values()) this.#heals(one);
+    if (this.#isOver || this.students.some(({ phase }) => phase === "arriving" || phase === "writing")) return;
+    this.#isOver = true;
+    this.#say("Everybody has handed in, or the time was over. Mark the answers, or begin a new exam.");
+  }
+
+  /** What somebody else has broken, or this page before it was loaded again. */
+  #meet() {
+    for (const kind of /** @type {const} */ (["postgresql", "valkey"])) {
+      if (this.stores[kind].state === "running" || this.isBroken(kind) || this.#pressed.has(kind)) continue;
+      this.#begins({ kind });
+      this.#say(`${NAMES[kind]} is ${this.stores[kind].state}.`, "warn");
+    }
   }
 
   /** @param {number} askedAt when the state was asked for: what was broken since is not over */
@@ -186,7 +213,10 @@ export class Exam {
     if (cut?.student && performance.now() > cut.endsAt) this.network.heal(cut.student);
     if (cut?.student && !this.network.isCut(cut.student)) this.#ends("network", `The network of ${cut.student} is whole again.`);
     const pause = this.breaks.get("room");
-    if (pause && performance.now() > pause.endsAt && this.isBroken("room")) await this.resumeRoom();
+    if (!pause || !this.isBroken("room")) return;
+    pause.isSeen ||= this.room.totals.paused > 0;
+    if (pause.isSeen && !this.room.totals.paused) this.#ends("room", GOES_ON);
+    else if (performance.now() > pause.endsAt) await this.resumeRoom();
   }
 
   /** @param {Kind} kind @param {string} text */

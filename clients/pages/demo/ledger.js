@@ -199,18 +199,26 @@ export class Ledger {
     return questions.filter((id) => quiz.stateOf(id) !== "committed").map((id) => ({ question: id, value: quiz.answer(id) }));
   }
 
-  /** What the server has kept beside the answers that count: late ones, and those that gave way to another device's.
-   * @param {string} session */
+  /** What the server has kept beside the answers that count: late ones, those that gave way to another device's, and those
+   * that a later write has replaced, as when a student goes on at another computer. @param {string} session */
   async #aside(session) {
     /** @type {Map<string, string[]>} */
     const found = new Map();
+    /** @type {Map<string, unknown>} */
+    const latest = new Map();
     const add = (/** @type {string} */ question, /** @type {unknown} */ value) =>
       found.set(question, [...(found.get(question) ?? []), canonical(value)]);
     const late = await this.#api.request("GET", `/sessions/${session}/late-answers`);
     for (const { answers } of late.body.late_answers) for (const [question, value] of Object.entries(answers)) add(question, value);
     for (let next = 0, after = ""; next !== null; after = `?after=${next}`) {
       const { events, next_after } = (await this.#api.request("GET", `/sessions/${session}/events${after}`)).body;
-      for (const { changes } of events) for (const each of changes?.displaced ?? []) add(each.question, each.answer);
+      for (const { changes } of events) {
+        for (const each of changes?.displaced ?? []) add(each.question, each.answer);
+        for (const [question, value] of Object.entries(changes?.answers ?? {})) {
+          if (latest.has(question)) add(question, latest.get(question));
+          latest.set(question, value);
+        }
+      }
       next = next_after;
     }
     return found;

@@ -5,6 +5,8 @@ import { html, useState } from "../common/view.js";
 
 /** @import { Exam, Kind, Line } from "./exam.js" */
 
+const SILENCE = 4;
+
 const seconds = (/** @type {number} */ ms) => Math.max(0, Math.ceil(ms / 1000));
 
 /** What is said of the last break of a kind. @param {Exam} exam @param {Kind} kind @param {string} whole @param {string} broken */
@@ -32,10 +34,12 @@ const Breaker = ({ isOff, onPress, children }) =>
 
 /** @param {{exam: Exam}} props */
 export function Breaks({ exam }) {
-  const { postgresql } = exam.stores;
-  const thaws = postgresql.thaws_in === null ? "frozen" : `frozen, thaws in ${Math.ceil(postgresql.thaws_in)} s`;
+  const { thaws_in } = exam.stores.postgresql;
+  const thaws = thaws_in === null ? "away, is being started" : `frozen, thaws in ${Math.ceil(thaws_in)} s`;
+  const silence = seconds(performance.now() - exam.seenAt);
   return html`<section aria-labelledby="breaks">
     <h2 id="breaks">Break something</h2>
+    ${silence > SILENCE && html`<p class="banner bad">The service has not answered for ${silence} s. What is shown is as it was then.</p>`}
     <ul class="breaks">
       <${Card} title="PostgreSQL" state=${stateOf(exam, "postgresql", "running", thaws)}>
         <${Breaker} isOff=${exam.isBroken("postgresql")} onPress=${() => exam.freezePostgreSql()}>Freeze PostgreSQL<//>
@@ -74,8 +78,12 @@ function RoomClock({ exam }) {
   const [isAsked, setAsked] = useState(false);
   const pause = exam.breaks.get("room");
   const left = seconds((pause?.endsAt ?? 0) - performance.now());
-  const state = stateOf(exam, "room", "its clocks run", `paused, goes on in ${left} s`);
+  // Pauses of single students, or from the view below.
+  const standing = exam.room.totals.paused ?? 0;
+  const whole = standing ? `${standing} ${standing === 1 ? "clock stands" : "clocks stand"}` : "its clocks run";
   const isPaused = exam.isBroken("room");
+  const state =
+    standing && !isPaused ? { tone: "warn", text: whole } : stateOf(exam, "room", whole, `paused, goes on in ${left} s`);
   const act = async () => {
     if (isAsked) return;
     setAsked(true);

@@ -10,6 +10,7 @@ import { answering, continued, reconsidered, seeded } from "./answering.js";
 const AGAIN_MS = 2_000;
 const PAUSED_MS = 300;
 const ARRIVAL_MS = 600;
+const READING_MS = 4_000;
 const LONGEST_ANSWER = 1_500;
 const OPEN = ["started", "in_progress"];
 
@@ -86,6 +87,8 @@ export class Student {
     this.#ledger.watch(quiz.session.id, quiz);
     told(this.questions);
     quiz.on("state", ({ questions }) => told(questions));
+    quiz.on("conflict", ({ question }) => quiz.resolve(question, "mine"));
+    quiz.on("notice", ({ id }) => after(READING_MS * this.#pace).then(() => quiz.acknowledge(id)).catch(() => {}));
     try {
       await this.#writes(quiz);
     } catch (error) {
