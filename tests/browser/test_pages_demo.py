@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.harness.launch import DevelopmentServer, development_server
+from tests.harness.launch import ROOT, DevelopmentServer, development_server
 
 from .conftest import NEEDS_CHROMIUM
 from .screens import looked_at
@@ -21,6 +21,7 @@ from .students import eventually
 
 pytestmark = NEEDS_CHROMIUM
 
+PAGES = ROOT / "clients/pages"
 STUDENTS = 4
 HEAL_MS = 90_000
 LOST_MS = 90_000
@@ -210,6 +211,13 @@ def test_a_page_of_another_origin_breaks_nothing(page: Page, demo: DevelopmentSe
         sent = page.evaluate(pressed, f"{demo.address}/demo/kill-valkey")
         assert sent == ["opaque", "TypeError", True]
         assert cache.info()["run_id"] == before
+
+
+def test_it_has_every_stylesheet_of_the_console() -> None:
+    def sheets(page: str) -> set[str]:
+        return set(re.findall(r'rel="stylesheet" href="([^"]+)"', (PAGES / page).read_text()))
+
+    assert sheets("demo.html") >= sheets("console.html")
 
 
 def test_where_nothing_may_be_broken_it_says_so(
