@@ -2,11 +2,11 @@
 
 import { Api } from "../../browser/api.js";
 import { readConfig } from "../common/config.js";
-import { html, render, useEffect, useMemo, useState } from "../common/view.js";
+import { html, render, useEffect, useMemo, useRef, useState } from "../common/view.js";
 import { RoomView } from "../console/room.js";
+import { Numbers, Students } from "./answers.js";
 import { Exam, askServer } from "./exam.js";
 import { Breaks, Log } from "./panel.js";
-import { Numbers, Students } from "./answers.js";
 
 /** @import { Config } from "../common/config.js" */
 /** @import { Login } from "../common/login.js" */
@@ -30,11 +30,19 @@ function Links({ quizId, onNew }) {
 
 /** @param {{config: Config, quizId: string}} props */
 function Watched({ config, quizId }) {
+  const room = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    // Who picks a student of the room goes to the top of its page, which here is not where the room is.
+    const moved = () => location.hash && requestAnimationFrame(() => room.current?.scrollIntoView());
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
   // It draws itself when its room changes, and not as often as the rest.
-  return useMemo(
+  const view = useMemo(
     () => html`<${RoomView} config=${config} login=${VISITOR} api=${new Api(config.api, VISITOR.token)} quizId=${quizId} />`,
     [quizId],
   );
+  return html`<section aria-label="The room" ref=${room}>${view}</section>`;
 }
 
 /** @param {{config: Config, quizId: string, exam: Exam | null}} props */
@@ -63,9 +71,7 @@ function Page({ config, quizId, exam }) {
             <${Log} lines=${exam.lines} />
             <${Students} exam=${exam} />`
         : html`<p class="banner warn">The demo runs in another tab already: break it there. This one shows the room alone.</p>`}
-      <section aria-label="The room">
-        <${Watched} config=${config} quizId=${quizId} />
-      </section>
+      <${Watched} config=${config} quizId=${quizId} />
     </main>`;
 }
 
