@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from development_server import processes
 from tests.harness.launch import ROOT, DevelopmentServer, development_server
 
 from .conftest import NEEDS_CHROMIUM
@@ -22,6 +24,7 @@ from .students import eventually
 pytestmark = NEEDS_CHROMIUM
 
 PAGES = ROOT / "clients/pages"
+CHOICES = {"largest", "hottest", "day"}
 STUDENTS = 4
 HEAL_MS = 90_000
 LOST_MS = 90_000
@@ -31,6 +34,7 @@ OPTIONS = ("--demo", "--no-browser", "--students", str(STUDENTS))
 @pytest.fixture(scope="module")
 def demo() -> Iterator[DevelopmentServer]:
     with tempfile.TemporaryDirectory() as name, development_server(Path(name), *OPTIONS) as server:
+        server.process.until(lambda: "demo: http" in server.process.text())
         yield server
 
 
@@ -140,11 +144,50 @@ def test_an_answer_that_is_nowhere_is_counted_as_lost(visitor: Page, demo: Devel
     looked_at(visitor, "demo-lost")
 
 
+def test_what_a_student_has_changed_elsewhere_is_not_lost(visitor: Page, demo: DevelopmentServer) -> None:
+    session = eventually(
+        lambda: next((each for each in sessions(demo) if set(each["answers"]) & CHOICES), {})
+    )
+    (question, *_) = set(session["answers"]) & CHOICES
+    elsewhere = httpx.patch(
+        f"{demo.address}/sessions/{session['id']}/progress",
+        json={"question_id": question, "answer": "at another computer"},
+        headers={"X-Client-Id": "another-computer"},
+    )
+    elsewhere.raise_for_status()
+    # What is in neither place would be checked until it counts as lost.
+    eventually(lambda: number(visitor, "being checked") == 0 and number(visitor, "lost") == 0)
+
+
+def test_a_service_that_is_silent_is_said_to_be(visitor: Page, demo: DevelopmentServer) -> None:
+    processes.send(demo.process.pid, signal.SIGSTOP)
+    try:
+        expect(visitor.get_by_text("The service has not answered for")).to_be_visible(timeout=HEAL_MS)
+        looked_at(visitor, "demo-silent")
+    finally:
+        processes.send(demo.process.pid, signal.SIGCONT)
+    expect(visitor.get_by_text("The service has not answered for")).to_have_count(0)
+    assert number(visitor, "lost") == 0
+
+
+def test_what_is_broken_already_is_shown(demo: DevelopmentServer, new_visitor: Callable[[], Page]) -> None:
+    httpx.post(f"{demo.address}/demo/freeze-postgresql", headers={"Origin": demo.address}).raise_for_status()
+    page = new_visitor()
+    page.goto(f"{demo.address}/pages/demo.html")
+    expect(card(page, "PostgreSQL")).to_contain_text("frozen")
+    heals(page, "PostgreSQL")
+
+
+def sessions(demo: DevelopmentServer) -> list[dict[str, Any]]:
+    """Those of the exam, with their answers."""
+    quiz = httpx.get(f"{demo.address}/demo/state").json()["quiz_id"]
+    listed = httpx.get(f"{demo.address}/sessions", params={"quiz_id": quiz}).json()["sessions"]
+    return [httpx.get(f"{demo.address}/sessions/{each['id']}").json() for each in listed]
+
+
 def a_committed_answer(demo: DevelopmentServer) -> tuple[dict[str, Any], str] | None:
     """One to a question that no student looks at again, once there is one."""
-    quiz = httpx.get(f"{demo.address}/demo/state").json()["quiz_id"]
-    for listed in httpx.get(f"{demo.address}/sessions", params={"quiz_id": quiz}).json()["sessions"]:
-        session = httpx.get(f"{demo.address}/sessions/{listed['id']}").json()
+    for session in sessions(demo):
         locked = {name for section in session["sections"] for name in section["locked"]}
         for question in locked & set(session["answers"]) - set(session["buffered_questions"]):
             return session, question

@@ -27,7 +27,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevelopmentServer
     options = ("--demo", "--no-browser", "--students", "3")
     folder = tmp_path_factory.mktemp("demo")
     with development_server(folder, *options, environment=environment) as server:
-        eventually(lambda: "demo: http" in server.process.text())
+        server.process.until(lambda: "demo: http" in server.process.text())
         yield server
 
 

@@ -81,8 +81,8 @@ export class Exam {
   }
 
   /** Students come in. */
-  async begin() {
-    const keys = await this.#keys();
+  begin() {
+    const keys = this.#keys();
     if (this.ledger.resume() === "gap") this.#say("The page was closed without a word: answers are counted from here on.", "warn");
     this.students = Array.from({ length: this.stores.students }, (_, at) => {
       const name = `student-${String(at + 1).padStart(2, "0")}`;

@@ -93,7 +93,7 @@ async function shown() {
     stores = await askServer(config, "state");
   }
   const exam = (await isFirst(stores.quiz_id)) ? new Exam(config, stores) : null;
-  await exam?.begin();
+  exam?.begin();
   return html`<${Page} config=${config} quizId=${stores.quiz_id} exam=${exam} />`;
 }
 

@@ -38,7 +38,7 @@ export class Student {
    * @param {string} options.name
    * @param {string} options.address where this student finds the service
    * @param {string} options.quizId
-   * @param {Record<string, any>} options.keys by question
+   * @param {Promise<Record<string, any>>} options.keys by question
    * @param {Ledger} options.ledger
    */
   constructor({ number, name, address, quizId, keys, ledger }) {
@@ -112,16 +112,31 @@ export class Student {
   /** @param {Quiz} quiz */
   async #writes(quiz) {
     const leavesAt = this.#leavesAt(quiz.session);
+    const keys = await this.#keys;
     for (const [number, section] of quiz.paper.sections.entries()) {
       if (section.time_limit_seconds !== null && !section.entered_at) await this.#enters(quiz, number);
       for (const question of quiz.paper.sections[number].questions) {
         if (this.#isClosed(quiz, number, question.id)) continue;
         const random = seeded(`${this.#name} ${question.id}`);
-        await this.#does(quiz, question.id, answering(question, this.#keys[question.id], quiz.answer(question.id), random));
+        await this.#does(quiz, question.id, answering(question, keys[question.id], quiz.answer(question.id), random));
       }
     }
     while (quiz.remainingMs > leavesAt) await this.#looksAgain(quiz);
-    if (leavesAt > 0) await quiz.handIn();
+    if (leavesAt > 0) await this.#handsIn(quiz);
+  }
+
+  /** @param {Quiz} quiz */
+  async #handsIn(quiz) {
+    for (;;) {
+      try {
+        await quiz.handIn();
+        return;
+      } catch (/** @type {any} */ error) {
+        // While the room is paused nobody hands in what is not sent yet.
+        if (!("isTransient" in error)) throw error;
+      }
+      await this.#waits(quiz, AGAIN_MS);
+    }
   }
 
   /** With how much time left; some never do. @param {any} session */
