@@ -60,6 +60,8 @@ export class Exam {
   ledger;
   #config;
   #isAsking = false;
+  #isResuming = false;
+  #pressedAt = 0;
   #isOver = false;
   /** @type {Set<Kind>} */ #pressed = new Set();
 
@@ -67,6 +69,7 @@ export class Exam {
   constructor(config, stores) {
     this.#config = config;
     this.stores = stores;
+    this.quizId = stores.quiz_id;
     this.network = new Network(config.api);
     this.ledger = new Ledger({
       api: config.api,
@@ -74,10 +77,6 @@ export class Exam {
       lost: ({ student, question }) => this.#say(`The answer of ${student} to "${question}" is lost.`, "bad"),
     });
     this.room = watchQuiz({ baseUrl: config.api, token: () => "", quizId: stores.quiz_id });
-  }
-
-  get quizId() {
-    return this.stores.quiz_id;
   }
 
   /** Students come in. */
@@ -128,7 +127,7 @@ export class Exam {
 
   /** @param {string} student */
   async cutNetwork(student) {
-    await this.#breaks({ kind: "network", student, endsAt: performance.now() + CUT_MS }, async () => {
+    await this.#breaks({ kind: "network", student, lasts: CUT_MS }, async () => {
       this.network.cut(student);
       this.#say(`The network of ${student} is cut: answers are kept on the device.`, "warn");
     });
@@ -140,7 +139,7 @@ export class Exam {
   }
 
   async pauseRoom() {
-    await this.#breaks({ kind: "room", endsAt: performance.now() + PAUSE_MS }, async () => {
+    await this.#breaks({ kind: "room", lasts: PAUSE_MS }, async () => {
       await this.room.pause("all", REASON);
       this.#say("The room is paused: no clock runs. Pages learn of it at their next request.", "warn");
     });
@@ -151,7 +150,7 @@ export class Exam {
     this.#ends("room", GOES_ON);
   }
 
-  /** @param {Partial<Break> & {kind: Kind}} begun @param {() => Promise<void>} how */
+  /** @param {{kind: Kind, student?: string, lasts?: number}} begun @param {() => Promise<void>} how */
   async #breaks(begun, how) {
     const { kind } = begun;
     if (this.isBroken(kind) || this.#pressed.has(kind)) return;
@@ -163,35 +162,40 @@ export class Exam {
       this.#say(`That did not work: ${error instanceof Error ? error.message : error}.`, "bad");
     } finally {
       this.#pressed.delete(kind);
+      this.#pressedAt = performance.now();
     }
   }
 
-  /** @param {Partial<Break> & {kind: Kind}} begun */
-  #begins(begun) {
-    const one = { endsAt: NaN, endedAt: NaN, healedAt: NaN, pending: [], isSeen: false, ...begun, begunAt: performance.now() };
-    this.breaks.set(begun.kind, one);
+  /** @param {{kind: Kind, student?: string, lasts?: number}} begun */
+  #begins({ kind, student, lasts = NaN }) {
+    const begunAt = performance.now();
+    const one = { kind, student, begunAt, endsAt: begunAt + lasts, endedAt: NaN, healedAt: NaN, pending: [], isSeen: false };
+    this.breaks.set(kind, one);
   }
 
   // How it heals
 
   async #look() {
+    this.#endCut();
+    this.#endPause();
+    for (const one of this.breaks.values()) this.#heals(one);
+    this.#endExam();
     if (this.#isAsking) return;
     this.#isAsking = true;
     const askedAt = performance.now();
     try {
-      this.stores = await askServer(this.#config, "state");
+      const stores = await askServer(this.#config, "state");
       this.seenAt = performance.now();
+      // What was broken since it was asked for is not in it.
+      if (askedAt < this.#pressedAt) return;
+      this.stores = stores;
       this.#meet();
-      await this.#end(askedAt);
+      this.#endStores();
     } catch {
       // The server itself is away: nothing is known of what it runs on.
     } finally {
       this.#isAsking = false;
     }
-    for (const one of this.breaks.values()) this.#heals(one);
-    if (this.#isOver || this.students.some(({ phase }) => phase === "arriving" || phase === "writing")) return;
-    this.#isOver = true;
-    this.#say("Everybody has handed in, or the time was over. Mark the answers, or begin a new exam.");
   }
 
   /** What somebody else has broken, or this page before it was loaded again. */
@@ -203,20 +207,34 @@ export class Exam {
     }
   }
 
-  /** @param {number} askedAt when the state was asked for: what was broken since is not over */
-  async #end(askedAt) {
+  #endStores() {
     const { postgresql, valkey } = this.stores;
-    const isOlder = (/** @type {Kind} */ kind) => (this.breaks.get(kind)?.begunAt ?? Infinity) < askedAt;
-    if (postgresql.state === "running" && isOlder("postgresql")) this.#ends("postgresql", "PostgreSQL goes on.");
-    if (valkey.state === "running" && isOlder("valkey")) this.#ends("valkey", "Valkey is back. Each page looks whether its drafts are, and sends again what is not.");
+    if (postgresql.state === "running") this.#ends("postgresql", "PostgreSQL goes on.");
+    if (valkey.state === "running") this.#ends("valkey", "Valkey is back. Each page looks whether its drafts are, and sends again what is not.");
+  }
+
+  #endCut() {
     const cut = this.breaks.get("network");
-    if (cut?.student && performance.now() > cut.endsAt) this.network.heal(cut.student);
-    if (cut?.student && !this.network.isCut(cut.student)) this.#ends("network", `The network of ${cut.student} is whole again.`);
+    if (!cut?.student) return;
+    if (performance.now() > cut.endsAt) this.network.heal(cut.student);
+    if (!this.network.isCut(cut.student)) this.#ends("network", `The network of ${cut.student} is whole again.`);
+  }
+
+  #endPause() {
     const pause = this.breaks.get("room");
-    if (!pause || !this.isBroken("room")) return;
+    if (!pause || !this.isBroken("room") || this.#isResuming) return;
     pause.isSeen ||= this.room.totals.paused > 0;
-    if (pause.isSeen && !this.room.totals.paused) this.#ends("room", GOES_ON);
-    else if (performance.now() > pause.endsAt) await this.resumeRoom();
+    // In the view of the room somebody may have let it go on.
+    if (pause.isSeen && !this.room.totals.paused) return this.#ends("room", GOES_ON);
+    if (performance.now() < pause.endsAt) return;
+    this.#isResuming = true;
+    this.resumeRoom().catch(() => {}).finally(() => (this.#isResuming = false));
+  }
+
+  #endExam() {
+    if (this.#isOver || this.students.some(({ phase }) => phase === "arriving" || phase === "writing")) return;
+    this.#isOver = true;
+    this.#say("Everybody has handed in, or the time was over. Mark the answers, or begin a new exam.");
   }
 
   /** @param {Kind} kind @param {string} text */
