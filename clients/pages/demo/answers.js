@@ -34,7 +34,14 @@ export function Numbers({ ledger }) {
   </section>`;
 }
 
-const WORDS = /** @type {const} */ ({ committed: "saved", buffered: "arrived", unsent: "on the device", conflict: "answered twice", refused: "not accepted" });
+const WORDS = /** @type {const} */ ({
+  committed: "saved",
+  buffered: "arrived",
+  unsent: "on the device",
+  conflict: "answered twice",
+  refused: "not accepted",
+  late: "too late, kept for staff",
+});
 
 /** @param {{student: Student, isCut: boolean}} props */
 function Tile({ student, isCut }) {

@@ -72,8 +72,12 @@ export class Student {
   /** How many answers are in each state. */
   get answers() {
     const quiz = this.quiz;
-    const count = { committed: 0, buffered: 0, unsent: 0, conflict: 0, refused: 0 };
-    for (const id of quiz ? this.questions : []) if (quiz?.answer(id) !== undefined) count[quiz.stateOf(id)] += 1;
+    const count = { committed: 0, buffered: 0, unsent: 0, conflict: 0, refused: 0, late: 0 };
+    const late = quiz?.late ?? {};
+    for (const id of quiz ? this.questions : []) {
+      if (Object.hasOwn(late, id)) count.late += 1;
+      else if (quiz?.answer(id) !== undefined) count[quiz.stateOf(id)] += 1;
+    }
     return count;
   }
 
