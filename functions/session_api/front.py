@@ -38,6 +38,10 @@ ALWAYS = ((b"x-content-type-options", b"nosniff"),)
 """Headers of every reply, beside its request's id."""
 
 
+class _PastTheDistributionError(Exception):
+    """A request came past the distribution that alone may pass requests on."""
+
+
 class Front:
     """Hands requests to `app`, in front of which it stands.
 
@@ -91,16 +95,18 @@ class Front:
             scope = {**scope, "method": "GET"}
         try:
             locate(scope, self._base_path())
-            app = self._app_of(scope) if self._may_enter(scope) else _past_the_distribution
-            await app(scope, receive, finish)
+            self._check_way(scope)
+            await self._app_of(scope)(scope, receive, finish)
         except Exception as error:
             if is_answered:
                 raise
             await self._fail(error, scope, receive, finish)
 
-    def _may_enter(self, scope: Scope) -> bool:
+    def _check_way(self, scope: Scope) -> None:
+        """Raises _PastTheDistributionError."""
         secrets = self._secrets()
-        return not secrets or knows_secret(scope, secrets) or path_of(scope) == ALIVE
+        if secrets and not knows_secret(scope, secrets) and path_of(scope) != ALIVE:
+            raise _PastTheDistributionError
 
     def _app_of(self, scope: Scope) -> ASGIApp:
         """The app, behind CORS where a page asks."""
@@ -113,10 +119,16 @@ class Front:
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         from quiz_sessions.runtime.telemetry import Telemetry  # noqa: PLC0415
 
-        from .problems import internal_error  # noqa: PLC0415
+        from .problems import internal_error, problem  # noqa: PLC0415
 
-        Telemetry().failed("request failed around the app", error, request_id=request_id(scope))
-        reply: ASGIApp = internal_error(request_id(scope))
+        reply: ASGIApp
+        if isinstance(error, _PastTheDistributionError):
+            Telemetry().count("OriginRefused")
+            detail = "This address serves the distribution in front of it alone."
+            reply = problem(403, "forbidden", detail, request_id(scope))
+        else:
+            Telemetry().failed("request failed around the app", error, request_id=request_id(scope))
+            reply = internal_error(request_id(scope))
         # Settings that can't be read allow no page.
         with suppress(SettingsError):
             reply = self._with_cors(reply) if _is_from_page(scope) else reply
@@ -134,17 +146,6 @@ class Front:
             expose_headers=REPLY_HEADERS,
             max_age=PREFLIGHT_SECONDS,
         )
-
-
-async def _past_the_distribution(scope: Scope, receive: Receive, send: Send) -> None:
-    """The reply to a request that did not come through the distribution."""
-    from quiz_sessions.runtime.telemetry import Telemetry  # noqa: PLC0415
-
-    from .problems import problem  # noqa: PLC0415
-
-    Telemetry().count("OriginRefused")
-    detail = "This address serves the distribution in front of it alone."
-    await problem(403, "forbidden", detail, request_id(scope))(scope, receive, send)
 
 
 def _is_from_page(scope: Scope) -> bool:
