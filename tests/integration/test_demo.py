@@ -138,8 +138,15 @@ def test_what_does_not_say_where_it_comes_from_presses_no_button(demo: Developme
     assert httpx.get(demo.address + path, headers={"Origin": demo.address}).status_code == 405
 
 
-def test_its_state_is_told_to_no_name_that_leads_here(demo: DevelopmentServer) -> None:
-    assert httpx.get(f"{demo.address}/demo/state", headers={"Host": "elsewhere.example"}).status_code == 403
+@pytest.mark.parametrize("host", ["elsewhere.example", "127.0.0.1.example", "[::1", "192.0.2.1", ""])
+def test_its_state_is_told_to_no_name_that_leads_here(demo: DevelopmentServer, host: str) -> None:
+    assert httpx.get(f"{demo.address}/demo/state", headers={"Host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
+def test_it_knows_this_machine_by_each_of_its_names(demo: DevelopmentServer, host: str) -> None:
+    named = {"Host": f"{host}:{demo.port}"}
+    assert httpx.get(f"{demo.address}/demo/state", headers=named).status_code == 200
 
 
 def test_no_other_server_has_any_of_it(tmp_path: Path) -> None:
@@ -162,6 +169,14 @@ def test_it_takes_the_next_port_where_its_own_is_taken(tmp_path: Path) -> None:
 def test_it_listens_on_this_machine_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--demo", "--host", "0.0.0.0", "--data", str(tmp_path)], {"PORT": "0"}) == 1
     assert "this machine alone" in capsys.readouterr().err
+
+
+def test_it_listens_on_any_address_of_this_machine_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # It gets as far as its port, which is none.
+    assert main(["--demo", "--host", "127.0.0.2", "--data", str(tmp_path)], {"PORT": "65536"}) == 1
+    assert "PORT is a number" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,7 @@ async def test_after_a_logout_its_own_page_is_shown(visitor: Visitor) -> None:
         ("127.0.0.1", "127.0.0.1.example"),
         ("127.0.0.1", "192.0.2.1"),
         ("::ffff:192.0.2.1", "localhost"),
+        ("127.0.0.1", "128.0.0.1"),
     ],
 )
 async def test_it_is_for_browsers_on_this_machine_alone(keys: KeyPair, peer: str, host: str) -> None:
@@ -204,7 +205,12 @@ async def test_it_is_for_browsers_on_this_machine_alone(keys: KeyPair, peer: str
     assert (await visitor.get(f"http://{host}:8002/pages/")).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
+async def test_a_host_that_is_none_is_not_this_machine(visitor: Visitor) -> None:
+    reply = await visitor.get("/issuer/authorize", headers={"Host": "[::1"})
+    assert reply.status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "127.255.255.255", "[::1]"])
 async def test_it_knows_this_machine_by_each_of_its_names(keys: KeyPair, host: str) -> None:
     visitor = Visitor(keys, peer="::1")
     found = await visitor.get(f"http://{host}:8002/issuer/.well-known/openid-configuration")

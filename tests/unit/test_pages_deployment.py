@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import boto3
@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pages_deployment import __main__ as command
-from pages_deployment.files import CONFIG, File, served
+from pages_deployment.files import CONFIG, File, is_served, served
 from pages_deployment.firewall import REGION, deploy_firewall
 from pages_deployment.settings import Environment
 from pages_deployment.stack import Stack
@@ -147,6 +147,14 @@ def test_every_file_that_a_page_loads_is_served_and_nothing_else() -> None:
     assert there <= found
     assert not [key for key in found if key.endswith((".ts", ".map", ".py", ".md"))]
     assert {key for key in found if key.endswith(".json")} == {CONFIG}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["browser/types.d.ts.map", "browser/node_modules/x/y.js", "pages/.local/y.js", "pages/.y.js", "js"],
+)
+def test_what_no_page_loads_is_served_nowhere(path: str) -> None:
+    assert not is_served(PurePath(path))
 
 
 def test_a_page_comes_after_the_modules_and_settings_that_it_asks_for() -> None:

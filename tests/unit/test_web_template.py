@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from development_server.pages import FOLDERS, HEADERS
-from pages_deployment import files, firewall
+from development_server.login import Login
+from development_server.pages import HEADERS
+from pages_deployment import firewall
+from pages_deployment.files import FOLDERS
 from pages_deployment.upload import CACHE_CONTROL
 from session_api.app import create_app
 from session_api.request_source import SECRET_HEADER
@@ -125,7 +127,6 @@ def test_pages_stay_with_https_and_no_header_of_theirs_gives_way() -> None:
 
 def test_the_pages_folders_are_the_bucket_s_and_all_else_is_the_api_s() -> None:
     assert {each["PathPattern"] for each in PAGES} == {f"/{name}/*" for name in FOLDERS}
-    assert set(files.FOLDERS) == set(FOLDERS)
     assert {each["TargetOriginId"] for each in PAGES} == {"pages"}
     assert API["TargetOriginId"] == "api"
 
@@ -274,7 +275,7 @@ def test_behind_cloudfront_the_balancer_does_not_count_its_edges() -> None:
 
 def test_the_firewall_and_the_certificate_are_where_cloudfront_takes_them() -> None:
     assert firewall.REGION == "us-east-1"
-    assert load(ROOT / "infra/web-acl.yaml")["Outputs"].keys() == {firewall.OUTPUT}
+    assert load(ROOT / "infra/web-acl.yaml")["Outputs"].keys() == {firewall.WEB_ACL_ARN}
     for name, arn in (
         ("WebAclArn", "arn:aws:wafv2:{}:123456789012:global/webacl/Firewall-1/2"),
         ("WebCertificateArn", "arn:aws:acm:{}:123456789012:certificate/1"),
@@ -297,6 +298,12 @@ def test_without_being_asked_for_there_are_none() -> None:
 
 def test_the_stack_gives_every_parameter_that_the_pages_have() -> None:
     assert STACK["Properties"]["Parameters"].keys() == WEB["Parameters"].keys()
+
+
+def test_pages_ask_for_the_scopes_that_those_of_the_development_server_ask_for(tmp_path: Path) -> None:
+    local = Login.by_tokens({}, tmp_path).config["scopes"]
+    assert PARAMETERS["LoginStudentScope"]["Default"] == local["student"]
+    assert PARAMETERS["LoginStaffScope"]["Default"] == local["staff"]
 
 
 def test_pages_are_not_deployed_without_what_they_need() -> None:

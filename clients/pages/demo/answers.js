@@ -43,8 +43,8 @@ const WORDS = /** @type {const} */ ({
   late: "too late, kept for staff",
 });
 
-/** @param {{student: Student, isCut: boolean}} props */
-function Tile({ student, isCut }) {
+/** @param {{student: Student, ledger: Ledger, isCut: boolean}} props */
+function Tile({ student, ledger, isCut }) {
   const { phase, answers, quiz } = student;
   const isPaused = phase === "writing" && quiz?.session.paused;
   const parts = Object.entries(WORDS).flatMap(([state, word]) => {
@@ -52,7 +52,8 @@ function Tile({ student, isCut }) {
     return count ? [`${count} ${word}`] : [];
   });
   const tone = isCut || answers.refused || answers.conflict ? "bad" : answers.unsent ? "warn" : phase === "writing" ? "" : "done";
-  return html`<li class=${`tile ${tone}`}>
+  const { at, missing } = ledger.lastLook(quiz?.session.id ?? "");
+  return html`<li class=${`tile ${tone}`} data-looked-at=${at} data-missing=${missing.join(" ")}>
     <strong>${student.name}</strong>
     <span class="what">${isCut ? "network cut" : isPaused ? "clock stopped" : phase}</span>
     <span class="parts">${parts.join(", ") || "no answer yet"}</span>
@@ -65,7 +66,7 @@ export function Students({ exam }) {
     <h2 id="devices">On the students' devices</h2>
     <p class="quiet">Saved: committed to PostgreSQL. Arrived: a draft in Valkey, kept on the device too until it is saved.</p>
     <ul class="tiles">
-      ${exam.students.map((student) => html`<${Tile} key=${student.name} student=${student} isCut=${exam.network.isCut(student.name)} />`)}
+      ${exam.students.map((student) => html`<${Tile} key=${student.name} student=${student} ledger=${exam.ledger} isCut=${exam.network.isCut(student.name)} />`)}
     </ul>
   </section>`;
 }

@@ -1,5 +1,6 @@
 // The exam that is watched: its students, what breaks, and what becomes of it.
 
+import { Unreachable, after } from "../../browser/api.js";
 import { watchQuiz } from "../../browser/quiz-sessions.js";
 import { Ledger } from "./ledger.js";
 import { Network } from "./network.js";
@@ -42,10 +43,12 @@ const REASON = "a visitor of the demo asked for it";
 
 /** @typedef {{at: number, text: string, tone: "good" | "warn" | "bad" | ""}} Line */
 
-/** @param {Config} config @param {string} path @param {RequestInit} [options] @returns {Promise<Stores>} */
+/** @param {Config} config @param {string} path @param {RequestInit} [options] @returns {Promise<Stores>} @throws {Unreachable} */
 export async function askServer(config, path, options) {
-  const reply = await fetch(`${config.api}/demo/${path}`, { ...options, cache: "no-store" });
-  if (!reply.ok) throw new Error(`status ${reply.status}`);
+  const reply = await fetch(`${config.api}/demo/${path}`, { ...options, cache: "no-store" }).catch(({ message }) => {
+    throw new Unreachable(message);
+  });
+  if (!reply.ok) throw new Unreachable(`status ${reply.status}`, reply.status);
   return reply.json();
 }
 
@@ -74,7 +77,7 @@ export class Exam {
     this.ledger = new Ledger({
       api: config.api,
       quizId: stores.quiz_id,
-      lost: ({ student, question }) => this.#say(`The answer of ${student} to "${question}" is lost.`, "bad"),
+      lost: ({ student, question }) => this.#say(`The answer of ${student} to “${question}” is lost.`, "bad"),
     });
     this.room = watchQuiz({ baseUrl: config.api, token: () => "", quizId: stores.quiz_id });
   }
@@ -100,7 +103,7 @@ export class Exam {
       const reply = await fetch(`${this.#config.api}/quizzes/${encodeURIComponent(this.quizId)}`, { cache: "no-store" });
       if (reply.ok) return Object.fromEntries(Object.entries((await reply.json()).questions).map(([id, { key }]) => [id, key]));
       if (reply.status < 500) throw new Error(`status ${reply.status}`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await after(LOOK_MS);
     }
   }
 

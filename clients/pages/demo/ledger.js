@@ -4,7 +4,7 @@
 // student has written since, has to be on the server or on the student's device. Both are looked at again and again: the
 // server as staff see it, not by what the student's page believes; the device as the next opening of the page would find it.
 
-import { Api } from "../../browser/api.js";
+import { Api, after, own } from "../../browser/api.js";
 import { Store } from "../../browser/device.js";
 import { canonical } from "../../browser/receipts.js";
 
@@ -15,7 +15,7 @@ const KEEP_EVERY_MS = 2_000;
 const ACKNOWLEDGED = ["committed", "buffered"];
 const PREFIX = "quiz-sessions demo ";
 /** A page looks for what the server has lost every half a minute, and then sends it again. */
-export const HEALING_MS = 45_000;
+const HEALING_MS = 45_000;
 
 /**
  * An answer that was acknowledged.
@@ -40,8 +40,6 @@ export const HEALING_MS = 45_000;
  * @property {number} times that an answer was acknowledged
  */
 
-const own = (/** @type {any} */ of, /** @type {string} */ key) => (of && Object.hasOwn(of, key) ? of[key] : undefined);
-
 export class Ledger {
   times = 0;
   /** @type {Map<string, Map<string, Answer>>} by session, then by question */ #answers = new Map();
@@ -52,6 +50,7 @@ export class Ledger {
   #lost;
   #device = new Store(false);
   /** @type {Map<string, number>} */ #lookedAt = new Map();
+  /** @type {Map<string, {at: number, missing: string[]}>} */ #looks = new Map();
   #isClosed = false;
   #keptAt = 0;
 
@@ -82,6 +81,11 @@ export class Ledger {
   isWholeSince(moment) {
     const all = [...this.#answers.values()].flatMap((of) => [...of.values()]);
     return all.every(({ told, found, seenAt }) => told > moment || (found === "server" && seenAt > moment));
+  }
+
+  /** When the last look at a session began, if it came to an end, and what was nowhere then. @param {string} session */
+  lastLook(session) {
+    return this.#looks.get(session) ?? { at: 0, missing: [] };
   }
 
   /** When an answer was acknowledged last, or 0. @param {string} session @param {string} question */
@@ -130,7 +134,7 @@ export class Ledger {
         await this.look(session).catch((error) => ("isTransient" in error ? undefined : reportError(error)));
       }
       if (performance.now() > this.#keptAt + KEEP_EVERY_MS) this.#keep();
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      await after(LOOK_EVERY_MS);
     }
   }
 
@@ -173,6 +177,8 @@ export class Ledger {
       if (answer.told > begun || this.#answers.get(session)?.get(question) !== answer) continue;
       this.#judge(answer, found, begun);
     }
+    const nowhere = answers.filter(({ found }) => found === "missing" || found === "lost");
+    this.#looks.set(session, { at: begun, missing: nowhere.map(({ question }) => question) });
   }
 
   /** @param {Answer} answer @param {Answer["found"]} found @param {number} at */
@@ -210,8 +216,8 @@ export class Ledger {
       found.set(question, [...(found.get(question) ?? []), canonical(value)]);
     const late = await this.#api.request("GET", `/sessions/${session}/late-answers`);
     for (const { answers } of late.body.late_answers) for (const [question, value] of Object.entries(answers)) add(question, value);
-    for (let next = 0, after = ""; next !== null; after = `?after=${next}`) {
-      const { events, next_after } = (await this.#api.request("GET", `/sessions/${session}/events${after}`)).body;
+    for (let next = 0, query = ""; next !== null; query = `?after=${next}`) {
+      const { events, next_after } = (await this.#api.request("GET", `/sessions/${session}/events${query}`)).body;
       for (const { changes } of events) {
         for (const each of changes?.displaced ?? []) add(each.question, each.answer);
         for (const [question, value] of Object.entries(changes?.answers ?? {})) {

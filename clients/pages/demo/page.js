@@ -1,6 +1,6 @@
 // A demo: an exam whose students are simulated here, above it buttons that break what it runs on.
 
-import { Api } from "../../browser/api.js";
+import { Api, Unreachable, after } from "../../browser/api.js";
 import { readConfig } from "../common/config.js";
 import { html, render, useEffect, useMemo, useRef, useState } from "../common/view.js";
 import { RoomView } from "../console/room.js";
@@ -85,11 +85,13 @@ const isFirst = (quizId) =>
   });
 
 async function shown() {
-  const config = await readConfig();
+  const config = await readConfig().catch((error) => {
+    throw new Unreachable(String(error));
+  });
   if (!config.demo) return html`<main><h1>No demo here</h1><p>This server shows none. <code>make demo</code> starts one that does.</p></main>`;
   let stores = await askServer(config, "state");
   while (!stores.quiz_id) {
-    await new Promise((resolve) => setTimeout(resolve, REDRAWN_EVERY_MS));
+    await after(REDRAWN_EVERY_MS);
     stores = await askServer(config, "state");
   }
   const exam = (await isFirst(stores.quiz_id)) ? new Exam(config, stores) : null;
@@ -101,6 +103,10 @@ const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 try {
   render(await shown(), page);
 } catch (error) {
-  render(html`<main><h1>Demo</h1><p class="banner bad" role="alert">The server of the demo cannot be reached. Reload the page once it is up.</p></main>`, page);
+  const why =
+    error instanceof Unreachable
+      ? "The server of the demo cannot be reached. Reload the page once it is up."
+      : "This page has failed: the fault is its own. Reload it to begin anew.";
+  render(html`<main><h1>Demo</h1><p class="banner bad" role="alert">${why}</p></main>`, page);
   throw error;
 }

@@ -1,5 +1,6 @@
 // A simulated student: the library does all that is said to the service, this only clicks and types.
 
+import { after } from "../../browser/api.js";
 import { openQuiz } from "../../browser/quiz-sessions.js";
 import { answering, continued, reconsidered, seeded } from "./answering.js";
 
@@ -13,8 +14,6 @@ const ARRIVAL_MS = 600;
 const READING_MS = 4_000;
 const LONGEST_ANSWER = 1_500;
 const OPEN = ["started", "in_progress"];
-
-const after = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** @typedef {"arriving" | "writing" | "handed in" | "time over"} Phase */
 

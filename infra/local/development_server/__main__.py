@@ -22,6 +22,7 @@ from .demo import Demo
 from .embedded import StartError
 from .folder_lock import FolderInUseError, FolderLock
 from .login import Login
+from .loopback import is_loopback
 from .server import Server
 from .signing_keys import with_keys
 from .stores import Stores
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     # Nobody collects them here; the log says what they would.
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     try:
-        if options.demo and not demo.is_loopback(options.host):
+        if options.demo and not is_loopback(options.host):
             raise _RefusedError("a demo lets visitors break its stores: it listens on this machine alone")
         _lock(options.data)
         listener = _listen(options.host, environment.get("PORT") or "8002", _PORTS if options.demo else 1)

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 from starlette.applications import Starlette
@@ -27,6 +26,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .embedded import EmbeddedServer
+from .loopback import host_of, is_loopback
 from .stores import Stores
 
 EXAM: Final = Path(__file__).with_name("demo_exam.json")
@@ -126,6 +126,7 @@ class Demo:
         if self._thaws_at is None:
             self._thaws_at = time.monotonic() + FREEZE_SECONDS
             await asyncio.to_thread(self.stores.postgres.freeze)
+            # Else nothing refers to the task, and it may be collected.
             self._thawing = asyncio.create_task(self._thaw())
         return JSONResponse(await self._state())
 
@@ -176,17 +177,12 @@ class _OwnPagesOnly:
 
 def _is_own(request: Request) -> bool:
     host = request.headers.get("host", "")
-    if not is_loopback(urlsplit(f"//{host}").hostname):
+    if not is_loopback(host_of(host)):
         return False
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return False
     # Browsers name the origin of each request but those that only read.
     return request.method in ("GET", "HEAD") or request.headers.get("origin") == f"http://{host}"
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether the name or address of a host can be nothing but this machine."""
-    return host in ("127.0.0.1", "::1", "localhost")
 
 
 def has_screen(environment: Mapping[str, str], platform: str = sys.platform) -> bool:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -26,6 +25,7 @@ from quiz_sessions.domain.errors import InvalidInputError
 from quiz_sessions.domain.validation import check_id
 from session_api.identity import GRADE, PROCTOR, READ_ACTIONS, WRITE_QUIZZES
 
+from .loopback import host_of, is_loopback
 from .token_command import MINUTES, KeyPair
 
 CLIENT_ID: Final = "pages"
@@ -178,19 +178,12 @@ def _here(endpoint: Endpoint) -> Endpoint:
     """
 
     async def answer(request: Request) -> Response:
-        if request.client and all(map(is_loopback, (request.client.host, request.url.hostname or ""))):
+        asked = host_of(request.headers.get("host", ""))
+        if request.client and is_loopback(request.client.host) and is_loopback(asked):
             return await endpoint(request)
         return HTMLResponse(_document("<p>This is for browsers on its own machine alone.</p>"), 403)
 
     return answer
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, whatever it is asked."""
-    try:
-        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def is_own_page(base_url: str, address: str) -> bool:

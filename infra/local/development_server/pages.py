@@ -15,10 +15,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pages_deployment.files import FOLDERS, is_served
+
 CLIENTS: Final = Path(__file__).resolve().parents[3] / "clients"
-FOLDERS: Final = ("pages", "browser")
-SERVED: Final = frozenset({".css", ".html", ".js", ".svg"})
-"""What pages load; beside that LICENSES, which the code of others comes with."""
 # The template for AWS (infra/web.yaml) says the same.
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -97,7 +96,6 @@ class _Files(StaticFiles):
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Where a file lies; nowhere if no page loads one of its kind."""
         full_path, found = super().lookup_path(path)
-        name = PurePath(full_path)
-        is_hidden = any(part.startswith(".") for part in PurePath(path).parts)
-        is_served = Path(full_path).is_dir() or name.suffix in SERVED or name.name == "LICENSES"
-        return (full_path, found) if is_served and not is_hidden else ("", None)
+        # `/pages/` is a folder, with a page in it that is asked for next.
+        is_here = Path(full_path).is_dir() or is_served(PurePath(path))
+        return (full_path, found) if is_here else ("", None)

@@ -16,7 +16,7 @@ from pathlib import Path
 import boto3
 
 from .files import served
-from .firewall import OUTPUT, REGION, deploy_firewall
+from .firewall import REGION, WEB_ACL_ARN, deploy_firewall
 from .settings import Environment
 from .stack import Stack
 from .upload import upload
@@ -26,17 +26,17 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def before(environment: Environment) -> None:
     """Make the firewall, and print the arguments with which SAM learns of it."""
-    if environment.value(OUTPUT):
+    if environment.value(WEB_ACL_ARN):
         return
     print("the firewall of the pages, in us-east-1 ...", file=sys.stderr)
     arn = deploy_firewall(
         boto3.client("cloudformation", region_name=REGION), ROOT / "infra/web-acl.yaml", environment
     )
     # On its command line SAM is given all parameters or none.
-    print(shlex.join(["--parameter-overrides", *environment.overrides, f"{OUTPUT}={arn}"]))
+    print(shlex.join(["--parameter-overrides", *environment.overrides, f"{WEB_ACL_ARN}={arn}"]))
 
 
-def after(environment: Environment) -> None:
+def upload_pages(environment: Environment) -> None:
     """Upload the pages."""
     # The AWS CLI and SAM know AWS_REGION, boto3 another name.
     session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
@@ -53,7 +53,7 @@ def main() -> None:
     given = parser.parse_args()
     environment = Environment.read(ROOT / "samconfig.toml", given.environment)
     if environment.has_pages:
-        {"before": before, "upload": after}[given.step](environment)
+        {"before": before, "upload": upload_pages}[given.step](environment)
 
 
 if __name__ == "__main__":

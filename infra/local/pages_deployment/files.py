@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 FOLDERS: Final = ("browser", "pages")
@@ -16,7 +16,9 @@ CONTENT_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
 }
 """Of what is served, by its suffix. Types, settings and tests are not."""
+SERVED: Final = frozenset(CONTENT_TYPES)
 LICENCES: Final = "LICENSES"
+"""What the code of others comes with."""
 CONFIG: Final = "pages/config.json"
 
 
@@ -35,11 +37,16 @@ def served(clients: Path, config: Mapping[str, object]) -> list[File]:
     return sorted(found, key=lambda file: (file.key.endswith(".html"), file.key == CONFIG, file.key))
 
 
+def is_served(path: PurePath) -> bool:
+    """Whether a file is one that pages load, by its path in clients/ or below."""
+    is_left_out = any(part.startswith(".") or part == "node_modules" for part in path.parts)
+    return not is_left_out and (path.suffix in SERVED or path.name == LICENCES)
+
+
 def _found(clients: Path) -> Iterator[File]:
     for folder in FOLDERS:
         for path in sorted((clients / folder).rglob("*")):
-            content_type = CONTENT_TYPES.get(path.suffix)
-            if path.name == LICENCES:
-                content_type = "text/plain; charset=utf-8"
-            if content_type is not None and path.is_file() and "node_modules" not in path.parts:
-                yield File(path.relative_to(clients).as_posix(), path.read_bytes(), content_type)
+            key = path.relative_to(clients)
+            if is_served(key) and path.is_file():
+                content_type = CONTENT_TYPES.get(path.suffix, "text/plain; charset=utf-8")
+                yield File(key.as_posix(), path.read_bytes(), content_type)

@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 from .settings import Environment
 
 REGION: Final = "us-east-1"
-OUTPUT: Final = "WebAclArn"
+WEB_ACL_ARN: Final = "WebAclArn"
+"""The parameter of our stack, and the output of the firewall's that is its value."""
 
 
 def deploy_firewall(cloudformation: Any, template: Path, environment: Environment) -> str:
@@ -31,7 +32,7 @@ def deploy_firewall(cloudformation: Any, template: Path, environment: Environmen
         cloudformation.get_waiter("stack_update_complete").wait(StackName=name)
     (described,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
-    arn: str = outputs[OUTPUT]
+    arn: str = outputs[WEB_ACL_ARN]
     return arn
 
 
