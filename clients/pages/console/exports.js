@@ -13,7 +13,6 @@ import { Problem, inWords } from "./problems.js";
 const SOON_MS = 1000;
 const LATER_MS = 5000;
 const OFTEN = 20;
-const GONE = ["export_not_found"];
 
 /** @type {Record<string, [string, string]>} */
 const KINDS = {
@@ -195,7 +194,7 @@ function Item({ id, first, config, login, api, onForget }) {
   const title = shown ? `${FORMATS[shown.format]?.[0] ?? shown.format}: ${shown.what.map((/** @type {string} */ kind) => KINDS[kind]?.[0] ?? kind).join(", ")}` : "An export";
   // The reply to the request has none yet.
   const isRemoved = shown?.status === "done" && shown.url === null;
-  const isGone = failure && GONE.includes(failure.code);
+  const isGone = failure?.code === "export_not_found";
   return html`<article class="card" data-export=${id} aria-label=${title}>
     <h4>${title}</h4>
     ${shown && html`<p class="quiet">Asked for ${moment(shown.requested_at)}</p>`}
@@ -206,7 +205,7 @@ function Item({ id, first, config, login, api, onForget }) {
         html`<p>${shown.taken_at === null ? "It has not begun yet." : `Under way: ${counted(shown.rows, "record")} so far.`}</p>`
       }
       ${shown?.status === "done" && html`<p><strong>Done:</strong> ${counted(shown.rows, "record")}, ${size(shown.bytes)}.</p>`}
-      ${isRemoved && html`<p>The file was removed; files are kept for a week. Ask for another export.</p>`}
+      ${isRemoved && html`<p>${inWords({ name: "Refusal", code: "export_file_gone" })}</p>`}
       ${shown?.status === "failed" && html`<p class="wrong"><strong>It failed</strong> three times, and is not tried again. There is no file. Whoever runs the service is told; ask for another export later, or for fewer kinds at a time.</p>`}
     </div>
     ${shown?.status === "running" && html`<progress aria-label=${`${title}: under way`}></progress>`}

@@ -106,7 +106,7 @@ export function Marking({ config, login, api, quizId }) {
     ${shown === "help" && html`<${Shortcuts} isOn=${isOn} put=${setIsOn} onClose=${() => setShown(null)} />`}
     ${
       shown === "regrade" &&
-      html`<${Regrade} config=${config} api=${api} login=${login} quizId=${quizId} onClose=${() => {
+      html`<${Regrade} api=${api} login=${login} quizId=${quizId} onClose=${() => {
         setShown(null);
         void look();
       }} />`

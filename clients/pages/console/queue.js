@@ -40,6 +40,8 @@ import { own, unique } from "../../browser/api.js";
 export const HELD_MS = 15 * 60_000;
 const MAX_ID = 64;
 const EVENTS = 200;
+// The service has no "hold nothing": asked for a question that does not exist, it lets go of what is held.
+const NONE = { question: unique() };
 
 /** A name as the service takes it for X-Client-Id: `Zoë Q` is `Zo-C3-AB_Q`. @param {string} name */
 export function idOf(name) {
@@ -196,6 +198,3 @@ export class Queue {
     return past;
   }
 }
-
-// A marker holds one answer, and none where none to the question that is asked for waits.
-const NONE = { question: unique() };
