@@ -29,6 +29,7 @@ class Marker:
 
     def __init__(self, page: Page, service: DevelopmentServer, quiz_id: str, name: str = "Ada") -> None:
         self.page = console(page, service.address, quiz_id, "marking", name)
+        self.quiz_id = quiz_id
         self.answer: Locator = page.locator("[data-part=answer]")
         self.points: Locator = page.get_by_label("Points")
         self.comment: Locator = page.get_by_label("Comment")
@@ -214,11 +215,10 @@ def test_two_markers_are_given_different_answers(
     arrive: Callable[..., tuple[Marker, list[str]]],
 ) -> None:
     ada, _ = arrive(FIRST, SECOND)
-    quiz_id = ada.page.url.split("#/")[1].split("/")[0]
     ada.marks("essay").reads(FIRST)
-    zoe = Marker(new_visitor(), service, quiz_id, "Zoë Q.").marks("essay")
+    zoe = Marker(new_visitor(), service, ada.quiz_id, "Zoë Q.").marks("essay")
     zoe.reads("Because of refraction.")
-    carl = Marker(new_visitor(), service, quiz_id, "Carl").marks("essay")
+    carl = Marker(new_visitor(), service, ada.quiz_id, "Carl").marks("essay")
     expect(carl.page.get_by_role("heading", name="Others mark the rest")).to_be_visible()
     expect(carl.page.get_by_role("listitem")).to_contain_text(["Ada: essay", "Zoë Q.: essay"])
     looked_at(carl.page, "console-marking-others")
@@ -228,7 +228,6 @@ def test_an_answer_that_is_left_is_free_at_once(
     service: DevelopmentServer, arrive: Callable[..., tuple[Marker, list[str]]]
 ) -> None:
     marker, _ = arrive(FIRST)
-    quiz_id = marker.page.url.split("#/")[1].split("/")[0]
     leaves: list[Callable[[], None]] = [
         lambda: marker.page.get_by_role("button", name="Stop marking").click(),
         lambda: marker.page.get_by_role("link", name="Statistics").click(),
@@ -238,9 +237,9 @@ def test_an_answer_that_is_left_is_free_at_once(
         if "marking" not in marker.page.url:
             marker.page.get_by_role("link", name="Marking").click()
         marker.marks("essay").reads(FIRST)
-        assert holders(service.address, quiz_id) == ["Ada"]
+        assert holders(service.address, marker.quiz_id) == ["Ada"]
         leave()
-        eventually(lambda: holders(service.address, quiz_id) == [None])
+        eventually(lambda: holders(service.address, marker.quiz_id) == [None])
 
 
 def test_a_skipped_answer_comes_again_from_the_first(
@@ -264,12 +263,11 @@ def test_what_another_holds_by_now_is_not_marked_unless_it_is_meant_so(
     service: DevelopmentServer, arrive: Callable[..., tuple[Marker, list[str]]]
 ) -> None:
     marker, sessions = arrive(FIRST)
-    quiz_id = marker.page.url.split("#/")[1].split("/")[0]
     marker.marks("essay").reads(FIRST)
     marker.points.fill("2")
     marker.comment.fill("so far")
-    assert claim(service.address, quiz_id, "Ada", question="none") is None
-    assert claim(service.address, quiz_id, "Bob")
+    assert claim(service.address, marker.quiz_id, "Ada", question="none") is None
+    assert claim(service.address, marker.quiz_id, "Bob")
     marker.next.click()
     expect(marker.trouble("held")).to_contain_text("Bob is about to mark this answer")
     expect(marker.comment).to_have_value("so far")
@@ -486,9 +484,8 @@ def test_a_corrected_key_grades_again_after_it_was_confirmed(
     service: DevelopmentServer, arrive: Callable[..., tuple[Marker, list[str]]]
 ) -> None:
     marker, sessions = arrive(FIRST, SECOND)
-    quiz_id = marker.page.url.split("#/")[1].split("/")[0]
     questions = RULES["questions"] | {"weight": RULES["questions"]["weight"] | {"key": "C"}}
-    call(service.address, "PUT", f"/quizzes/{quiz_id}", {**RULES, "questions": questions})
+    call(service.address, "PUT", f"/quizzes/{marker.quiz_id}", {**RULES, "questions": questions})
     marker.page.get_by_role("button", name="Grade again …").click()
     dialog = marker.page.get_by_role("dialog", name="Grade again by the corrected key")
     expect(dialog.locator("[data-part=concerned]")).to_have_text("2 sessions")
