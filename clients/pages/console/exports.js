@@ -2,6 +2,7 @@
 
 import { unique } from "../../browser/api.js";
 import { moment } from "../common/format.js";
+import { keep, kept } from "../common/tab.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { counted } from "./answer.js";
 import { Problem, inWords } from "./problems.js";
@@ -35,43 +36,22 @@ function size(bytes) {
   return `${value.toLocaleString(undefined, { maximumFractionDigits: at ? 1 : 0 })} ${units[at]}`;
 }
 
-/** The ids of those that were asked for in this browser tab, as the API has no list of them. @param {string} quizId */
-function remembered(quizId) {
-  const name = `quiz-sessions/exports/${quizId}`;
-  return {
-    /** @returns {string[]} */
-    get() {
-      try {
-        return JSON.parse(sessionStorage.getItem(name) ?? "[]");
-      } catch {
-        return [];
-      }
-    },
-    /** @param {string[]} ids */
-    put(ids) {
-      try {
-        sessionStorage.setItem(name, JSON.stringify(ids));
-      } catch {
-        // They are listed as long as this page is open.
-      }
-    },
-  };
-}
-
 /** @param {TabProps} props */
 export function Exports({ config, login, api, quizId }) {
-  const memory = useRef(remembered(quizId)).current;
-  const [ids, setIds] = useState(memory.get);
+  // The API has no list of those that somebody asked for.
+  const slot = `quiz-sessions/exports/${quizId}`;
+  const [ids, setIds] = useState(/** @type {() => string[]} */ (() => kept(slot) ?? []));
   const [format, setFormat] = useState("csv");
   const [what, setWhat] = useState(Object.keys(KINDS).filter((kind) => kind !== "trail"));
   const [failure, setFailure] = useState(/** @type {any} */ (null));
   const [isNone, setIsNone] = useState(false);
   const first = useRef(/** @type {Record<string, Export>} */ ({})).current;
-  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  const title = useRef(/** @type {HTMLElement | null} */ (null));
   const sending = useRef({ isBusy: false, of: "", key: "" }).current;
 
-  const keep = (/** @type {string[]} */ all) => {
-    memory.put(all);
+  const others = (/** @type {string} */ id) => (kept(slot) ?? []).filter((/** @type {string} */ each) => each !== id);
+  const list = (/** @type {string[]} */ all) => {
+    keep(slot, all);
     setIds(all);
   };
   const start = async (/** @type {Event | undefined} */ event) => {
@@ -87,7 +67,7 @@ export function Exports({ config, login, api, quizId }) {
       const { body } = await api.request("POST", `/quizzes/${encodeURIComponent(quizId)}/exports`, { format, what }, { "Idempotency-Key": sending.key });
       sending.of = "";
       first[body.id] = body;
-      keep([body.id, ...memory.get().filter((id) => id !== body.id)]);
+      list([body.id, ...others(body.id)]);
     } catch (error) {
       setFailure(error);
     } finally {
@@ -95,8 +75,8 @@ export function Exports({ config, login, api, quizId }) {
     }
   };
   const forget = (/** @type {string} */ id) => {
-    keep(memory.get().filter((each) => each !== id));
-    list.current?.focus();
+    list(others(id));
+    title.current?.focus();
   };
 
   return html`<div class="results">
@@ -124,7 +104,7 @@ export function Exports({ config, login, api, quizId }) {
       <button class="main">Start the export</button>
       <p class="quiet">All of it is the state of one moment. Keep the file safe: it has names, answers and scores.</p>
     </form>
-    <h3 tabindex="-1" ref=${list}>Asked for in this browser tab</h3>
+    <h3 tabindex="-1" ref=${title}>Asked for in this browser tab</h3>
     ${ids.length ? "" : html`<p class="quiet" data-state="none">None yet.</p>`}
     ${ids.map((id) => html`<${Item} key=${id} id=${id} first=${first[id]} config=${config} login=${login} api=${api} onForget=${() => forget(id)} />`)}
   </div>`;

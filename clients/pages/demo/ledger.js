@@ -7,13 +7,14 @@
 import { Api } from "../../browser/api.js";
 import { Store } from "../../browser/device.js";
 import { canonical } from "../../browser/receipts.js";
+import { onDevice } from "../common/device.js";
 
 /** @import { Quiz, SaveState } from "../../browser/types.js" */
 
 const LOOK_EVERY_MS = 100;
 const KEEP_EVERY_MS = 2_000;
 const ACKNOWLEDGED = ["committed", "buffered"];
-const PREFIX = "quiz-sessions demo ";
+const memory = onDevice("quiz-sessions demo ");
 /** A page looks for what the server has lost every half a minute, and then sends it again. */
 export const HEALING_MS = 45_000;
 
@@ -47,7 +48,7 @@ export class Ledger {
   /** @type {Map<string, Map<string, Answer>>} by session, then by question */ #answers = new Map();
   /** @type {Map<string, Quiz>} */ #open = new Map();
   #api;
-  #key;
+  #quizId;
   #healingMs;
   #lost;
   #device = new Store(false);
@@ -64,7 +65,7 @@ export class Ledger {
    */
   constructor({ api, quizId, lost, healingMs = HEALING_MS }) {
     this.#api = new Api(api, () => "");
-    this.#key = PREFIX + quizId;
+    this.#quizId = quizId;
     this.#lost = lost;
     this.#healingMs = healingMs;
   }
@@ -229,8 +230,8 @@ export class Ledger {
   /** Go on where the page that was here before has ended. @returns {"new" | "same" | "gap"} `gap`: it ended without a word,
    * so what it was told last is not known */
   resume() {
-    const kept = JSON.parse(localStorage.getItem(this.#key) ?? "null");
-    for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) localStorage.removeItem(key);
+    const kept = memory.recall(this.#quizId);
+    memory.clear();
     if (!kept?.isWhole) return kept ? "gap" : "new";
     this.times = kept.times;
     for (const [session, answers] of kept.answers) {
@@ -245,6 +246,6 @@ export class Ledger {
     this.#keptAt = performance.now();
     const answers = [...this.#answers].map(([session, of]) => [session, [...of.values()]]);
     const isWhole = event?.type === "pagehide" || this.#isClosed;
-    localStorage.setItem(this.#key, JSON.stringify({ isWhole, times: this.times, answers }));
+    memory.keep(this.#quizId, { isWhole, times: this.times, answers });
   };
 }
