@@ -2,6 +2,7 @@
 
 import { own } from "../../browser/api.js";
 import { clock, timeOfDay } from "../common/format.js";
+import { quizOrNull, quizPath } from "../common/requests.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { counted, readContent, shortened, written } from "./answer.js";
 import { FEW, classesOf, figure, median, notesOf, readScores } from "./figures.js";
@@ -34,7 +35,6 @@ const MEANINGS = [
 
 /** @param {TabProps} props */
 export function Statistics({ login, api, quizId }) {
-  const path = `/quizzes/${encodeURIComponent(quizId)}`;
   const [group, setGroup] = useState("");
   const [found, setFound] = useState(/** @type {{statistics: any, group: string, at: string} | null} */ (null));
   const [scores, setScores] = useState(/** @type {Score[] | number | null} */ (null));
@@ -55,7 +55,7 @@ export function Statistics({ login, api, quizId }) {
     setIsBusy(true);
     setFailure(null);
     try {
-      const { body } = await api.request("GET", `${path}/statistics${of && `?group=${encodeURIComponent(of)}`}`);
+      const { body } = await api.request("GET", `${quizPath(quizId)}/statistics${of && `?group=${encodeURIComponent(of)}`}`);
       if (turn !== latest.current) return;
       setFound({ statistics: body, group: of, at: new Date().toISOString() });
       setScores(null);
@@ -68,10 +68,7 @@ export function Statistics({ login, api, quizId }) {
   };
   useEffect(() => {
     void read();
-    api.request("GET", path).then(
-      ({ body }) => setQuiz(body),
-      () => {},
-    );
+    void quizOrNull(api, quizId).then((found) => found && setQuiz(found));
     return () => void (latest.current = -1);
   }, []);
 

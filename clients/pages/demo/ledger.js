@@ -8,6 +8,7 @@ import { Api } from "../../browser/api.js";
 import { Store } from "../../browser/device.js";
 import { canonical } from "../../browser/receipts.js";
 import { onDevice } from "../common/device.js";
+import { events, sessionPath } from "../common/requests.js";
 
 /** @import { Quiz, SaveState } from "../../browser/types.js" */
 
@@ -156,7 +157,7 @@ export class Ledger {
     const begun = performance.now();
     // The device first: what has left it by then was on the server before the server is looked at.
     const onDevice = await this.#onDevice(session);
-    const { body } = await this.#api.request("GET", `/sessions/${session}`);
+    const { body } = await this.#api.request("GET", sessionPath(session));
     /** @type {Map<string, string[]> | null} */
     let aside = null;
     for (const answer of answers) {
@@ -209,18 +210,14 @@ export class Ledger {
     const latest = new Map();
     const add = (/** @type {string} */ question, /** @type {unknown} */ value) =>
       found.set(question, [...(found.get(question) ?? []), canonical(value)]);
-    const late = await this.#api.request("GET", `/sessions/${session}/late-answers`);
+    const late = await this.#api.request("GET", `${sessionPath(session)}/late-answers`);
     for (const { answers } of late.body.late_answers) for (const [question, value] of Object.entries(answers)) add(question, value);
-    for (let next = 0, after = ""; next !== null; after = `?after=${next}`) {
-      const { events, next_after } = (await this.#api.request("GET", `/sessions/${session}/events${after}`)).body;
-      for (const { changes } of events) {
-        for (const each of changes?.displaced ?? []) add(each.question, each.answer);
-        for (const [question, value] of Object.entries(changes?.answers ?? {})) {
-          if (latest.has(question)) add(question, latest.get(question));
-          latest.set(question, value);
-        }
+    for await (const { changes } of events(this.#api, session)) {
+      for (const each of changes?.displaced ?? []) add(each.question, each.answer);
+      for (const [question, value] of Object.entries(changes?.answers ?? {})) {
+        if (latest.has(question)) add(question, latest.get(question));
+        latest.set(question, value);
       }
-      next = next_after;
     }
     return found;
   }
