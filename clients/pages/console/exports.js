@@ -2,6 +2,7 @@
 
 import { unique } from "../../browser/api.js";
 import { moment } from "../common/format.js";
+import { quizPath } from "../common/requests.js";
 import { keep, kept } from "../common/tab.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { counted } from "./answer.js";
@@ -64,7 +65,7 @@ export function Exports({ config, login, api, quizId }) {
     if (sending.of !== of) Object.assign(sending, { of, key: unique() });
     setFailure(null);
     try {
-      const { body } = await api.request("POST", `/quizzes/${encodeURIComponent(quizId)}/exports`, { format, what }, { "Idempotency-Key": sending.key });
+      const { body } = await api.request("POST", `${quizPath(quizId)}/exports`, { format, what }, { "Idempotency-Key": sending.key });
       sending.of = "";
       first[body.id] = body;
       list([body.id, ...others(body.id)]);
@@ -124,6 +125,7 @@ function Item({ id, first, config, login, api, onForget }) {
   const [hasFailed, setHasFailed] = useState("");
   const [said, setSaid] = useState("");
   const [turn, setTurn] = useState(0);
+  const path = `/exports/${encodeURIComponent(id)}`;
   const isOver = shown !== null && shown.status !== "running";
 
   useEffect(() => {
@@ -131,7 +133,7 @@ function Item({ id, first, config, login, api, onForget }) {
     let [timer, looks] = [0, 0];
     const look = async () => {
       try {
-        const { body } = await api.request("GET", `/exports/${id}`);
+        const { body } = await api.request("GET", path);
         if (timer < 0) return;
         setShown(body);
         setFailure(null);
@@ -157,11 +159,11 @@ function Item({ id, first, config, login, api, onForget }) {
     setSaid("");
     try {
       // A link is good for ten minutes.
-      const { body } = await api.request("GET", `/exports/${id}`);
+      const { body } = await api.request("GET", path);
       setShown(body);
       if (body.url === null) return;
       const link = document.createElement("a");
-      link.href = new URL(body.url, `${config.api}/exports/${id}`).href;
+      link.href = new URL(body.url, config.api + path).href;
       link.download = "";
       link.click();
       setSaid("The download has been started.");

@@ -2,6 +2,7 @@
 
 import { after } from "../../browser/api.js";
 import { Dialog } from "../common/dialog.js";
+import { quizPath } from "../common/requests.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { counted } from "./answer.js";
 import { Problem } from "./problems.js";
@@ -12,7 +13,7 @@ const PAUSE_MS = 500;
 
 /** @param {Omit<TabProps, "config"> & {onClose: () => void}} props */
 export function Regrade({ api, login, quizId, onClose }) {
-  const path = `/quizzes/${encodeURIComponent(quizId)}`;
+  const path = quizPath(quizId);
   const [concerned, setConcerned] = useState(/** @type {string | null} */ (null));
   const [reason, setReason] = useState("");
   const [isRunning, setIsRunning] = useState(false);
