@@ -398,6 +398,23 @@ def test_what_was_typed_survives_a_failure_and_a_reload(
     assert result(service.address, sessions[0])["comment"] == "Well argued."
 
 
+def test_a_mark_that_is_tried_again_is_the_one_that_is_typed_by_then(
+    service: DevelopmentServer, arrive: Callable[..., tuple[Marker, list[str]]]
+) -> None:
+    marker, (session_id,) = arrive(FIRST)
+    marker.marks("essay").reads(FIRST)
+    marker.points.fill("3")
+    refused(marker.page, "**/grades*", **DOWN)
+    marker.next.click()
+    again = marker.page.get_by_role("button", name="Try again")
+    expect(again).to_be_visible()
+    marker.page.unroute("**/grades*")
+    marker.points.fill("4")
+    again.click()
+    expect(marker.page.get_by_role("heading", name="Nothing to mark")).to_be_visible()
+    assert result(service.address, session_id)["points"] == 4
+
+
 def test_a_mark_is_said_to_be_saved_where_no_next_answer_can_be_had(
     service: DevelopmentServer, arrive: Callable[..., tuple[Marker, list[str]]]
 ) -> None:
