@@ -93,7 +93,7 @@ def new_visitor(chromium: Browser) -> Iterator[Callable[[], Page]]:
     errors: list[str] = []
 
     def made() -> Page:
-        contexts.append(context := chromium.new_context())
+        contexts.append(context := chromium.new_context(locale="en-US", timezone_id="UTC"))
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         # What the policy for its content forbids is said there alone.

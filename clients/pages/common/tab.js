@@ -11,10 +11,11 @@ const memory = new Map();
 /** @param {string} key @returns {any} JSON, or null */
 export function kept(key) {
   try {
-    return JSON.parse(sessionStorage.getItem(key) ?? memory.get(key) ?? "null");
+    // What could not be stored is newer than what is.
+    return JSON.parse(memory.get(key) ?? sessionStorage.getItem(key) ?? "null");
   } catch {
     // Storage is forbidden, or somebody else's.
-    return JSON.parse(memory.get(key) ?? "null");
+    return null;
   }
 }
 

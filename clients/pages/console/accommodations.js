@@ -1,6 +1,7 @@
 // A student's extra time: at this quiz, and at every quiz.
 
 import { moment } from "../common/format.js";
+import { quizPath } from "../common/requests.js";
 import { html, useState } from "../common/view.js";
 import { Ask } from "./ask.js";
 import { found, useLoaded } from "./loaded.js";
@@ -83,7 +84,7 @@ export function Accommodations({ api, quizId, userId, onDone }) {
   const user = encodeURIComponent(userId);
   return html`<section class="card" aria-labelledby="extra">
     <h3 id="extra">Extra time</h3>
-    <${Extra} api=${api} path=${`/quizzes/${encodeURIComponent(quizId)}/accommodations/${user}`} title="At this quiz" onDone=${onDone} />
+    <${Extra} api=${api} path=${`${quizPath(quizId)}/accommodations/${user}`} title="At this quiz" onDone=${onDone} />
     <${Extra} api=${api} path=${`/users/${user}/accommodations`} title="At every quiz" isStanding=${true} onDone=${onDone} />
   </section>`;
 }

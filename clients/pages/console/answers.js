@@ -1,6 +1,7 @@
 // What the student has answered, with what was asked.
 
 import { asText } from "../common/format.js";
+import { sessionPath } from "../common/requests.js";
 import { html } from "../common/view.js";
 import { found, useLoaded } from "./loaded.js";
 import { Problem } from "./problems.js";
@@ -47,7 +48,7 @@ function Answer({ id, content, isLocked, session }) {
 export function Answers({ api, session }) {
   // Null without a paper.
   const begun = session.sections ?? [];
-  const path = `/sessions/${session.id}/paper`;
+  const path = `${sessionPath(session.id)}/paper`;
   const { value: paper, problem, again } = useLoaded(() => found(api, path), [begun.length]);
   if (paper === undefined && !problem) return html`<section class="card"><h3>Answers</h3><p class="quiet">Reading …</p></section>`;
   const sections = paper?.sections ?? [];

@@ -72,8 +72,8 @@ export function ChangeMark({ marked, queue, login, onDone, onClose }) {
         </p>`
       }
       <${MarkFields} id="change" draft=${draft} put=${setDraft} max=${max} wrong=${wrong} />
-      <label>Why <span class="quiet">(may be left empty; kept on record)</span>
-        <input class="whole" maxlength="500" value=${reason} onInput=${(/** @type {any} */ event) => setReason(event.target.value)} /></label>
+      <label>Reason, which is kept on record (may be left out)
+        <input class="whole" maxlength="1000" autocomplete="off" value=${reason} onInput=${(/** @type {any} */ event) => setReason(event.target.value)} /></label>
       ${failure && html`<${Problem} problem=${failure} what="Nothing was changed." login=${login} />`}
       <div class="row">
         <button class="main">Save</button>

@@ -1,6 +1,7 @@
 // Why the deadline is what it is.
 
 import { moment } from "../common/format.js";
+import { sessionPath } from "../common/requests.js";
 import { html } from "../common/view.js";
 import { useLoaded } from "./loaded.js";
 import { Problem } from "./problems.js";
@@ -23,7 +24,7 @@ const Section = ({ section }) =>
 
 /** @param {{api: Api, sessionId: string, change: unknown}} props */
 export function Deadline({ api, sessionId, change }) {
-  const { value, problem, again } = useLoaded(async () => (await api.request("GET", `/sessions/${sessionId}/deadline`)).body, [change]);
+  const { value, problem, again } = useLoaded(async () => (await api.request("GET", `${sessionPath(sessionId)}/deadline`)).body, [change]);
   return html`<section class="card" aria-labelledby="deadline">
     <h3 id="deadline">The deadline</h3>
     <${Problem} problem=${problem} onRetry=${again} />

@@ -1,29 +1,21 @@
 // One answer after the other: read, marked, and the next one.
 
-import { own as ownOf } from "../../browser/api.js";
+import { own } from "../../browser/api.js";
 import { timeOfDay } from "../common/format.js";
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../common/view.js";
+import { html, useLayoutEffect, useRef, useState } from "../common/view.js";
 import { Answer, counted, pointsText } from "./answer.js";
+import { useHeld } from "./held.js";
 import { MarkFields, readMark } from "./mark.js";
-import { HELD_MS } from "./queue.js";
 import { useShortcuts } from "./shortcuts.js";
 import { TroubleBanner } from "./trouble.js";
 
 /** @import { Login } from "../common/login.js" */
 /** @import { Drafts } from "./drafts.js" */
-/** @import { About, Item, Mark, Queue } from "./queue.js" */
-/** @import { Trouble } from "./trouble.js" */
+/** @import { Item, Mark, Queue } from "./queue.js" */
 
-const LOOK_MS = 5000;
-const TRIES = 3;
 const EMPTY = { points: "", comment: "" };
 
 /** @typedef {Item & {mark: Mark}} Marked */
-
-const isSame = (/** @type {Item | null | undefined} */ one, /** @type {Item | null | undefined} */ other) =>
-  one?.session_id === other?.session_id && one?.question === other?.question;
-const isAsRead = (/** @type {Item} */ one, /** @type {Item} */ other) =>
-  JSON.stringify(one.answer) === JSON.stringify(other.answer) && one.points === other.points;
 
 /**
  * @param {object} props
@@ -40,175 +32,38 @@ const isAsRead = (/** @type {Item} */ one, /** @type {Item} */ other) =>
  * @param {() => void} props.onLeave
  */
 export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onHelp, onChangeLast, onMarked, onLeave }) {
-  const [item, setItem] = useState(/** @type {Item | null | undefined} */ (undefined));
-  const [about, setAbout] = useState(/** @type {About | null | undefined} */ (undefined));
   const [draft, setDraft] = useState(EMPTY);
   const [wrong, setWrong] = useState(/** @type {{points?: string, comment?: string}} */ ({}));
-  const [trouble, setTrouble] = useState(/** @type {Trouble | null} */ (null));
   const [said, setSaid] = useState("");
-  const [front, setFront] = useState(/** @type {Item[]} */ ([]));
   const title = useRef(/** @type {HTMLElement | null} */ (null));
-  const own = useRef({ isHere: true, isBusy: false, hasSkipped: false, heldAt: 0, renewedAt: 0, shown: /** @type {Item | null | undefined} */ (undefined) }).current;
-  const name = item ? `${item.session_id}/${item.question}` : item;
-
-  /** One act at a time; what it fails of is told. @param {() => Promise<void>} done @param {string} what @param {() => void} [again] */
-  const act = async (done, what, again) => {
-    if (own.isBusy) return;
-    own.isBusy = true;
-    try {
-      await done();
-    } catch (failure) {
-      if (own.isHere) setTrouble({ kind: "failed", failure, what, again });
-    } finally {
-      own.isBusy = false;
-    }
-  };
-
-  /** @param {Item} of */
-  const readAbout = async (of) => {
-    const found = await queue.about(of.session_id, of.question).catch(() => null);
-    if (own.isHere && isSame(own.shown, of)) setAbout(found);
-  };
-
-  /** @param {Item | null} next @param {number} [since] when it was asked for */
-  const show = (next, since = 0) => {
-    own.shown = next;
-    own.heldAt = since;
-    setItem(next);
+  const held = useHeld(queue, question, (next) => {
     setDraft(next ? drafts.of(next) : EMPTY);
     setWrong({});
-    setTrouble(null);
-    setAbout(undefined);
-    if (next) void readAbout(next);
-  };
-
-  /** @param {string} [after] */
-  const takeNow = async (after) => {
-    const since = Date.now();
-    const next = await queue.next(question, after);
-    if (!own.isHere) return queue.letGo();
-    if (!next) setFront(await queue.first(question));
-    show(next, since);
-  };
-  /** @param {string} [after] */
-  const take = (after) => act(() => takeNow(after), "The next answer could not be had.", () => take(after));
-  const go = () => take(own.hasSkipped && item ? item.cursor : undefined);
-
-  /** What is held by now in the place of the answer that is shown. @returns {Promise<Item | null>} the same answer, or null */
-  const hold = async () => {
-    const since = Date.now();
-    const now = await queue.next(question);
-    if (!isSame(now, item) || !now) return null;
-    own.heldAt = since;
-    own.shown = now;
-    setItem(now);
-    return now;
-  };
-
-  /** @param {Item} of @param {Mark} mark @param {boolean} isForced @returns {Promise<Trouble | null>} null: it is saved */
-  const send = async (of, mark, isForced) => {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await queue.mark(isForced ? { ...of, etag: undefined } : of, mark, { take: isForced });
-        return null;
-      } catch (error) {
-        const failure = /** @type {any} */ (error);
-        if (failure.code === "question_held") return { kind: "held", by: failure.problem.held_by, until: failure.problem.held_until };
-        if (failure.code !== "precondition_failed" || tries === TRIES) throw failure;
-        // Something of the session has changed: another question may have been marked, which is nothing to this one.
-        const now = await hold();
-        if (!now) {
-          const result = await queue.result(of.session_id, of.question);
-          const isMarked = result?.marked_by === "person";
-          return isMarked ? { kind: "marked", points: result.points, comment: result.comment } : { kind: "taken" };
-        }
-        if (!isAsRead(now, of)) return { kind: "changed" };
-        of = now;
-      }
-    }
-  };
+  });
+  const { item, name, trouble } = held;
+  useLayoutEffect(() => title.current?.focus(), [name]);
 
   const save = (isForced = false) => {
     if (!item) return;
     const { mark, wrong: found } = readMark(draft, item.points);
     setWrong(found ?? {});
     if (!mark) return void document.getElementById(found.points ? "desk-points" : "desk-comment")?.focus();
-    void act(
-      async () => {
-        const came = await send(item, mark, isForced);
-        if (came) return setTrouble(came);
-        drafts.put(item);
-        onMarked({ ...item, mark });
-        setSaid(`Saved: ${pointsText(mark.points)} of ${counted(item.points, "point")}.`);
-        if (!own.isHere) return;
-        try {
-          await takeNow(own.hasSkipped ? item.cursor : undefined);
-        } catch (failure) {
-          show(null);
-          setItem(undefined);
-          setTrouble({ kind: "failed", failure, what: "Your mark is saved. The next answer could not be had.", again: () => take(own.hasSkipped ? item.cursor : undefined) });
-        }
-      },
-      "Your mark was not saved; what you typed is kept here.",
-      () => save(isForced),
-    );
+    const onSaved = () => {
+      drafts.put(item);
+      onMarked({ ...item, mark });
+      setSaid(`Saved: ${pointsText(mark.points)} of ${counted(item.points, "point")}.`);
+    };
+    void held.save(mark, { isForced, onSaved, again: () => latest.current(isForced) });
   };
+  // Tried again, what stands in the fields by then is saved.
+  const latest = useRef(save);
+  latest.current = save;
 
   const skip = () => {
-    if (!item) return;
-    own.hasSkipped = true;
     setSaid("Skipped.");
-    void take(item.cursor);
+    held.skip();
   };
-
-  // In the background: nothing waits for it, and it is in the way of nothing.
-  const renew = async () => {
-    const since = (own.renewedAt = Date.now());
-    const now = await queue.next(question).catch(() => undefined);
-    if (now === undefined || !own.isHere || own.isBusy || !item || !isSame(own.shown, item)) return;
-    if (!now || !isSame(now, item)) return setTrouble({ kind: "taken" });
-    own.heldAt = since;
-    own.shown = now;
-    setItem(now);
-    if (!isAsRead(now, item)) setTrouble({ kind: "changed" });
-  };
-  const moved = () => {
-    const isOld = Date.now() - own.heldAt > HELD_MS / 3 && Date.now() - own.renewedAt > HELD_MS / 30;
-    if (item && !trouble && isOld) void renew();
-  };
-  const holdAgain = () =>
-    act(
-      async () => {
-        const now = item && (await hold());
-        setTrouble(!now ? { kind: "taken" } : isAsRead(now, item) ? null : { kind: "changed" });
-        title.current?.focus();
-      },
-      "This answer could not be held for you.",
-      holdAgain,
-    );
-
-  useEffect(() => {
-    void take();
-    const gone = () => void queue.leave().catch(() => {});
-    addEventListener("pagehide", gone);
-    return () => {
-      own.isHere = false;
-      removeEventListener("pagehide", gone);
-      queue.letGo().catch(() => {});
-    };
-  }, []);
-  useEffect(() => {
-    // Also after a sleep, and after the browser has brought the page back.
-    const look = () => item && Date.now() - own.heldAt > HELD_MS - 2 * LOOK_MS && setTrouble((now) => now ?? { kind: "lapsed" });
-    const back = (/** @type {PageTransitionEvent} */ event) => event.persisted && void renew();
-    const timer = setInterval(look, LOOK_MS);
-    addEventListener("pageshow", back);
-    return () => {
-      clearInterval(timer);
-      removeEventListener("pageshow", back);
-    };
-  }, [name]);
-  useLayoutEffect(() => title.current?.focus(), [name]);
+  const holdAgain = () => held.holdAgain(() => title.current?.focus());
 
   useShortcuts(isOn, (key) => {
     if (key === "?") onHelp();
@@ -233,7 +88,7 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
   };
 
   const isHeld = !trouble || trouble.kind === "changed" || trouble.kind === "failed";
-  const banner = trouble && html`<${TroubleBanner} trouble=${trouble} queue=${queue} login=${login} onForce=${() => save(true)} onNext=${go} onHold=${holdAgain} />`;
+  const banner = trouble && html`<${TroubleBanner} trouble=${trouble} queue=${queue} login=${login} onForce=${() => save(true)} onNext=${held.next} onHold=${holdAgain} />`;
   const status = html`<p role="status" class="quiet" data-part="said">${said} ${waiting !== null && `${counted(waiting, "answer")} ${waiting === 1 ? "waits" : "wait"}${item ? ", with this one" : ""}.`}</p>`;
   const key = (/** @type {string} */ letter) => isOn && html` <kbd aria-hidden="true">${letter}</kbd>`;
 
@@ -241,9 +96,9 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
     return html`<h2 tabindex="-1" ref=${title}>${question ?? "All questions"}</h2>${banner ?? html`<p>The next answer is being fetched …</p>`}${said && status}
       <button type="button" onClick=${onLeave}>Back to the overview</button>`;
   if (item === null)
-    return html`<${End} title=${title} front=${front} question=${question} queue=${queue} status=${status} banner=${banner}
-      onAgain=${() => { own.hasSkipped = false; void take(); }} onLeave=${onLeave} />`;
-  return html`<div onInput=${moved} onPointerDown=${moved} onKeyDown=${moved}>
+    return html`<${End} title=${title} front=${held.front} question=${question} queue=${queue} status=${status} banner=${banner}
+      onAgain=${held.startAgain} onLeave=${onLeave} />`;
+  return html`<div onInput=${held.moved} onPointerDown=${held.moved} onKeyDown=${held.moved}>
     <div class="row spread">
       <h2 tabindex="-1" ref=${title}>${item.question} <span class="quiet">${counted(item.points, "point")}</span></h2>
       <div class="row">
@@ -253,7 +108,7 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
     </div>
     ${status}
     <div class="desk">
-      <div><${Answer} item=${item} about=${about} rules=${ownOf(rules, item.question)} queue=${queue} /></div>
+      <div><${Answer} item=${item} about=${held.about} rules=${own(rules, item.question)} queue=${queue} /></div>
       <form class="card" aria-label="Mark" noValidate
         onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); save(); }}
         onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && title.current?.focus()}>

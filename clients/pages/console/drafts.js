@@ -1,5 +1,7 @@
 // What a marker has typed and not saved, by answer: it outlives the page's reload, not the tab.
 
+import { keep, kept } from "../common/tab.js";
+
 /** @typedef {{points: string, comment: string}} Draft */
 
 export class Drafts {
@@ -12,11 +14,7 @@ export class Drafts {
 
   /** @returns {Record<string, Draft>} */
   #read() {
-    try {
-      return JSON.parse(sessionStorage.getItem(this.#name) ?? "{}");
-    } catch {
-      return {};
-    }
+    return kept(this.#name) ?? {};
   }
 
   /** @param {{session_id: string, question: string}} item @returns {Draft} */
@@ -30,10 +28,6 @@ export class Drafts {
     const isEmpty = !draft || (draft.points === "" && draft.comment === "");
     if (isEmpty) delete all[`${session_id}/${question}`];
     else all[`${session_id}/${question}`] = draft;
-    try {
-      sessionStorage.setItem(this.#name, JSON.stringify(all));
-    } catch {
-      // Without storage it lives as long as the page shows it.
-    }
+    keep(this.#name, all);
   }
 }

@@ -2,6 +2,8 @@
 
 import { unique } from "../../browser/api.js";
 import { moment } from "../common/format.js";
+import { quizPath } from "../common/requests.js";
+import { keep, kept } from "../common/tab.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { counted } from "./answer.js";
 import { Problem, inWords } from "./problems.js";
@@ -13,7 +15,6 @@ import { Problem, inWords } from "./problems.js";
 const SOON_MS = 1000;
 const LATER_MS = 5000;
 const OFTEN = 20;
-const GONE = ["export_not_found"];
 
 /** @type {Record<string, [string, string]>} */
 const KINDS = {
@@ -36,43 +37,22 @@ function size(bytes) {
   return `${value.toLocaleString(undefined, { maximumFractionDigits: at ? 1 : 0 })} ${units[at]}`;
 }
 
-/** The ids of those that were asked for in this browser tab, as the API has no list of them. @param {string} quizId */
-function remembered(quizId) {
-  const name = `quiz-sessions/exports/${quizId}`;
-  return {
-    /** @returns {string[]} */
-    get() {
-      try {
-        return JSON.parse(sessionStorage.getItem(name) ?? "[]");
-      } catch {
-        return [];
-      }
-    },
-    /** @param {string[]} ids */
-    put(ids) {
-      try {
-        sessionStorage.setItem(name, JSON.stringify(ids));
-      } catch {
-        // They are listed as long as this page is open.
-      }
-    },
-  };
-}
-
 /** @param {TabProps} props */
 export function Exports({ config, login, api, quizId }) {
-  const memory = useRef(remembered(quizId)).current;
-  const [ids, setIds] = useState(memory.get);
+  // The API has no list of those that somebody asked for.
+  const slot = `quiz-sessions/exports/${quizId}`;
+  const [ids, setIds] = useState(/** @type {() => string[]} */ (() => kept(slot) ?? []));
   const [format, setFormat] = useState("csv");
   const [what, setWhat] = useState(Object.keys(KINDS).filter((kind) => kind !== "trail"));
   const [failure, setFailure] = useState(/** @type {any} */ (null));
   const [isNone, setIsNone] = useState(false);
   const first = useRef(/** @type {Record<string, Export>} */ ({})).current;
-  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  const title = useRef(/** @type {HTMLElement | null} */ (null));
   const sending = useRef({ isBusy: false, of: "", key: "" }).current;
 
-  const keep = (/** @type {string[]} */ all) => {
-    memory.put(all);
+  const others = (/** @type {string} */ id) => (kept(slot) ?? []).filter((/** @type {string} */ each) => each !== id);
+  const list = (/** @type {string[]} */ all) => {
+    keep(slot, all);
     setIds(all);
   };
   const start = async (/** @type {Event | undefined} */ event) => {
@@ -85,10 +65,10 @@ export function Exports({ config, login, api, quizId }) {
     if (sending.of !== of) Object.assign(sending, { of, key: unique() });
     setFailure(null);
     try {
-      const { body } = await api.request("POST", `/quizzes/${encodeURIComponent(quizId)}/exports`, { format, what }, { "Idempotency-Key": sending.key });
+      const { body } = await api.request("POST", `${quizPath(quizId)}/exports`, { format, what }, { "Idempotency-Key": sending.key });
       sending.of = "";
       first[body.id] = body;
-      keep([body.id, ...memory.get().filter((id) => id !== body.id)]);
+      list([body.id, ...others(body.id)]);
     } catch (error) {
       setFailure(error);
     } finally {
@@ -96,8 +76,8 @@ export function Exports({ config, login, api, quizId }) {
     }
   };
   const forget = (/** @type {string} */ id) => {
-    keep(memory.get().filter((each) => each !== id));
-    list.current?.focus();
+    list(others(id));
+    title.current?.focus();
   };
 
   return html`<div class="results">
@@ -125,7 +105,7 @@ export function Exports({ config, login, api, quizId }) {
       <button class="main">Start the export</button>
       <p class="quiet">All of it is the state of one moment. Keep the file safe: it has names, answers and scores.</p>
     </form>
-    <h3 tabindex="-1" ref=${list}>Asked for in this browser tab</h3>
+    <h3 tabindex="-1" ref=${title}>Asked for in this browser tab</h3>
     ${ids.length ? "" : html`<p class="quiet" data-state="none">None yet.</p>`}
     ${ids.map((id) => html`<${Item} key=${id} id=${id} first=${first[id]} config=${config} login=${login} api=${api} onForget=${() => forget(id)} />`)}
   </div>`;
@@ -145,6 +125,7 @@ function Item({ id, first, config, login, api, onForget }) {
   const [hasFailed, setHasFailed] = useState("");
   const [said, setSaid] = useState("");
   const [turn, setTurn] = useState(0);
+  const path = `/exports/${encodeURIComponent(id)}`;
   const isOver = shown !== null && shown.status !== "running";
 
   useEffect(() => {
@@ -152,7 +133,7 @@ function Item({ id, first, config, login, api, onForget }) {
     let [timer, looks] = [0, 0];
     const look = async () => {
       try {
-        const { body } = await api.request("GET", `/exports/${id}`);
+        const { body } = await api.request("GET", path);
         if (timer < 0) return;
         setShown(body);
         setFailure(null);
@@ -178,11 +159,11 @@ function Item({ id, first, config, login, api, onForget }) {
     setSaid("");
     try {
       // A link is good for ten minutes.
-      const { body } = await api.request("GET", `/exports/${id}`);
+      const { body } = await api.request("GET", path);
       setShown(body);
       if (body.url === null) return;
       const link = document.createElement("a");
-      link.href = new URL(body.url, `${config.api}/exports/${id}`).href;
+      link.href = new URL(body.url, config.api + path).href;
       link.download = "";
       link.click();
       setSaid("The download has been started.");
@@ -195,7 +176,7 @@ function Item({ id, first, config, login, api, onForget }) {
   const title = shown ? `${FORMATS[shown.format]?.[0] ?? shown.format}: ${shown.what.map((/** @type {string} */ kind) => KINDS[kind]?.[0] ?? kind).join(", ")}` : "An export";
   // The reply to the request has none yet.
   const isRemoved = shown?.status === "done" && shown.url === null;
-  const isGone = failure && GONE.includes(failure.code);
+  const isGone = failure?.code === "export_not_found";
   return html`<article class="card" data-export=${id} aria-label=${title}>
     <h4>${title}</h4>
     ${shown && html`<p class="quiet">Asked for ${moment(shown.requested_at)}</p>`}
@@ -206,7 +187,7 @@ function Item({ id, first, config, login, api, onForget }) {
         html`<p>${shown.taken_at === null ? "It has not begun yet." : `Under way: ${counted(shown.rows, "record")} so far.`}</p>`
       }
       ${shown?.status === "done" && html`<p><strong>Done:</strong> ${counted(shown.rows, "record")}, ${size(shown.bytes)}.</p>`}
-      ${isRemoved && html`<p>The file was removed; files are kept for a week. Ask for another export.</p>`}
+      ${isRemoved && html`<p>${inWords({ name: "Refusal", code: "export_file_gone" })}</p>`}
       ${shown?.status === "failed" && html`<p class="wrong"><strong>It failed</strong> three times, and is not tried again. There is no file. Whoever runs the service is told; ask for another export later, or for fewer kinds at a time.</p>`}
     </div>
     ${shown?.status === "running" && html`<progress aria-label=${`${title}: under way`}></progress>`}

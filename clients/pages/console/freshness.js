@@ -1,6 +1,7 @@
 // How old the view is, and whether the quiz stands still.
 
 import { moment } from "../common/format.js";
+import { quizOrNull } from "../common/requests.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../common/view.js";
 import { inWords } from "./problems.js";
 import { Ago, fill, span } from "./times.js";
@@ -53,11 +54,8 @@ export function useQuiz(api, quizId, view) {
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     let isWanted = true;
-    api.request("GET", `/quizzes/${encodeURIComponent(quizId)}`).then(
-      ({ body }) => isWanted && setQuiz(body),
-      // A quiz that nobody registered can't be paused. What else fails is told by the view of the room.
-      () => {},
-    );
+    // A quiz that nobody registered can't be paused. What else fails is told by the view of the room.
+    void quizOrNull(api, quizId).then((found) => found && isWanted && setQuiz(found));
     const timer = setTimeout(() => setTurn(turn + 1), ASK_MS);
     return () => {
       isWanted = false;

@@ -1,6 +1,7 @@
 // Incidents of a session, in plain words.
 
 import { asText, moment } from "../common/format.js";
+import { sessionPath } from "../common/requests.js";
 import { html } from "../common/view.js";
 import { Rest, usePages } from "./loaded.js";
 import { lasting } from "./times.js";
@@ -41,7 +42,7 @@ export function incidentWords({ type, detail }) {
 
 /** @param {{api: Api, sessionId: string, change: unknown}} props */
 export function Incidents({ api, sessionId, change }) {
-  const list = usePages(api, `/sessions/${sessionId}/incidents`, "incidents", 50, [change]);
+  const list = usePages(api, `${sessionPath(sessionId)}/incidents`, "incidents", 50, [change]);
   return html`<section class="card" aria-labelledby="incidents">
     <h3 id="incidents">Incidents</h3>
     <ol class="entries">

@@ -1,6 +1,7 @@
 // What came too late, and may be accepted.
 
 import { asText, moment } from "../common/format.js";
+import { sessionPath } from "../common/requests.js";
 import { html, useState } from "../common/view.js";
 import { Ask } from "./ask.js";
 import { Rest, usePages } from "./loaded.js";
@@ -9,10 +10,10 @@ import { Rest, usePages } from "./loaded.js";
 
 /** @param {{api: Api, sessionId: string, change: unknown, onDone: () => void}} props */
 export function LateAnswers({ api, sessionId, change, onDone }) {
-  const list = usePages(api, `/sessions/${sessionId}/late-answers`, "late_answers", 50, [change]);
+  const list = usePages(api, `${sessionPath(sessionId)}/late-answers`, "late_answers", 50, [change]);
   const [asked, setAsked] = useState(/** @type {any} */ (null));
   const accept = async (/** @type {string} */ reason) => {
-    const { body } = await api.request("POST", `/sessions/${sessionId}/late-answers/${asked.event}/accept`, { reason });
+    const { body } = await api.request("POST", `${sessionPath(sessionId)}/late-answers/${asked.event}/accept`, { reason });
     list.again();
     onDone();
     const read = body.results_read_at ? ` The student had been shown results before (${moment(body.results_read_at)}).` : "";

@@ -2,6 +2,7 @@
 
 import { own } from "../../browser/api.js";
 import { asText } from "../common/format.js";
+import { quizOrNull } from "../common/requests.js";
 import { html, useEffect, useMemo, useRef, useState } from "../common/view.js";
 import { counted, pointsText, readContent, shortened } from "./answer.js";
 import { ChangeMark } from "./change.js";
@@ -45,10 +46,7 @@ export function Marking({ config, login, api, quizId }) {
     );
   useEffect(() => {
     void look();
-    api.request("GET", `/quizzes/${encodeURIComponent(quizId)}`).then(
-      ({ body }) => setRules(body.questions),
-      () => {},
-    );
+    void quizOrNull(api, quizId).then((quiz) => quiz && setRules(quiz.questions));
     const timer = setInterval(() => !document.hidden && look(), LOOK_MS);
     return () => clearInterval(timer);
   }, []);
@@ -106,7 +104,7 @@ export function Marking({ config, login, api, quizId }) {
     ${shown === "help" && html`<${Shortcuts} isOn=${isOn} put=${setIsOn} onClose=${() => setShown(null)} />`}
     ${
       shown === "regrade" &&
-      html`<${Regrade} config=${config} api=${api} login=${login} quizId=${quizId} onClose=${() => {
+      html`<${Regrade} api=${api} login=${login} quizId=${quizId} onClose=${() => {
         setShown(null);
         void look();
       }} />`

@@ -2,6 +2,7 @@
 
 import { Dialog } from "../common/dialog.js";
 import { moment } from "../common/format.js";
+import { quizPath, sessionPath } from "../common/requests.js";
 import { html } from "../common/view.js";
 import { Rest, usePages } from "./loaded.js";
 import { lasting } from "./times.js";
@@ -10,7 +11,7 @@ import { lasting } from "./times.js";
 
 /** @param {{api: Api, quizId: string, onClose: () => void}} props */
 export function QuizNotices({ api, quizId, onClose }) {
-  const list = usePages(api, `/quizzes/${encodeURIComponent(quizId)}/notices`, "notices", 20, []);
+  const list = usePages(api, `${quizPath(quizId)}/notices`, "notices", 20, []);
   return html`<${Dialog} title="Notices sent" wide="yes" onClose=${onClose}>
     <p class="quiet">Those to several or to all, the oldest first.</p>
     <ol class="entries">
@@ -41,7 +42,7 @@ function words({ kind, text, expires_at, pause_seconds }) {
 
 /** @param {{api: Api, sessionId: string, change: unknown}} props */
 export function SessionNotices({ api, sessionId, change }) {
-  const list = usePages(api, `/sessions/${sessionId}/notices`, "notices", 50, [change]);
+  const list = usePages(api, `${sessionPath(sessionId)}/notices`, "notices", 50, [change]);
   return html`<section class="card" aria-labelledby="notices">
     <h3 id="notices">Notices</h3>
     <ol class="entries">

@@ -1,6 +1,7 @@
 // The grading queue of a quiz, as one marker uses it (docs/marking.md).
 
 import { own, unique } from "../../browser/api.js";
+import { events, quizPath, sessionPath } from "../common/requests.js";
 
 /** @import { Api } from "../../browser/api.js" */
 /** @import { Login } from "../common/login.js" */
@@ -39,7 +40,8 @@ import { own, unique } from "../../browser/api.js";
 
 export const HELD_MS = 15 * 60_000;
 const MAX_ID = 64;
-const EVENTS = 200;
+// The service has no "hold nothing": asked for a question that does not exist, it lets go of what is held.
+const NONE = { question: unique() };
 
 /** A name as the service takes it for X-Client-Id: `Zoë Q` is `Zo-C3-AB_Q`. @param {string} name */
 export function idOf(name) {
@@ -82,7 +84,7 @@ export class Queue {
   constructor(api, address, quizId, login) {
     this.#api = api;
     this.#address = address;
-    this.#path = `/quizzes/${encodeURIComponent(quizId)}`;
+    this.#path = quizPath(quizId);
     // With tokens these say who marks.
     this.#marker = login.userId === undefined ? {} : { "X-Client-Id": idOf(login.userId) };
   }
@@ -143,7 +145,7 @@ export class Queue {
    */
   async mark({ session_id, question, etag }, mark, { take = false, reason = "" } = {}) {
     const query = new URLSearchParams({ ...(take && { held: "take" }), ...(reason && { reason }) }).toString();
-    const path = `/sessions/${session_id}/grades${query && `?${query}`}`;
+    const path = `${sessionPath(session_id)}/grades${query && `?${query}`}`;
     const of = JSON.stringify([path, question, mark, etag]);
     // Sent again after a lost reply it is made once; another mark is another one.
     if (this.#sent?.of !== of) this.#sent = { of, key: unique() };
@@ -154,12 +156,12 @@ export class Queue {
 
   /** @param {string} sessionId @param {string} question @returns {Promise<{points: number, marked_by: string | null, comment: string | null} | undefined>} */
   async result(sessionId, question) {
-    return own((await this.#api.request("GET", `/sessions/${sessionId}/results`)).body.questions, question);
+    return own((await this.#api.request("GET", `${sessionPath(sessionId)}/results`)).body.questions, question);
   }
 
   /** The answer as it is now. @param {string} sessionId @param {string} question @returns {Promise<unknown>} */
   async answer(sessionId, question) {
-    return own((await this.#api.request("GET", `/sessions/${sessionId}`)).body.answers, question);
+    return own((await this.#api.request("GET", sessionPath(sessionId))).body.answers, question);
   }
 
   /** @param {string} sessionId @param {string} question @returns {Promise<About>} */
@@ -171,7 +173,7 @@ export class Queue {
   /** @param {string} sessionId @param {string} question */
   async #content(sessionId, question) {
     try {
-      const { body } = await this.#api.request("GET", `/sessions/${sessionId}/paper`);
+      const { body } = await this.#api.request("GET", `${sessionPath(sessionId)}/paper`);
       const asked = body.sections.flatMap((/** @type {any} */ section) => section.questions);
       return asked.find((/** @type {any} */ each) => each.id === question)?.content;
     } catch (error) {
@@ -183,19 +185,12 @@ export class Queue {
   /** @param {string} sessionId @param {string} question @returns {Promise<Past[]>} */
   async #past(sessionId, question) {
     const past = [];
-    for (let after = -1; after !== null; ) {
-      const { body } = await this.#api.request("GET", `/sessions/${sessionId}/events?after=${after}&limit=${EVENTS}`);
-      for (const { type, at, changes } of body.events) {
-        const marks = type === "marked" ? changes?.marks : undefined;
-        if (!marks || !Object.hasOwn(marks, question)) continue;
-        const { points = null, comment = null } = marks[question] ?? {};
-        past.push({ at, by: changes.by, points, comment });
-      }
-      after = body.next_after;
+    for await (const { type, at, changes } of events(this.#api, sessionId)) {
+      const marks = type === "marked" ? changes?.marks : undefined;
+      if (!marks || !Object.hasOwn(marks, question)) continue;
+      const { points = null, comment = null } = marks[question] ?? {};
+      past.push({ at, by: changes.by, points, comment });
     }
     return past;
   }
 }
-
-// A marker holds one answer, and none where none to the question that is asked for waits.
-const NONE = { question: unique() };

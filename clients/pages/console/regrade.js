@@ -2,6 +2,7 @@
 
 import { after } from "../../browser/api.js";
 import { Dialog } from "../common/dialog.js";
+import { quizPath } from "../common/requests.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { counted } from "./answer.js";
 import { Problem } from "./problems.js";
@@ -10,9 +11,9 @@ import { Problem } from "./problems.js";
 
 const PAUSE_MS = 500;
 
-/** @param {TabProps & {onClose: (changed?: boolean) => void}} props */
+/** @param {Omit<TabProps, "config"> & {onClose: () => void}} props */
 export function Regrade({ api, login, quizId, onClose }) {
-  const path = `/quizzes/${encodeURIComponent(quizId)}`;
+  const path = quizPath(quizId);
   const [concerned, setConcerned] = useState(/** @type {string | null} */ (null));
   const [reason, setReason] = useState("");
   const [isRunning, setIsRunning] = useState(false);
@@ -49,25 +50,25 @@ export function Regrade({ api, login, quizId, onClose }) {
   };
 
   const soFar = `${counted(sums.regraded, "session")} graded again, ${counted(sums.changed, "score")} changed`;
-  return html`<${Dialog} title="Grade again by the corrected key" onClose=${() => onClose(sums.changed > 0)}>
+  return html`<${Dialog} title="Grade again by the corrected key" onClose=${onClose}>
     ${
       sums.complete
         ? html`<p class="banner good" role="status">${soFar}.</p>
             ${sums.regraded === 0 && html`<p>Every session was graded by the present key already.</p>`}
-            <button type="button" class="main" ref=${done} onClick=${() => onClose(true)}>Close</button>`
+            <button type="button" class="main" ref=${done} onClick=${onClose}>Close</button>`
         : html`<form onSubmit=${run}>
             <p>
               ${concerned === null ? "The sessions are being counted …" : html`<strong data-part="concerned">${concerned}</strong> of this quiz ${concerned.startsWith("1 ") ? "has" : "have"} ended.`}
               ${" "}Those that were graded by an earlier form of the quiz are graded again by its present keys and points. Scores may
               rise or fall. No mark of a person changes.
             </p>
-            <label>Why <span class="quiet">(kept on record)</span>
-              <input class="whole" required pattern=".*\\S.*" maxlength="500" value=${reason} onInput=${(/** @type {any} */ event) => setReason(event.target.value)} /></label>
+            <label>Reason, which is kept on record
+              <input class="whole" required pattern=".*\\S.*" maxlength="1000" autocomplete="off" value=${reason} onInput=${(/** @type {any} */ event) => setReason(event.target.value)} /></label>
             <p role="status">${isRunning || sums.regraded ? `${soFar} so far.` : ""}</p>
             ${failure && html`<${Problem} problem=${failure} what="It stopped before all were graded." login=${login} />`}
             <div class="row">
               <button class="main" aria-disabled=${isRunning || concerned === null ? "true" : undefined}>${failure ? "Go on" : "Grade again"}</button>
-              <button type="button" onClick=${() => onClose(sums.changed > 0)}>${isRunning ? "Stop" : "Cancel"}</button>
+              <button type="button" onClick=${onClose}>${isRunning ? "Stop" : "Cancel"}</button>
             </div>
           </form>`
     }

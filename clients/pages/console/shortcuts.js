@@ -1,27 +1,18 @@
 // Single keys that mark: they can be seen, and turned off (WCAG 2.1.4).
 
+import { onDevice } from "../common/device.js";
 import { Dialog } from "../common/dialog.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 
-const SETTING = "quiz-sessions/marking/shortcuts";
+const { recall, keep } = onDevice("quiz-sessions/marking/");
 const FIELDS = "input, textarea, select, [contenteditable]";
 
 /** @returns {[boolean, (isOn: boolean) => void]} */
 export function useSetting() {
-  const [isOn, setIsOn] = useState(() => {
-    try {
-      return localStorage.getItem(SETTING) !== "off";
-    } catch {
-      return true;
-    }
-  });
+  const [isOn, setIsOn] = useState(() => recall("shortcuts") !== "off");
   const put = (/** @type {boolean} */ wanted) => {
     setIsOn(wanted);
-    try {
-      localStorage.setItem(SETTING, wanted ? "on" : "off");
-    } catch {
-      // It holds as long as this page is open.
-    }
+    keep("shortcuts", wanted ? null : "off");
   };
   return [isOn, put];
 }

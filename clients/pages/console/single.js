@@ -1,6 +1,7 @@
 // What is done with one session alone: open it again, let another device in, write its group and label.
 
 import { moment } from "../common/format.js";
+import { events, sessionPath } from "../common/requests.js";
 import { html, useEffect, useState } from "../common/view.js";
 import { Ask } from "./ask.js";
 import { lasting } from "./times.js";
@@ -11,14 +12,8 @@ import { lasting } from "./times.js";
 
 /** When the student was first shown results; null if not. @param {Api} api @param {string} sessionId */
 async function resultsRead(api, sessionId) {
-  let found = null;
-  let next = -1;
-  do {
-    const { body } = await api.request("GET", `/sessions/${sessionId}/events?limit=200&after=${next}`);
-    found ??= body.events.find((/** @type {any} */ event) => event.type === "results_read")?.at ?? null;
-    next = body.next_after;
-  } while (next !== null && found === null);
-  return found;
+  for await (const { type, at } of events(api, sessionId)) if (type === "results_read") return at;
+  return null;
 }
 
 /** @param {Props} props */
@@ -34,7 +29,7 @@ export function Reopen({ api, sessionId, onClose, onDone }) {
   const isRead = read.includes("was shown");
   const send = async (/** @type {string} */ reason, /** @type {string} */ key) => {
     const seconds = Math.round(Number(minutes) * 60);
-    const { body } = await api.request("POST", `/sessions/${sessionId}/reopen`, { seconds, reason }, { "Idempotency-Key": key });
+    const { body } = await api.request("POST", `${sessionPath(sessionId)}/reopen`, { seconds, reason }, { "Idempotency-Key": key });
     onDone();
     const cut = body.cut_seconds > 0 ? ` The quiz closes first: it has ${lasting(body.cut_seconds)} less.` : "";
     const shown = body.results_read_at ? ` The student had been shown results (${moment(body.results_read_at)}).` : "";
@@ -52,7 +47,7 @@ export function Reopen({ api, sessionId, onClose, onDone }) {
 /** @param {Props} props */
 export function Unlock({ api, sessionId, onClose, onDone }) {
   const send = async (/** @type {string} */ reason, /** @type {string} */ key) => {
-    await api.request("POST", `/sessions/${sessionId}/device`, { reason }, { "Idempotency-Key": key });
+    await api.request("POST", `${sessionPath(sessionId)}/device`, { reason }, { "Idempotency-Key": key });
     onDone();
     return "The next device that comes may go on with the session.";
   };
@@ -68,7 +63,7 @@ export function Label({ api, session, onClose, onDone }) {
   const send = async (/** @type {string} */ reason, /** @type {string} */ key) => {
     const words = reason ? { reason } : {};
     const body = { group: group.trim() || null, label: label.trim() || null, ...words };
-    await api.request("PATCH", `/sessions/${session.id}`, body, { "Idempotency-Key": key });
+    await api.request("PATCH", sessionPath(session.id), body, { "Idempotency-Key": key });
     onDone();
   };
   return html`<${Ask} title="Group and label" does="Save" wants="optional" same=${`${group}\n${label}`} onSend=${send} onClose=${onClose}>

@@ -2,11 +2,13 @@
 
 import { own } from "../../browser/api.js";
 import { clock, timeOfDay } from "../common/format.js";
+import { quizOrNull, quizPath } from "../common/requests.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { counted, readContent, shortened, written } from "./answer.js";
-import { Problem } from "./problems.js";
 import { FEW, classesOf, figure, median, notesOf, readScores } from "./figures.js";
+import { href } from "./place.js";
 import { Answers, Histogram, Scatter } from "./plots.js";
+import { Problem } from "./problems.js";
 
 /** @import { TabProps } from "./page.js" */
 /** @import { Note, QuestionFigures, Score } from "./figures.js" */
@@ -33,7 +35,6 @@ const MEANINGS = [
 
 /** @param {TabProps} props */
 export function Statistics({ login, api, quizId }) {
-  const path = `/quizzes/${encodeURIComponent(quizId)}`;
   const [group, setGroup] = useState("");
   const [found, setFound] = useState(/** @type {{statistics: any, group: string, at: string} | null} */ (null));
   const [scores, setScores] = useState(/** @type {Score[] | number | null} */ (null));
@@ -54,7 +55,7 @@ export function Statistics({ login, api, quizId }) {
     setIsBusy(true);
     setFailure(null);
     try {
-      const { body } = await api.request("GET", `${path}/statistics${of && `?group=${encodeURIComponent(of)}`}`);
+      const { body } = await api.request("GET", `${quizPath(quizId)}/statistics${of && `?group=${encodeURIComponent(of)}`}`);
       if (turn !== latest.current) return;
       setFound({ statistics: body, group: of, at: new Date().toISOString() });
       setScores(null);
@@ -67,10 +68,7 @@ export function Statistics({ login, api, quizId }) {
   };
   useEffect(() => {
     void read();
-    api.request("GET", path).then(
-      ({ body }) => setQuiz(body),
-      () => {},
-    );
+    void quizOrNull(api, quizId).then((found) => found && setQuiz(found));
     return () => void (latest.current = -1);
   }, []);
 
@@ -92,7 +90,6 @@ export function Statistics({ login, api, quizId }) {
 /** @param {{statistics: any, group: string, quizId: string, quiz: any, scores: Score[] | number | null, onList: () => void}} props */
 function Figures({ statistics, quizId, quiz, scores, onList }) {
   const { attempts, pending, complete } = statistics;
-  const place = `#/${encodeURIComponent(quizId)}`;
   const all = Array.isArray(scores) ? scores : null;
   const max = all && new Set(all.map(({ max_score }) => max_score)).size === 1 ? all[0].max_score : null;
   const questions = Object.entries(/** @type {Record<string, QuestionFigures>} */ (statistics.questions))
@@ -106,10 +103,10 @@ function Figures({ statistics, quizId, quiz, scores, onList }) {
       const [label, name] = isShort ? [id, id] : [String(at + 1), `${at + 1}. ${id}`];
       return { id, label, name, figures, text, notes, shown, points: about?.points, isGrave: notes.some(({ isGrave }) => isGrave) };
     });
-  return html`${!complete && html`<p class="banner warn" data-state="incomplete">There are too many sessions for one look: these figures are of the ${counted(attempts, "session")} that started first. <a href=${`${place}/exports`}>An export</a> has all of them.</p>`}
+  return html`${!complete && html`<p class="banner warn" data-state="incomplete">There are too many sessions for one look: these figures are of the ${counted(attempts, "session")} that started first. <a href=${href(quizId, "exports")}>An export</a> has all of them.</p>`}
     ${
       pending > 0 &&
-      html`<p class="banner warn" data-state="pending">${counted(pending, "ended session")} ${pending === 1 ? "has" : "have"} no complete score yet, and ${pending === 1 ? "is" : "are"} not in these figures: answers <a href=${`${place}/marking`}>wait for a mark</a>, or grading is under way.</p>`
+      html`<p class="banner warn" data-state="pending">${counted(pending, "ended session")} ${pending === 1 ? "has" : "have"} no complete score yet, and ${pending === 1 ? "is" : "are"} not in these figures: answers <a href=${href(quizId, "marking")}>wait for a mark</a>, or grading is under way.</p>`
     }
     ${attempts === 0 && html`<p class="card" data-state="none">There are no statistics yet: no session has ended with a complete score.</p>`}
     ${attempts > 0 && attempts < FEW && html`<p class="banner" data-state="few">Only ${counted(attempts, "session")}: figures of so few say little, and change much with each one more.</p>`}

@@ -1,6 +1,7 @@
 // One student: how the session stands, what was answered, what happened, and what can be done.
 
 import { moment } from "../common/format.js";
+import { sessionPath } from "../common/requests.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../common/view.js";
 import { Accommodations } from "./accommodations.js";
 import { ACTS } from "./acts.js";
@@ -84,7 +85,7 @@ export function StudentPanel({ api, login, quizId, quiz, view, sessionId, onAct 
   const [turn, setTurn] = useState(0);
   const again = () => setTurn((now) => now + 1);
   const { value: session, problem } = useLoaded(
-    async () => (await api.request("GET", `/sessions/${encodeURIComponent(sessionId)}`)).body,
+    async () => (await api.request("GET", sessionPath(sessionId))).body,
     [seen, turn],
   );
   const [asked, setAsked] = useState("");

@@ -1,6 +1,7 @@
 // The audit log of a session, in plain words, and whether it is intact.
 
 import { asText, moment } from "../common/format.js";
+import { sessionPath } from "../common/requests.js";
 import { html, useState } from "../common/view.js";
 import { incidentWords } from "./incidents.js";
 import { Rest, usePages } from "./loaded.js";
@@ -95,11 +96,11 @@ function Verdict({ found: { intact, events, broken, differs, erased, paper_as_dr
 
 /** @param {{api: Api, sessionId: string, change: unknown}} props */
 export function Trail({ api, sessionId, change }) {
-  const list = usePages(api, `/sessions/${sessionId}/events`, "events", 50, [change]);
+  const list = usePages(api, `${sessionPath(sessionId)}/events`, "events", 50, [change]);
   const [found, setFound] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const verify = () =>
-    api.request("GET", `/sessions/${sessionId}/verify`).then(
+    api.request("GET", `${sessionPath(sessionId)}/verify`).then(
       ({ body }) => (setFound(body), setProblem(null)),
       (error) => (setFound(null), setProblem(error)),
     );

@@ -2,6 +2,7 @@
 
 import { Unreachable, after } from "../../browser/api.js";
 import { watchQuiz } from "../../browser/quiz-sessions.js";
+import { quizPath } from "../common/requests.js";
 import { Ledger } from "./ledger.js";
 import { Network } from "./network.js";
 import { Student } from "./student.js";
@@ -100,7 +101,7 @@ export class Exam {
   /** Of the quiz's questions; what it runs on may be broken already. @returns {Promise<Record<string, any>>} */
   async #keys() {
     for (;;) {
-      const reply = await fetch(`${this.#config.api}/quizzes/${encodeURIComponent(this.quizId)}`, { cache: "no-store" });
+      const reply = await fetch(`${this.#config.api}${quizPath(this.quizId)}`, { cache: "no-store" });
       if (reply.ok) return Object.fromEntries(Object.entries((await reply.json()).questions).map(([id, { key }]) => [id, key]));
       if (reply.status < 500) throw new Error(`status ${reply.status}`);
       await after(LOOK_MS);

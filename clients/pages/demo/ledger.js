@@ -7,13 +7,15 @@
 import { Api, after, own } from "../../browser/api.js";
 import { Store } from "../../browser/device.js";
 import { canonical } from "../../browser/receipts.js";
+import { onDevice } from "../common/device.js";
+import { events, sessionPath } from "../common/requests.js";
 
 /** @import { Quiz, SaveState } from "../../browser/types.js" */
 
 const LOOK_EVERY_MS = 100;
 const KEEP_EVERY_MS = 2_000;
 const ACKNOWLEDGED = ["committed", "buffered"];
-const PREFIX = "quiz-sessions demo ";
+const memory = onDevice("quiz-sessions demo ");
 /** A page looks for what the server has lost every half a minute, and then sends it again. */
 const HEALING_MS = 45_000;
 
@@ -45,7 +47,7 @@ export class Ledger {
   /** @type {Map<string, Map<string, Answer>>} by session, then by question */ #answers = new Map();
   /** @type {Map<string, Quiz>} */ #open = new Map();
   #api;
-  #key;
+  #quizId;
   #healingMs;
   #lost;
   #device = new Store(false);
@@ -63,7 +65,7 @@ export class Ledger {
    */
   constructor({ api, quizId, lost, healingMs = HEALING_MS }) {
     this.#api = new Api(api, () => "");
-    this.#key = PREFIX + quizId;
+    this.#quizId = quizId;
     this.#lost = lost;
     this.#healingMs = healingMs;
   }
@@ -159,7 +161,7 @@ export class Ledger {
     const begun = performance.now();
     // The device first: what has left it by then was on the server before the server is looked at.
     const onDevice = await this.#onDevice(session);
-    const { body } = await this.#api.request("GET", `/sessions/${session}`);
+    const { body } = await this.#api.request("GET", sessionPath(session));
     /** @type {Map<string, string[]> | null} */
     let aside = null;
     for (const answer of answers) {
@@ -214,18 +216,14 @@ export class Ledger {
     const latest = new Map();
     const add = (/** @type {string} */ question, /** @type {unknown} */ value) =>
       found.set(question, [...(found.get(question) ?? []), canonical(value)]);
-    const late = await this.#api.request("GET", `/sessions/${session}/late-answers`);
+    const late = await this.#api.request("GET", `${sessionPath(session)}/late-answers`);
     for (const { answers } of late.body.late_answers) for (const [question, value] of Object.entries(answers)) add(question, value);
-    for (let next = 0, query = ""; next !== null; query = `?after=${next}`) {
-      const { events, next_after } = (await this.#api.request("GET", `/sessions/${session}/events${query}`)).body;
-      for (const { changes } of events) {
-        for (const each of changes?.displaced ?? []) add(each.question, each.answer);
-        for (const [question, value] of Object.entries(changes?.answers ?? {})) {
-          if (latest.has(question)) add(question, latest.get(question));
-          latest.set(question, value);
-        }
+    for await (const { changes } of events(this.#api, session)) {
+      for (const each of changes?.displaced ?? []) add(each.question, each.answer);
+      for (const [question, value] of Object.entries(changes?.answers ?? {})) {
+        if (latest.has(question)) add(question, latest.get(question));
+        latest.set(question, value);
       }
-      next = next_after;
     }
     return found;
   }
@@ -235,8 +233,8 @@ export class Ledger {
   /** Go on where the page that was here before has ended. @returns {"new" | "same" | "gap"} `gap`: it ended without a word,
    * so what it was told last is not known */
   resume() {
-    const kept = JSON.parse(localStorage.getItem(this.#key) ?? "null");
-    for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) localStorage.removeItem(key);
+    const kept = memory.recall(this.#quizId);
+    memory.clear();
     if (!kept?.isWhole) return kept ? "gap" : "new";
     this.times = kept.times;
     for (const [session, answers] of kept.answers) {
@@ -251,6 +249,6 @@ export class Ledger {
     this.#keptAt = performance.now();
     const answers = [...this.#answers].map(([session, of]) => [session, [...of.values()]]);
     const isWhole = event?.type === "pagehide" || this.#isClosed;
-    localStorage.setItem(this.#key, JSON.stringify({ isWhole, times: this.times, answers }));
+    memory.keep(this.#quizId, { isWhole, times: this.times, answers });
   };
 }

@@ -1,5 +1,7 @@
 // What proctors are told of the page: that it lost the focus, or the network. It is never in the student's way.
 
+import { sessionPath } from "../common/requests.js";
+
 /** @import { Api } from "../../browser/api.js" */
 
 const PAUSE_MS = 3_000;
@@ -20,7 +22,7 @@ export function reportIncidents(api, sessionId) {
     if (left <= 0) return;
     left -= 1;
     // Once: what is lost is lost.
-    api.request("POST", `/sessions/${sessionId}/incidents`, { type, detail }).catch(() => {});
+    api.request("POST", `${sessionPath(sessionId)}/incidents`, { type, detail }).catch(() => {});
   };
   const leaves = () => {
     if (awayFrom !== null || performance.now() < mayFrom) return;

@@ -4,6 +4,7 @@ import { Api } from "../../browser/api.js";
 import { readConfig } from "../common/config.js";
 import { moment } from "../common/format.js";
 import { SignIn, whoIsIt } from "../common/login.js";
+import { quizOrNull } from "../common/requests.js";
 import { html, render, useEffect, useMemo, useState } from "../common/view.js";
 import { useAttempt } from "./attempt.js";
 import { Before, Frame, Wait } from "./before.js";
@@ -45,8 +46,7 @@ function Taking({ attempt, api, login, starting, onAgain }) {
   useEffect(() => () => attempt.close(), [attempt]);
   useEffect(() => {
     if (!attempt.isEnded) return;
-    const attempts = (/** @type {any} */ { body }) => setMore((body.max_attempts ?? Infinity) > quiz.session.attempt_no);
-    api.request("GET", `/quizzes/${encodeURIComponent(quizId)}`).then(attempts, () => {});
+    void quizOrNull(api, quizId).then((found) => found && setMore((found.max_attempts ?? Infinity) > quiz.session.attempt_no));
   }, [attempt.isEnded]);
   if (attempt.isEnded) {
     const { session, late, receipts } = quiz;

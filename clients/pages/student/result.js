@@ -1,6 +1,7 @@
 // After the end: how it ended, what counts, what it is worth, and the receipt.
 
 import { moment } from "../common/format.js";
+import { sessionPath } from "../common/requests.js";
 import { html, useEffect, useState } from "../common/view.js";
 import { describe } from "./content.js";
 import { recall } from "./memory.js";
@@ -93,7 +94,7 @@ function Score({ api, session, questions }) {
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const look = async () => {
     try {
-      setResults((await api.request("GET", `/sessions/${session.id}/results`)).body);
+      setResults((await api.request("GET", `${sessionPath(session.id)}/results`)).body);
       setProblem(null);
     } catch (error) {
       setProblem(error);

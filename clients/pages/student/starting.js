@@ -2,6 +2,7 @@
 
 import { openQuiz } from "../../browser/quiz-sessions.js";
 import { parsed } from "../../browser/receipts.js";
+import { quizOrNull, quizPath, sessionPath } from "../common/requests.js";
 import { Attempt } from "./attempt.js";
 import { readPaper } from "./content.js";
 import { keep, recall, startedKey } from "./memory.js";
@@ -88,10 +89,9 @@ export class Starting {
     if (recall(this.#key)) return this.open();
     const query = new URLSearchParams({ quiz_id: this.#quizId, ...(userId && { user_id: userId }) });
     const read = (/** @type {string} */ path) => this.#api.request("GET", path).then(({ body }) => body);
-    const quizPath = `/quizzes/${encodeURIComponent(this.#quizId)}`;
     const [current, quiz, all] = await Promise.allSettled([
       read(`/sessions/current?${query}`),
-      read(quizPath),
+      read(quizPath(this.#quizId)),
       read(`/sessions?${query}&limit=1`),
     ]);
     if (current.status === "fulfilled") return this.open();
@@ -144,10 +144,8 @@ export class Starting {
     keep(this.#key, { wipe: this.isShared });
     quiz.on("ended", () => this.isShared && keep(this.#key, null));
     if (!quiz.paper) {
-      this.#api.request("GET", `/quizzes/${encodeURIComponent(this.#quizId)}`).then(
-        ({ body }) => attempt.learn(body.questions),
-        () => {}, // it has no paper to show
-      );
+      // Without a registered quiz there is no paper to show.
+      void quizOrNull(this.#api, this.#quizId).then((found) => found && attempt.learn(found.questions));
     }
     this.#options = {};
     this.#isAgain = false;
@@ -188,7 +186,7 @@ export class Starting {
   /** The attempt before, as the service has it. */
   async showLast() {
     try {
-      const path = `/sessions/${this.#last.id}`;
+      const path = sessionPath(this.#last.id);
       /** @type {Session} */
       const session = (await this.#api.request("GET", path)).body;
       const paper = session.sections ? (await this.#api.request("GET", `${path}/paper`)).body : null;

@@ -1,0 +1,25 @@
+// What more than one page asks the service for.
+
+/** @import { Api } from "../../browser/api.js" */
+
+const EVENTS = 200;
+
+export const quizPath = (/** @type {string} */ quizId) => `/quizzes/${encodeURIComponent(quizId)}`;
+// An id may come from the page's address, and must lead nowhere else.
+export const sessionPath = (/** @type {string} */ sessionId) => `/sessions/${encodeURIComponent(sessionId)}`;
+
+/** The quiz; null where it is not registered, or can't be had just now. @param {Api} api @param {string} quizId @returns {Promise<any>} */
+export const quizOrNull = (api, quizId) =>
+  api.request("GET", quizPath(quizId)).then(
+    ({ body }) => body,
+    () => null,
+  );
+
+/** A session's events, from the first one on. @param {Api} api @param {string} sessionId @returns {AsyncGenerator<any>} */
+export async function* events(api, sessionId) {
+  for (let after = -1; after !== null; ) {
+    const { body } = await api.request("GET", `${sessionPath(sessionId)}/events?limit=${EVENTS}&after=${after}`);
+    yield* body.events;
+    after = body.next_after;
+  }
+}
