@@ -79,7 +79,7 @@ def test_a_login_that_has_ended_is_asked_for_again(student: Taker) -> None:
     writes(page, "a", "kept meanwhile")
     expect(banner(page, "login")).to_be_visible(timeout=LONG)
     seen(page, "login-ended")
-    page.get_by_role("button", name="Log in again; your answers are kept").click()
+    page.get_by_role("button", name="Sign in again; your answers are kept").click()
     page.unroute("**/sessions/**")
     is_marked(page, "a", "buffered", "committed")
     expect(banner(page, "login")).to_be_hidden(timeout=LONG)

@@ -1,6 +1,6 @@
 // An answer beside its question, as its marker reads it. Nothing here says whose it is.
 
-import { asText, moment } from "../common/format.js";
+import { asText, counted, moment } from "../common/format.js";
 import { html } from "../common/view.js";
 
 /** @import { About, Item, Past, Queue } from "./queue.js" */
@@ -37,7 +37,6 @@ export function written(value, options) {
 
 export const shortened = (/** @type {string} */ text) => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)} …` : text);
 export const pointsText = (/** @type {number} */ points) => points.toLocaleString(undefined, { maximumFractionDigits: 6 });
-export const counted = (/** @type {number} */ n, /** @type {string} */ one, many = `${one}s`) => `${n.toLocaleString()} ${n === 1 ? one : many}`;
 
 /** @param {{past: Past[], queue: Queue}} props */
 function Earlier({ past, queue }) {

@@ -1,8 +1,9 @@
 // A mark that was saved is changed, or taken back.
 
 import { Dialog } from "../common/dialog.js";
+import { counted } from "../common/format.js";
 import { html, useEffect, useState } from "../common/view.js";
-import { counted, written } from "./answer.js";
+import { written } from "./answer.js";
 import { Problem } from "./problems.js";
 import { MarkFields, readMark } from "./mark.js";
 

@@ -1,9 +1,9 @@
 // One answer after the other: read, marked, and the next one.
 
 import { own as ownOf } from "../../browser/api.js";
-import { timeOfDay } from "../common/format.js";
+import { counted, timeOfDay } from "../common/format.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../common/view.js";
-import { Answer, counted, pointsText } from "./answer.js";
+import { Answer, pointsText } from "./answer.js";
 import { MarkFields, readMark } from "./mark.js";
 import { HELD_MS } from "./queue.js";
 import { useShortcuts } from "./shortcuts.js";

@@ -1,9 +1,9 @@
 // Marking: how many answers wait, the desk where they are marked, and the marks of this visit.
 
 import { own } from "../../browser/api.js";
-import { asText } from "../common/format.js";
+import { asText, counted } from "../common/format.js";
 import { html, useEffect, useMemo, useRef, useState } from "../common/view.js";
-import { counted, pointsText, readContent, shortened } from "./answer.js";
+import { pointsText, readContent, shortened } from "./answer.js";
 import { ChangeMark } from "./change.js";
 import { Desk } from "./desk.js";
 import { Drafts } from "./drafts.js";

@@ -2,8 +2,8 @@
 
 import { after } from "../../browser/api.js";
 import { Dialog } from "../common/dialog.js";
+import { counted } from "../common/format.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
-import { counted } from "./answer.js";
 import { Problem } from "./problems.js";
 
 /** @import { TabProps } from "./page.js" */

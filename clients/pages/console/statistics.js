@@ -1,9 +1,9 @@
 // Statistics: how hard the questions of a quiz were, how well each tells students apart, and what was answered.
 
 import { own } from "../../browser/api.js";
-import { clock, timeOfDay } from "../common/format.js";
+import { clock, counted, timeOfDay } from "../common/format.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
-import { counted, readContent, shortened, written } from "./answer.js";
+import { readContent, shortened, written } from "./answer.js";
 import { Problem } from "./problems.js";
 import { FEW, classesOf, figure, median, notesOf, readScores } from "./figures.js";
 import { Answers, Histogram, Scatter } from "./plots.js";

@@ -1,5 +1,6 @@
 // A simulated student: the library does all that is said to the service, this only clicks and types.
 
+import { isOpen } from "../../browser/answers.js";
 import { openQuiz } from "../../browser/quiz-sessions.js";
 import { answering, continued, reconsidered, seeded } from "./answering.js";
 
@@ -12,7 +13,6 @@ const PAUSED_MS = 300;
 const ARRIVAL_MS = 600;
 const READING_MS = 4_000;
 const LONGEST_ANSWER = 1_500;
-const OPEN = ["started", "in_progress"];
 
 const after = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -60,7 +60,7 @@ export class Student {
   get phase() {
     const status = this.quiz?.session.status;
     if (!this.quiz) return "arriving";
-    if (OPEN.includes(status)) return "writing";
+    if (isOpen(this.quiz.session)) return "writing";
     return status === "completed" ? "handed in" : "time over";
   }
 
@@ -200,7 +200,7 @@ export class Student {
   /** @param {Quiz} quiz @param {number} ms */
   async #waits(quiz, ms) {
     await after(ms);
-    while (OPEN.includes(quiz.session.status) && quiz.session.paused) await after(PAUSED_MS);
-    if (!OPEN.includes(quiz.session.status)) throw new Over();
+    while (isOpen(quiz.session) && quiz.session.paused) await after(PAUSED_MS);
+    if (!isOpen(quiz.session)) throw new Over();
   }
 }

@@ -1,6 +1,6 @@
 // What a question asks, and how its answer is written. docs/pages.md describes the format.
 
-import { asText } from "../common/format.js";
+import { asText } from "./format.js";
 
 /** @typedef {{value: unknown, text: string}} Option `value` is what an answer has */
 
