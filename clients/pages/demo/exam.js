@@ -44,8 +44,10 @@ const REASON = "a visitor of the demo asked for it";
 
 /** @param {Config} config @param {string} path @param {RequestInit} [options] @returns {Promise<Stores>} */
 export async function askServer(config, path, options) {
-  const reply = await fetch(`${config.api}/demo/${path}`, { ...options, cache: "no-store" });
-  if (!reply.ok) throw new Error(`status ${reply.status}`);
+  const reply = await fetch(`${config.api}/demo/${path}`, { ...options, cache: "no-store" }).catch((cause) => {
+    throw new Error("The server of the demo can't be reached.", { cause });
+  });
+  if (!reply.ok) throw new Error(`The server of the demo does not do this (status ${reply.status}).`);
   return reply.json();
 }
 
