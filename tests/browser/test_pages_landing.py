@@ -112,5 +112,7 @@ def test_without_its_settings_it_says_so(new_visitor: Visitor, service: Developm
     page = new_visitor()
     page.route("**/config.json", lambda route: route.abort())
     page.goto(f"{service.address}/pages/")
-    expect(page.get_by_role("alert")).to_contain_text("This page can't be started. The service can't be reached.")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "This page can't be started. The service can't be reached."
+    )
     looked_at(page, "landing-no-settings")
