@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from .screens import looked_at
 from .students import call, new_quiz
@@ -152,3 +152,27 @@ def taker(service: str, visitor: Callable[[], Page], quiz: dict[str, Any] | None
     return Taker(
         visitor(), service, new_quiz(service, quiz or rules(asked("Why does it rain?", "And snow?")))
     )
+
+
+def who_takes(service: str, visitor: Callable[[], Page]) -> Taker:
+    """Who has an open attempt."""
+    student = taker(service, visitor)
+    student.starts()
+    return student
+
+
+def requests(page: Page, end: str, does: Callable[[], None]) -> list[Any]:
+    """The bodies of what the page posts, when something is done, to addresses with that end."""
+    seen: list[Request] = []
+
+    def hear(request: Request) -> None:
+        seen.append(request)
+
+    page.on("request", hear)
+    does()
+    # Whatever was sent before has been heard once this is.
+    page.evaluate("fetch('/health?marker').then(() => {})")
+    page.remove_listener("request", hear)
+    marker = next(place for place, request in enumerate(seen) if request.url.endswith("/health?marker"))
+    sent = [request for request in seen[:marker] if request.method == "POST" and request.url.endswith(end)]
+    return [request.post_data_json for request in sent]

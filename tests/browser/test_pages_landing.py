@@ -30,7 +30,7 @@ def test_it_says_what_this_is_and_that_the_service_answers(
     new_quiz(service.address)
     page = landing(new_visitor, service)
     expect(page.get_by_role("status")).to_have_text("The service answers.")
-    expect(page.get_by_role("link").first).to_be_visible()
+    expect(page.get_by_role("list", name="Or one of these:")).to_be_visible()
     looked_at(page, "landing")
 
 
@@ -112,5 +112,7 @@ def test_without_its_settings_it_says_so(new_visitor: Visitor, service: Developm
     page = new_visitor()
     page.route("**/config.json", lambda route: route.abort())
     page.goto(f"{service.address}/pages/")
-    expect(page.get_by_role("alert")).to_contain_text("can’t be reached")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "This page can't be started. The service can't be reached."
+    )
     looked_at(page, "landing-no-settings")

@@ -15,6 +15,8 @@ from .conftest import NEEDS_CHROMIUM
 from .results import ESSAY, RULES, console, essays, refused, taken
 from .screens import looked_at
 from .students import call, eventually, new_quiz
+from .taking import QUESTIONS as KINDS
+from .taking import rules
 
 pytestmark = NEEDS_CHROMIUM
 FIRST = "The light is bent where it leaves the water."
@@ -105,6 +107,34 @@ def test_a_queue_is_marked_by_keyboard_alone(
     given = [result(service.address, session) for session in sessions]
     assert [each["points"] for each in given] == [3.5, 5, 0]
     assert [each["comment"] for each in given] == [None, "Fine, for a start", None]
+
+
+def test_answers_are_read_in_the_words_of_the_questions(
+    service: DevelopmentServer, new_visitor: Callable[[], Page]
+) -> None:
+    asked = {name: {"points": 2, "content": KINDS[name]["content"]} for name in ("match", "order")}
+    quiz_id = new_quiz(service.address, rules(asked))
+    answers = {"match": {"a": "Voltage", "Ohm": "Resistance"}, "order": ["v", "Mars", "Earth"]}
+    taken(service.address, quiz_id, answers)
+    marker = Marker(new_visitor(), service, quiz_id).marks("match")
+    expect(marker.answer).to_have_text("Ohm: Resistance\nAmpere: Voltage")
+    expect(marker.page.get_by_role("list", name="What is matched").get_by_role("listitem")).to_have_text(
+        ["Ohm", "Ampere"]
+    )
+    expect(marker.page.get_by_role("list", name="With what").get_by_role("listitem")).to_have_count(3)
+    looked_at(marker.page, "console-marking-match")
+    marker.page.keyboard.press("f")
+    marker.next.click()
+    marker.page.get_by_role("button", name="Back to the overview").click()
+    expect(
+        marker.page.get_by_role("cell", name="Ohm: Resistance, Ampere: Voltage", exact=True)
+    ).to_be_visible()
+    marker.page.get_by_role("button", name="Change match").click()
+    dialog = marker.page.get_by_role("dialog", name="Change the mark of match")
+    expect(dialog.get_by_role("region", name="Answer")).to_have_text("Ohm: Resistance\nAmpere: Voltage")
+    dialog.get_by_role("button", name="Cancel").click()
+    marker.marks("order")
+    expect(marker.answer).to_have_text("1. Venus\n2. Mars\n3. Earth")
 
 
 def test_letters_that_are_typed_in_a_field_are_no_shortcuts(

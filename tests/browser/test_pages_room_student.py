@@ -12,6 +12,8 @@ from .conftest import NEEDS_CHROMIUM
 from .rooms import RULES, SOON_MS, Room, a_room, dialog, watch
 from .screens import looked_at
 from .students import call
+from .taking import QUESTIONS as KINDS
+from .taking import rules
 
 pytestmark = NEEDS_CHROMIUM
 NewVisitor = Callable[[], Page]
@@ -45,6 +47,7 @@ def test_it_shows_what_was_asked_answered_and_done(
     room.answers("ada", {"0": "B"})
     room.answers("ada", {"essay": "It was the best of times"}, autosave=True)
     room.incident("ada", type="blur", detail={"seconds": 12})
+    room.incident("ada", type="focus", detail={"seconds": 13})
     room.acts("extend", seconds=300, reason="came late")
     room.acts("notices", text="Five more minutes.")
     page = at(new_visitor(), room, "ada")
@@ -55,6 +58,7 @@ def test_it_shows_what_was_asked_answered_and_done(
     expect(answers.nth(2)).to_contain_text("It was the best of times")
     expect(answers.nth(2)).to_contain_text("Draft: has arrived, not saved for good yet")
     expect(part(page, "Incidents")).to_contain_text("The page was left for 12 s")
+    expect(part(page, "Incidents")).to_contain_text("The page was gone back to, after 13 s")
     expect(part(page, "Notices")).to_contain_text("Five more minutes.")
     expect(part(page, "Notices")).to_contain_text("not read yet")
     expect(part(page, "The deadline")).to_contain_text("Given or taken by proctors+ 5 min")
@@ -64,6 +68,42 @@ def test_it_shows_what_was_asked_answered_and_done(
     trail.get_by_role("button", name="Is the record intact?").click()
     expect(trail.get_by_role("status")).to_contain_text("Intact: all")
     looked_at(page, "student-panel")
+
+
+def test_answers_are_read_in_the_words_of_the_questions(
+    new_visitor: NewVisitor, service: DevelopmentServer
+) -> None:
+    room = a_room(
+        service.address, "ada", rules=rules({each: KINDS[each] for each in ("order", "match", "essay")})
+    )
+    room.answers("ada", {"order": ["v", "Mars", "Earth"], "match": {"a": "Voltage", "Ohm": "Resistance"}})
+    room.answers("ada", {"essay": ""})
+    page = at(new_visitor(), room, "ada")
+    answers = part(page, "Answers").get_by_role("listitem")
+    expect(answers.nth(0).locator(".said")).to_have_text("1. Venus\n2. Mars\n3. Earth")
+    expect(answers.nth(1).locator(".said")).to_have_text("Ohm: Resistance\nAmpere: Voltage")
+    expect(answers.nth(1)).to_contain_text("Saved")
+    expect(answers.nth(2)).to_contain_text("No answer")
+    expect(answers.nth(2)).not_to_contain_text("Saved")
+    looked_at(page, "student-words")
+
+
+def test_incidents_of_any_content_are_listed(new_visitor: NewVisitor, service: DevelopmentServer) -> None:
+    room = a_room(service.address, "ada")
+    details: list[object] = [
+        {"seconds": {"toString": 1}},
+        {"seconds": "12"},
+        [12],
+        "12",
+        {"since": {"valueOf": 1}},
+    ]
+    for detail in details:
+        room.incident("ada", type="online", detail=detail)
+    page = at(new_visitor(), room, "ada")
+    incidents = part(page, "Incidents").get_by_role("listitem")
+    expect(incidents).to_have_count(len(details))
+    expect(incidents.filter(has_text="The network was back")).to_have_count(len(details))
+    expect(incidents.filter(has_text="after")).to_have_count(0)
 
 
 def test_what_the_student_does_meanwhile_is_seen(new_visitor: NewVisitor, service: DevelopmentServer) -> None:
@@ -108,7 +148,7 @@ def test_one_is_paused_resumed_and_handed_in(new_visitor: NewVisitor, service: D
 
 
 def test_a_late_answer_is_accepted(new_visitor: NewVisitor, service: DevelopmentServer) -> None:
-    room = a_room(service.address, "ada")
+    room = a_room(service.address, "ada", rules=rules({"match": KINDS["match"]}))
     call(
         room.address,
         "POST",
@@ -118,18 +158,18 @@ def test_a_late_answer_is_accepted(new_visitor: NewVisitor, service: Development
     # What the gateway receives in the two seconds after counts by itself.
     at_page = at(new_visitor(), room, "ada")
     at_page.wait_for_timeout(2500)
-    room.hands_in("ada", answers={"1": "A"})
+    room.hands_in("ada", answers={"match": {"a": "Current"}})
     page = at_page
     page.reload()
     late = part(page, "Late answers")
-    expect(late).to_contain_text("A")
+    expect(late).to_contain_text("Ampere: Current")
     late.get_by_role("button", name="Accept").click()
     looked_at(page, "student-late-answer")
     say(page, "the network was down", "Accept")
     expect(dialog(page)).to_contain_text("Accepted.")
     dialog(page).get_by_role("button", name="Close").click()
     expect(late).to_contain_text("Accepted")
-    assert room.session("ada")["answers"] == {"1": "A"}
+    assert room.session("ada")["answers"] == {"match": {"a": "Current"}}
 
 
 def test_who_handed_in_by_mistake_is_let_in_again(

@@ -14,7 +14,7 @@ from tests.harness.launch import DevelopmentServer
 
 from .conftest import NEEDS_CHROMIUM
 from .students import call
-from .taking import Taker, asked, hands_in, question, rules, seen, taker
+from .taking import Taker, asked, hands_in, question, requests, rules, seen, taker
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -121,7 +121,14 @@ def test_a_shared_computer_forgets_the_answers_when_asked(student: Taker) -> Non
     page.get_by_role("button", name="Shared computer: remove my answers from it").click()
     expect(page.get_by_text("Your answers are removed from this browser.")).to_be_visible()
     assert page.evaluate(KEPT) == []
-    page.get_by_role("button", name="Shared computer: remove my answers from it").click()
+    again = page.get_by_role("button", name="Shared computer: remove my answers from it")
+
+    def wipes_again() -> None:
+        again.click()
+        # Nothing says when it is done.
+        page.wait_for_timeout(1_500)
+
+    assert requests(page, "/sessions/start", wipes_again) == []
     page.reload()
     expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
     assert student.session["attempt_no"] == 1

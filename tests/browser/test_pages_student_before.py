@@ -117,24 +117,24 @@ def test_an_unknown_quiz_is_refused_in_words(
 def test_a_quiz_that_is_not_open_yet_starts_by_itself(
     service: DevelopmentServer, new_visitor: Callable[[], Page]
 ) -> None:
-    student = taker(service.address, new_visitor, quiz(opens_at=at(25), admission_seconds=1))
+    student = taker(service.address, new_visitor, quiz(opens_at=at(60), admission_seconds=1))
     page = student.opens()
     expect(page.get_by_role("heading", name="Not open yet")).to_be_visible()
     seen(page, "not-open-yet")
-    expect(question(page, "a")).to_be_visible(timeout=60_000)
+    expect(question(page, "a")).to_be_visible(timeout=120_000)
     assert student.session["status"] == "started"
 
 
 def test_who_is_in_before_a_common_start_waits_for_the_questions(
     service: DevelopmentServer, new_visitor: Callable[[], Page]
 ) -> None:
-    more = {"opens_at": at(0), "admission_seconds": 25, "common_start": True, "time_limit_seconds": 600}
+    more = {"opens_at": at(0), "admission_seconds": 60, "common_start": True, "time_limit_seconds": 600}
     student = taker(service.address, new_visitor, quiz(**more))
     page = student.opens()
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_role("heading", name="You are in")).to_be_visible()
     seen(page, "common-start")
-    expect(question(page, "a").get_by_text("Why does it rain?")).to_be_visible(timeout=60_000)
+    expect(question(page, "a").get_by_text("Why does it rain?")).to_be_visible(timeout=120_000)
 
 
 def test_a_room_with_a_password_asks_for_it(

@@ -12,7 +12,7 @@ from tests.harness.launch import DevelopmentServer
 
 from .conftest import NEEDS_CHROMIUM
 from .students import call, eventually
-from .taking import Taker, asked, is_marked, question, rules, seen, taker
+from .taking import Taker, asked, is_marked, question, rules, seen, taker, who_takes
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -22,10 +22,7 @@ LONG = 60_000
 
 @pytest.fixture
 def student(service: DevelopmentServer, new_visitor: Callable[[], Page]) -> Taker:
-    """Who has an open attempt."""
-    student = taker(service.address, new_visitor)
-    student.starts()
-    return student
+    return who_takes(service.address, new_visitor)
 
 
 def notice(page: Page, kind: str) -> Locator:
@@ -105,7 +102,7 @@ def test_at_the_end_of_the_time_all_is_handed_in_by_itself(
 def test_what_comes_too_late_is_shown_as_kept_for_staff(
     service: DevelopmentServer, new_visitor: Callable[[], Page]
 ) -> None:
-    student = taker(service.address, new_visitor, rules(asked("Why?"), time_limit_seconds=12))
+    student = taker(service.address, new_visitor, rules(asked("Why?"), time_limit_seconds=25))
     page = student.starts()
     page.context.set_offline(True)
     question(page, "a").get_by_role("textbox").fill("too late")
@@ -142,10 +139,10 @@ def second(**more: Any) -> dict[str, Any]:
 def test_a_section_with_a_time_limit_begins_when_the_student_says_so(
     service: DevelopmentServer, new_visitor: Callable[[], Page]
 ) -> None:
-    student = taker(service.address, new_visitor, sections(time_limit_seconds=20))
+    student = taker(service.address, new_visitor, sections(time_limit_seconds=45))
     page = student.starts()
     page.get_by_role("button", name="Next: Second").click()
-    expect(page.get_by_text("20 seconds")).to_be_visible()
+    expect(page.get_by_text("45 seconds")).to_be_visible()
     expect(page.get_by_text("Two?")).to_be_hidden()
     seen(page, "section-closed")
     page.get_by_role("button", name="Start this section").click()
@@ -156,7 +153,7 @@ def test_a_section_with_a_time_limit_begins_when_the_student_says_so(
     other.close()
     question(page, "b").get_by_role("textbox").fill("within it")
     seen(page, "section-runs")
-    expect(page.get_by_text("The time of this section is over.")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("The time of this section is over.")).to_be_visible(timeout=2 * LONG)
     expect(question(page, "b").get_by_role("textbox")).not_to_be_editable()
     seen(page, "section-over")
     page.get_by_role("button", name="Back: First").click()

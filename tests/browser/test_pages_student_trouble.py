@@ -11,7 +11,7 @@ from tests.harness.launch import DevelopmentServer
 
 from .conftest import NEEDS_CHROMIUM
 from .students import call, eventually
-from .taking import QUESTIONS, Taker, hands_in, is_marked, question, rules, seen, taker
+from .taking import QUESTIONS, Taker, hands_in, is_marked, question, requests, rules, seen, taker, who_takes
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -21,10 +21,7 @@ LONG = 60_000
 
 @pytest.fixture
 def student(service: DevelopmentServer, new_visitor: Callable[[], Page]) -> Taker:
-    """Who has an open attempt."""
-    student = taker(service.address, new_visitor)
-    student.starts()
-    return student
+    return who_takes(service.address, new_visitor)
 
 
 def banner(page: Page, name: str) -> Locator:
@@ -79,7 +76,7 @@ def test_a_login_that_has_ended_is_asked_for_again(student: Taker) -> None:
     writes(page, "a", "kept meanwhile")
     expect(banner(page, "login")).to_be_visible(timeout=LONG)
     seen(page, "login-ended")
-    page.get_by_role("button", name="Log in again; your answers are kept").click()
+    page.get_by_role("button", name="Sign in again; your answers are kept").click()
     page.unroute("**/sessions/**")
     is_marked(page, "a", "buffered", "committed")
     expect(banner(page, "login")).to_be_hidden(timeout=LONG)
@@ -216,13 +213,16 @@ def test_where_a_proctor_has_to_let_the_device_in_it_says_so(
 # What proctors are told
 
 
-def test_leaving_the_page_is_reported(student: Taker) -> None:
+LEFT = """async () => {
+  for (const type of ["blur", "focus", "blur"]) dispatchEvent(new Event(type));
+  await new Promise((resolve) => setTimeout(resolve));
+}"""
+
+
+def test_leaving_the_page_is_reported_and_not_at_once_again(student: Taker) -> None:
     page = student.page
-    path = f"/sessions/{student.session['id']}/incidents"
-    page.evaluate("dispatchEvent(new Event('blur'))")
-    page.evaluate("dispatchEvent(new Event('focus'))")
-    page.evaluate("dispatchEvent(new Event('blur'))")
     expect(page.get_by_text("Proctors are told when you leave this page")).to_be_visible()
-    types = eventually(lambda: [each["type"] for each in call(student.service, "GET", path)["incidents"]])
+    sent = requests(page, "/incidents", lambda: page.evaluate(LEFT))
+    assert [report["type"] for report in sent] == ["blur", "focus"]
+    path = f"/sessions/{student.session['id']}/incidents"
     eventually(lambda: len(call(student.service, "GET", path)["incidents"]) == 2)
-    assert types[0] == "blur"

@@ -17,10 +17,15 @@
 
 const FILE = new URL("../config.json", import.meta.url);
 
-/** @returns {Promise<Config>} with whole addresses @throws {Error} there is none */
+/** There are no settings to begin with. */
+export class Unconfigured extends Error {}
+
+/** @returns {Promise<Config>} with whole addresses @throws {Unconfigured} */
 export async function readConfig() {
-  const reply = await fetch(FILE, { cache: "no-cache" });
-  if (!reply.ok) throw new Error(`${FILE}: status ${reply.status}`);
+  const reply = await fetch(FILE, { cache: "no-cache" }).catch((cause) => {
+    throw new Unconfigured("The service can't be reached.", { cause });
+  });
+  if (!reply.ok) throw new Unconfigured(`Its settings can't be read just now (status ${reply.status}).`);
   const { api, login, demo = false } = await reply.json();
   const issuer = login.issuer && new URL(login.issuer, FILE).href;
   return { api: new URL(api, FILE).href.replace(/\/+$/, ""), login: { ...login, issuer }, demo };

@@ -9,6 +9,9 @@ export function clock(seconds) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+/** `1 point`, `3 points`. @param {number} n @param {string} one */
+export const counted = (n, one, many = `${one}s`) => `${n.toLocaleString()} ${n === 1 ? one : many}`;
+
 /** The moment in the reader's own time zone and form. @param {string | null | undefined} moment ISO 8601 */
 export const moment = (moment) =>
   moment ? new Date(moment).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" }) : "";

@@ -1,6 +1,7 @@
 // What the student has answered, with what was asked.
 
-import { asText } from "../common/format.js";
+import { own } from "../../browser/api.js";
+import { describe, isAnswered, questionOf } from "../common/content.js";
 import { sessionPath } from "../common/requests.js";
 import { html } from "../common/view.js";
 import { found, useLoaded } from "./loaded.js";
@@ -10,19 +11,6 @@ import { Problem } from "./problems.js";
 
 const LONG = 400;
 
-/** @param {any} content any JSON */
-const asked = (content) => (typeof content?.text === "string" ? content.text : content === null ? "" : asText(content));
-
-/** An option by the words that the student saw. @param {any} content @param {any} answer */
-function inWords(content, answer) {
-  const options = Array.isArray(content?.options) ? content.options : [];
-  const one = (/** @type {any} */ value) => {
-    const option = options.find((/** @type {any} */ each) => each && typeof each === "object" && (each.id ?? each.value) === value);
-    return asText(option?.text ?? option?.label ?? value);
-  };
-  return Array.isArray(answer) && answer.every((each) => typeof each !== "object") ? answer.map(one).join(", ") : one(answer);
-}
-
 /** @param {{text: string}} props */
 const Text = ({ text }) =>
   text.length > LONG
@@ -31,11 +19,13 @@ const Text = ({ text }) =>
 
 /** @param {{id: string, content: any, isLocked: boolean, session: any}} props */
 function Answer({ id, content, isLocked, session }) {
-  const has = Object.hasOwn(session.answers, id) && session.answers[id] !== null;
+  const question = questionOf(content, id);
+  const answer = own(session.answers, id);
+  const has = isAnswered(answer);
   const isDraft = session.buffered_questions.includes(id);
   return html`<li class="entry">
-    <p><strong><bdi>${id}</bdi></strong> ${asked(content)}</p>
-    ${has ? html`<${Text} text=${inWords(content, session.answers[id])} />` : html`<p class="quiet">No answer</p>`}
+    <p><strong><bdi>${id}</bdi></strong> ${question.text}</p>
+    ${has ? html`<${Text} text=${describe(question, answer)} />` : html`<p class="quiet">No answer</p>`}
     <p class="row">
       ${isDraft && html`<span class="chip warn">Draft: has arrived, not saved for good yet</span>`}
       ${has && !isDraft && html`<span class="chip good">Saved</span>`}

@@ -1,8 +1,9 @@
 // A mark that was saved is changed, or taken back.
 
 import { Dialog } from "../common/dialog.js";
+import { describe, isAnswered, questionOf } from "../common/content.js";
+import { counted } from "../common/format.js";
 import { html, useEffect, useState } from "../common/view.js";
-import { counted, written } from "./answer.js";
 import { Problem } from "./problems.js";
 import { MarkFields, readMark } from "./mark.js";
 
@@ -13,12 +14,13 @@ import { MarkFields, readMark } from "./mark.js";
 /**
  * @param {object} props
  * @param {Marked} props.marked
+ * @param {any} props.content of its question, where it is known
  * @param {Queue} props.queue
  * @param {Login} props.login
  * @param {(mark: Mark | null) => void} props.onDone null: it was taken back
  * @param {() => void} props.onClose
  */
-export function ChangeMark({ marked, queue, login, onDone, onClose }) {
+export function ChangeMark({ marked, content, queue, login, onDone, onClose }) {
   const { session_id, question, mark, points: max } = marked;
   const [draft, setDraft] = useState({ points: String(mark.points), comment: mark.comment ?? "" });
   const [reason, setReason] = useState("");
@@ -58,12 +60,13 @@ export function ChangeMark({ marked, queue, login, onDone, onClose }) {
     else document.getElementById(found?.points ? "change-points" : "change-comment")?.focus();
   };
 
+  const answer = now ? now.answer : marked.answer;
   const result = now?.result;
   const isOther = result && (result.marked_by !== "person" || result.points !== mark.points || result.comment !== mark.comment);
   const isNew = now && JSON.stringify(now.answer ?? null) !== JSON.stringify(marked.answer);
   return html`<${Dialog} title=${`Change the mark of ${question}`} onClose=${onClose}>
     <form noValidate onSubmit=${save}>
-      <p class="answer-text" dir="auto" tabindex="0" role="region" aria-label="Answer">${written(now ? now.answer : marked.answer, [])}</p>
+      <p class="answer-text" dir="auto" tabindex="0" role="region" aria-label="Answer">${isAnswered(answer) ? describe(questionOf(content, question), answer) : ""}</p>
       ${isNew && html`<p class="banner warn" role="alert">This is another answer than the one that you marked.</p>`}
       ${
         isOther &&

@@ -1,9 +1,9 @@
 // One answer after the other: read, marked, and the next one.
 
 import { own } from "../../browser/api.js";
-import { timeOfDay } from "../common/format.js";
+import { counted, timeOfDay } from "../common/format.js";
 import { html, useLayoutEffect, useRef, useState } from "../common/view.js";
-import { Answer, counted, pointsText } from "./answer.js";
+import { Answer, pointsText } from "./answer.js";
 import { useHeld } from "./held.js";
 import { MarkFields, readMark } from "./mark.js";
 import { useShortcuts } from "./shortcuts.js";

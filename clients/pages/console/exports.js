@@ -1,11 +1,10 @@
 // Exports: what came of a quiz as a file.
 
 import { unique } from "../../browser/api.js";
-import { moment } from "../common/format.js";
+import { counted, moment } from "../common/format.js";
 import { quizPath } from "../common/requests.js";
 import { keep, kept } from "../common/tab.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
-import { counted } from "./answer.js";
 import { Problem, inWords } from "./problems.js";
 
 /** @import { TabProps } from "./page.js" */

@@ -1,5 +1,6 @@
 // Incidents of a session, in plain words.
 
+import { own } from "../../browser/api.js";
 import { asText, moment } from "../common/format.js";
 import { sessionPath } from "../common/requests.js";
 import { html } from "../common/view.js";
@@ -27,16 +28,23 @@ const TYPES = {
   other: "Something else",
 };
 
-/** @param {{type: string, detail: any}} incident */
+// Whose `seconds` say for how long.
+const LASTED = ["blur", "offline"];
+const LASTED_UNTIL = ["focus", "online"];
+
+/** @param {{type: string, detail: any}} incident `detail` may be any JSON where a student's page reports it */
 export function incidentWords({ type, detail }) {
-  const words = TYPES[type] ?? type;
-  if (type === "late_burst" && detail) {
+  const words = own(TYPES, type) ?? type;
+  if (type === "late_burst" && Number.isFinite(detail?.answers)) {
     const { answers, seconds_left, seconds_before } = detail;
     if (Number.isFinite(seconds_left) && seconds_left <= 10) return `${answers} answers at once, ${seconds_left} s before the end`;
     if (Number.isFinite(seconds_before)) return `${answers} answers at once, ${lasting(Math.round(seconds_before))} after the answer before`;
   }
-  if (type === "blur" && Number.isFinite(detail?.seconds)) return `${words} for ${detail.seconds} s`;
-  if (type === "silent" && detail?.since) return `Nothing was heard since ${moment(detail.since)}`;
+  if (Number.isFinite(detail?.seconds)) {
+    if (LASTED.includes(type)) return `${words} for ${detail.seconds} s`;
+    if (LASTED_UNTIL.includes(type)) return `${words}, after ${detail.seconds} s`;
+  }
+  if (type === "silent" && typeof detail?.since === "string") return `Nothing was heard since ${moment(detail.since)}`;
   return words;
 }
 

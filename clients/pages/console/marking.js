@@ -1,10 +1,11 @@
 // Marking: how many answers wait, the desk where they are marked, and the marks of this visit.
 
 import { own } from "../../browser/api.js";
-import { asText } from "../common/format.js";
+import { describe, isAnswered, questionOf } from "../common/content.js";
+import { counted } from "../common/format.js";
 import { quizOrNull } from "../common/requests.js";
 import { html, useEffect, useMemo, useRef, useState } from "../common/view.js";
-import { counted, pointsText, readContent, shortened } from "./answer.js";
+import { pointsText, shortened } from "./answer.js";
 import { ChangeMark } from "./change.js";
 import { Desk } from "./desk.js";
 import { Drafts } from "./drafts.js";
@@ -91,7 +92,7 @@ export function Marking({ config, login, api, quizId }) {
             ${counts && html`<${Overview} counts=${counts} all=${all} rules=${rules} onTake=${(/** @type {string | undefined} */ question) => setAt({ question })} />`}
             ${!counts && !failure && html`<p>What waits to be marked is being looked up …</p>`}`
     }
-    ${marks.length > 0 && html`<${Marks} marks=${marks} isOpen=${!at} onChange=${setShown} />`}
+    ${marks.length > 0 && html`<${Marks} marks=${marks} rules=${rules} isOpen=${!at} onChange=${setShown} />`}
     ${
       !at &&
       counts &&
@@ -112,7 +113,7 @@ export function Marking({ config, login, api, quizId }) {
     ${
       shown !== null &&
       typeof shown === "object" &&
-      html`<${ChangeMark} marked=${shown} queue=${queue} login=${login} onDone=${(/** @type {Mark | null} */ mark) => changed(shown, mark)} onClose=${() => setShown(null)} />`
+      html`<${ChangeMark} marked=${shown} content=${own(rules, shown.question)?.content} queue=${queue} login=${login} onDone=${(/** @type {Mark | null} */ mark) => changed(shown, mark)} onClose=${() => setShown(null)} />`
     }
   </div>`;
 }
@@ -132,7 +133,7 @@ function Overview({ counts, all, rules, onTake }) {
         return html`<li class="card row spread" key=${question}>
           <span>
             <strong>${question}</strong>${about && html` <span class="quiet">${counted(about.points, "point")}</span>`}
-            ${about?.content !== undefined && html`<br /><span dir="auto">${shortened(readContent(about.content).text)}</span>`}
+            ${about?.content !== undefined && html`<br /><span dir="auto">${shortened(questionOf(about.content, question).text)}</span>`}
           </span>
           <span class="row"><span>${counts[question].toLocaleString()} waiting</span>
             <button type="button" onClick=${() => onTake(question)}>Mark <span class="unseen">${question}</span></button></span>
@@ -141,8 +142,12 @@ function Overview({ counts, all, rules, onTake }) {
     </ul>`;
 }
 
-/** @param {{marks: Marked[], isOpen: boolean, onChange: (marked: Marked) => void}} props */
-function Marks({ marks, isOpen, onChange }) {
+/** @param {{marks: Marked[], rules: Record<string, any>, isOpen: boolean, onChange: (marked: Marked) => void}} props */
+function Marks({ marks, rules, isOpen, onChange }) {
+  const said = (/** @type {Marked} */ { question, answer }) => {
+    const text = isAnswered(answer) ? describe(questionOf(own(rules, question)?.content, question), answer) : "";
+    return shortened(typeof answer === "string" ? text : text.replaceAll("\n", ", "));
+  };
   return html`<details class="card" open=${isOpen}>
     <summary>${counted(marks.length, "mark")} of this visit</summary>
     <div class="scroll" tabindex="0" role="region" aria-label="Marks of this visit">
@@ -152,10 +157,10 @@ function Marks({ marks, isOpen, onChange }) {
           ${marks.map(
             (marked) => html`<tr key=${`${marked.session_id}/${marked.question}`}>
               <td>${marked.question}</td>
-              <td dir="auto">${shortened(asText(marked.answer))}</td>
+              <td dir="auto">${said(marked)}</td>
               <td class="number">${pointsText(marked.mark.points)} of ${pointsText(marked.points)}</td>
               <td dir="auto">${shortened(marked.mark.comment ?? "")}</td>
-              <td><button type="button" onClick=${() => onChange(marked)}>Change<span class="unseen"> ${marked.question}: ${shortened(asText(marked.answer))}</span></button></td>
+              <td><button type="button" onClick=${() => onChange(marked)}>Change<span class="unseen"> ${marked.question}: ${said(marked)}</span></button></td>
             </tr>`,
           )}
         </tbody>

@@ -1,9 +1,9 @@
 // The console of proctors, markers and authors: a quiz is picked, its tabs show it.
 
 import { Api } from "../../browser/api.js";
-import { readConfig } from "../common/config.js";
 import { SignIn, whoIsIt } from "../common/login.js";
-import { html, render, useEffect, useRef, useState } from "../common/view.js";
+import { start } from "../common/start.js";
+import { html, useEffect, useRef, useState } from "../common/view.js";
 import { Exports } from "./exports.js";
 import { Marking } from "./marking.js";
 import { Picker } from "./picker.js";
@@ -89,20 +89,4 @@ function Page({ config, known }) {
   </main>`;
 }
 
-/** @param {{problem: unknown}} props */
-const Broken = ({ problem }) =>
-  html`<main>
-    <h1>Console</h1>
-    <div class="banner bad" role="alert">
-      <p>This page can't be started: ${String(/** @type {any} */ (problem)?.message ?? problem)}</p>
-      <button type="button" onClick=${() => location.reload()}>Try again</button>
-    </div>
-  </main>`;
-
-const root = /** @type {HTMLElement} */ (document.getElementById("page"));
-try {
-  const config = await readConfig();
-  render(html`<${Page} config=${config} known=${await whoIsIt(config, "staff")} />`, root);
-} catch (problem) {
-  render(html`<${Broken} problem=${problem} />`, root);
-}
+await start(async (config) => html`<${Page} config=${config} known=${await whoIsIt(config, "staff")} />`);

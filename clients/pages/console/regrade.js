@@ -2,9 +2,9 @@
 
 import { after } from "../../browser/api.js";
 import { Dialog } from "../common/dialog.js";
+import { counted } from "../common/format.js";
 import { quizPath } from "../common/requests.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
-import { counted } from "./answer.js";
 import { Problem } from "./problems.js";
 
 /** @import { TabProps } from "./page.js" */

@@ -1,5 +1,7 @@
 // Rows of the live view: what they say, which are shown, and in which order.
 
+import { isOpen } from "../../browser/answers.js";
+
 /** @import { Row } from "../../browser/types.js" */
 
 /**
@@ -16,8 +18,7 @@
 
 const SILENT_MS = 90_000;
 
-/** @param {Row} row */
-export const isOpen = (row) => row.status === "started" || row.status === "in_progress";
+export { isOpen };
 
 /** By the server's clock, in milliseconds; null after the end. @param {Row} row @param {number} now */
 export function timeLeft(row, now) {

@@ -1,10 +1,11 @@
 // Statistics: how hard the questions of a quiz were, how well each tells students apart, and what was answered.
 
 import { own } from "../../browser/api.js";
-import { clock, timeOfDay } from "../common/format.js";
+import { describe, isAnswered, questionOf } from "../common/content.js";
+import { clock, counted, timeOfDay } from "../common/format.js";
 import { quizOrNull, quizPath } from "../common/requests.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
-import { counted, readContent, shortened, written } from "./answer.js";
+import { shortened } from "./answer.js";
 import { FEW, classesOf, figure, median, notesOf, readScores } from "./figures.js";
 import { href } from "./place.js";
 import { Answers, Histogram, Scatter } from "./plots.js";
@@ -96,8 +97,9 @@ function Figures({ statistics, quizId, quiz, scores, onList }) {
     .sort(([one], [other]) => one.localeCompare(other, undefined, { numeric: true }))
     .map(([id, figures], at) => {
       const about = own(quiz.questions, id);
-      const { text, options } = readContent(about?.content ?? "");
-      const shown = (/** @type {unknown} */ answer) => written(answer, options) || "(empty)";
+      const question = questionOf(about?.content, id);
+      const { text } = question;
+      const shown = (/** @type {unknown} */ answer) => (isAnswered(answer) ? describe(question, answer) : "(empty)");
       const notes = notesOf(figures, shown);
       const isShort = id.length <= SHORT;
       const [label, name] = isShort ? [id, id] : [String(at + 1), `${at + 1}. ${id}`];

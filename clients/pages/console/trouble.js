@@ -1,8 +1,7 @@
 // What came between a marker and a mark, in plain words. What was typed stays in its fields.
 
-import { timeOfDay } from "../common/format.js";
+import { counted, timeOfDay } from "../common/format.js";
 import { html } from "../common/view.js";
-import { counted } from "./answer.js";
 import { Problem } from "./problems.js";
 
 /** @import { Login } from "../common/login.js" */

@@ -1,5 +1,6 @@
 // How a simulated student comes to an answer: what is clicked and typed, and after how long.
 
+import { nameOf, questionOf } from "../common/content.js";
 import { ESSAYS, OTHER_ESSAY } from "./texts.js";
 
 /** @typedef {() => number} Random from 0 to 1, by a seed */
@@ -28,7 +29,8 @@ const between = (/** @type {Random} */ random, /** @type {number} */ low, /** @t
   low + random() * (high - low);
 /** @template T @param {Random} random @param {T[]} list */
 const oneOf = (random, list) => list[Math.floor(random() * list.length)];
-const valueOf = (/** @type {any} */ option) => option?.id ?? option?.text ?? option;
+/** What a question's answers may be. @param {any} content @param {string} id */
+const valuesOf = (content, id) => questionOf(content, id).options.map(({ value }) => value);
 const typing = (/** @type {Random} */ random) => between(random, 120, 350);
 
 /** A character after the other. @param {Random} random @param {string} text @returns {Step[]} */
@@ -65,7 +67,7 @@ function essay(random, id, sentences) {
 export function answering({ id, content }, key, begun, random) {
   const think = () => between(random, 3_000, 9_000);
   const knows = random() < KNOWS;
-  const options = (content?.options ?? []).map(valueOf);
+  const options = valuesOf(content, id);
   if (content?.kind !== "essay" && begun !== undefined && begun !== null) return [];
   switch (content?.kind) {
     case "choice": {
@@ -99,8 +101,9 @@ export function answering({ id, content }, key, begun, random) {
     case "match": {
       /** @type {Record<string, unknown>} */
       const pairs = {};
-      return content.left.map((/** @type {any} */ left) => {
-        pairs[valueOf(left)] = knows ? key[valueOf(left)] : valueOf(oneOf(random, content.right));
+      const { left, right } = questionOf(content, id);
+      return left.map(nameOf).map((name) => {
+        pairs[name] = knows ? key[name] : oneOf(random, right).value;
         return { wait: between(random, 3_000, 8_000), value: { ...pairs }, typed: false };
       });
     }
@@ -110,8 +113,8 @@ export function answering({ id, content }, key, begun, random) {
 }
 
 /** Another look at a choice. @param {any} question @param {Random} random @returns {Step} */
-export const reconsidered = ({ content }, random) => ({
-  wait: between(random, 4_000, 10_000), value: oneOf(random, content.options.map(valueOf)), typed: false,
+export const reconsidered = ({ id, content }, random) => ({
+  wait: between(random, 4_000, 10_000), value: oneOf(random, valuesOf(content, id)), typed: false,
 });
 
 /** One more sentence. @param {string} id @param {string} begun @param {Random} random @returns {Iterable<Step>} */

@@ -163,7 +163,7 @@ export class Exam {
       await how();
       this.#begins(begun);
     } catch (error) {
-      this.#say(`That did not work: ${error instanceof Error ? error.message : error}.`, "bad");
+      this.#say(`That did not work. ${error instanceof Error ? error.message : error}`, "bad");
     } finally {
       this.#pressed.delete(kind);
       this.#pressedAt = performance.now();

@@ -1,8 +1,8 @@
 // A demo: an exam whose students are simulated here, above it buttons that break what it runs on.
 
-import { Api, Unreachable, after } from "../../browser/api.js";
-import { readConfig } from "../common/config.js";
-import { html, render, useEffect, useMemo, useRef, useState } from "../common/view.js";
+import { Api, after } from "../../browser/api.js";
+import { start } from "../common/start.js";
+import { html, useEffect, useMemo, useRef, useState } from "../common/view.js";
 import { RoomView } from "../console/room.js";
 import { Numbers, Students } from "./answers.js";
 import { Exam, askServer } from "./exam.js";
@@ -84,10 +84,7 @@ const isFirst = (quizId) =>
     });
   });
 
-async function shown() {
-  const config = await readConfig().catch((error) => {
-    throw new Unreachable(String(error));
-  });
+await start(async (config) => {
   if (!config.demo) return html`<main><h1>No demo here</h1><p>This server shows none. <code>make demo</code> starts one that does.</p></main>`;
   let stores = await askServer(config, "state");
   while (!stores.quiz_id) {
@@ -97,16 +94,4 @@ async function shown() {
   const exam = (await isFirst(stores.quiz_id)) ? new Exam(config, stores) : null;
   exam?.begin();
   return html`<${Page} config=${config} quizId=${stores.quiz_id} exam=${exam} />`;
-}
-
-const page = /** @type {HTMLElement} */ (document.getElementById("page"));
-try {
-  render(await shown(), page);
-} catch (error) {
-  const why =
-    error instanceof Unreachable
-      ? "The server of the demo cannot be reached. Reload the page once it is up."
-      : "This page has failed: the fault is its own. Reload it to begin anew.";
-  render(html`<main><h1>Demo</h1><p class="banner bad" role="alert">${why}</p></main>`, page);
-  throw error;
-}
+});

@@ -1,11 +1,11 @@
 // A simulated student: the library does all that is said to the service, this only clicks and types.
 
+import { isOpen } from "../../browser/answers.js";
 import { after } from "../../browser/api.js";
 import { openQuiz } from "../../browser/quiz-sessions.js";
 import { answering, continued, reconsidered, seeded } from "./answering.js";
 
 /** @import { Quiz } from "../../browser/types.js" */
-/** @import { Random, Step } from "./answering.js" */
 /** @import { Ledger } from "./ledger.js" */
 
 const AGAIN_MS = 2_000;
@@ -13,7 +13,6 @@ const PAUSED_MS = 300;
 const ARRIVAL_MS = 600;
 const READING_MS = 4_000;
 const LONGEST_ANSWER = 1_500;
-const OPEN = ["started", "in_progress"];
 
 /** @typedef {"arriving" | "writing" | "handed in" | "time over"} Phase */
 
@@ -59,7 +58,7 @@ export class Student {
   get phase() {
     const status = this.quiz?.session.status;
     if (!this.quiz) return "arriving";
-    if (OPEN.includes(status)) return "writing";
+    if (isOpen(this.quiz.session)) return "writing";
     return status === "completed" ? "handed in" : "time over";
   }
 
@@ -199,7 +198,7 @@ export class Student {
   /** @param {Quiz} quiz @param {number} ms */
   async #waits(quiz, ms) {
     await after(ms);
-    while (OPEN.includes(quiz.session.status) && quiz.session.paused) await after(PAUSED_MS);
-    if (!OPEN.includes(quiz.session.status)) throw new Over();
+    while (isOpen(quiz.session) && quiz.session.paused) await after(PAUSED_MS);
+    if (!isOpen(quiz.session)) throw new Over();
   }
 }

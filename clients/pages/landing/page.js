@@ -1,9 +1,9 @@
 // Where visitors begin: what this is, a way to each page, and whether the service answers.
 
 import { Api } from "../../browser/api.js";
-import { readConfig } from "../common/config.js";
 import { whoIsIt } from "../common/login.js";
-import { html, render, useEffect, useState } from "../common/view.js";
+import { start } from "../common/start.js";
+import { html, useEffect, useState } from "../common/view.js";
 
 /** @import { Config } from "../common/config.js" */
 /** @import { Login } from "../common/login.js" */
@@ -90,11 +90,7 @@ function Landing({ config, student, staff }) {
   </main>`;
 }
 
-const page = /** @type {HTMLElement} */ (document.getElementById("page"));
-try {
-  const config = await readConfig();
+await start(async (config) => {
   const [student, staff] = [await whoIsIt(config, "student"), await whoIsIt(config, "staff")];
-  render(html`<${Landing} config=${config} student=${student} staff=${staff} />`, page);
-} catch {
-  render(html`<main><h1>Quiz Sessions</h1><p class="banner bad" role="alert">The service can’t be reached. Please load this page again.</p></main>`, page);
-}
+  return html`<${Landing} config=${config} student=${student} staff=${staff} />`;
+});

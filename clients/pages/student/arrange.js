@@ -1,9 +1,9 @@
 // Questions that are answered by putting things in order, or together.
 
 import { html, useLayoutEffect, useRef, useState } from "../common/view.js";
-import { isAnswered, isSame, nameOf } from "./content.js";
+import { isAnswered, isSame, nameOf } from "../common/content.js";
 
-/** @import { Option } from "./content.js" */
+/** @import { Option } from "../common/content.js" */
 /** @import { FieldProps } from "./fields.js" */
 
 /** Those of the answer first, so that none is missing. @param {Option[]} options @param {unknown} answer */

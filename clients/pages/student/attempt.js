@@ -1,18 +1,19 @@
 // A session as the screens see it: the library's, with what the page itself adds.
 
+import { isOpen } from "../../browser/answers.js";
 import { useEffect, useState } from "../common/view.js";
-import { readPaper } from "./content.js";
+import { readPaper } from "../common/content.js";
 import { forget, keep, onKept, recall } from "./memory.js";
 
 /** @import { Api } from "../../browser/api.js" */
 /** @import { Quiz, SaveState } from "../../browser/types.js" */
-/** @import { Question, Section } from "./content.js" */
+/** @import { Question, Section } from "../common/content.js" */
 
 const PACE_MS = 10_000;
 const PATIENCE_MS = 6_000;
 const SILENT_MS = 60_000;
 const SECTION_ENDS_MS = 8_000;
-// They are about one answer, whose mark says so.
+// Refusals of one answer, which are said at that answer.
 const ANSWER_CODES = ["question_locked", "section_expired"];
 const ANSWER_STATUS = [413, 422];
 
@@ -53,7 +54,7 @@ export class Attempt {
     this.startsAt = performance.now() + Date.parse(started_at) - Date.parse(server_time);
     this.flags = recall(`flags/${id}`) ?? [];
     // A hand-in that was asked for before the page was left did not come to anything.
-    if (["started", "in_progress"].includes(quiz.session.status)) keep(`handed-in/${id}`, null);
+    if (isOpen(quiz.session)) keep(`handed-in/${id}`, null);
     const changed = () => this.#look();
     const awake = () => {
       // What was not heard while it slept says nothing.

@@ -2,7 +2,7 @@
 
 import { moment, timeOfDay } from "../common/format.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
-import { duration, writeWords } from "./words.js";
+import { duration, failureWords, writeWords } from "./words.js";
 
 /** @import { Attempt, Notice } from "./attempt.js" */
 /** @import { Login } from "../common/login.js" */
@@ -60,8 +60,8 @@ export function Banners({ attempt, login }) {
     ${trouble === "refused" && html`<p class="banner bad" data-banner="refused"><strong>Answers are not accepted just now.</strong> ${writeWords(problem)} They are kept on this device.</p>`}
     ${trouble === "login" &&
     html`<div class="banner bad row spread" data-banner="login">
-      <p><strong>Your login has ended.</strong> Your answers are kept on this device.</p>
-      <button type="button" onClick=${() => login.again()}>Log in again; your answers are kept</button>
+      <p><strong>You are no longer signed in.</strong> Your answers are kept on this device.</p>
+      <button type="button" onClick=${() => login.again()}>Sign in again; your answers are kept</button>
     </div>`}
     ${trouble === "device" && html`<${OtherDevice} attempt=${attempt} />`}
     ${isBack && html`<p class="banner good" data-banner="back">The connection is back.</p>`}
@@ -80,7 +80,7 @@ function OtherDevice({ attempt }) {
   const take = () =>
     quiz.takeOver().then(
       () => document.getElementById("place")?.focus(),
-      (error) => setFailed(error.code ? error.message : "The service can't be reached. Please try again in a moment."),
+      (error) => setFailed(failureWords(error)),
     );
   return html`<div class="banner bad" data-banner="device">
     <p><strong>This quiz is open on another device.</strong> You can go on here instead; the other device can't answer then.</p>

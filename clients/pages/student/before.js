@@ -1,9 +1,9 @@
 // Before an attempt: what the quiz is, its start, and why it does not start.
 
-import { clock, moment } from "../common/format.js";
+import { clock, counted, moment } from "../common/format.js";
 import { html, useEffect, useState } from "../common/view.js";
 import { Starting } from "./starting.js";
-import { count, duration, startWords } from "./words.js";
+import { duration, startWords } from "./words.js";
 
 /** @import { Login } from "../common/login.js" */
 /** @import { Stage } from "./starting.js" */
@@ -64,7 +64,7 @@ function Shown({ stage, login, quizId, starting }) {
         </div>
         ${stage.until !== null && html`<p class="quiet">The next try is in <${Wait} until=${stage.until} />.</p>`}
         <p class="row">
-          ${stage.error.status === 401 && html`<button type="button" class="main" onClick=${() => login.again()}>Log in again</button>`}
+          ${stage.error.status === 401 && html`<button type="button" class="main" onClick=${() => login.again()}>Sign in again</button>`}
           ${!isFinal && html`<button type="button" onClick=${() => starting.open()}>Try again now</button>`}
           ${stage.last && html`<button type="button" onClick=${() => starting.showLast()}>Show my last attempt</button>`}
         </p>
@@ -96,7 +96,7 @@ function Ready({ stage, quizId, starting }) {
       ${quiz?.time_limit_seconds && html`<li>You have <strong>${duration(quiz.time_limit_seconds)}</strong>${quiz.common_start ? ". All who are there begin together." : ", from the moment at which you start."}</li>`}
       ${quiz && !quiz.time_limit_seconds && html`<li>There is a time limit: you see it once you have started.</li>`}
       ${quiz?.closes_at && html`<li>The quiz closes on ${moment(quiz.closes_at)}; nobody has time beyond that, but by arrangement.</li>`}
-      ${quiz?.max_attempts && html`<li>You may take it ${quiz.max_attempts === 1 ? "once" : count(quiz.max_attempts, "time")}.</li>`}
+      ${quiz?.max_attempts && html`<li>You may take it ${quiz.max_attempts === 1 ? "once" : counted(quiz.max_attempts, "time")}.</li>`}
       <li>Answers are saved by themselves. Without a connection they are kept on this device, and sent later.</li>
       <li>At the end of your time all is handed in by itself.</li>
       <li><strong>Proctors are told</strong> when you leave the page or its window, and when it is without network.</li>

@@ -1,16 +1,16 @@
 // The time that is left: shown, or hidden, and told to who does not see it.
 
-import { clock } from "../common/format.js";
+import { clock, counted } from "../common/format.js";
 import { html, useEffect, useState } from "../common/view.js";
 import { useAttempt, useTicks } from "./attempt.js";
 import { Icon } from "./icons.js";
 import { keep, recall } from "./memory.js";
-import { count } from "./words.js";
 
 /** @import { Attempt } from "./attempt.js" */
 
-const SOON_MS = 5 * 60_000;
-const LAST_MS = 60_000;
+const MINUTE_MS = 60_000;
+const SOON_MS = 5 * MINUTE_MS;
+const LAST_MS = MINUTE_MS;
 
 /** @param {{attempt: Attempt}} props */
 export function Clock({ attempt }) {
@@ -21,9 +21,9 @@ export function Clock({ attempt }) {
   useEffect(
     () =>
       quiz.on("deadline", ({ moved, minutes }) => {
-        const left = Math.round(quiz.remainingMs / LAST_MS);
-        if (moved) attempt.say(`The end of your time has moved. You have ${count(left, "minute")} left.`, true);
-        else attempt.say(`${count(minutes, "minute")} left.`, minutes === 1);
+        const left = Math.round(quiz.remainingMs / MINUTE_MS);
+        if (moved) attempt.say(`The end of your time has moved. You have ${counted(left, "minute")} left.`, true);
+        else attempt.say(`${counted(minutes, "minute")} left.`, minutes === 1);
       }),
     [quiz],
   );
@@ -41,7 +41,7 @@ export function Clock({ attempt }) {
   </div>`;
 }
 
-/** That of a section. @param {{attempt: Attempt, section: import("./content.js").Section}} props */
+/** That of a section. @param {{attempt: Attempt, section: import("../common/content.js").Section}} props */
 export function SectionClock({ attempt, section }) {
   useTicks(attempt);
   useAttempt(attempt);

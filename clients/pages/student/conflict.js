@@ -3,10 +3,10 @@
 import { Dialog } from "../common/dialog.js";
 import { asText } from "../common/format.js";
 import { html, useState } from "../common/view.js";
-import { describe } from "./content.js";
+import { describe } from "../common/content.js";
 
 /** @import { Attempt } from "./attempt.js" */
-/** @import { Question } from "./content.js" */
+/** @import { Question } from "../common/content.js" */
 
 /** @param {{attempt: Attempt, question: Question, onClose: () => void}} props */
 export function Conflict({ attempt, question, onClose }) {

@@ -1,12 +1,12 @@
 // Where the student is in the paper, and what is still to do.
 
+import { counted } from "../common/format.js";
 import { html, useState } from "../common/view.js";
-import { isAnswered, titleOf } from "./content.js";
+import { isAnswered, titleOf } from "../common/content.js";
 import { Icon } from "./icons.js";
-import { count } from "./words.js";
 
 /** @import { Attempt } from "./attempt.js" */
-/** @import { Question, Section } from "./content.js" */
+/** @import { Question, Section } from "../common/content.js" */
 
 /** @param {Attempt} attempt @param {Question} question */
 export function wordsOf(attempt, { id }) {
@@ -40,7 +40,7 @@ export function Contents({ attempt, place, onSection, onQuestion, onReview }) {
   const answered = questions.filter(({ id }) => isAnswered(quiz.answer(id))).length;
   return html`<nav class="contents" aria-label="Questions">
     <details open=${isOpen}>
-      <summary>${answered} of ${count(questions.length, "question")} answered</summary>
+      <summary>${answered} of ${counted(questions.length, "question")} answered</summary>
       <ol class="sections">
         ${sections.map(
           (section) => html`<li key=${section.number}>

@@ -6,7 +6,7 @@ import { Announcements, Banners, Notices, Status } from "./banners.js";
 import { Clock } from "./clock.js";
 import { Conflict } from "./conflict.js";
 import { Contents } from "./contents.js";
-import { titleOf } from "./content.js";
+import { titleOf } from "../common/content.js";
 import { headingId } from "./question.js";
 import { Review } from "./review.js";
 import { SectionView } from "./section.js";
@@ -14,7 +14,7 @@ import { reportIncidents } from "./incidents.js";
 
 /** @import { Login } from "../common/login.js" */
 /** @import { Attempt } from "./attempt.js" */
-/** @import { Question, Section } from "./content.js" */
+/** @import { Question, Section } from "../common/content.js" */
 
 /** @param {{attempt: Attempt, login: Login, quizId: string}} props */
 export function Exam({ attempt, login, quizId }) {

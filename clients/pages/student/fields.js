@@ -1,12 +1,11 @@
 // A field for each kind of question that is answered by choosing or writing; arrange.js has the others.
 
-import { asText } from "../common/format.js";
+import { asText, counted } from "../common/format.js";
 import { html, useLayoutEffect, useRef } from "../common/view.js";
 import { Match, Order } from "./arrange.js";
-import { isAnswered, isSame } from "./content.js";
-import { count } from "./words.js";
+import { isAnswered, isSame } from "../common/content.js";
 
-/** @import { Question } from "./content.js" */
+/** @import { Question } from "../common/content.js" */
 
 /**
  * @typedef {object} FieldProps
@@ -110,7 +109,7 @@ function Essay({ question, answer, isClosed, labelledBy, describedBy, put }) {
       onInput=${(/** @type {any} */ { target }) => put(target.value || null)}
     ></textarea>
     <p class="quiet small">
-      ${count(words(text), "word")}${maxLength && `, ${text.length} of at most ${count(maxLength, "character")}`}
+      ${counted(words(text), "word")}${maxLength && `, ${text.length} of at most ${counted(maxLength, "character")}`}
     </p>`;
 }
 

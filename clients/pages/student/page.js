@@ -1,11 +1,11 @@
 // The student's page: who, which quiz, and then the attempt.
 
 import { Api } from "../../browser/api.js";
-import { readConfig } from "../common/config.js";
 import { moment } from "../common/format.js";
 import { SignIn, whoIsIt } from "../common/login.js";
 import { quizOrNull } from "../common/requests.js";
-import { html, render, useEffect, useMemo, useState } from "../common/view.js";
+import { start } from "../common/start.js";
+import { html, useEffect, useMemo, useState } from "../common/view.js";
 import { useAttempt } from "./attempt.js";
 import { Before, Frame, Wait } from "./before.js";
 import { Exam } from "./exam.js";
@@ -99,13 +99,5 @@ function Page({ config, known }) {
   return html`<main><h1>${quizId}</h1><${SignIn} config=${config} role="student" onDone=${setLogin} /></main>`;
 }
 
-const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 if (quizId) document.title = quizId;
-try {
-  const config = await readConfig();
-  render(html`<${Page} config=${config} known=${await whoIsIt(config, "student")} />`, page);
-} catch (error) {
-  reportError(error);
-  const again = () => location.reload();
-  render(html`<main><h1>This page can't be shown</h1><p>The service can't be reached, or does not say who you are.</p><button class="main" onClick=${again}>Try again</button></main>`, page);
-}
+await start(async (config) => html`<${Page} config=${config} known=${await whoIsIt(config, "student")} />`);

@@ -1,12 +1,13 @@
 // A question: what it asks, its field, and what became of the answer.
 
+import { counted } from "../common/format.js";
 import { html } from "../common/view.js";
 import { Field } from "./fields.js";
 import { Icon } from "./icons.js";
 import { answerWords } from "./words.js";
 
 /** @import { Attempt, Mark } from "./attempt.js" */
-/** @import { Question as Asked, Section } from "./content.js" */
+/** @import { Question as Asked, Section } from "../common/content.js" */
 /** @import { IconName } from "./icons.js" */
 
 /** @type {Record<Mark, [string, IconName | null, string]>} */
@@ -45,7 +46,7 @@ export function Question({ attempt, question, section, onChoose }) {
   return html`<section class="card question" aria-labelledby=${headingId(question)} data-question=${id}>
     <div class="row spread">
       <h3 id=${headingId(question)} tabindex="-1">
-        ${name}${points !== null && html`${" "}<span class="quiet points">${points === 1 ? "1 point" : `${points} points`}</span>`}
+        ${name}${points !== null && html`${" "}<span class="quiet points">${counted(points, "point")}</span>`}
       </h3>
       <${SavedMark} mark=${mark} />
     </div>

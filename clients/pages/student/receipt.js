@@ -3,7 +3,7 @@
 import { verifyReceipt } from "../../browser/quiz-sessions.js";
 import { moment } from "../common/format.js";
 import { html, useState } from "../common/view.js";
-import { isSame } from "./content.js";
+import { isSame } from "../common/content.js";
 
 /** @import { Api } from "../../browser/api.js" */
 /** @import { Kept, Session } from "../../browser/types.js" */

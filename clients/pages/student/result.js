@@ -1,16 +1,15 @@
 // After the end: how it ended, what counts, what it is worth, and the receipt.
 
-import { moment } from "../common/format.js";
+import { counted, moment } from "../common/format.js";
 import { sessionPath } from "../common/requests.js";
 import { html, useEffect, useState } from "../common/view.js";
-import { describe } from "./content.js";
+import { describe } from "../common/content.js";
 import { recall } from "./memory.js";
 import { Receipt } from "./receipt.js";
-import { count } from "./words.js";
 
 /** @import { Api } from "../../browser/api.js" */
 /** @import { Kept, Session } from "../../browser/types.js" */
-/** @import { Section } from "./content.js" */
+/** @import { Section } from "../common/content.js" */
 
 /**
  * @typedef {object} Ended
@@ -54,7 +53,7 @@ export function Result({ api, ended, quizId, onAgain, onWipe }) {
         ${session.attempt_no > 1 && html`<p class="quiet">Attempt ${session.attempt_no}</p>`}
         ${lateIds.length > 0 &&
         html`<div class="banner warn" data-late>
-          <p><strong>${count(lateIds.length, "answer")} came too late.</strong> They do not count by themselves, but are kept for the staff, who may accept them:</p>
+          <p><strong>${counted(lateIds.length, "answer")} came too late.</strong> They do not count by themselves, but are kept for the staff, who may accept them:</p>
           <ul>
             ${lateIds.map((id) => html`<li>${nameOf(questions, id)}: <span class="text">${shortOf(questions, id, late[id])}</span></li>`)}
           </ul>
@@ -66,7 +65,7 @@ export function Result({ api, ended, quizId, onAgain, onWipe }) {
     </main>`;
 }
 
-/** @typedef {import("./content.js").Question} Question */
+/** @typedef {import("../common/content.js").Question} Question */
 
 /** @param {Question[]} questions @param {string} id */
 function nameOf(questions, id) {
@@ -122,7 +121,7 @@ function Score({ api, session, questions }) {
         </thead>
         <tbody>
           ${ids.map((id) => html`<tr key=${id}>
-            <th scope="row">${nameOf(questions, id).replace("Question ", "")}</th>
+            <th scope="row">${questions.find((each) => each.id === id)?.number ?? id}</th>
             <td class="text">${Object.hasOwn(session.answers, id) ? shortOf(questions, id, session.answers[id]) : html`<span class="quiet">No answer</span>`}
               ${results?.questions?.[id]?.comment && html`<p class="comment"><span class="quiet">Comment:</span> ${results.questions[id].comment}</p>`}</td>
             ${results && html`<td class="number">${pointsOf(results.questions?.[id], session.answers[id])}</td>`}

@@ -1,15 +1,15 @@
 // Before the hand-in: what is answered, what is not, and what has not been sent.
 
 import { Dialog } from "../common/dialog.js";
+import { counted } from "../common/format.js";
 import { html, useState } from "../common/view.js";
-import { isAnswered, titleOf } from "./content.js";
+import { isAnswered, titleOf } from "../common/content.js";
 import { Icon } from "./icons.js";
 import { keep } from "./memory.js";
 import { SavedMark } from "./question.js";
-import { count } from "./words.js";
 
 /** @import { Attempt } from "./attempt.js" */
-/** @import { Question } from "./content.js" */
+/** @import { Question } from "../common/content.js" */
 
 /** @param {any} error */
 function failure(error) {
@@ -55,13 +55,13 @@ export function Review({ attempt, onQuestion }) {
     <h2 id="place" tabindex="-1">Review and hand in</h2>
     ${questions.length > 0 &&
     html`<ul class="card counts">
-      <li>${open.length ? html`<strong>${count(open.length, "question")}</strong> not answered` : "All questions are answered"}</li>
-      ${flagged.length > 0 && html`<li><strong>${count(flagged.length, "question")}</strong> marked for later</li>`}
-      ${unsent.length > 0 && html`<li><strong>${count(unsent.length, "answer")}</strong> not sent yet</li>`}
+      <li>${open.length ? html`<strong>${counted(open.length, "question")}</strong> not answered` : "All questions are answered"}</li>
+      ${flagged.length > 0 && html`<li><strong>${counted(flagged.length, "question")}</strong> marked for later</li>`}
+      ${unsent.length > 0 && html`<li><strong>${counted(unsent.length, "answer")}</strong> not sent yet</li>`}
     </ul>`}
     ${sections.map(
       (section) => html`<h3>${titleOf(section, sections)}</h3>
-        ${attempt.stateOf(section) === "closed" && html`<p class="quiet">Not started: its ${count(section.questions.length, "question")} can't be answered before.</p>`}
+        ${attempt.stateOf(section) === "closed" && html`<p class="quiet">Not started: its ${counted(section.questions.length, "question")} can't be answered before.</p>`}
         ${attempt.stateOf(section) !== "closed" &&
         html`<ul class="reviewed">
           ${section.questions.map(
@@ -80,7 +80,7 @@ export function Review({ attempt, onQuestion }) {
     <p><button type="button" class="main" disabled=${waits || isBusy} onClick=${() => setAsking(true)}>Hand in</button></p>
     ${isAsking &&
     html`<${Dialog} title="Hand in for good?" onClose=${() => setAsking(false)}>
-      <p>${open.length ? `${count(open.length, "question")} ${open.length === 1 ? "is" : "are"} not answered. ` : ""}After the hand-in nothing can be changed.</p>
+      <p>${open.length ? `${counted(open.length, "question")} ${open.length === 1 ? "is" : "are"} not answered. ` : ""}After the hand-in nothing can be changed.</p>
       <p class="row">
         <button type="button" class="main" onClick=${handIn}>Hand in</button>
         <button type="button" autofocus onClick=${() => setAsking(false)}>Go back</button>

@@ -1,13 +1,14 @@
 // A section of the paper: its questions, or what it takes to begin it.
 
+import { counted } from "../common/format.js";
 import { html, useEffect, useState } from "../common/view.js";
 import { SectionClock } from "./clock.js";
-import { titleOf } from "./content.js";
+import { titleOf } from "../common/content.js";
 import { Question } from "./question.js";
-import { count, duration } from "./words.js";
+import { duration, failureWords } from "./words.js";
 
 /** @import { Attempt } from "./attempt.js" */
-/** @import { Section } from "./content.js" */
+/** @import { Section } from "../common/content.js" */
 
 /** @param {{attempt: Attempt, section: Section, onChoose: (id: string) => void}} props */
 export function SectionView({ attempt, section, onChoose }) {
@@ -39,8 +40,8 @@ function Closed({ attempt, section }) {
     try {
       await attempt.enter(section);
       document.getElementById("place")?.focus();
-    } catch (/** @type {any} */ error) {
-      setFailed(error.code ? error.message : "The service can't be reached. Please try again in a moment.");
+    } catch (error) {
+      setFailed(failureWords(error));
     }
     setBusy(false);
   };
@@ -49,7 +50,7 @@ function Closed({ attempt, section }) {
   const { limitSeconds, questions } = section;
   return html`<div class="card" data-closed=${section.number}>
     <p>
-      This section has ${count(questions.length, "question")}${limitSeconds !== null && html` and a time of its own: <strong>${duration(limitSeconds)}</strong>`}.
+      This section has ${counted(questions.length, "question")}${limitSeconds !== null && html` and a time of its own: <strong>${duration(limitSeconds)}</strong>`}.
     </p>
     ${limitSeconds !== null && html`<p>Its time runs from the moment at which you start it, also while you are in another section. It ends with the time of the whole quiz at the latest.</p>`}
     <button type="button" class="main" disabled=${isBusy} onClick=${enter}>Start this section</button>

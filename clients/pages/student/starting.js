@@ -4,7 +4,7 @@ import { openQuiz } from "../../browser/quiz-sessions.js";
 import { parsed } from "../../browser/receipts.js";
 import { quizOrNull, quizPath, sessionPath } from "../common/requests.js";
 import { Attempt } from "./attempt.js";
-import { readPaper } from "./content.js";
+import { readPaper } from "../common/content.js";
 import { keep, recall, startedKey } from "./memory.js";
 
 /** @import { Api } from "../../browser/api.js" */

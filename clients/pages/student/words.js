@@ -1,6 +1,6 @@
 // What the service refuses, in words for students.
 
-import { moment } from "../common/format.js";
+import { counted, moment } from "../common/format.js";
 
 /** @typedef {{title: string, text: string, isFinal?: boolean}} Words `isFinal`: waiting does not help */
 
@@ -45,7 +45,7 @@ export function startWords(error) {
   const known = Object.hasOwn(STARTS, error.code ?? "") && STARTS[error.code];
   if (known) return known(error.problem);
   if (error.status === 401)
-    return { title: "Please log in again", text: "Your login has ended, or the service does not accept it." };
+    return { title: "Please sign in again", text: "You are no longer signed in, or the service does not accept it." };
   if (error.status === 429 || error.status >= 500)
     return { title: "The service is busy", text: "It can't start your quiz just now. This page tries again by itself." };
   if (error.isTransient)
@@ -77,8 +77,8 @@ const WRITES = {
 /** Why nothing is accepted for now. @param {any} problem */
 export const writeWords = (problem) => WRITES[problem.code] ?? problem.message;
 
-/** @param {number} n @param {string} thing */
-export const count = (n, thing) => `${n} ${thing}${n === 1 ? "" : "s"}`;
+/** Why something came to nothing that can be tried again. @param {any} error */
+export const failureWords = (error) => (error.code ? error.message : "The service can't be reached. Please try again in a moment.");
 
 /** `1 hour 30 minutes`. @param {number} seconds */
 export function duration(seconds) {
@@ -87,6 +87,6 @@ export function duration(seconds) {
     [Math.floor(seconds / 60) % 60, "minute"],
     [Math.floor(seconds) % 60, "second"],
   ];
-  const said = parts.filter(([n]) => n).map(([n, thing]) => count(Number(n), String(thing)));
+  const said = parts.filter(([n]) => n).map(([n, thing]) => counted(Number(n), String(thing)));
   return said.join(" ") || "no time";
 }

@@ -1,6 +1,6 @@
 // What a question asks, and how its answer is written. docs/pages.md describes the format.
 
-import { asText } from "../common/format.js";
+import { asText } from "./format.js";
 
 /** @typedef {{value: unknown, text: string}} Option `value` is what an answer has */
 
@@ -58,6 +58,9 @@ export function readQuestion(content, about) {
   return { ...about, text, kind, options, left, right, unit: asText(given.unit), maxLength };
 }
 
+/** One outside its paper. @param {any} content @param {string} id */
+export const questionOf = (content, id) => readQuestion(content ?? "", { id, number: 0, section: 0, points: null });
+
 /**
  * A session's paper as the page shows it.
  *
@@ -103,20 +106,20 @@ export const isAnswered = (answer) =>
 /** How an answer to `match` names what is on the left. @param {Option} option */
 export const nameOf = ({ value }) => asText(value);
 
-/** An answer as its student gave it. @param {Question} question @param {any} answer @returns {string} */
-export function describe(question, answer) {
+/** An answer in the words that its student saw. @param {Question} question @param {any} answer @returns {string} */
+export function describe({ kind, options, left, right, unit }, answer) {
   if (!isAnswered(answer)) return "No answer";
-  const named = (/** @type {Option[]} */ options, /** @type {unknown} */ value) =>
-    options.find((option) => isSame(option.value, value))?.text ?? asText(value);
-  const { kind, options, left, right, unit } = question;
-  if (kind === "choice") return named(options, answer);
-  if (Array.isArray(answer) && kind === "multiple") return answer.map((each) => named(options, each)).join("\n");
-  if (Array.isArray(answer) && kind === "order")
-    return answer.map((each, place) => `${place + 1}. ${named(options, each)}`).join("\n");
-  if (isObject(answer) && kind === "match")
-    return left
-      .filter((each) => Object.hasOwn(answer, nameOf(each)))
-      .map((each) => `${each.text}: ${named(right, answer[nameOf(each)])}`)
-      .join("\n");
-  return unit && kind === "number" ? `${asText(answer)} ${unit}` : asText(answer);
+  const named = (/** @type {Option[]} */ among, /** @type {unknown} */ value) =>
+    among.find((option) => isSame(option.value, value))?.text ?? asText(value);
+  if (isObject(answer) && kind === "match") {
+    const names = left.map(nameOf);
+    // Those that the question does not have were answered all the same.
+    const others = Object.keys(answer).filter((name) => !names.includes(name));
+    const pairs = [...left, ...others.map(optionOf)].filter((each) => Object.hasOwn(answer, nameOf(each)));
+    return pairs.map((each) => `${each.text}: ${named(right, answer[nameOf(each)])}`).join("\n");
+  }
+  if (Array.isArray(answer)) {
+    return answer.map((each, place) => `${kind === "order" ? `${place + 1}. ` : ""}${named(options, each)}`).join("\n");
+  }
+  return kind === "number" && unit ? `${asText(answer)} ${unit}` : named(options, answer);
 }
