@@ -11,7 +11,7 @@ import { lasting } from "./times.js";
 /** @param {{api: Api, quizId: string, onClose: () => void}} props */
 export function QuizNotices({ api, quizId, onClose }) {
   const list = usePages(api, `/quizzes/${encodeURIComponent(quizId)}/notices`, "notices", 20, []);
-  return html`<${Dialog} title="Notices sent" wide="yes" onClose=${onClose}>
+  return html`<${Dialog} title="Notices sent" isWide=${true} onClose=${onClose}>
     <p class="quiet">Those to several or to all, the oldest first.</p>
     <ol class="entries">
       ${list.items?.map(

@@ -33,6 +33,8 @@ const ACTIONS = {
   mark: "Marked",
   score: "Set a score",
   regrade: "Graded again",
+  export: "Asked for an export",
+  "erase-events": "Erased what a session held",
 };
 
 /** @param {{action: any}} props */
@@ -49,7 +51,7 @@ function Action({ action: { at, by, action, user_id, reason, before, after } }) 
 /** @param {{api: Api, quizId: string, onClose: () => void}} props */
 export function StaffActions({ api, quizId, onClose }) {
   const list = usePages(api, `/staff-actions?quiz_id=${encodeURIComponent(quizId)}`, "actions", 100, []);
-  return html`<${Dialog} title="Staff record" wide="yes" onClose=${onClose}>
+  return html`<${Dialog} title="Staff record" isWide=${true} onClose=${onClose}>
     <p class="quiet">What staff have done at this quiz, the oldest first.</p>
     <ol class="entries">${list.items?.map((action) => html`<${Action} key=${action.id} action=${action} />`)}</ol>
     <${Rest} list=${list} none="Nothing yet." />

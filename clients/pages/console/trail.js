@@ -68,7 +68,7 @@ function wordsOf(type, changes) {
 
 /** @param {{event: any}} props */
 export function Event({ event: { type, at, changes, erased_by } }) {
-  const words = changes === null ? `${type}: erased by staff (action ${erased_by})` : (wordsOf(type, changes));
+  const words = changes === null ? `${type}: erased by staff (action ${erased_by})` : wordsOf(type, changes);
   const { by, reason } = changes ?? {};
   return html`<li class="entry">
     <p class="said">${words}</p>

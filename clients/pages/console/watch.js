@@ -75,7 +75,7 @@ export function useOrder(view, filter, sort, asked, isHeld) {
 }
 
 /** Calls once a second, and after each drawing. @param {() => void} tick */
-export function useTicks(tick) {
+export function useSeconds(tick) {
   const now = useRef(tick);
   now.current = tick;
   useEffect(() => {
