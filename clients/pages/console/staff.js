@@ -24,17 +24,18 @@ const ACTIONS = {
   "notify-quiz": "Sent a notice to several",
   "unlock-device": "Let the next device in",
   label: "Changed group or label",
-  "accept-late-answer": "Accepted a late answer",
+  accept: "Accepted a late answer",
   "put-accommodation": "Gave extra time at this quiz",
   "delete-accommodation": "Took extra time at this quiz back",
   "put-standing-accommodation": "Gave extra time at every quiz",
   "delete-standing-accommodation": "Took extra time at every quiz back",
   start: "Started for a student",
-  mark: "Marked",
+  grades: "Marked",
   score: "Set a score",
   regrade: "Graded again",
   export: "Asked for an export",
   "erase-events": "Erased what a session held",
+  "retry-webhook": "Had events sent again",
 };
 
 /** @param {{action: any}} props */
