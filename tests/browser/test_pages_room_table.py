@@ -324,5 +324,5 @@ def test_names_are_text_and_nothing_else(new_visitor: NewVisitor, service: Devel
     room = a_room(service.address, name, "a" * 128)
     page = watch(new_visitor(), room)
     expect(row(page, name)).to_be_visible()
-    assert eventually(lambda: page.locator("tbody img").count() == 0)
+    expect(page.locator("tbody img")).to_have_count(0)
     looked_at(page, "room-long-names")
