@@ -42,8 +42,7 @@ export function isSilent(row, { now, presence }) {
   return row.last_seen_at === null || now - Date.parse(row.last_seen_at) > SILENT_MS;
 }
 
-/** @satisfies {Record<string, string>} */
-const WORDS = {
+const STATUS = {
   started: "No answer yet",
   in_progress: "Writing",
   paused: "Paused",
@@ -51,23 +50,25 @@ const WORDS = {
   expired: "Time over",
   abandoned: "Given up",
 };
-/** @type {Record<string, string>} */
-const STATUS = WORDS;
-const ENDS = /** @type {const} */ (["completed", "expired", "abandoned"]);
-
-/** @type {Record<string, {title: string, has: (row: Row, known: Known) => boolean}>} */
-export const STATES = {
-  open: { title: "Open", has: isOpen },
-  paused: { title: WORDS.paused, has: (row) => isOpen(row) && row.paused },
-  silent: { title: "Silent", has: isSilent },
-  ...Object.fromEntries(ENDS.map((status) => [status, { title: WORDS[status], has: (/** @type {Row} */ row) => row.status === status }])),
-};
 
 /** A status, or `paused`, by which words and colours are found. @param {Row} row */
 export const stateOf = (row) => (isOpen(row) && row.paused ? "paused" : row.status);
 
 /** @param {Row} row */
-export const statusOf = (row) => STATUS[stateOf(row)] ?? row.status;
+export const statusOf = (row) => /** @type {Record<string, string>} */ (STATUS)[stateOf(row)] ?? row.status;
+
+/** Those who are in it. @param {keyof typeof STATUS} state */
+const all = (state) => ({ title: STATUS[state], has: (/** @type {Row} */ row) => stateOf(row) === state });
+
+/** @type {Record<string, {title: string, has: (row: Row, known: Known) => boolean}>} */
+export const STATES = {
+  open: { title: "Open", has: isOpen },
+  paused: all("paused"),
+  silent: { title: "Silent", has: isSilent },
+  completed: all("completed"),
+  expired: all("expired"),
+  abandoned: all("abandoned"),
+};
 
 const collator = new Intl.Collator(undefined, { numeric: true });
 const last = Number.MAX_SAFE_INTEGER;
