@@ -35,8 +35,8 @@ function listed(count, isMore) {
   return count === 1 ? "1 quiz is listed." : `${count} quizzes are listed.`;
 }
 
-/** @param {{prefix: string, quizzes: any[], next: string | null, onMore: () => void}} props */
-function List({ prefix, quizzes, next, onMore }) {
+/** `isOld`: another list is asked for. @param {{prefix: string, quizzes: any[], next: string | null, isOld: boolean, onMore: () => void}} props */
+function List({ prefix, quizzes, next, isOld, onMore }) {
   return html`<section class="card" aria-labelledby="quizzes">
     <h2 id="quizzes">${prefix ? html`Quizzes that begin with “<bdi>${prefix}</bdi>”` : "Registered quizzes"}</h2>
     <p role="status" class=${quizzes.length ? "unseen" : ""}>${listed(quizzes.length, next !== null)}</p>
@@ -44,7 +44,7 @@ function List({ prefix, quizzes, next, onMore }) {
       <thead><tr><th scope="col">Quiz</th><th scope="col">State</th><th scope="col" class="number">Open sessions</th></tr></thead>
       <tbody>${quizzes.map((quiz) => html`<${Quiz} key=${quiz.quiz_id} quiz=${quiz} />`)}</tbody>
     </table></div>`}
-    ${next !== null && html`<p><button type="button" onClick=${onMore}>Show more</button></p>`}
+    ${next !== null && html`<p><button type="button" aria-disabled=${isOld ? "true" : "false"} onClick=${() => isOld || onMore()}>Show more</button></p>`}
   </section>`;
 }
 
@@ -92,5 +92,5 @@ export function Picker({ api }) {
       <p id="quiz-help" class="quiet">A quiz that nobody registered is not in the list: give its whole id.</p>
     </form>
     <${Problem} problem=${problem} onRetry=${() => load(asked, null, [])}>The list of quizzes is not shown. A quiz can be opened by its id.<//>
-    ${list && html`<${List} ...${list} onMore=${() => load(list.prefix, list.next, list.quizzes)} />`}`;
+    ${list && html`<${List} ...${list} isOld=${list.prefix !== asked} onMore=${() => load(list.prefix, list.next, list.quizzes)} />`}`;
 }
