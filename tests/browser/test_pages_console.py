@@ -60,6 +60,7 @@ def test_long_lists_of_quizzes_come_by_pages(new_visitor: NewVisitor, service: D
         call(service.address, "PUT", f"/quizzes/{prefix}-{number:02}", {})
     page = sign_in(new_visitor(), service.address)
     page.get_by_label("Quiz id, or how it begins").fill(prefix)
+    expect(page.get_by_role("heading", name=f"Quizzes that begin with “{prefix}”")).to_be_visible()
     expect(page.locator("tbody tr")).to_have_count(50)
     expect(page.locator("tbody tr").first).to_contain_text(prefix)
     page.get_by_role("button", name="Show more").click()

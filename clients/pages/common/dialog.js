@@ -7,9 +7,9 @@ import { html, useLayoutEffect, useRef } from "./view.js";
  * @param {string} props.title
  * @param {() => void} props.onClose after Escape as well
  * @param {any} props.children
- * @param {string} [props.wide]
+ * @param {boolean} [props.isWide]
  */
-export function Dialog({ title, onClose, children, wide }) {
+export function Dialog({ title, onClose, children, isWide = false }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useLayoutEffect(() => {
     const shown = dialog.current;
@@ -18,7 +18,7 @@ export function Dialog({ title, onClose, children, wide }) {
   }, []);
   return html`<dialog
     ref=${dialog}
-    class=${wide ? "wide" : ""}
+    class=${isWide ? "wide" : ""}
     aria-label=${title}
     onCancel=${(/** @type {Event} */ event) => {
       event.preventDefault();

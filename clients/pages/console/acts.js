@@ -39,7 +39,7 @@ const UNCHANGED = {
 const SHOWN = 12;
 const PRESETS = [5, 10, 15];
 
-/** `3 students`. @param {number} n */
+/** `3 sessions`. @param {number} n */
 export const sessions = (n) => `${n} ${n === 1 ? "session" : "sessions"}`;
 
 /** Names up to some, and how many more. @param {{room: Room, ids: string[], count?: number}} props */
@@ -48,6 +48,13 @@ export function Names({ room, ids, count = ids.length }) {
   const rest = ids.slice(SHOWN);
   return html`<ul class="names">${ids.slice(0, SHOWN).map(name)}</ul>
     ${rest.length > 0 && html`<details><summary>and ${count - SHOWN} more</summary><ul class="names">${rest.map(name)}</ul></details>`}`;
+}
+
+/** @param {number} ended @param {number} of */
+function endedWords(ended, of) {
+  if (of === 1) return "It has ended: this changes nothing.";
+  const those = ended === of ? "All of them have" : `${ended} of them ${ended === 1 ? "has" : "have"}`;
+  return `${those} ended: there it changes nothing.`;
 }
 
 /** @param {{room: Room, ids: string[] | "all", open: number}} props */
@@ -59,7 +66,7 @@ function Whom({ room, ids, open }) {
   return html`<div class="whom">
     <p><strong>${ids.length === 1 ? "One session:" : `${sessions(ids.length)}:`}</strong></p>
     <${Names} room=${room} ids=${ids} />
-    ${ended > 0 && html`<p>${ended === ids.length ? "All of them have" : `${ended} of them ${ended === 1 ? "has" : "have"}`} ended: there it changes nothing.</p>`}
+    ${ended > 0 && html`<p>${endedWords(ended, ids.length)}</p>`}
   </div>`;
 }
 
@@ -93,12 +100,12 @@ function Told({ room, kind, done, seconds }) {
   return html`<div role="status" class=${`banner ${done.changed ? "good" : "warn"}`}>
       <p>${done.changed ? html`${ACTS[kind].done} <strong>${sessions(done.changed)}</strong>${kind === "extend" ? `, by ${lasting(seconds)}` : ""}.` : "Nothing was changed."}</p>
     </div>
-    ${done.remaining > 0 && html`<p class="banner warn">${sessions(done.remaining)} are open still: there was no time for all. Do it again.</p>`}
+    ${done.remaining > 0 && html`<p class="banner warn">${sessions(done.remaining)} ${done.remaining === 1 ? "is" : "are"} open still: there was no time for all. Do it again.</p>`}
     ${done.cut.count > 0 && html`<h3>Given less: ${done.cut.count}</h3>
       <p>The quiz closes before their new deadline.</p><${Names} room=${room} ids=${done.cut.ids} count=${done.cut.count} />`}
     ${unchanged.length > 0 && html`<h3>Unchanged</h3>
       ${unchanged.map(
-        ([reason, { count, ids }]) => html`<section class="unchanged" key=${reason}>
+        ([reason, { count, ids }]) => html`<section key=${reason}>
           <p>${sessions(count)}: ${UNCHANGED[reason] ?? (reason.endsWith(" already") ? "it had been done already by this request" : reason)}</p>
           <${Names} room=${room} ids=${ids} count=${count} />
         </section>`,

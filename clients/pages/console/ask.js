@@ -1,8 +1,8 @@
 // A single act that wants a reason: asked, sent once, and what was typed stays where it is refused.
 
-import { unique } from "../../browser/api.js";
 import { Dialog } from "../common/dialog.js";
 import { html, useRef, useState } from "../common/view.js";
+import { Once } from "./once.js";
 import { inWords, isUnsure } from "./problems.js";
 
 /**
@@ -14,31 +14,28 @@ import { inWords, isUnsure } from "./problems.js";
  * @param {() => void} props.onClose
  * @param {any} [props.children] what else is asked
  * @param {"needed" | "optional" | "none"} [props.wants] whether it takes a reason
- * @param {boolean} [props.isDangerous]
  * @param {string} [props.same] changes when something else is asked for
  */
-export function Ask({ title, does, onSend, onClose, children, wants = "needed", isDangerous = false, same = "" }) {
+export function Ask({ title, does, onSend, onClose, children, wants = "needed", same = "" }) {
   const [reason, setReason] = useState("");
   const [isSent, setSent] = useState(false);
   const [told, setTold] = useState("");
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const isBusy = useRef(false);
-  const key = useRef({ of: "", key: "" });
+  const [once] = useState(() => new Once());
   const send = async (/** @type {Event} */ event) => {
     event.preventDefault();
     if (isBusy.current) return;
     isBusy.current = true;
     setSent(true);
     setProblem(null);
-    const of = `${same}\n${reason.trim()}`;
-    if (key.current.of !== of) key.current = { of, key: unique() };
     try {
-      const words = await onSend(reason.trim(), key.current.key);
+      const words = await onSend(reason.trim(), once.keyFor([same, reason.trim()]));
       if (words) setTold(words);
       else onClose();
     } catch (error) {
       setProblem(error);
-      if (!isUnsure(error)) key.current.of = "";
+      if (!isUnsure(error)) once.forget();
     }
     isBusy.current = false;
     setSent(false);
@@ -65,7 +62,7 @@ export function Ask({ title, does, onSend, onClose, children, wants = "needed", 
       <p role="status">${isSent ? "Sending …" : ""}</p>
       <div class="row end">
         <button type="button" aria-disabled=${isSent ? "true" : "false"} onClick=${close}>Cancel</button>
-        <button class=${isDangerous ? "main danger" : "main"} aria-disabled=${isSent ? "true" : "false"}>${does}</button>
+        <button class="main" aria-disabled=${isSent ? "true" : "false"}>${does}</button>
       </div>
     </form>
   <//>`;

@@ -9,7 +9,7 @@ import { lasting } from "./times.js";
 
 /** @import { Api } from "../../browser/api.js" */
 
-/** @param {{title: string, seconds: number, isSum?: boolean}} props */
+/** @param {{title: string, seconds: number}} props */
 const Line = ({ title, seconds }) =>
   seconds
     ? html`<tr><th scope="row">${title}</th><td class="number">${seconds > 0 ? "+ " : ""}${lasting(seconds).replace("−", "− ")}</td></tr>`

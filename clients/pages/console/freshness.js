@@ -5,7 +5,7 @@ import { quizOrNull } from "../common/requests.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../common/view.js";
 import { inWords } from "./problems.js";
 import { Ago, fill, span } from "./times.js";
-import { serverNow, useTicks } from "./watch.js";
+import { serverNow, useSeconds } from "./watch.js";
 
 /** @import { Api } from "../../browser/api.js" */
 /** @import { Login } from "../common/login.js" */
@@ -21,7 +21,7 @@ export function Age({ view }) {
     const text = span(performance.now() - view.lookedAt);
     if (age.current && age.current.textContent !== text) age.current.textContent = text;
   };
-  useTicks(run);
+  useSeconds(run);
   useLayoutEffect(run);
   return html`<span ref=${age} aria-live="off"></span>`;
 }
@@ -30,7 +30,7 @@ export function Age({ view }) {
 export function Warnings({ view, login }) {
   const [isOld, setOld] = useState(false);
   const run = () => setOld(performance.now() - view.lookedAt > OLD_MS);
-  useTicks(run);
+  useSeconds(run);
   useLayoutEffect(run);
   const { problem } = view;
   return html`<div aria-live="polite">
@@ -39,7 +39,8 @@ export function Warnings({ view, login }) {
       <p>${problem ? inWords(problem) : "The service is slow to reply."} What you see is as it was <${Age} view=${view} /> ago. It is asked again by itself.</p>
       ${problem?.status === 401 && html`<button type="button" onClick=${() => login.again()}>Sign in again</button>`}
     </div>`}
-    ${!view.room.presence && html`<p class="banner warn">It is not known just now who was heard, with how many devices, and who has drafts: these columns are empty, and nobody is shown as silent.</p>`}  </div>`;
+    ${!view.room.presence && html`<p class="banner warn">It is not known just now who was heard, with how many devices, and who has drafts: these columns are empty, and nobody is shown as silent.</p>`}
+  </div>`;
 }
 
 /**
@@ -47,7 +48,7 @@ export function Warnings({ view, login }) {
  *
  * @param {Api} api
  * @param {string} quizId
- * @param {View | null} view
+ * @param {View} view
  */
 export function useQuiz(api, quizId, view) {
   const [quiz, setQuiz] = useState(/** @type {any} */ (null));
@@ -61,7 +62,7 @@ export function useQuiz(api, quizId, view) {
       isWanted = false;
       clearTimeout(timer);
     };
-  }, [turn, view?.room.totals.paused, view?.room.totals.open]);
+  }, [turn, view.room.totals.paused, view.room.totals.open]);
   return { quiz, look: () => setTurn((now) => now + 1) };
 }
 
@@ -69,7 +70,7 @@ export function useQuiz(api, quizId, view) {
 export function Paused({ quiz, view, onResume }) {
   const since = useRef(/** @type {HTMLElement | null} */ (null));
   const run = () => fill(since.current, serverNow(view));
-  useTicks(run);
+  useSeconds(run);
   useLayoutEffect(run);
   return html`<div role="status">
     ${quiz?.paused_at &&

@@ -12,12 +12,12 @@ import { lasting } from "./times.js";
 /** @param {{api: Api, quizId: string, onClose: () => void}} props */
 export function QuizNotices({ api, quizId, onClose }) {
   const list = usePages(api, `${quizPath(quizId)}/notices`, "notices", 20, []);
-  return html`<${Dialog} title="Notices sent" wide="yes" onClose=${onClose}>
+  return html`<${Dialog} title="Notices sent" isWide=${true} onClose=${onClose}>
     <p class="quiet">Those to several or to all, the oldest first.</p>
     <ol class="entries">
       ${list.items?.map(
         ({ id, text, at, by, notified, read }) => html`<li class="entry" key=${id}>
-          <p class="said">${text}</p>
+          <p class="text">${text}</p>
           <p><meter min="0" max=${Math.max(notified, 1)} value=${read} aria-label="Read"></meter> Read by ${read} of ${notified}</p>
           <p class="quiet">${moment(at)}${by !== null && html`, by <bdi>${by}</bdi>`}</p>
         </li>`,
@@ -48,7 +48,7 @@ export function SessionNotices({ api, sessionId, change }) {
     <ol class="entries">
       ${list.items?.map(
         (notice) => html`<li class="entry" key=${notice.id}>
-          <p class="said">${words(notice)}</p>
+          <p class="text">${words(notice)}</p>
           <p class="quiet">${moment(notice.at)} · ${notice.read_at ? `read ${moment(notice.read_at)}` : html`<strong>not read yet</strong>`}</p>
         </li>`,
       )}

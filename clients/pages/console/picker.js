@@ -28,11 +28,30 @@ function Quiz({ quiz }) {
   </tr>`;
 }
 
+/** How many are listed. @param {number} count @param {boolean} isMore */
+function listed(count, isMore) {
+  if (count === 0) return "There is none.";
+  if (isMore) return `${count} quizzes are listed, and there are more.`;
+  return count === 1 ? "1 quiz is listed." : `${count} quizzes are listed.`;
+}
+
+/** `isOld`: another list is asked for. @param {{prefix: string, quizzes: any[], next: string | null, isOld: boolean, onMore: () => void}} props */
+function List({ prefix, quizzes, next, isOld, onMore }) {
+  return html`<section class="card" aria-labelledby="quizzes">
+    <h2 id="quizzes">${prefix ? html`Quizzes that begin with “<bdi>${prefix}</bdi>”` : "Registered quizzes"}</h2>
+    <p role="status" class=${quizzes.length ? "unseen" : ""}>${listed(quizzes.length, next !== null)}</p>
+    ${quizzes.length > 0 && html`<div class="scroll"><table class="wide">
+      <thead><tr><th scope="col">Quiz</th><th scope="col">State</th><th scope="col" class="number">Open sessions</th></tr></thead>
+      <tbody>${quizzes.map((quiz) => html`<${Quiz} key=${quiz.quiz_id} quiz=${quiz} />`)}</tbody>
+    </table></div>`}
+    ${next !== null && html`<p><button type="button" aria-disabled=${isOld ? "true" : "false"} onClick=${() => isOld || onMore()}>Show more</button></p>`}
+  </section>`;
+}
+
 /** @param {{api: Api}} props */
 export function Picker({ api }) {
   const [asked, setAsked] = useState("");
-  const [quizzes, setQuizzes] = useState(/** @type {any[] | null} */ (null));
-  const [next, setNext] = useState(/** @type {string | null} */ (null));
+  const [list, setList] = useState(/** @type {{prefix: string, quizzes: any[], next: string | null} | null} */ (null));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const turn = useRef(0);
 
@@ -46,15 +65,14 @@ export function Picker({ api }) {
       const { body } = await api.request("GET", `/quizzes?${query}`);
       // What was asked for before this comes too late.
       if (mine !== turn.current) return;
-      setQuizzes([...before, ...body.quizzes]);
-      setNext(body.next_after);
+      setList({ prefix, quizzes: [...before, ...body.quizzes], next: body.next_after });
       setProblem(null);
     } catch (error) {
       if (mine === turn.current) setProblem(error);
     }
   };
   useEffect(() => {
-    const timer = setTimeout(() => load(asked, null, []), quizzes ? PAUSE_MS : 0);
+    const timer = setTimeout(() => load(asked, null, []), list ? PAUSE_MS : 0);
     return () => clearTimeout(timer);
   }, [asked]);
 
@@ -74,15 +92,5 @@ export function Picker({ api }) {
       <p id="quiz-help" class="quiet">A quiz that nobody registered is not in the list: give its whole id.</p>
     </form>
     <${Problem} problem=${problem} onRetry=${() => load(asked, null, [])}>The list of quizzes is not shown. A quiz can be opened by its id.<//>
-    ${quizzes && html`<section class="card" aria-labelledby="quizzes">
-      <h2 id="quizzes">${asked ? html`Quizzes that begin with “${asked}”` : "Registered quizzes"}</h2>
-      <p role="status" class=${quizzes.length ? "unseen" : ""}>
-        ${quizzes.length ? `${quizzes.length}${next ? " and more" : ""} quizzes are listed.` : "There is none."}
-      </p>
-      ${quizzes.length > 0 && html`<div class="scroll"><table class="wide">
-        <thead><tr><th scope="col">Quiz</th><th scope="col">State</th><th scope="col" class="number">Open sessions</th></tr></thead>
-        <tbody>${quizzes.map((quiz) => html`<${Quiz} key=${quiz.quiz_id} quiz=${quiz} />`)}</tbody>
-      </table></div>`}
-      ${next && html`<p><button type="button" onClick=${() => load(asked, next, quizzes)}>Show more</button></p>`}
-    </section>`}`;
+    ${list && html`<${List} ...${list} isOld=${list.prefix !== asked} onMore=${() => load(list.prefix, list.next, list.quizzes)} />`}`;
 }

@@ -77,25 +77,24 @@ function Seen({ login, api, quizId, view }) {
       return now;
     });
   const filterBy = (/** @type {Filter} */ now) => choose(() => setFilter(now));
-  const asks = (/** @type {Act} */ what) => setAct(what);
   const isDone = () => {
     setAct(null);
     look();
   };
   useReturn(list, sessionId);
 
-  return html`<${Paused} quiz=${quiz} view=${view} onResume=${() => asks({ kind: "resume", ids: "all" })} />
+  return html`<${Paused} quiz=${quiz} view=${view} onResume=${() => setAct({ kind: "resume", ids: "all" })} />
     <${Warnings} view=${view} login=${login} />
     ${act && html`<${ActDialog} room=${room} act=${act} onClose=${isDone} />`}
-    ${sessionId && html`<${StudentPanel} key=${sessionId} api=${api} login=${login} quizId=${quizId} quiz=${quiz} view=${view} sessionId=${sessionId} onAct=${asks} isAsked=${act !== null} />`}
+    ${sessionId && html`<${StudentPanel} key=${sessionId} api=${api} login=${login} quizId=${quizId} quiz=${quiz} view=${view} sessionId=${sessionId} onAct=${setAct} />`}
     <div ref=${list} hidden=${Boolean(sessionId)}>
       <h2 class="unseen" tabindex="-1">Everybody</h2>
-      <${WholeQuiz} api=${api} quizId=${quizId} quiz=${quiz} onAct=${asks} />
+      <${WholeQuiz} api=${api} quizId=${quizId} quiz=${quiz} onAct=${setAct} />
       <div class="which">
         <${Totals} view=${view} filter=${filter} onFilter=${filterBy} />
         <${Filters} view=${view} filter=${filter} onFilter=${filterBy} />
       </div>
-      <${Toolbar} picked=${picked} ids=${ids} onAct=${asks} onPick=${pick} onClear=${() => setPicked(new Set())} />
+      <${Toolbar} picked=${picked} ids=${ids} onAct=${setAct} onPick=${pick} onClear=${() => setPicked(new Set())} />
       <div class="row spread above">
         <p><span>${sessions(ids.length)}${ids.length < room.rows.size ? ` of ${room.rows.size}` : ""} shown</span>, <span class="quiet age">as of <${Age} view=${view} /> ago</span></p>
         <button type="button" class="again" aria-disabled=${isOld ? "false" : "true"} onClick=${() => isOld && setAsked(asked + 1)}

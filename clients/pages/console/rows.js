@@ -20,13 +20,21 @@ const SILENT_MS = 90_000;
 
 export { isOpen };
 
-/** By the server's clock, in milliseconds; null after the end. @param {Row} row @param {number} now */
-export function timeLeft(row, now) {
-  if (!isOpen(row)) return null;
-  const most = row.time_remaining * 1000;
+/**
+ * In milliseconds, by the server's clock.
+ *
+ * @param {number} seconds that were left at most when it was looked at
+ * @param {number | null} until the deadline, in milliseconds; null where the clock stands
+ * @param {number} now
+ */
+export function leftUntil(seconds, until, now) {
+  const most = seconds * 1000;
   // It stands at the limit as well until a common start.
-  return row.paused ? most : Math.max(0, Math.min(most, Date.parse(row.expires_at) - now));
+  return until === null ? most : Math.max(0, Math.min(most, until - now));
 }
+
+/** When the time of an open one is over; null where its clock stands. @param {Row} row */
+export const deadlineOf = (row) => (row.paused ? null : Date.parse(row.expires_at));
 
 /** Open, its clock runs, and not heard for 90 seconds. @param {Row} row @param {Known} known */
 export function isSilent(row, { now, presence }) {
@@ -35,27 +43,33 @@ export function isSilent(row, { now, presence }) {
   return row.last_seen_at === null || now - Date.parse(row.last_seen_at) > SILENT_MS;
 }
 
-/** @type {Record<string, {title: string, has: (row: Row, known: Known) => boolean}>} */
-export const STATES = {
-  open: { title: "Open", has: isOpen },
-  paused: { title: "Paused", has: (row) => isOpen(row) && row.paused },
-  silent: { title: "Silent", has: isSilent },
-  completed: { title: "Handed in", has: (row) => row.status === "completed" },
-  expired: { title: "Time over", has: (row) => row.status === "expired" },
-  abandoned: { title: "Given up", has: (row) => row.status === "abandoned" },
-};
-
-/** @type {Record<string, string>} */
 const STATUS = {
   started: "No answer yet",
   in_progress: "Writing",
+  paused: "Paused",
   completed: "Handed in",
   expired: "Time over",
   abandoned: "Given up",
 };
 
+/** A status, or `paused`, by which words and colours are found. @param {Row} row */
+export const stateOf = (row) => (isOpen(row) && row.paused ? "paused" : row.status);
+
 /** @param {Row} row */
-export const statusOf = (row) => (isOpen(row) && row.paused ? "Paused" : (STATUS[row.status] ?? row.status));
+export const statusOf = (row) => /** @type {Record<string, string>} */ (STATUS)[stateOf(row)] ?? row.status;
+
+/** Those who are in it. @param {keyof typeof STATUS} state */
+const all = (state) => ({ title: STATUS[state], has: (/** @type {Row} */ row) => stateOf(row) === state });
+
+/** @type {Record<string, {title: string, has: (row: Row, known: Known) => boolean}>} */
+export const STATES = {
+  open: { title: "Open", has: isOpen },
+  paused: all("paused"),
+  silent: { title: "Silent", has: isSilent },
+  completed: all("completed"),
+  expired: all("expired"),
+  abandoned: all("abandoned"),
+};
 
 const collator = new Intl.Collator(undefined, { numeric: true });
 const last = Number.MAX_SAFE_INTEGER;
@@ -72,7 +86,7 @@ export const COLUMNS = {
   answered: { title: "Answered", value: (row) => row.answered },
   section: { title: "Section", isNumber: true, value: (row) => row.section ?? -1 },
   drafts: { title: "Drafts", isDown: true, isNumber: true, value: (row) => row.buffered ?? -1 },
-  left: { title: "Time left", isNumber: true, value: (row, { now }) => timeLeft(row, now) ?? last },
+  left: { title: "Time left", isNumber: true, value: (row, { now }) => (isOpen(row) ? leftUntil(row.time_remaining, deadlineOf(row), now) : last) },
   seen: { title: "Last seen", isNumber: true, value: (row) => Date.parse(row.last_seen_at ?? "") || 0 },
   devices: { title: "Devices", isDown: true, isNumber: true, value: (row) => row.devices ?? -1 },
   incidents: { title: "Incidents", isDown: true, isNumber: true, value: (row) => row.incidents ?? -1 },

@@ -1,6 +1,6 @@
 // Acts on many: sent a thousand at a time, and what became of them.
 
-import { unique } from "../../browser/api.js";
+import { Once } from "./once.js";
 
 /** @import { Room } from "../../browser/types.js" */
 
@@ -18,7 +18,7 @@ import { unique } from "../../browser/api.js";
  * @property {Record<string, Those>} unchanged by reason
  * @property {(string[] | "all")[]} left what has not been done yet
  * @property {number} round how often the first of these was sent, for want of time
- * @property {{of: string, key: string}} last the request that was sent last, and its key: a repeat of it is the same act
+ * @property {Once} once the key of what was sent last: a repeat of it is the same act
  */
 
 const MOST = 1000;
@@ -31,7 +31,7 @@ export function nothingYet(ids) {
   /** @type {(string[] | "all")[]} */
   const left = ids === "all" ? ["all"] : [];
   if (ids !== "all") for (let at = 0; at < ids.length; at += MOST) left.push(ids.slice(at, at + MOST));
-  return { changed: 0, remaining: 0, cut: { count: 0, ids: [] }, unchanged: {}, left, round: 0, last: { of: "", key: "" } };
+  return { changed: 0, remaining: 0, cut: { count: 0, ids: [] }, unchanged: {}, left, round: 0, once: new Once() };
 }
 
 /** @param {Room} room @param {Kind} kind @param {string[] | "all"} ids @param {Words} words @param {string} key @returns {Promise<any>} */
@@ -61,9 +61,7 @@ function sent(room, kind, ids, { seconds, text }, key) {
 export async function act(room, kind, words, done) {
   while (done.left[0] !== undefined) {
     const ids = done.left[0];
-    const of = JSON.stringify([ids, words, done.round]);
-    if (done.last.of !== of) done.last = { of, key: unique() };
-    const reply = await sent(room, kind, ids, words, done.last.key);
+    const reply = await sent(room, kind, ids, words, done.once.keyFor([ids, words, done.round]));
     const changed = reply[CHANGED[kind]];
     done.changed += changed;
     done.remaining = reply.remaining ?? 0;

@@ -24,15 +24,18 @@ const ACTIONS = {
   "notify-quiz": "Sent a notice to several",
   "unlock-device": "Let the next device in",
   label: "Changed group or label",
-  "accept-late-answer": "Accepted a late answer",
+  accept: "Accepted a late answer",
   "put-accommodation": "Gave extra time at this quiz",
   "delete-accommodation": "Took extra time at this quiz back",
   "put-standing-accommodation": "Gave extra time at every quiz",
   "delete-standing-accommodation": "Took extra time at every quiz back",
   start: "Started for a student",
-  mark: "Marked",
+  grades: "Marked",
   score: "Set a score",
   regrade: "Graded again",
+  export: "Asked for an export",
+  "erase-events": "Erased what a session held",
+  "retry-webhook": "Had events sent again",
 };
 
 /** @param {{action: any}} props */
@@ -49,7 +52,7 @@ function Action({ action: { at, by, action, user_id, reason, before, after } }) 
 /** @param {{api: Api, quizId: string, onClose: () => void}} props */
 export function StaffActions({ api, quizId, onClose }) {
   const list = usePages(api, `/staff-actions?quiz_id=${encodeURIComponent(quizId)}`, "actions", 100, []);
-  return html`<${Dialog} title="Staff record" wide="yes" onClose=${onClose}>
+  return html`<${Dialog} title="Staff record" isWide=${true} onClose=${onClose}>
     <p class="quiet">What staff have done at this quiz, the oldest first.</p>
     <ol class="entries">${list.items?.map((action) => html`<${Action} key=${action.id} action=${action} />`)}</ol>
     <${Rest} list=${list} none="Nothing yet." />

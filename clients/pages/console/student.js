@@ -18,7 +18,7 @@ import { isOpen, isSilent } from "./rows.js";
 import { Answered, Status } from "./table.js";
 import { Ago, Left, fill, lasting } from "./times.js";
 import { Trail } from "./trail.js";
-import { serverNow, useTicks } from "./watch.js";
+import { serverNow, useSeconds } from "./watch.js";
 
 /** @import { Api } from "../../browser/api.js" */
 /** @import { Act } from "./acts.js" */
@@ -92,7 +92,7 @@ export function StudentPanel({ api, login, quizId, quiz, view, sessionId, onAct 
   const root = useRef(/** @type {HTMLElement | null} */ (null));
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   const run = () => fill(root.current, serverNow(view));
-  useTicks(run);
+  useSeconds(run);
   useLayoutEffect(run);
   useEscape(quizId);
   useEffect(() => heading.current?.focus(), []);

@@ -2,20 +2,20 @@
 
 import { html, useLayoutEffect, useMemo, useRef, useState } from "../common/view.js";
 import { href } from "./place.js";
-import { COLUMNS, isSilent, statusOf } from "./rows.js";
+import { COLUMNS, isSilent, stateOf, statusOf } from "./rows.js";
 import { Ago, Left, fill, lasting } from "./times.js";
-import { serverNow, useTicks } from "./watch.js";
+import { serverNow, useSeconds } from "./watch.js";
 
 /** @import { Row } from "../../browser/types.js" */
 /** @import { Sort } from "./rows.js" */
 /** @import { View } from "./watch.js" */
 
-/** @type {Record<string, string>} */
-const TONES = { Paused: "warn", "Handed in": "good", "Time over": "", "Given up": "bad" };
+/** By state. @type {Record<string, string>} */
+const TONES = { paused: "warn", completed: "good", abandoned: "bad" };
 
 /** @param {{row: Row, isQuiet: boolean}} props */
 export const Status = ({ row, isQuiet }) =>
-  html`<span class=${`chip ${TONES[statusOf(row)] ?? ""}`}>${statusOf(row)}</span>${isQuiet && html` <span class="chip bad">Silent</span>`}`;
+  html`<span class=${`chip ${TONES[stateOf(row)] ?? ""}`}>${statusOf(row)}</span>${isQuiet && html` <span class="chip bad">Silent</span>`}`;
 
 /** @param {{row: Row}} props */
 export const Answered = ({ row: { answered, questions, user_id } }) =>
@@ -80,7 +80,7 @@ export function Table({ view, quizId, ids, sort, onSort, picked, onPick, touched
   const now = serverNow(view);
   const known = { now, presence: view.room.presence };
   const run = () => fill(body.current, serverNow(view));
-  useTicks(run);
+  useSeconds(run);
   useLayoutEffect(run);
   const onPage = ids.filter((id) => picked.has(id)).length;
   useLayoutEffect(() => {

@@ -2,7 +2,7 @@
 
 import { clock } from "../common/format.js";
 import { html } from "../common/view.js";
-import { timeLeft } from "./rows.js";
+import { deadlineOf, isOpen, leftUntil } from "./rows.js";
 
 /** @import { Row } from "../../browser/types.js" */
 
@@ -29,8 +29,8 @@ export function lasting(seconds) {
 
 /** The time that is left; filled by `fill`. @param {{row: Row}} props */
 export function Left({ row }) {
-  if (timeLeft(row, 0) === null) return html`<span class="quiet">–</span>`;
-  return html`<span data-left=${row.time_remaining} data-until=${row.paused ? "" : Date.parse(row.expires_at)}></span>`;
+  if (!isOpen(row)) return html`<span class="quiet">–</span>`;
+  return html`<span data-left=${row.time_remaining} data-until=${deadlineOf(row) ?? ""}></span>`;
 }
 
 /** How long ago something was; filled by `fill`. @param {{at: string | null}} props */
@@ -45,7 +45,7 @@ export function fill(root, now) {
     if (since) {
       text = `${span(now - Number(since))} ago`;
     } else {
-      const ms = until ? Math.max(0, Math.min(Number(left) * 1000, Number(until) - now)) : Number(left) * 1000;
+      const ms = leftUntil(Number(left), until ? Number(until) : null, now);
       text = clock(ms / 1000);
       const isSoon = Boolean(until) && ms < SOON_MS;
       if (cell.classList.contains("soon") !== isSoon) cell.classList.toggle("soon", isSoon);

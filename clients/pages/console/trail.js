@@ -69,12 +69,12 @@ function wordsOf(type, changes) {
 
 /** @param {{event: any}} props */
 export function Event({ event: { type, at, changes, erased_by } }) {
-  const words = changes === null ? `${type}: erased by staff (action ${erased_by})` : (wordsOf(type, changes));
+  const words = changes === null ? `${type}: erased by staff (action ${erased_by})` : wordsOf(type, changes);
   const { by, reason } = changes ?? {};
   return html`<li class="entry">
-    <p class="said">${words}</p>
+    <p class="text">${words}</p>
     <p class="quiet">${moment(at)}${by && html` · by <bdi>${by}</bdi>`}${reason && ` · “${reason}”`}</p>
-    ${changes !== null && html`<details><summary>Details</summary><p class="said code">${asText(changes)}</p></details>`}
+    ${changes !== null && html`<details><summary>Details</summary><p class="text code">${asText(changes)}</p></details>`}
   </li>`;
 }
 

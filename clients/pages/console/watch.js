@@ -4,7 +4,7 @@ import { watchQuiz } from "../../browser/quiz-sessions.js";
 import { useEffect, useMemo, useRef, useState } from "../common/view.js";
 import { ordered } from "./rows.js";
 
-/** @import { Room, Row } from "../../browser/types.js" */
+/** @import { Room } from "../../browser/types.js" */
 /** @import { Filter, Known, Sort } from "./rows.js" */
 /** @import { TabProps } from "./page.js" */
 
@@ -75,7 +75,7 @@ export function useOrder(view, filter, sort, asked, isHeld) {
 }
 
 /** Calls once a second, and after each drawing. @param {() => void} tick */
-export function useTicks(tick) {
+export function useSeconds(tick) {
   const now = useRef(tick);
   now.current = tick;
   useEffect(() => {

@@ -20,7 +20,7 @@ function stateOf(exam, kind, whole, broken) {
 
 /** @param {{title: string, state: {tone: string, text: string}, children: any}} props */
 function Card({ title, state, children }) {
-  return html`<li class="card break">
+  return html`<li class="card">
     <h3>${title}</h3>
     <p class=${`state ${state.tone}`}>${state.text}</p>
     ${children}

@@ -6,6 +6,7 @@ import { openQuiz } from "../../browser/quiz-sessions.js";
 import { answering, continued, reconsidered, seeded } from "./answering.js";
 
 /** @import { Quiz } from "../../browser/types.js" */
+/** @import { Step } from "./answering.js" */
 /** @import { Ledger } from "./ledger.js" */
 
 const AGAIN_MS = 2_000;

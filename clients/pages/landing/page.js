@@ -71,7 +71,7 @@ function Landing({ config, student, staff }) {
         </form>
         ${offered.length > 0 &&
         html`<p id="offered">Or one of these:</p>
-          <ul class="row plain" aria-labelledby="offered">
+          <ul class="row" aria-labelledby="offered">
             ${offered.map((id) => html`<li key=${id}><a class="button" href=${`student.html?${new URLSearchParams({ quiz: id })}`}>${id}</a></li>`)}
           </ul>`}
       </section>

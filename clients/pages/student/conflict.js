@@ -23,7 +23,7 @@ export function Conflict({ attempt, question, onClose }) {
     await choose("mine");
     attempt.put(question, own || null);
   };
-  return html`<${Dialog} title=${`Question ${question.number} was answered elsewhere`} onClose=${onClose} wide="wide">
+  return html`<${Dialog} title=${`Question ${question.number} was answered elsewhere`} onClose=${onClose} isWide=${true}>
     <p>It was answered on another device, or in another browser, since you began here. Which answer counts?</p>
     <div class="sides">
       <section class="card" aria-label="Here">

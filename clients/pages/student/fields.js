@@ -21,7 +21,7 @@ const GROWS = CSS.supports("field-sizing", "content");
 
 /** @param {FieldProps} props */
 function Choice({ question, answer, isClosed, labelledBy, describedBy, put }) {
-  return html`<fieldset role="radiogroup" class="options" disabled=${isClosed} aria-labelledby=${labelledBy} aria-describedby=${describedBy}>
+  return html`<fieldset role="radiogroup" disabled=${isClosed} aria-labelledby=${labelledBy} aria-describedby=${describedBy}>
     ${question.options.map(
       ({ value, text }) => html`<label class="option">
         <input type="radio" name=${`q-${question.number}`} checked=${isSame(answer, value)} onChange=${() => put(value, true)} />
@@ -52,7 +52,7 @@ function Multiple({ question, answer, isClosed, labelledBy, describedBy, put }) 
     const now = question.options.map(({ value }) => value).filter((value) => has(value) !== isSame(value, changed));
     put(now.length ? now : null, true);
   };
-  return html`<fieldset class="options" disabled=${isClosed} aria-labelledby=${labelledBy} aria-describedby=${describedBy}>
+  return html`<fieldset disabled=${isClosed} aria-labelledby=${labelledBy} aria-describedby=${describedBy}>
     ${question.options.map(
       ({ value, text }) => html`<label class="option">
         <input type="checkbox" checked=${has(value)} onChange=${() => change(value)} />

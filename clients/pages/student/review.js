@@ -67,7 +67,7 @@ export function Review({ attempt, onQuestion }) {
           ${section.questions.map(
             (question) => html`<li key=${question.id} class="row spread">
               <button type="button" class="plain go" onClick=${() => onQuestion(question)}>
-                <strong>Question ${question.number}</strong> <span class="quiet begin">${question.text.slice(0, 80)}</span>
+                <strong>Question ${question.number}</strong> <span class="quiet">${question.text.slice(0, 80)}</span>
               </button>
               <${About} attempt=${attempt} question=${question} />
             </li>`,
