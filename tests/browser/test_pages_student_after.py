@@ -121,7 +121,6 @@ def test_a_shared_computer_forgets_the_answers_when_asked(student: Taker) -> Non
     page.get_by_role("button", name="Shared computer: remove my answers from it").click()
     expect(page.get_by_text("Your answers are removed from this browser.")).to_be_visible()
     assert page.evaluate(KEPT) == []
-    page.get_by_role("button", name="Shared computer: remove my answers from it").click()
     page.reload()
     expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
     assert student.session["attempt_no"] == 1
@@ -143,3 +142,52 @@ def test_a_shared_computer_that_is_named_at_the_start_forgets_at_the_hand_in(
     assert [key for key in page.evaluate(KEPT) if not key.startswith("quiz-sessions/")] == []
     page.reload()
     expect(page.get_by_text("You have taken it before")).to_be_visible()
+
+
+def test_two_tabs_may_remove_the_answers_and_no_attempt_is_started(student: Taker) -> None:
+    page = student.page
+    other = page.context.new_page()
+    student.opens(other)
+    for each in (page, other):
+        each.get_by_role("button", name="Shared computer: remove my answers from it").click()
+        expect(each.get_by_text("Your answers are removed from this browser.")).to_be_visible()
+    assert student.session["attempt_no"] == 1
+
+
+NO_DATABASE = "IDBFactory.prototype.open = () => { throw new Error('there is none'); };"
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_a_browser_without_a_database_starts_no_attempt_by_itself(
+    service: DevelopmentServer, new_visitor: Callable[[], Page], *, is_removed: bool
+) -> None:
+    student = taker(service.address, new_visitor)
+    student.page.add_init_script(NO_DATABASE)
+    page = student.starts()
+    question(page, "a").get_by_role("textbox").fill("because")
+    hands_in(page)
+    if is_removed:
+        page.get_by_role("button", name="Shared computer: remove my answers from it").click()
+        expect(page.get_by_text("Your answers are removed from this browser.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("You have taken it before")).to_be_visible()
+    assert student.session["attempt_no"] == 1
+
+
+def test_an_open_attempt_is_gone_on_with_without_a_database(
+    service: DevelopmentServer, new_visitor: Callable[[], Page]
+) -> None:
+    student = taker(service.address, new_visitor)
+    student.page.add_init_script(NO_DATABASE)
+    page = student.starts()
+    page.reload()
+    expect(question(page, "a")).to_be_visible()
+
+
+def test_answers_of_an_attempt_that_is_open_again_are_not_removed(student: Taker) -> None:
+    page = student.page
+    student.staff("reopen", seconds=600, reason="a mistake")
+    page.get_by_role("button", name="Shared computer: remove my answers from it").click()
+    expect(page.get_by_text("The staff have opened your attempt again: nothing is removed.")).to_be_visible()
+    page.reload()
+    expect(question(page, "a").get_by_role("textbox")).to_have_value("Water falls.")

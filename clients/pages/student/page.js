@@ -2,21 +2,20 @@
 
 import { Api } from "../../browser/api.js";
 import { readConfig } from "../common/config.js";
-import { moment } from "../common/format.js";
 import { SignIn, whoIsIt } from "../common/login.js";
 import { html, render, useEffect, useMemo, useState } from "../common/view.js";
 import { useAttempt } from "./attempt.js";
-import { Before, Frame, Wait } from "./before.js";
+import { Before } from "./before.js";
 import { Exam } from "./exam.js";
 import { Result } from "./result.js";
 import { Starting } from "./starting.js";
+import { Together } from "./together.js";
 
 /** @import { Config } from "../common/config.js" */
 /** @import { Login } from "../common/login.js" */
 /** @import { Attempt } from "./attempt.js" */
 /** @import { Ended } from "./result.js" */
 
-const SPREAD_MS = 1_000;
 const quizId = new URLSearchParams(location.search).get("quiz")?.trim() ?? "";
 
 /** @param {{config: Config, login: Login}} props */
@@ -58,27 +57,8 @@ function Taking({ attempt, api, login, starting, onAgain }) {
       onWipe=${starting.isKept ? () => starting.wipe(attempt) : null}
     />`;
   }
-  if (attempt.startsAt > performance.now()) return html`<${Together} attempt=${attempt} login=${login} starting=${starting} />`;
+  if (attempt.isEarly) return html`<${Together} attempt=${attempt} login=${login} quizId=${quizId} starting=${starting} />`;
   return html`<${Exam} attempt=${attempt} login=${login} quizId=${quizId} />`;
-}
-
-/** All begin at one moment: the paper is shown then. @param {{attempt: Attempt, login: Login, starting: Starting}} props */
-function Together({ attempt, login, starting }) {
-  const { startsAt, quiz } = attempt;
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      quiz.close();
-      void starting.open();
-    }, startsAt - performance.now() + Math.random() * SPREAD_MS);
-    return () => clearTimeout(timer);
-  }, [attempt]);
-  return html`<${Frame} login=${login} quizId=${quizId}>
-    <section class="card" data-stage="together">
-      <h2>You are in</h2>
-      <p>Everybody begins together on <strong>${moment(quiz.session.started_at)}</strong>, in <${Wait} until=${startsAt} />.</p>
-      <p role="status">Keep this page open: the questions are shown then, and your time runs from then on.</p>
-    </section>
-  <//>`;
 }
 
 function AskQuiz() {

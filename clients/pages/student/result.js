@@ -37,7 +37,7 @@ function howItEnded({ id, status, completed_at, expires_at }) {
  * @param {Ended} props.ended
  * @param {string} props.quizId
  * @param {(() => void) | null} props.onAgain starts the next attempt, where there is one
- * @param {(() => Promise<void>) | null} props.onWipe removes the answers from this device
+ * @param {(() => Promise<boolean>) | null} props.onWipe removes the answers from this device; false where the attempt is open again
  */
 export function Result({ api, ended, quizId, onAgain, onWipe }) {
   const { session, sections, late, receipts } = ended;
@@ -139,12 +139,12 @@ function pointsOf(mark, answer) {
   return isWaiting ? `waits for marking, of ${mark.max_points}` : `${mark.points} of ${mark.max_points}`;
 }
 
-/** @param {{onAgain: (() => void) | null, onWipe: (() => Promise<void>) | null}} props */
+/** @param {{onAgain: (() => void) | null, onWipe: (() => Promise<boolean>) | null}} props */
 function Leave({ onAgain, onWipe }) {
   const [said, setSaid] = useState("");
   const wipe = () =>
     onWipe?.().then(
-      () => setSaid("Your answers are removed from this browser. The service has them."),
+      (isGone) => setSaid(isGone ? "Your answers are removed from this browser. The service has them." : "The staff have opened your attempt again: nothing is removed. Look again at the result to go on with it."),
       () => setSaid("They could not be removed just now. Please try again with a connection."),
     );
   return html`<section class="card" aria-label="What next">
