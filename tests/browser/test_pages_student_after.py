@@ -56,7 +56,9 @@ def test_a_forged_receipt_is_told(student: Taker) -> None:
     kept = saved_receipt(page)
     page.get_by_text("Verify a receipt from a file").click()
     checks(page, kept)
-    expect(page.locator("[data-verdict=true]")).to_be_visible()
+    expect(page.locator("[data-verdict=true]")).to_contain_text(
+        f"{kept['session_id']}, which is this attempt"
+    )
     checks(page, {**kept, "answers": {"a": "Water rises."}})
     expect(page.locator("[data-verdict=false]")).to_contain_text("about other answers than these")
     head, body, signature = kept["receipt"].split(".")
@@ -64,8 +66,25 @@ def test_a_forged_receipt_is_told(student: Taker) -> None:
     checks(page, {**kept, "receipt": forged})
     expect(page.locator("[data-verdict=false]")).to_contain_text("not genuine")
     seen(page, "receipt-forged")
+    checks(page, {**kept, "session_id": "0195e4a2-0000-7000-8000-000000000000"})
+    expect(page.locator("[data-verdict=false]")).to_contain_text("not of the one that is named with it")
     checks(page, ["no", "receipt"])
     expect(page.locator("[data-verdict=false]")).to_contain_text("has no receipt")
+
+
+def test_a_receipt_of_somebody_else_is_not_said_to_be_of_this_attempt(
+    student: Taker, service: DevelopmentServer, new_visitor: Callable[[], Page]
+) -> None:
+    other = taker(service.address, new_visitor)
+    page = other.starts()
+    question(page, "a").get_by_role("textbox").fill("Snow melts.")
+    hands_in(page)
+    kept = saved_receipt(page)
+    page = student.page
+    page.get_by_text("Verify a receipt from a file").click()
+    checks(page, kept)
+    verdict = page.locator("[data-verdict=true]")
+    expect(verdict).to_contain_text(f"{other.session['id']}, which is another attempt than this one")
 
 
 def test_marks_and_comments_are_shown_once_they_are_given(student: Taker) -> None:
@@ -121,8 +140,14 @@ def test_a_shared_computer_forgets_the_answers_when_asked(student: Taker) -> Non
     page.get_by_role("button", name="Shared computer: remove my answers from it").click()
     expect(page.get_by_text("Your answers are removed from this browser.")).to_be_visible()
     assert page.evaluate(KEPT) == []
+    expect(page.get_by_text("You are still signed in here")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_be_focused()
+    seen(page, "removed")
     page.reload()
     expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
+    page.get_by_role("button", name="Show my last attempt").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Your name")).to_have_value("")
     assert student.session["attempt_no"] == 1
 
 
@@ -140,6 +165,8 @@ def test_a_shared_computer_that_is_named_at_the_start_forgets_at_the_hand_in(
     expect(page.get_by_role("cell", name="because")).to_be_visible()
     assert "because" not in json.dumps(page.evaluate(KEPT))
     assert [key for key in page.evaluate(KEPT) if not key.startswith("quiz-sessions/")] == []
+    expect(page.get_by_text("You are still signed in here")).to_be_visible()
+    seen(page, "shared-computer-after")
     page.reload()
     expect(page.get_by_text("You have taken it before")).to_be_visible()
 

@@ -32,7 +32,7 @@ function Student({ config, login }) {
     starting.again();
   };
   if (attempt) return html`<${Taking} key=${attempt.quiz.session.id} attempt=${attempt} api=${api} login=${login} starting=${starting} onAgain=${again} />`;
-  if (ended) return html`<${Result} api=${api} ended=${ended} quizId=${quizId} onAgain=${null} onWipe=${null} />`;
+  if (ended) return html`<${Result} api=${api} ended=${ended} login=${login} quizId=${quizId} isShared=${starting.isShared} onAgain=${null} onWipe=${null} />`;
   return html`<${Before} login=${login} quizId=${quizId} starting=${starting} />`;
 }
 
@@ -52,7 +52,9 @@ function Taking({ attempt, api, login, starting, onAgain }) {
     return html`<${Result}
       api=${api}
       ended=${{ session, sections: attempt.sections, late, receipts }}
+      login=${login}
       quizId=${quizId}
+      isShared=${starting.isShared}
       onAgain=${hasMore ? onAgain : null}
       onWipe=${starting.isKept ? () => starting.wipe(attempt) : null}
     />`;
