@@ -178,3 +178,40 @@ def test_without_network_it_waits_and_goes_on(
     page.unroute("**/quizzes/**")
     # The clock starts by no other click than that of the student.
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible(timeout=60_000)
+
+
+@pytest.mark.parametrize("is_reloaded", [False, True])
+def test_who_can_t_be_shown_the_questions_at_a_common_start_is_told_so(
+    service: DevelopmentServer, new_visitor: Callable[[], Page], *, is_reloaded: bool
+) -> None:
+    more = {"opens_at": at(0), "admission_seconds": 20, "common_start": True, "time_limit_seconds": 600}
+    student = taker(service.address, new_visitor, quiz(**more))
+    page = student.opens()
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_role("heading", name="You are in")).to_be_visible()
+    refusal = {"code": "service_unavailable", "detail": "A store is away."}
+    page.route("**/sessions/**", lambda route: route.fulfill(status=503, json=refusal))
+    expect(page.get_by_text("Your questions can't be read just now.")).to_be_visible(timeout=60_000)
+    if is_reloaded:
+        page.reload()
+        expect(page.get_by_text("Your questions can't be read just now.")).to_be_visible(timeout=60_000)
+    # The clock runs, and is not said to begin again.
+    page.evaluate("""() => void (window.countdowns = 0) || void new MutationObserver(() => {
+      if (document.querySelector("[data-stage=together]")) window.countdowns += 1;
+    }).observe(document.body, { childList: true, subtree: true })""")
+    expect(page.get_by_role("timer")).to_contain_text("9:5", timeout=30_000)
+    seen(page, "common-start-away")
+    page.unroute("**/sessions/**")
+    expect(question(page, "a").get_by_text("Why does it rain?")).to_be_visible()
+    assert page.evaluate("countdowns") == 0
+
+
+def test_a_device_whose_clock_is_behind_starts_nothing_by_itself(
+    service: DevelopmentServer, new_visitor: Callable[[], Page]
+) -> None:
+    student = taker(service.address, new_visitor, quiz(opens_at=at(-60)))
+    student.page.add_init_script("const now = Date.now; Date.now = () => now() - 3_600_000")
+    page = student.opens()
+    expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
+    found = call(service.address, "GET", f"/sessions?quiz_id={student.quiz_id}&limit=1")
+    assert found["sessions"] == []

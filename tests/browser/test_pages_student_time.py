@@ -113,6 +113,13 @@ def test_what_comes_too_late_is_shown_as_kept_for_staff(
     expect(page.locator("[data-late]")).to_contain_text("1 answer came too late.", timeout=LONG)
     expect(page.locator("[data-late]")).to_contain_text("too late")
     seen(page, "too-late")
+    (late,) = call(service.address, "GET", f"/sessions/{student.session['id']}/late-answers")["late_answers"]
+    student.staff(f"late-answers/{late['event']}/accept", reason="the network was down")
+    page.get_by_role("button", name="Look again").click()
+    expect(page.get_by_text("The staff have accepted 1 answer that came too late.")).to_be_visible()
+    expect(page.locator("[data-late]")).to_be_hidden()
+    expect(page.get_by_role("cell", name="too late")).to_be_visible()
+    seen(page, "late-accepted")
 
 
 def test_a_hand_in_by_staff_is_said_not_to_be_the_student_s(student: Taker) -> None:

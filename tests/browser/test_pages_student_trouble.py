@@ -38,6 +38,8 @@ def test_without_network_it_says_so_and_sends_all_later(student: Taker) -> None:
     writes(page, "a", "written offline")
     expect(banner(page, "offline")).to_be_visible()
     is_marked(page, "a", "unsent")
+    # No tick, which means that it is saved.
+    expect(page.locator("[data-chip=unsent]")).to_have_count(1)
     seen(page, "offline")
     page.context.set_offline(False)
     expect(banner(page, "offline")).to_be_hidden(timeout=LONG)

@@ -55,7 +55,7 @@ export const Problem = ({ problem, what, onRetry, login, children }) =>
         <p>${what} ${inWords(problem)} ${children}</p>
         <div class="row">
           ${problem.status === 401 && login && html`<button type="button" onClick=${() => login.again()}>Sign in again</button>`}
-          ${onRetry && problem.status !== 401 && html`<button type="button" onClick=${onRetry}>Try again</button>`}
+          ${onRetry && ![401, 403].includes(problem.status) && html`<button type="button" onClick=${onRetry}>Try again</button>`}
         </div>
       </div>`
     : null;

@@ -49,9 +49,15 @@ export class Attempt {
     this.api = api;
     this.sections = readPaper(quiz.paper, {});
     this.#session = quiz.session;
-    const { id, started_at, server_time } = quiz.session;
-    /** By `performance.now()`: where all start together that is still to come. */
-    this.startsAt = performance.now() + Date.parse(started_at) - Date.parse(server_time);
+    const { id, started_at, expires_at } = quiz.session;
+    const readAt = quiz.paper?.server_time ?? quiz.session.server_time;
+    const early = Date.parse(started_at) - Date.parse(readAt);
+    /** Whether its contents were read before the start that is common to all, when nobody is shown them. */
+    this.isEarly = early > 0;
+    // What the device has kept may be old: the library's clock has gone on.
+    const hasBegun = !quiz.session.paused && quiz.remainingMs < Date.parse(expires_at) - Date.parse(started_at);
+    /** By `performance.now()`: where all start together that may still be to come. */
+    this.startsAt = performance.now() + (hasBegun ? Math.min(0, early) : early);
     this.flags = recall(`flags/${id}`) ?? [];
     // A hand-in that was asked for before the page was left did not come to anything.
     if (isOpen(quiz.session)) keep(`handed-in/${id}`, null);
@@ -173,6 +179,14 @@ export class Attempt {
 
   forget() {
     forget(this.quiz.session.id);
+  }
+
+  /** Milliseconds until all start together, as the service says it now. */
+  async untilStart() {
+    const { started_at, server_time } = (await this.api.request("GET", `/sessions/${this.quiz.session.id}`)).body;
+    const until = Date.parse(started_at) - Date.parse(server_time);
+    this.startsAt = performance.now() + until;
+    return until;
   }
 
   // Sections

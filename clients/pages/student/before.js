@@ -65,7 +65,7 @@ function Shown({ stage, login, quizId, starting }) {
         ${stage.until !== null && html`<p class="quiet">The next try is in <${Wait} until=${stage.until} />.</p>`}
         <p class="row">
           ${stage.error.status === 401 && html`<button type="button" class="main" onClick=${() => login.again()}>Sign in again</button>`}
-          ${!isFinal && html`<button type="button" onClick=${() => starting.open()}>Try again now</button>`}
+          ${!isFinal && html`<button type="button" onClick=${() => starting.retry()}>Try again now</button>`}
           ${stage.last && html`<button type="button" onClick=${() => starting.showLast()}>Show my last attempt</button>`}
         </p>
       </section>`;

@@ -4,6 +4,7 @@ import { counted } from "../common/format.js";
 import { html, useState } from "../common/view.js";
 import { isAnswered, titleOf } from "../common/content.js";
 import { Icon } from "./icons.js";
+import { MARKS } from "./question.js";
 
 /** @import { Attempt } from "./attempt.js" */
 /** @import { Question, Section } from "../common/content.js" */
@@ -20,9 +21,12 @@ export function wordsOf(attempt, { id }) {
 export function Chip({ attempt, question, onGo }) {
   const hasAnswer = isAnswered(attempt.quiz.answer(question.id));
   const isFlagged = attempt.flags.includes(question.id);
+  const mark = attempt.markOf(question);
+  // An answer that was emptied is saved, too: what has nothing has no tick.
+  const icon = hasAnswer || mark !== "committed" ? MARKS[mark][1] : null;
   return html`<button type="button" class=${`chip ${hasAnswer ? "answered" : ""}`} onClick=${() => onGo(question)}>
     <span class="unseen">Question </span>${question.number}<span class="unseen">, ${wordsOf(attempt, question)}</span>
-    ${hasAnswer && html`<${Icon} name="saved" />`}${isFlagged && html`<${Icon} name="flag" />`}
+    ${icon && html`<span data-chip=${mark}><${Icon} name=${icon} /></span>`}${isFlagged && html`<${Icon} name="flag" />`}
   </button>`;
 }
 

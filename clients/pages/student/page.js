@@ -1,23 +1,22 @@
 // The student's page: who, which quiz, and then the attempt.
 
 import { Api } from "../../browser/api.js";
-import { moment } from "../common/format.js";
 import { SignIn, whoIsIt } from "../common/login.js";
 import { quizOrNull } from "../common/requests.js";
 import { start } from "../common/start.js";
 import { html, useEffect, useMemo, useState } from "../common/view.js";
 import { useAttempt } from "./attempt.js";
-import { Before, Frame, Wait } from "./before.js";
+import { Before } from "./before.js";
 import { Exam } from "./exam.js";
 import { Result } from "./result.js";
 import { Starting } from "./starting.js";
+import { Together } from "./together.js";
 
 /** @import { Config } from "../common/config.js" */
 /** @import { Login } from "../common/login.js" */
 /** @import { Attempt } from "./attempt.js" */
 /** @import { Ended } from "./result.js" */
 
-const SPREAD_MS = 1_000;
 const quizId = new URLSearchParams(location.search).get("quiz")?.trim() ?? "";
 
 /** @param {{config: Config, login: Login}} props */
@@ -34,7 +33,7 @@ function Student({ config, login }) {
     starting.again();
   };
   if (attempt) return html`<${Taking} key=${attempt.quiz.session.id} attempt=${attempt} api=${api} login=${login} starting=${starting} onAgain=${again} />`;
-  if (ended) return html`<${Result} api=${api} ended=${ended} quizId=${quizId} onAgain=${null} onWipe=${null} />`;
+  if (ended) return html`<${Result} api=${api} ended=${ended} login=${login} quizId=${quizId} isShared=${starting.isShared} onAgain=${null} onWipe=${null} />`;
   return html`<${Before} login=${login} quizId=${quizId} starting=${starting} />`;
 }
 
@@ -53,32 +52,15 @@ function Taking({ attempt, api, login, starting, onAgain }) {
     return html`<${Result}
       api=${api}
       ended=${{ session, sections: attempt.sections, late, receipts }}
+      login=${login}
       quizId=${quizId}
+      isShared=${starting.isShared}
       onAgain=${hasMore ? onAgain : null}
       onWipe=${starting.isKept ? () => starting.wipe(attempt) : null}
     />`;
   }
-  if (attempt.startsAt > performance.now()) return html`<${Together} attempt=${attempt} login=${login} starting=${starting} />`;
+  if (attempt.isEarly) return html`<${Together} attempt=${attempt} login=${login} quizId=${quizId} starting=${starting} />`;
   return html`<${Exam} attempt=${attempt} login=${login} quizId=${quizId} />`;
-}
-
-/** All begin at one moment: the paper is shown then. @param {{attempt: Attempt, login: Login, starting: Starting}} props */
-function Together({ attempt, login, starting }) {
-  const { startsAt, quiz } = attempt;
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      quiz.close();
-      void starting.open();
-    }, startsAt - performance.now() + Math.random() * SPREAD_MS);
-    return () => clearTimeout(timer);
-  }, [attempt]);
-  return html`<${Frame} login=${login} quizId=${quizId}>
-    <section class="card" data-stage="together">
-      <h2>You are in</h2>
-      <p>Everybody begins together on <strong>${moment(quiz.session.started_at)}</strong>, in <${Wait} until=${startsAt} />.</p>
-      <p role="status">Keep this page open: the questions are shown then, and your time runs from then on.</p>
-    </section>
-  <//>`;
 }
 
 function AskQuiz() {

@@ -11,7 +11,7 @@ import { answerWords } from "./words.js";
 /** @import { IconName } from "./icons.js" */
 
 /** @type {Record<Mark, [string, IconName | null, string]>} */
-const MARKS = {
+export const MARKS = {
   none: ["Not answered", null, ""],
   unsent: ["On this device", "device", "warn"],
   buffered: ["Arrived", "arrived", ""],

@@ -10,8 +10,9 @@ import { isSame } from "../common/content.js";
 
 /** @typedef {{isGood: boolean, text: string}} Verdict */
 
-/** @param {Api} api @param {Kept} kept @param {string} [sessionId] whose it has to be @returns {Promise<Verdict>} */
-async function judge(api, { receipt, answers }, sessionId) {
+/** @param {Api} api @param {Kept} kept @param {string | null} claimed whose it is said to be
+ * @param {string} here the session that is shown @returns {Promise<Verdict>} */
+async function judge(api, { receipt, answers }, claimed, here) {
   const bad = (/** @type {string} */ text) => ({ isGood: false, text });
   let keys;
   try {
@@ -24,8 +25,12 @@ async function judge(api, { receipt, answers }, sessionId) {
     if (!verified.genuine) return bad("This receipt is not genuine: the service has not signed it.");
     if (verified.answersMatch === null) return bad("The receipt is genuine. Whether it is about these answers can't be told in a browser.");
     if (!verified.answersMatch) return bad("The receipt is genuine, but about other answers than these.");
-    if (sessionId && verified.sessionId !== sessionId) return bad("The receipt is genuine, but of another session.");
-    return { isGood: true, text: `Genuine: the service signed on ${moment(verified.committedAt)} that it has these answers.` };
+    const { sessionId } = verified;
+    if (claimed !== null && sessionId !== claimed)
+      return bad(`The receipt is genuine, but of session ${sessionId}, not of the one that is named with it.`);
+    const whose = sessionId === here ? "this attempt" : "another attempt than this one";
+    const text = `Genuine: the service signed on ${moment(verified.committedAt)} that it has these answers of session ${sessionId}, which is ${whose}.`;
+    return { isGood: true, text };
   } catch (/** @type {any} */ error) {
     return bad(`This browser can't verify it. ${error.message}`);
   }
@@ -52,7 +57,7 @@ export function Receipt({ api, session, receipts }) {
     return html`<section class="card">
       <h2>Receipt</h2>
       <p>This device has no receipt of this attempt.</p>
-      <${FromFile} api=${api} />
+      <${FromFile} api=${api} here=${session.id} />
     </section>`;
   }
   const { receipt } = kept;
@@ -64,15 +69,15 @@ export function Receipt({ api, session, receipts }) {
     ${!isSame(kept.answers, session.answers) && html`<p class="quiet">It is about your answers as they were before the last changes.</p>`}
     <p class="row">
       <button type="button" onClick=${() => download(`receipt-${session.id}.json`, file)}>Save the receipt as a file</button>
-      <button type="button" onClick=${async () => setVerdict(await judge(api, kept, session.id))}>Verify this receipt</button>
+      <button type="button" onClick=${async () => setVerdict(await judge(api, kept, session.id, session.id))}>Verify this receipt</button>
     </p>
     <${Said} verdict=${verdict} />
-    <${FromFile} api=${api} />
+    <${FromFile} api=${api} here=${session.id} />
   </section>`;
 }
 
-/** @param {{api: Api}} props */
-function FromFile({ api }) {
+/** @param {{api: Api, here: string}} props `here`: the session that is shown */
+function FromFile({ api, here }) {
   const [verdict, setVerdict] = useState(/** @type {Verdict | null} */ (null));
   const read = async (/** @type {any} */ { target }) => {
     const [file] = target.files;
@@ -81,7 +86,7 @@ function FromFile({ api }) {
     try {
       const kept = JSON.parse(await file.text());
       if (typeof kept.receipt !== "string" || !kept.answers) throw new Error("no receipt");
-      setVerdict(await judge(api, kept));
+      setVerdict(await judge(api, kept, kept.session_id === undefined ? null : String(kept.session_id), here));
     } catch {
       setVerdict({ isGood: false, text: "This file has no receipt of this service." });
     }

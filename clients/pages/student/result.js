@@ -1,15 +1,16 @@
 // After the end: how it ended, what counts, what it is worth, and the receipt.
 
+import { describe, isSame } from "../common/content.js";
 import { counted, moment } from "../common/format.js";
 import { sessionPath } from "../common/requests.js";
-import { html, useEffect, useState } from "../common/view.js";
-import { describe } from "../common/content.js";
+import { html, useEffect, useRef, useState } from "../common/view.js";
 import { recall } from "./memory.js";
 import { Receipt } from "./receipt.js";
 
 /** @import { Api } from "../../browser/api.js" */
 /** @import { Kept, Session } from "../../browser/types.js" */
 /** @import { Section } from "../common/content.js" */
+/** @import { Login } from "../common/login.js" */
 
 /**
  * @typedef {object} Ended
@@ -35,15 +36,21 @@ function howItEnded({ id, status, completed_at, expires_at }) {
  * @param {object} props
  * @param {Api} props.api
  * @param {Ended} props.ended
+ * @param {Login} props.login
  * @param {string} props.quizId
+ * @param {boolean} props.isShared whether others use this computer
  * @param {(() => void) | null} props.onAgain starts the next attempt, where there is one
- * @param {(() => Promise<void>) | null} props.onWipe removes the answers from this device
+ * @param {(() => Promise<boolean>) | null} props.onWipe removes the answers from this device; false where the attempt is open again
  */
-export function Result({ api, ended, quizId, onAgain, onWipe }) {
-  const { session, sections, late, receipts } = ended;
+export function Result({ api, ended, login, quizId, isShared, onAgain, onWipe }) {
+  const { sections, late, receipts } = ended;
+  const [read, setRead] = useState(/** @type {Session | null} */ (null));
+  const session = read ?? ended.session;
   const [title, text] = howItEnded(session);
   const questions = sections.flatMap((section) => section.questions);
-  const lateIds = Object.keys(late);
+  const isAccepted = (/** @type {string} */ id) => Object.hasOwn(session.answers, id) && isSame(session.answers[id], late[id]);
+  const lateIds = Object.keys(late).filter((id) => !isAccepted(id));
+  const accepted = Object.keys(late).length - lateIds.length;
   useEffect(() => document.getElementById("ended")?.focus(), []);
   return html`<header class="bar"><h1>${quizId}</h1></header>
     <main>
@@ -58,10 +65,11 @@ export function Result({ api, ended, quizId, onAgain, onWipe }) {
             ${lateIds.map((id) => html`<li>${nameOf(questions, id)}: <span class="text">${shortOf(questions, id, late[id])}</span></li>`)}
           </ul>
         </div>`}
+        ${accepted > 0 && html`<p class="banner good" data-accepted>The staff have accepted ${counted(accepted, "answer")} that came too late.</p>`}
       </section>
-      <${Score} api=${api} session=${session} questions=${questions} />
+      <${Score} api=${api} session=${session} questions=${questions} onRead=${setRead} />
       <${Receipt} api=${api} session=${session} receipts=${receipts} />
-      <${Leave} onAgain=${onAgain} onWipe=${onWipe} />
+      <${Leave} login=${login} isShared=${isShared} onAgain=${onAgain} onWipe=${onWipe} />
     </main>`;
 }
 
@@ -87,8 +95,8 @@ function hidden(error) {
   return error.code ? "There are no results to show." : "The results can't be read just now.";
 }
 
-/** @param {{api: Api, session: Session, questions: Question[]}} props */
-function Score({ api, session, questions }) {
+/** @param {{api: Api, session: Session, questions: Question[], onRead: (session: Session) => void}} props */
+function Score({ api, session, questions, onRead }) {
   const [results, setResults] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const look = async () => {
@@ -98,6 +106,12 @@ function Score({ api, session, questions }) {
     } catch (error) {
       setProblem(error);
     }
+  };
+  // Staff may have changed what counts.
+  const lookAgain = async () => {
+    const found = await api.request("GET", `/sessions/${session.id}`).catch(() => null);
+    if (found && !["started", "in_progress"].includes(found.body.status)) onRead(found.body);
+    await look();
   };
   useEffect(() => void look(), []);
   const ids = [...new Set([...questions.map(({ id }) => id), ...Object.keys(results?.questions ?? {}), ...Object.keys(session.answers)])];
@@ -112,7 +126,7 @@ function Score({ api, session, questions }) {
       ${results && results.score === null && !isPending && html`<p>This attempt has no score.</p>`}
       ${isPending && html`<p class="banner warn">Some answers wait for a person to mark them: the score may still rise.</p>`}
     </div>
-    ${(problem || results) && html`<p><button type="button" onClick=${look}>Look again</button></p>`}
+    ${(problem || results) && html`<p><button type="button" onClick=${lookAgain}>Look again</button></p>`}
     ${ids.length > 0 &&
     html`<div class="scroll" tabindex="0" role="region" aria-label="Your answers">
       <table>
@@ -139,19 +153,33 @@ function pointsOf(mark, answer) {
   return isWaiting ? `waits for marking, of ${mark.max_points}` : `${mark.points} of ${mark.max_points}`;
 }
 
-/** @param {{onAgain: (() => void) | null, onWipe: (() => Promise<void>) | null}} props */
-function Leave({ onAgain, onWipe }) {
+/**
+ * @param {object} props
+ * @param {Login} props.login
+ * @param {boolean} props.isShared
+ * @param {(() => void) | null} props.onAgain
+ * @param {(() => Promise<boolean>) | null} props.onWipe
+ */
+function Leave({ login, isShared, onAgain, onWipe }) {
   const [said, setSaid] = useState("");
-  const wipe = () =>
-    onWipe?.().then(
-      () => setSaid("Your answers are removed from this browser. The service has them."),
-      () => setSaid("They could not be removed just now. Please try again with a connection."),
-    );
+  const [isWiped, setWiped] = useState(false);
+  const signOut = useRef(/** @type {HTMLElement | null} */ (null));
+  const isUrgent = isShared || isWiped;
+  const wiped = (/** @type {boolean} */ isGone) => {
+    setSaid(isGone ? "Your answers are removed from this browser. The service has them." : "The staff have opened your attempt again: nothing is removed. Look again at the result to go on with it.");
+    setWiped(isGone);
+    if (isGone) signOut.current?.focus();
+  };
+  const wipe = () => onWipe?.().then(wiped, () => setSaid("They could not be removed just now. Please try again."));
   return html`<section class="card" aria-label="What next">
+    <div role="status">
+      ${said && html`<p>${said}</p>`}
+      ${isUrgent && html`<p class="banner warn"><strong>You are still signed in here</strong> as ${login.name}: who comes next can see this attempt until you sign out.</p>`}
+    </div>
     <p class="row">
       ${onAgain && html`<button type="button" onClick=${onAgain}>Start another attempt</button>`}
-      ${onWipe && html`<button type="button" onClick=${wipe}>Shared computer: remove my answers from it</button>`}
+      ${onWipe && !isWiped && html`<button type="button" onClick=${wipe}>Shared computer: remove my answers from it</button>`}
+      <button type="button" class=${isUrgent ? "main" : ""} ref=${signOut} onClick=${login.leave}>Sign out</button>
     </p>
-    <p role="status">${said}</p>
   </section>`;
 }

@@ -5,6 +5,7 @@ import { parsed } from "../../browser/receipts.js";
 import { quizOrNull, quizPath, sessionPath } from "../common/requests.js";
 import { Attempt } from "./attempt.js";
 import { readPaper } from "../common/content.js";
+import { Device } from "./kept.js";
 import { keep, recall, startedKey } from "./memory.js";
 
 /** @import { Api } from "../../browser/api.js" */
@@ -24,6 +25,9 @@ import { keep, recall, startedKey } from "./memory.js";
 const LONGEST_MS = 5 * 60_000;
 const AGAIN_MS = 10_000;
 const SPREAD_MS = 1_000;
+const PATIENCE_MS = 15_000;
+// A header `Date` has whole seconds.
+const DATE_MS = 1_000;
 
 export class Starting {
   /** @type {Stage} */ stage = { kind: "looking" };
@@ -33,6 +37,7 @@ export class Starting {
   #api;
   #quizId;
   #key = "";
+  /** @type {Device | null} */ #device = null;
   #onOpened;
   #onEnded;
   /** @type {Set<(stage: Stage) => void>} */ #listeners = new Set();
@@ -42,6 +47,9 @@ export class Starting {
   #isBusy = false;
   #isBegun = false;
   #isAgain = false;
+  // That there is an attempt, or one is to be started.
+  #isWanted = false;
+  /** When all start together, by `performance.now()`. @type {Map<string, number>} */ #starts = new Map();
   /** @type {Partial<QuizOptions>} */ #options = {};
 
   /**
@@ -86,7 +94,9 @@ export class Starting {
     const userId = await this.#userId();
     this.#key = startedKey(this.#quizId, userId ?? this.#login.name);
     this.isShared = Boolean(recall(this.#key)?.wipe);
-    if (recall(this.#key)) return this.open();
+    this.#device = new Device(this.#config.api, this.#quizId, userId);
+    // Where the library has kept nothing, opening would start the next attempt.
+    if (recall(this.#key) && (await this.#device.session())) return this.open();
     const query = new URLSearchParams({ quiz_id: this.#quizId, ...(userId && { user_id: userId }) });
     const read = (/** @type {string} */ path) => this.#api.request("GET", path).then(({ body }) => body);
     const [current, quiz, all] = await Promise.allSettled([
@@ -99,8 +109,27 @@ export class Starting {
     else if (quiz.reason.isTransient) return this.#refused(quiz.reason);
     if (all.status === "fulfilled") this.#last = all.value.sessions[0] ?? null;
     // Who has taken it is asked first.
-    if (!this.#last && Date.parse(this.#quiz?.opens_at) > Date.now()) return this.open();
+    if (!this.#last && (await this.#isToCome(this.#quiz?.opens_at))) return this.open();
     this.#show({ kind: "ready", quiz: this.#quiz, last: this.#last });
+  }
+
+  // Whose clock is behind would start it without being asked: the service's counts.
+  /** @param {string | null | undefined} opensAt */
+  async #isToCome(opensAt) {
+    const opens = Date.parse(opensAt ?? "");
+    if (!(opens > Date.now())) return false;
+    try {
+      const token = await this.#login.token();
+      const reply = await fetch(`${this.#config.api.replace(/\/+$/, "")}/quizzes/${encodeURIComponent(this.#quizId)}`, {
+        headers: token ? { Authorization: `Bearer ${token}` } : {},
+        cache: "no-store",
+        credentials: "omit",
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+      return opens > Date.parse(reply.headers.get("Date") ?? "") + DATE_MS;
+    } catch {
+      return false; // the student says when
+    }
   }
 
   // Two students may have one name, and staff would find the sessions of all.
@@ -117,7 +146,7 @@ export class Starting {
   /** @param {Partial<QuizOptions>} [options] */
   async open(options = this.#options) {
     if (this.#isBusy) return;
-    this.#isBusy = true;
+    this.#isBusy = this.#isWanted = true;
     this.#options = options;
     clearTimeout(this.#timer);
     try {
@@ -141,6 +170,10 @@ export class Starting {
   /** @param {Quiz} quiz */
   #opened(quiz) {
     const attempt = new Attempt(quiz, this.#api);
+    // What the device has kept is older than what was known of it.
+    const start = `${quiz.session.id} ${quiz.session.started_at}`;
+    attempt.startsAt = Math.min(attempt.startsAt, this.#starts.get(start) ?? Infinity);
+    this.#starts.set(start, attempt.startsAt);
     keep(this.#key, { wipe: this.isShared });
     quiz.on("ended", () => this.isShared && keep(this.#key, null));
     if (!quiz.paper) {
@@ -163,7 +196,7 @@ export class Starting {
     const wait = again === null ? null : again + Math.random() * SPREAD_MS;
     const until = wait === null ? null : performance.now() + wait;
     // It may open earlier than was said.
-    if (wait !== null) this.#timer = setTimeout(() => this.#retry(), Math.min(wait, LONGEST_MS));
+    if (wait !== null) this.#timer = setTimeout(() => this.retry(), Math.min(wait, LONGEST_MS));
     if (code === "quiz_not_open" && until !== null)
       return this.#show({ kind: "waiting", opensAt: error.problem.opens_at, until });
     this.#show({ kind: "refused", error, until, last: this.#last });
@@ -176,9 +209,10 @@ export class Starting {
     void this.open();
   }
 
-  async #retry() {
+  async retry() {
     // Before anything is known of the quiz, nothing is started.
-    if (this.#quiz || this.stage.kind === "waiting" || recall(this.#key)) return this.open();
+    if (this.#isWanted) return this.open();
+    clearTimeout(this.#timer);
     this.#isBegun = false;
     await this.begin();
   }
@@ -197,21 +231,17 @@ export class Starting {
     }
   }
 
-  /** Removes from this device what it has of the ended attempt. @param {Attempt} attempt */
+  /** Removes from this device what it has of the ended attempt; false where staff have opened it again. @param {Attempt} attempt */
   async wipe(attempt) {
-    // What another tab has removed must not be opened: that would start the next attempt.
-    if (recall(this.#key)) {
-      const quiz = await openQuiz({
-        baseUrl: this.#config.api,
-        token: this.#login.token,
-        quizId: this.#quizId,
-        userId: this.#login.userId,
-        storage: "wipe",
-      });
-      await new Promise((resolve) => quiz.on("ended", resolve));
-      quiz.close();
-    }
-    keep(this.#key, null);
+    const { id } = attempt.quiz.session;
+    const isOpen = await this.#api.request("GET", `/sessions/${id}`).then(
+      ({ body }) => ["started", "in_progress"].includes(body.status),
+      () => false, // all of it has arrived: it may go without a connection
+    );
+    if (isOpen) return false;
+    const hasNext = await this.#device?.forget(id, attempt.quiz.isDurable);
+    if (!hasNext) keep(this.#key, null);
     attempt.forget();
+    return true;
   }
 }
