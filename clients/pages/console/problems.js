@@ -39,7 +39,7 @@ export function inWords(problem) {
 }
 
 /** Whether it may have been done all the same. @param {any} problem */
-export const isUnsure = (problem) => Boolean(problem?.isTransient) && ![401, 429].includes(problem.status);
+export const isUnsure = (problem) => Boolean(problem?.isUnsure ?? (problem?.isTransient && ![401, 429].includes(problem.status)));
 
 /**
  * @param {object} props
