@@ -3,6 +3,7 @@
 import { asText } from "../common/format.js";
 import { html } from "../common/view.js";
 import { found, useLoaded } from "./loaded.js";
+import { Folded } from "./long.js";
 import { Problem } from "./problems.js";
 
 /** @import { Api } from "../../browser/api.js" */
@@ -25,7 +26,7 @@ function inWords(content, answer) {
 /** @param {{text: string}} props */
 const Text = ({ text }) =>
   text.length > LONG
-    ? html`<details class="said"><summary>${text.slice(0, LONG)}…</summary>${text.slice(LONG)}</details>`
+    ? html`<${Folded} summary=${`${text.slice(0, LONG)}…`} text=${() => text.slice(LONG)} />`
     : html`<p class="said">${text}</p>`;
 
 /** @param {{id: string, content: any, isLocked: boolean, session: any}} props */

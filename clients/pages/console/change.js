@@ -3,7 +3,7 @@
 import { Dialog } from "../common/dialog.js";
 import { html, useEffect, useState } from "../common/view.js";
 import { counted, written } from "./answer.js";
-import { Problem } from "./problems.js";
+import { Problem, isUnsure } from "./problems.js";
 import { MarkFields, readMark } from "./mark.js";
 
 /** @import { Login } from "../common/login.js" */
@@ -74,7 +74,7 @@ export function ChangeMark({ marked, queue, login, onDone, onClose }) {
       <${MarkFields} id="change" draft=${draft} put=${setDraft} max=${max} wrong=${wrong} />
       <label>Why <span class="quiet">(may be left empty; kept on record)</span>
         <input class="whole" maxlength="500" value=${reason} onInput=${(/** @type {any} */ event) => setReason(event.target.value)} /></label>
-      ${failure && html`<${Problem} problem=${failure} what="Nothing was changed." login=${login} />`}
+      ${failure && html`<${Problem} problem=${failure} what=${isUnsure(failure) ? "It is not known whether it was changed." : "Nothing was changed."} login=${login} />`}
       <div class="row">
         <button class="main">Save</button>
         <button type="button" onClick=${() => send(null)}>Take the mark back</button>

@@ -66,8 +66,8 @@ export function Desk({ queue, drafts, question, rules, waiting, login, isOn, onH
 
   /** @param {Item} of */
   const readAbout = async (of) => {
-    const found = await queue.about(of.session_id, of.question).catch(() => null);
-    if (own.isHere && isSame(own.shown, of)) setAbout(found);
+    const told = (/** @type {About | null} */ found) => own.isHere && isSame(own.shown, of) && setAbout(found);
+    told(await queue.about(of.session_id, of.question, told).catch(() => null));
   };
 
   /** @param {Item | null} next @param {number} [since] when it was asked for */

@@ -4,6 +4,7 @@ import { asText, moment } from "../common/format.js";
 import { html, useState } from "../common/view.js";
 import { Ask } from "./ask.js";
 import { Rest, usePages } from "./loaded.js";
+import { Cut } from "./long.js";
 
 /** @import { Api } from "../../browser/api.js" */
 
@@ -23,7 +24,7 @@ export function LateAnswers({ api, sessionId, change, onDone }) {
     <ol class="entries">
       ${list.items?.map(
         (late) => html`<li class="entry" key=${late.event}>
-          <dl class="facts">${Object.entries(late.answers).map(([id, answer]) => html`<dt key=${id}><bdi>${id}</bdi></dt><dd class="said">${asText(answer) || "(taken back)"}</dd>`)}</dl>
+          <dl class="facts">${Object.entries(late.answers).map(([id, answer]) => html`<dt key=${id}><bdi>${id}</bdi></dt><dd class="said"><${Cut} text=${asText(answer) || "(taken back)"} /></dd>`)}</dl>
           <p class="row spread">
             <span class="quiet">Came ${moment(late.received_at)}</span>
             ${late.accepted ? html`<span class="chip good">Accepted</span>` : html`<button type="button" onClick=${() => setAsked(late)}>Accept</button>`}

@@ -35,11 +35,14 @@ import { own, unique } from "../../browser/api.js";
  * @typedef {object} About
  * @property {any} content what the student was shown; undefined where there is nothing
  * @property {Past[]} past
+ * @property {boolean} isMore whether the past was not read to its end
  */
 
 export const HELD_MS = 15 * 60_000;
 const MAX_ID = 64;
 const EVENTS = 200;
+/** A student can make the record of a session long. */
+const PAGES = 20;
 
 /** A name as the service takes it for X-Client-Id: `Zoë Q` is `Zo-C3-AB_Q`. @param {string} name */
 export function idOf(name) {
@@ -162,10 +165,16 @@ export class Queue {
     return own((await this.#api.request("GET", `/sessions/${sessionId}`)).body.answers, question);
   }
 
-  /** @param {string} sessionId @param {string} question @returns {Promise<About>} */
-  async about(sessionId, question) {
-    const [content, past] = await Promise.all([this.#content(sessionId, question), this.#past(sessionId, question)]);
-    return { content, past };
+  /**
+   * @param {string} sessionId @param {string} question
+   * @param {(about: About) => void} onContent is told what there is before the past has been read
+   * @returns {Promise<About>}
+   */
+  async about(sessionId, question, onContent) {
+    const past = this.#past(sessionId, question).catch(() => ({ past: [], isMore: true }));
+    const content = await this.#content(sessionId, question);
+    onContent({ content, past: [], isMore: false });
+    return { content, ...(await past) };
   }
 
   /** @param {string} sessionId @param {string} question */
@@ -180,10 +189,11 @@ export class Queue {
     }
   }
 
-  /** @param {string} sessionId @param {string} question @returns {Promise<Past[]>} */
+  /** @param {string} sessionId @param {string} question @returns {Promise<Pick<About, "past" | "isMore">>} */
   async #past(sessionId, question) {
     const past = [];
-    for (let after = -1; after !== null; ) {
+    let after = -1;
+    for (let pages = 0; after !== null && pages < PAGES; pages += 1) {
       const { body } = await this.#api.request("GET", `/sessions/${sessionId}/events?after=${after}&limit=${EVENTS}`);
       for (const { type, at, changes } of body.events) {
         const marks = type === "marked" ? changes?.marks : undefined;
@@ -193,7 +203,7 @@ export class Queue {
       }
       after = body.next_after;
     }
-    return past;
+    return { past, isMore: after !== null };
   }
 }
 

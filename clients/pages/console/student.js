@@ -8,7 +8,7 @@ import { Answers } from "./answers.js";
 import { Deadline } from "./deadline.js";
 import { Incidents } from "./incidents.js";
 import { LateAnswers } from "./late.js";
-import { useLoaded } from "./loaded.js";
+import { part, useLoaded } from "./loaded.js";
 import { SessionNotices } from "./notices.js";
 import { href } from "./place.js";
 import { Problem } from "./problems.js";
@@ -84,7 +84,7 @@ export function StudentPanel({ api, login, quizId, quiz, view, sessionId, onAct 
   const [turn, setTurn] = useState(0);
   const again = () => setTurn((now) => now + 1);
   const { value: session, problem } = useLoaded(
-    async () => (await api.request("GET", `/sessions/${encodeURIComponent(sessionId)}`)).body,
+    async () => (await api.request("GET", `/sessions/${part(sessionId)}`)).body,
     [seen, turn],
   );
   const [asked, setAsked] = useState("");
@@ -121,7 +121,7 @@ export function StudentPanel({ api, login, quizId, quiz, view, sessionId, onAct 
           <${Incidents} api=${api} sessionId=${sessionId} change=${change} />
           <${SessionNotices} api=${api} sessionId=${sessionId} change=${change} />
           <${Deadline} api=${api} sessionId=${sessionId} change=${change} />
-          <${Accommodations} api=${api} quizId=${quizId} userId=${session.user_id} onDone=${again} />
+          <${Accommodations} api=${api} quizId=${session.quiz_id} userId=${session.user_id} change=${change} onDone=${again} />
         </div>
       </div>
       <${Trail} api=${api} sessionId=${sessionId} change=${change} />
