@@ -17,16 +17,14 @@ class WatchedRoom {
   #api;
   #path;
   #cursor = "";
-  #failures = 0;
   #isClosed = false;
   #wake = () => {};
-  /** @type {Set<(change: {changed: Row[]}) => void>} */
-  #listeners = new Set();
+  /** @type {Set<any>} */ #listeners = new Set();
 
   /** @param {RoomOptions} options */
   constructor({ baseUrl, token, quizId }) {
-    this.#api = new Api(baseUrl, token);
     this.#path = `/quizzes/${encodeURIComponent(quizId)}`;
+    this.#api = new Api(baseUrl, token);
     this.#watch();
   }
 
@@ -54,15 +52,17 @@ class WatchedRoom {
   /** @param {string} what @param {string[] | "all"} ids @param {object} body */
   async #act(what, ids, body, key = unique()) {
     // An empty selection is not everybody.
-    if (ids !== "all" && !Array.isArray(ids)) throw new TypeError("ids: an array, or 'all'");
+    if (ids !== "all" && !Array.isArray(ids)) throw new TypeError("not an array");
     const sent = ids === "all" ? body : { ...body, session_ids: ids };
-    const headers = { "Idempotency-Key": key };
+    let isUnsure = false;
     for (let tries = 1; ; tries += 1) {
       try {
-        const { body: done } = await this.#api.request("POST", `${this.#path}/${what}`, sent, headers);
+        const done = await this.#api.request("POST", `${this.#path}/${what}`, sent, { "Idempotency-Key": key });
         this.#wake();
-        return done;
+        return { ...done.body, isUnsure };
       } catch (/** @type {any} */ error) {
+        // It may be done all the same.
+        error.isUnsure = isUnsure ||= error.isTransient && error.status !== 401 && error.status !== 429;
         if (!error.isTransient || tries === 5) throw error;
         await after(jittered(Math.max(error.retryAfterMs ?? 0, 500 * 2 ** tries)));
       }
@@ -70,18 +70,18 @@ class WatchedRoom {
   }
 
   async #watch() {
+    let failures = 0;
     while (!this.#isClosed) {
       const woken = new Promise((resolve) => (this.#wake = () => resolve(0)));
       let wait = LOOK_MS;
       try {
         await this.#look();
-        this.#failures = 0;
+        failures = 0;
         this.problem = null;
       } catch (/** @type {any} */ error) {
         if (!("isTransient" in error)) reportError(error);
-        this.#failures += 1;
         this.problem = error;
-        wait = Math.max(error.retryAfterMs ?? 0, Math.min(LOOK_MS * 2 ** this.#failures, LONGEST_WAIT_MS));
+        wait = Math.max(error.retryAfterMs ?? 0, Math.min(LOOK_MS * 2 ** ++failures, LONGEST_WAIT_MS));
         this.#tell([]);
       }
       await Promise.race([woken, after(jittered(wait))]);
@@ -95,10 +95,8 @@ class WatchedRoom {
     do {
       const query = cursor && `?after=${encodeURIComponent(cursor)}`;
       view = (await this.#api.request("GET", `${this.#path}/live${query}`)).body;
-      for (const row of view.rows) {
-        this.rows.set(row.session_id, row);
-        changed.push(row);
-      }
+      for (const row of view.rows) this.rows.set(row.session_id, row);
+      changed.push(...view.rows);
       cursor = view.next;
     } while (cursor);
     this.#cursor = view.after;

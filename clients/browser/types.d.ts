@@ -109,7 +109,8 @@ export interface RoomOptions {
 
 /**
  * A proctor's view of who takes a quiz. Acts are done once, however often their replies are lost; one that has failed
- * is the same act again with the same `key`.
+ * is the same act again with the same `key`. `isUnsure`, in what is
+ * returned as in what is thrown, says that a reply to an earlier try was lost: the act may have been done by that one.
  */
 export interface Room {
   /** By session, in the order in which they were started. */

@@ -577,3 +577,79 @@ def test_a_queue_that_can_not_be_shown_says_why(
     if problem is DOWN:
         page.get_by_role("button", name="Try again").click()
     marker.marks("essay").reads(FIRST)
+
+
+def test_a_thousand_with_a_separator_is_not_taken_for_one(
+    service: DevelopmentServer, new_visitor: Callable[[], Page]
+) -> None:
+    quiz_id = new_quiz(service.address, {"questions": {"essay": {"points": 1000}}})
+    session = taken(service.address, quiz_id, {"essay": FIRST})
+    marker = Marker(new_visitor(), service, quiz_id).marks("essay")
+    marker.reads(FIRST)
+    marker.points.fill("1,000")
+    marker.next.click()
+    expect(marker.page.get_by_role("alert")).to_contain_text("Type thousands without a separator")
+    marker.points.fill("1000")
+    marker.next.click()
+    expect(marker.status).to_contain_text("Saved: 1,000 of 1,000 points.")
+    assert result(service.address, session)["points"] == 1000
+
+
+def test_what_one_marker_typed_is_not_shown_to_the_next(
+    arrive: Callable[..., tuple[Marker, list[str]]],
+) -> None:
+    marker, _ = arrive(FIRST)
+    marker.marks("essay").comment.fill("Ada's own words")
+    page = marker.page
+    page.get_by_role("button", name="Stop marking").click()
+    expect(page.get_by_role("button", name="Mark essay", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Your name").fill("Ben")
+    page.get_by_role("button", name="Go on").click()
+    marker.marks("essay").reads(FIRST)
+    expect(marker.comment).to_have_value("")
+
+
+def test_what_was_asked_is_shown_before_a_long_past_is_read(
+    service: DevelopmentServer, new_visitor: Callable[[], Page]
+) -> None:
+    quiz_id, _ = essays(service.address, FIRST)
+    page = new_visitor()
+    asked: list[str] = []
+    waiting: list[Route] = []
+
+    def endless(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            waiting.append(route)
+        else:
+            route.fulfill(json={"events": [], "next_after": len(asked)})
+
+    page.route("**/events?*", endless)
+    marker = Marker(page, service, quiz_id).marks("essay")
+    expect(page.locator("[data-part=question]")).to_contain_text(ESSAY)
+    marker.reads(FIRST)
+    eventually(lambda: page.evaluate("1") and waiting)
+    waiting[0].fulfill(json={"events": [], "next_after": 1})
+    expect(page.locator("[data-part=more]")).to_contain_text("There is more on record")
+    assert len(asked) == 20
+    looked_at(page, "marking-long-past")
+
+
+def test_a_refusal_on_the_way_is_not_called_a_missing_network(
+    arrive: Callable[..., tuple[Marker, list[str]]],
+) -> None:
+    marker, _ = arrive(FIRST)
+    marker.marks("essay").reads(FIRST)
+    marker.points.fill("3")
+    marker.next.click()
+    marker.page.get_by_role("button", name="Change essay").click()
+    marker.page.route(
+        "**/grades?*", lambda route: route.fulfill(status=403, body="<h1>No</h1>", content_type="text/html")
+    )
+    dialog = marker.page.get_by_role("dialog")
+    dialog.get_by_label("Why").fill("select * from marks; --")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text(
+        "Something between here and the service refused it (status 403)."
+    )

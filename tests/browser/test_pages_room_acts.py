@@ -186,16 +186,19 @@ def test_a_refused_act_says_why_and_keeps_what_was_typed(page: Page, room: Room)
     expect(dialog(page)).to_contain_text("by 7 min")
 
 
+def hasty(page: Page) -> Page:
+    """Its patience is counted in tries."""
+    page.add_init_script(
+        "{ const wait = setTimeout; window.setTimeout = (f, ms) => wait(f, Math.min(ms, 300)); }"
+    )
+    return page
+
+
 def test_an_act_whose_replies_are_all_lost_is_done_once(
     new_visitor: NewVisitor, service: DevelopmentServer
 ) -> None:
     room = a_room(service.address, "ada")
-    page = new_visitor()
-    # Its patience is counted in tries.
-    page.add_init_script(
-        "{ const wait = setTimeout; window.setTimeout = (f, ms) => wait(f, Math.min(ms, 300)); }"
-    )
-    watch(page, room)
+    page = watch(hasty(new_visitor()), room)
 
     def lose(route: Route) -> None:
         passed_on(route)
@@ -211,9 +214,71 @@ def test_an_act_whose_replies_are_all_lost_is_done_once(
     )
     page.unroute("**/extend")
     dialog(page).get_by_role("button", name="Give time").click()
-    expect(dialog(page)).to_contain_text("it had been done already by this request")
+    expect(dialog(page)).to_contain_text("The deadline was moved of 1 session, by 5 min.")
+    expect(dialog(page)).not_to_contain_text("Nothing was changed")
     deadline = call(room.address, "GET", f"/sessions/{room.sessions['ada']}/deadline")
     assert deadline["extension_seconds"] == 300
+
+
+@pytest.mark.parametrize(
+    ("path", "button", "told"),
+    [
+        ("extend", "Give time", "The deadline was moved of 1 session"),
+        ("notices", "Send a notice", "The notice was sent to 1 session"),
+        ("pause", "Pause", "The clock stands by now of 1 session, by this request or before it"),
+        ("complete", "Hand in", "Handed in by now: 1 session, by this request or before it"),
+    ],
+)
+def test_an_act_whose_first_reply_is_lost_is_not_told_as_nothing(
+    page: Page, room: Room, path: str, button: str, told: str
+) -> None:
+    def lose(route: Route) -> None:
+        passed_on(route)
+        route.abort()
+
+    page.route(f"**/quizzes/*/{path}", lose, times=1)
+    pick(page, "ada")
+    chosen(page).get_by_role("button", name=button).click()
+    dialog(page).locator("textarea, input[pattern]").first.fill("the first reply is lost")
+    for sure in dialog(page).get_by_role("checkbox").all():
+        sure.check()
+    dialog(page).locator("button.main").click()
+    expect(dialog(page).get_by_role("status")).to_contain_text(told, timeout=SOON_MS)
+    expect(dialog(page)).not_to_contain_text("Nothing was changed")
+    looked_at(page, f"act-repeated-{path}")
+
+
+def test_what_an_earlier_try_may_have_done_is_not_denied_by_the_last(
+    new_visitor: NewVisitor, service: DevelopmentServer
+) -> None:
+    room = a_room(service.address, "ada")
+    page = watch(hasty(new_visitor()), room)
+    tries: list[Route] = []
+
+    def lose_then_refuse(route: Route) -> None:
+        tries.append(route)
+        if len(tries) == 1:
+            passed_on(route)
+            return route.abort()
+        problem = {"status": 429, "code": "too_many_requests", "detail": "Too many."}
+        return route.fulfill(status=429, json=problem, content_type="application/problem+json")
+
+    page.route("**/extend", lose_then_refuse)
+    pick(page, "ada")
+    chosen(page).get_by_role("button", name="Give time").click()
+    dialog(page).get_by_label("Reason").fill("came late")
+    for again in (5, 10):
+        # Also where the second round had no try of its own that was lost.
+        dialog(page).get_by_role("button", name="Give time").click()
+        expect(dialog(page).get_by_role("alert")).to_have_count(0)
+        expect(dialog(page).get_by_role("alert")).to_contain_text(
+            "It is not known whether it was done", timeout=SOON_MS
+        )
+        assert len(tries) == again
+        expect(dialog(page)).not_to_contain_text("Nothing was changed")
+    page.unroute("**/extend")
+    dialog(page).get_by_role("button", name="Give time").click()
+    expect(dialog(page)).to_contain_text("The deadline was moved of 1 session, by 5 min.")
 
 
 def test_two_clicks_are_one_act(page: Page, room: Room) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.harness.launch import DevelopmentServer
 
@@ -267,3 +268,125 @@ def test_a_session_that_is_not_there_is_said(new_visitor: NewVisitor, service: D
     looked_at(page, "student-missing")
     page.get_by_role("link", name="Back to everybody").click()
     expect(page.get_by_text("Nobody has started this quiz.")).to_be_visible()
+
+
+def test_what_is_long_is_drawn_once_it_is_opened_and_not_to_its_end(
+    new_visitor: NewVisitor, service: DevelopmentServer
+) -> None:
+    room = a_room(service.address, "ada")
+    room.answers("ada", {"essay": "no end " * 20_000})
+    page = at(new_visitor(), room, "ada")
+    event = part(page, "What happened").get_by_role("listitem").filter(has_text="Answered: essay")
+    expect(event).not_to_contain_text("no end")
+    event.get_by_text("Details").click()
+    expect(event).to_contain_text("the first 20,000 of")
+    answer = part(page, "Answers").get_by_role("listitem").filter(has_text="Why does it fall?")
+    assert len(answer.text_content() or "") < 1000
+    answer.locator("summary").click()
+    expect(answer).to_contain_text("the first 20,000 of 139,6")
+    looked_at(page, "student-long-answer")
+
+
+def test_a_list_of_long_entries_is_read_in_parts_and_by_one_request_at_a_time(
+    new_visitor: NewVisitor, service: DevelopmentServer
+) -> None:
+    room = a_room(service.address, "ada")
+    asked: list[str] = []
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route.request.url)
+        waiting.append(route)
+
+    def reply(*, is_last: bool = False) -> None:
+        revision = len(asked)
+        event = {
+            "revision": revision,
+            "version": 1,
+            "type": "answered",
+            "at": "2027-01-15T08:10:00Z",
+            "changes": {"answers": {"essay": "x" * 600_000}},
+        }
+        waiting.pop(0).fulfill(json={"events": [event], "next_after": None if is_last else revision})
+
+    page = new_visitor()
+    page.route("**/events?*", hold)
+    at(page, room, "ada")
+    trail = part(page, "What happened")
+    eventually(lambda: page.evaluate("1") and waiting)
+    # What changes meanwhile starts no other reading beside it.
+    room.acts("extend", seconds=300, reason="came late")
+    expect(part(page, "The deadline")).to_contain_text("+ 5 min", timeout=SOON_MS)
+    assert len(asked) == 1
+    page.unroute("**/events?*")
+    many: list[str] = []
+
+    def long(route: Route) -> None:
+        many.append(route.request.url)
+        asked.append(route.request.url)
+        waiting.append(route)
+        reply()
+
+    page.route("**/events?*", long)
+    reply()
+    expect(trail.get_by_role("button", name="Show more")).to_be_visible()
+    expect(trail.get_by_role("listitem")).to_have_count(2)
+    # One page more of the first reading, and two of that after the change.
+    eventually(lambda: page.evaluate("1") and len(many) >= 3)
+    trail.get_by_role("button", name="Show more").click()
+    expect(trail.get_by_role("listitem")).to_have_count(4)
+
+
+def test_the_verdict_on_the_record_says_of_when_it_is(
+    new_visitor: NewVisitor, service: DevelopmentServer
+) -> None:
+    room = a_room(service.address, "ada")
+    page = at(new_visitor(), room, "ada")
+    trail = part(page, "What happened")
+    trail.get_by_role("button", name="Is the record intact?").click()
+    expect(trail.get_by_role("status")).to_contain_text(
+        re.compile(r"Intact: all \d+ entries that there were at \d+:\d\d:\d\d")
+    )
+
+
+def test_extra_time_that_others_give_meanwhile_is_seen(
+    new_visitor: NewVisitor, service: DevelopmentServer
+) -> None:
+    room = a_room(service.address, "ada")
+    page = at(new_visitor(), room, "ada")
+    extra = part(page, "Extra time")
+    expect(extra).to_contain_text("No extra time")
+    path = f"/quizzes/{room.quiz_id}/accommodations/ada"
+    call(room.address, "PUT", path, {"extra_seconds": 600, "reason": "as agreed"})
+    expect(extra).to_contain_text("10 min more", timeout=SOON_MS)
+    # No change of the session follows this one.
+    room.hands_in("ada")
+    expect(part(page, "The session")).to_contain_text("Handed in", timeout=SOON_MS)
+    call(room.address, "PUT", path, {"extra_seconds": 1200, "reason": "as agreed"})
+    extra.get_by_role("button", name="at this quiz").first.click()
+    expect(dialog(page).get_by_label("Minutes more")).to_have_value("20")
+
+
+def test_extra_time_is_that_of_the_quiz_of_the_session(
+    new_visitor: NewVisitor, service: DevelopmentServer
+) -> None:
+    room = a_room(service.address, "ada")
+    other = a_room(service.address, "ben")
+    path = f"/quizzes/{room.quiz_id}/accommodations/ada"
+    call(room.address, "PUT", path, {"extra_seconds": 600, "reason": "as agreed"})
+    page = watch(new_visitor(), other, room.sessions["ada"])
+    expect(page.get_by_text("This session belongs to another quiz")).to_be_visible()
+    expect(part(page, "Extra time")).to_contain_text("10 min more")
+
+
+def test_a_name_that_is_no_part_of_an_address_is_not_asked_for(
+    new_visitor: NewVisitor, service: DevelopmentServer
+) -> None:
+    room = a_room(service.address, "..")
+    page = new_visitor()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    at(page, room, "..")
+    expect(part(page, "Extra time")).to_contain_text("It can’t be shown or given here")
+    assert not [url for url in asked if "accommodations" in url or url.endswith(f"{room.quiz_id}/")]
+    expect(part(page, "Extra time").get_by_role("button")).to_have_count(0)

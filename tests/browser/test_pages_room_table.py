@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -326,3 +327,21 @@ def test_names_are_text_and_nothing_else(new_visitor: NewVisitor, service: Devel
     expect(row(page, name)).to_be_visible()
     expect(page.locator("tbody img")).to_have_count(0)
     looked_at(page, "room-long-names")
+
+
+def test_who_was_never_heard_is_silent_only_after_a_while(new_visitor: NewVisitor, room: Room) -> None:
+    later: list[str] = []
+
+    def never(view: dict[str, Any]) -> None:
+        for each in view["rows"]:
+            each["last_seen_at"] = None
+        if later:
+            view["server_time"] = later[0]
+
+    page = new_visitor()
+    page.route("**/live*", _with(never))
+    watch(page, room)
+    expect(row(page, "ada")).to_be_visible()
+    expect(page.locator("tbody").get_by_text("Silent")).to_have_count(0)
+    later.append((datetime.now(UTC) + timedelta(seconds=100)).isoformat())
+    expect(row(page, "ada")).to_contain_text("Silent", timeout=SOON_MS)

@@ -266,3 +266,21 @@ def test_statistics_that_can_not_be_shown_say_why(
     # Who may not is not asked to try it again.
     page.get_by_role("button", name="Look again" if status == 403 else "Try again").click()
     expect(tile(page, "Sessions")).to_have_text(str(STUDENTS))
+
+
+def test_figures_of_other_sessions_than_the_mean_are_said_to_be(
+    service: DevelopmentServer, new_visitor: Callable[[], Page], physics: str
+) -> None:
+    """Those of the caller are in the list, and not in the API's figures."""
+
+    def with_own(route: Route) -> None:
+        reply = route.fetch().json()
+        route.fulfill(json={**reply, "sessions": [*reply["sessions"], reply["sessions"][0]]})
+
+    page = new_visitor()
+    page.route("**/sessions?*", with_own)
+    console(page, service.address, physics, "statistics")
+    expect(page.locator("[data-state=others]")).to_contain_text(
+        f"The median and the distribution are of {STUDENTS + 1} sessions, the other figures of {STUDENTS}"
+    )
+    looked_at(page, "statistics-own-attempt")

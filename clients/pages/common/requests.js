@@ -4,9 +4,17 @@
 
 const EVENTS = 200;
 
-export const quizPath = (/** @type {string} */ quizId) => `/quizzes/${encodeURIComponent(quizId)}`;
-// An id may come from the page's address, and must lead nowhere else.
-export const sessionPath = (/** @type {string} */ sessionId) => `/sessions/${encodeURIComponent(sessionId)}`;
+/** Whether an id can stand in a path: browsers take `..` for what is above, whatever is escaped. @param {string} id */
+export const isPart = (id) => id !== "." && id !== "..";
+
+/** An id as a part of a path; it may come from the page's address, and must lead nowhere else. @param {string} id */
+export function part(id) {
+  if (!isPart(id)) throw new Error(`“${id}” can’t be asked for from a browser.`);
+  return encodeURIComponent(id);
+}
+
+export const quizPath = (/** @type {string} */ quizId) => `/quizzes/${part(quizId)}`;
+export const sessionPath = (/** @type {string} */ sessionId) => `/sessions/${part(sessionId)}`;
 
 /** The quiz; null where it is not registered, or can't be had just now. @param {Api} api @param {string} quizId @returns {Promise<any>} */
 export const quizOrNull = (api, quizId) =>

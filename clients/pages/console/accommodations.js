@@ -1,7 +1,7 @@
 // A student's extra time: at this quiz, and at every quiz.
 
 import { moment } from "../common/format.js";
-import { quizPath } from "../common/requests.js";
+import { isPart, part, quizPath } from "../common/requests.js";
 import { html, useState } from "../common/view.js";
 import { Ask } from "./ask.js";
 import { found, useLoaded } from "./loaded.js";
@@ -52,11 +52,19 @@ function Give({ api, path, title, given, isStanding, onClose, onDone }) {
   <//>`;
 }
 
-/** @param {{api: Api, path: string, title: string, isStanding?: boolean, onDone: () => void}} props */
-function Extra({ api, path, title, isStanding = false, onDone }) {
-  const { value: given, problem, again } = useLoaded(() => found(api, path), []);
+/** @param {{api: Api, path: string, title: string, isStanding?: boolean, change: unknown, onDone: () => void}} props */
+function Extra({ api, path, title, isStanding = false, change, onDone }) {
+  const { value: given, problem, again } = useLoaded(() => found(api, path), [change]);
+  // As it was when the dialog was opened: others may have given some meanwhile.
+  const [now, setNow] = useState(/** @type {any} */ (null));
   const [asked, setAsked] = useState(/** @type {"give" | "take" | ""} */ (""));
   const close = () => setAsked("");
+  const ask = (/** @type {"give" | "take"} */ what) =>
+    found(api, path).then((read) => {
+      setNow(read);
+      if (read || what === "give") setAsked(what);
+      again();
+    }, again);
   const done = () => (again(), onDone());
   const take = async () => {
     await api.request("DELETE", path);
@@ -69,22 +77,28 @@ function Extra({ api, path, title, isStanding = false, onDone }) {
     ${given !== undefined && html`<p>${given ? words(given) : "No extra time"}</p>`}
     ${given && html`<p class="quiet">${moment(given.granted_at)}${given.granted_by && html`, by <bdi>${given.granted_by}</bdi>`}: “${given.reason}”</p>`}
     ${given !== undefined && html`<p class="row">
-      <button type="button" onClick=${() => setAsked("give")}>${given ? "Change" : "Give"}<span class="unseen"> extra time, ${title.toLowerCase()}</span></button>
-      ${given && html`<button type="button" onClick=${() => setAsked("take")}>Take back<span class="unseen"> extra time, ${title.toLowerCase()}</span></button>`}
+      <button type="button" onClick=${() => ask("give")}>${given ? "Change" : "Give"}<span class="unseen"> extra time, ${title.toLowerCase()}</span></button>
+      ${given && html`<button type="button" onClick=${() => ask("take")}>Take back<span class="unseen"> extra time, ${title.toLowerCase()}</span></button>`}
     </p>`}
-    ${asked === "give" && html`<${Give} api=${api} path=${path} title=${`Extra time: ${title.toLowerCase()}`} given=${given} isStanding=${isStanding} onClose=${close} onDone=${done} />`}
+    ${asked === "give" && html`<${Give} api=${api} path=${path} title=${`Extra time: ${title.toLowerCase()}`} given=${now} isStanding=${isStanding} onClose=${close} onDone=${done} />`}
     ${asked === "take" && html`<${Ask} title="Take extra time back" does="Take back" wants="none" onSend=${take} onClose=${close}>
-      <p>${title}: ${words(given ?? {})}. What has been used stays.</p>
+      <p>${title}: ${words(now ?? {})}. What has been used stays.</p>
     <//>`}
   </section>`;
 }
 
-/** @param {{api: Api, quizId: string, userId: string, onDone: () => void}} props */
-export function Accommodations({ api, quizId, userId, onDone }) {
-  const user = encodeURIComponent(userId);
+/** @param {{api: Api, quizId: string, userId: string, change: unknown, onDone: () => void}} props */
+export function Accommodations({ api, quizId, userId, change, onDone }) {
+  if (!isPart(userId) || !isPart(quizId)) {
+    return html`<section class="card" aria-labelledby="extra">
+      <h3 id="extra">Extra time</h3>
+      <p>It can’t be shown or given here: no address in a browser can have the name <bdi>${userId}</bdi>.</p>
+    </section>`;
+  }
+  const user = part(userId);
   return html`<section class="card" aria-labelledby="extra">
     <h3 id="extra">Extra time</h3>
-    <${Extra} api=${api} path=${`${quizPath(quizId)}/accommodations/${user}`} title="At this quiz" onDone=${onDone} />
-    <${Extra} api=${api} path=${`/users/${user}/accommodations`} title="At every quiz" isStanding=${true} onDone=${onDone} />
+    <${Extra} api=${api} path=${`${quizPath(quizId)}/accommodations/${user}`} title="At this quiz" change=${change} onDone=${onDone} />
+    <${Extra} api=${api} path=${`/users/${user}/accommodations`} title="At every quiz" isStanding=${true} change=${change} onDone=${onDone} />
   </section>`;
 }

@@ -30,11 +30,15 @@ const UNCHANGED = {
   "paused already": "the clock stood already",
   "not paused": "the clock was running already, or was not stopped for them alone",
   "paused by itself": "stopped for them alone: resume them by selecting them",
+  "handed in already": "handed in by this request, and opened again since",
   "quiz paused": "the whole quiz is paused: resume the quiz",
   "started since": "started or paused only after this was asked for",
   closes_at: "the quiz closes before that: its closing time has to be changed first",
   "no time left": "there was no time left to take away",
 };
+
+/** Where it may have been done by this request. @type {Partial<Record<Kind, string>>} */
+const BY_NOW = { pause: "The clock stands by now of", complete: "Handed in by now:" };
 
 const SHOWN = 12;
 const PRESETS = [5, 10, 15];
@@ -97,16 +101,21 @@ function Time({ minutes, seconds, isLess, onChange }) {
 /** @param {{room: Room, kind: Kind, done: Done, seconds: number}} props */
 function Told({ room, kind, done, seconds }) {
   const unchanged = Object.entries(done.unchanged);
-  return html`<div role="status" class=${`banner ${done.changed ? "good" : "warn"}`}>
-      <p>${done.changed ? html`${ACTS[kind].done} <strong>${sessions(done.changed)}</strong>${kind === "extend" ? `, by ${lasting(seconds)}` : ""}.` : "Nothing was changed."}</p>
+  const { perhaps } = done;
+  const isNothing = !done.changed && !perhaps.count;
+  return html`<div role="status" class=${`banner ${isNothing ? "warn" : "good"}`}>
+      ${done.changed > 0 && html`<p>${ACTS[kind].done} <strong>${sessions(done.changed)}</strong>${kind === "extend" ? `, by ${lasting(seconds)}` : ""}.</p>`}
+      ${perhaps.count > 0 && html`<p>${BY_NOW[kind]} <strong>${sessions(perhaps.count)}</strong>, by this request or before it: a reply of the service was lost.</p>`}
+      ${isNothing && html`<p>Nothing was changed.</p>`}
     </div>
+    ${perhaps.count > 0 && html`<${Names} room=${room} ids=${perhaps.ids} count=${perhaps.count} />`}
     ${done.remaining > 0 && html`<p class="banner warn">${sessions(done.remaining)} ${done.remaining === 1 ? "is" : "are"} open still: there was no time for all. Do it again.</p>`}
     ${done.cut.count > 0 && html`<h3>Given less: ${done.cut.count}</h3>
       <p>The quiz closes before their new deadline.</p><${Names} room=${room} ids=${done.cut.ids} count=${done.cut.count} />`}
     ${unchanged.length > 0 && html`<h3>Unchanged</h3>
       ${unchanged.map(
         ([reason, { count, ids }]) => html`<section key=${reason}>
-          <p>${sessions(count)}: ${UNCHANGED[reason] ?? (reason.endsWith(" already") ? "it had been done already by this request" : reason)}</p>
+          <p>${sessions(count)}: ${UNCHANGED[reason] ?? reason}</p>
           <${Names} room=${room} ids=${ids} count=${count} />
         </section>`,
       )}`}`;
@@ -181,7 +190,7 @@ export function ActDialog({ room, act: { kind, ids }, onClose }) {
       ${problem && html`<div class="banner bad" role="alert">
         <p>${problem.isTransient === undefined ? problem.message : inWords(problem)}
           ${before > 0 ? ` It was done for ${sessions(before)} before; sending again goes on with the others.` : ""}
-          ${isUnsure(problem) ? " It is not known whether it was done: what you send again unchanged is done once." : before ? "" : " Nothing was changed."}</p>
+          ${isUnsure(problem) || done.current.isUnsure ? " It is not known whether it was done: what you send again unchanged is done once." : before ? "" : " Nothing was changed."}</p>
       </div>`}
       <p role="status">${stage === "sent" ? "Sending …" : ""}</p>
       <div class="row end">

@@ -56,5 +56,6 @@ export function Answer({ item, about, rules, queue }) {
       ${answer ? html`<p class="answer-text" dir="auto">${answer}</p>` : html`<p class="quiet">There is no answer (any more).</p>`}
       ${words > 0 && html`<p class="quiet">${counted(words, "word")}</p>`}
     </section>
+    ${about?.isMore && html`<p class="quiet" data-part="more">There is more on record of this session than can be read here: other marks that the answer had before may be missing.</p>`}
     ${about && about.past.length > 0 && html`<${Earlier} past=${about.past} queue=${queue} />`}`;
 }

@@ -5,6 +5,7 @@ import { describe, isAnswered, questionOf } from "../common/content.js";
 import { sessionPath } from "../common/requests.js";
 import { html } from "../common/view.js";
 import { found, useLoaded } from "./loaded.js";
+import { Folded } from "./long.js";
 import { Problem } from "./problems.js";
 
 /** @import { Api } from "../../browser/api.js" */
@@ -14,7 +15,7 @@ const LONG = 400;
 /** @param {{text: string}} props */
 const Text = ({ text }) =>
   text.length > LONG
-    ? html`<details class="said"><summary>${text.slice(0, LONG)}…</summary>${text.slice(LONG)}</details>`
+    ? html`<${Folded} summary=${`${text.slice(0, LONG)}…`} text=${() => text.slice(LONG)} />`
     : html`<p class="said">${text}</p>`;
 
 /** @param {{id: string, content: any, isLocked: boolean, session: any}} props */

@@ -4,7 +4,7 @@ import { Dialog } from "../common/dialog.js";
 import { describe, isAnswered, questionOf } from "../common/content.js";
 import { counted } from "../common/format.js";
 import { html, useEffect, useState } from "../common/view.js";
-import { Problem } from "./problems.js";
+import { Problem, isUnsure } from "./problems.js";
 import { MarkFields, readMark } from "./mark.js";
 
 /** @import { Login } from "../common/login.js" */
@@ -77,7 +77,7 @@ export function ChangeMark({ marked, content, queue, login, onDone, onClose }) {
       <${MarkFields} id="change" draft=${draft} put=${setDraft} max=${max} wrong=${wrong} />
       <label>Reason, which is kept on record (may be left out)
         <input class="whole" maxlength="1000" autocomplete="off" value=${reason} onInput=${(/** @type {any} */ event) => setReason(event.target.value)} /></label>
-      ${failure && html`<${Problem} problem=${failure} what="Nothing was changed." login=${login} />`}
+      ${failure && html`<${Problem} problem=${failure} what=${isUnsure(failure) ? "It is not known whether it was changed." : "Nothing was changed."} login=${login} />`}
       <div class="row">
         <button class="main">Save</button>
         <button type="button" onClick=${() => send(null)}>Take the mark back</button>

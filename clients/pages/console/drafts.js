@@ -7,9 +7,9 @@ import { keep, kept } from "../common/tab.js";
 export class Drafts {
   #name;
 
-  /** @param {string} quizId */
-  constructor(quizId) {
-    this.#name = `quiz-sessions/marking/${quizId}`;
+  /** @param {string} quizId @param {string} marker of whom they are: others may sign in at the same tab */
+  constructor(quizId, marker) {
+    this.#name = `quiz-sessions/marking/${encodeURIComponent(marker)}/${quizId}`;
   }
 
   /** @returns {Record<string, Draft>} */

@@ -43,8 +43,8 @@ export function useHeld(queue, question, onShown) {
 
   /** @param {Item} of */
   const readAbout = async (of) => {
-    const found = await queue.about(of.session_id, of.question).catch(() => null);
-    if (desk.isHere && isSame(desk.shown, of)) setAbout(found);
+    const told = (/** @type {About | null} */ found) => desk.isHere && isSame(desk.shown, of) && setAbout(found);
+    told(await queue.about(of.session_id, of.question, told).catch(() => null));
   };
 
   /** @param {Item | null} next @param {number} [since] when it was asked for */

@@ -6,6 +6,7 @@ import { sessionPath } from "../common/requests.js";
 import { html, useState } from "../common/view.js";
 import { Ask } from "./ask.js";
 import { Rest, found, useLoaded, usePages } from "./loaded.js";
+import { Cut } from "./long.js";
 
 /** @import { Api } from "../../browser/api.js" */
 
@@ -31,7 +32,7 @@ export function LateAnswers({ api, sessionId, change, onDone }) {
     <ol class="entries">
       ${list.items?.map(
         (late) => html`<li class="entry" key=${late.event}>
-          <dl class="facts">${Object.entries(late.answers).map(([id, answer]) => html`<dt key=${id}><bdi>${id}</bdi></dt><dd class="said">${inWords(id, answer)}</dd>`)}</dl>
+          <dl class="facts">${Object.entries(late.answers).map(([id, answer]) => html`<dt key=${id}><bdi>${id}</bdi></dt><dd class="said"><${Cut} text=${inWords(id, answer)} /></dd>`)}</dl>
           <p class="row spread">
             <span class="quiet">Came ${moment(late.received_at)}</span>
             ${late.accepted ? html`<span class="chip good">Accepted</span>` : html`<button type="button" onClick=${() => setAsked(late)}>Accept</button>`}

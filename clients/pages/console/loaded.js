@@ -5,6 +5,9 @@ import { Problem } from "./problems.js";
 
 /** @import { Api } from "../../browser/api.js" */
 
+/** Characters of a list that are read at a time. */
+const MOST = 1_000_000;
+
 /**
  * @param {() => Promise<any>} load
  * @param {unknown[]} changes when they change, it is read again
@@ -13,20 +16,28 @@ export function useLoaded(load, changes) {
   const [value, setValue] = useState(/** @type {any} */ (undefined));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const [turn, setTurn] = useState(0);
-  useEffect(() => {
-    let isWanted = true;
-    load().then(
-      (found) => {
-        if (!isWanted) return;
+  const own = useRef({ load, isHere: true, isRunning: false, isOld: false }).current;
+  own.load = load;
+  const run = async () => {
+    // One at a time: what has changed meanwhile is read afterwards.
+    own.isOld = true;
+    if (own.isRunning) return;
+    own.isRunning = true;
+    while (own.isOld && own.isHere) {
+      own.isOld = false;
+      try {
+        const found = await own.load();
+        if (!own.isHere) return;
         setValue(found);
         setProblem(null);
-      },
-      (error) => isWanted && setProblem(error),
-    );
-    return () => {
-      isWanted = false;
-    };
-  }, [...changes, turn]);
+      } catch (error) {
+        if (own.isHere) setProblem(error);
+      }
+    }
+    own.isRunning = false;
+  };
+  useEffect(() => void run(), [...changes, turn]);
+  useEffect(() => () => void (own.isHere = false), []);
   return { value, problem, again: () => setTurn((now) => now + 1) };
 }
 
@@ -41,7 +52,7 @@ export const found = (api, path) =>
   );
 
 /**
- * A list in pages. Read again, as many are read as there were.
+ * A list in pages. Read again, as many are read as there were; fewer where they are long.
  *
  * @param {Api} api
  * @param {string} path
@@ -50,22 +61,24 @@ export const found = (api, path) =>
  * @param {unknown[]} changes
  */
 export function usePages(api, path, member, limit, changes) {
-  const [list, setList] = useState(/** @type {{items: any[], next: any} | null} */ (null));
-  const wanted = useRef(limit);
+  const [list, setList] = useState(/** @type {{items: any[], next: any, length: number} | null} */ (null));
+  const wanted = useRef({ items: limit, length: MOST });
   const { problem, again } = useLoaded(async () => {
     const items = [];
     let next = null;
+    let length = 0;
     do {
       const query = `${path.includes("?") ? "&" : "?"}limit=${limit}${next === null ? "" : `&after=${encodeURIComponent(next)}`}`;
       const { body } = await api.request("GET", path + query);
       items.push(...body[member]);
+      length += JSON.stringify(body[member]).length;
       // The list of staff actions ends with an empty page.
       next = body[member].length ? body.next_after : null;
-    } while (next !== null && items.length < wanted.current);
-    setList({ items, next });
+    } while (next !== null && items.length < wanted.current.items && length < wanted.current.length);
+    setList({ items, next, length });
   }, changes);
   const more = () => {
-    wanted.current = (list?.items.length ?? 0) + limit;
+    wanted.current = { items: (list?.items.length ?? 0) + limit, length: (list?.length ?? 0) + MOST };
     again();
   };
   return { items: list?.items ?? null, next: list?.next ?? null, problem, again, more };

@@ -19,6 +19,8 @@ const numberOf = (text) => (/^\s*\d*[.,]?\d+\s*$|^\s*\d+[.,]\s*$/.test(text) ? N
 export function readMark({ points, comment }, max) {
   const number = numberOf(points);
   if (!points.trim()) return { wrong: { points: "Type the points first." } };
+  // `1,000` is a thousand to some, and one to others.
+  if (max >= 1000 && /^\s*\d{1,3}[.,]\d{3}\s*$/.test(points)) return { wrong: { points: "Type thousands without a separator, as 1000, and at most two decimals." } };
   if (!(number >= 0 && number <= max)) return { wrong: { points: `Points go from 0 to ${pointsText(max)}.` } };
   const length = Array.from(comment).length;
   if (length > MAX_COMMENT)

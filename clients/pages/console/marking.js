@@ -27,7 +27,7 @@ const visit = new Map();
 /** @param {TabProps} props */
 export function Marking({ config, login, api, quizId }) {
   const queue = useMemo(() => new Queue(api, config.api, quizId, login), []);
-  const drafts = useMemo(() => new Drafts(quizId), []);
+  const drafts = useMemo(() => new Drafts(quizId, login.name), []);
   const [counts, setCounts] = useState(/** @type {Record<string, number> | null} */ (null));
   const [failure, setFailure] = useState(/** @type {any} */ (null));
   const [rules, setRules] = useState(/** @type {Record<string, any>} */ ({}));

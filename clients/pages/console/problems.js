@@ -29,6 +29,7 @@ const CODES = {
 export function inWords(problem) {
   const { name, status = 0, code = "", message = "" } = problem ?? {};
   if (status === 401) return "You are no longer signed in.";
+  if (name === "Unreachable" && status) return `Something between here and the service ${status < 400 ? "replied in its place" : "refused it"} (status ${status}).`;
   if (name === "Unreachable") return "The service can’t be reached. Is the network there?";
   if (name !== "Refusal") return `Something went wrong in this page: ${message}`;
   if (code === "forbidden") return `You are not allowed to do this. ${message}`;
@@ -39,7 +40,7 @@ export function inWords(problem) {
 }
 
 /** Whether it may have been done all the same. @param {any} problem */
-export const isUnsure = (problem) => Boolean(problem?.isTransient) && ![401, 429].includes(problem.status);
+export const isUnsure = (problem) => Boolean(problem?.isUnsure ?? (problem?.isTransient && ![401, 429].includes(problem.status)));
 
 /**
  * @param {object} props

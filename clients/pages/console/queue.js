@@ -36,12 +36,15 @@ import { events, quizPath, sessionPath } from "../common/requests.js";
  * @typedef {object} About
  * @property {any} content what the student was shown; undefined where there is nothing
  * @property {Past[]} past
+ * @property {boolean} isMore whether the past was not read to its end
  */
 
 export const HELD_MS = 15 * 60_000;
 const MAX_ID = 64;
 // The service has no "hold nothing": asked for a question that does not exist, it lets go of what is held.
 const NONE = { question: unique() };
+/** A student can make the record of a session long. */
+const MOST_EVENTS = 4_000;
 
 /** A name as the service takes it for X-Client-Id: `Zoë Q` is `Zo-C3-AB_Q`. @param {string} name */
 export function idOf(name) {
@@ -164,10 +167,16 @@ export class Queue {
     return own((await this.#api.request("GET", sessionPath(sessionId))).body.answers, question);
   }
 
-  /** @param {string} sessionId @param {string} question @returns {Promise<About>} */
-  async about(sessionId, question) {
-    const [content, past] = await Promise.all([this.#content(sessionId, question), this.#past(sessionId, question)]);
-    return { content, past };
+  /**
+   * @param {string} sessionId @param {string} question
+   * @param {(about: About) => void} onContent is told what there is before the past has been read
+   * @returns {Promise<About>}
+   */
+  async about(sessionId, question, onContent) {
+    const past = this.#past(sessionId, question).catch(() => ({ past: [], isMore: true }));
+    const content = await this.#content(sessionId, question);
+    onContent({ content, past: [], isMore: false });
+    return { content, ...(await past) };
   }
 
   /** @param {string} sessionId @param {string} question */
@@ -182,15 +191,18 @@ export class Queue {
     }
   }
 
-  /** @param {string} sessionId @param {string} question @returns {Promise<Past[]>} */
+  /** @param {string} sessionId @param {string} question @returns {Promise<Pick<About, "past" | "isMore">>} */
   async #past(sessionId, question) {
     const past = [];
+    let read = 0;
     for await (const { type, at, changes } of events(this.#api, sessionId)) {
+      read += 1;
+      if (read > MOST_EVENTS) return { past, isMore: true };
       const marks = type === "marked" ? changes?.marks : undefined;
       if (!marks || !Object.hasOwn(marks, question)) continue;
       const { points = null, comment = null } = marks[question] ?? {};
       past.push({ at, by: changes.by, points, comment });
     }
-    return past;
+    return { past, isMore: false };
   }
 }

@@ -36,11 +36,17 @@ export function leftUntil(seconds, until, now) {
 /** When the time of an open one is over; null where its clock stands. @param {Row} row */
 export const deadlineOf = (row) => (row.paused ? null : Date.parse(row.expires_at));
 
+/** When this page first saw a session as never heard, by the server's clock. @type {Map<string, number>} */
+const unheard = new Map();
+
 /** Open, its clock runs, and not heard for 90 seconds. @param {Row} row @param {Known} known */
 export function isSilent(row, { now, presence }) {
   if (!presence || !isOpen(row) || row.paused) return false;
   if (Date.parse(row.expires_at) - now > row.time_remaining * 1000 + 2000) return false;
-  return row.last_seen_at === null || now - Date.parse(row.last_seen_at) > SILENT_MS;
+  if (row.last_seen_at !== null) return now - Date.parse(row.last_seen_at) > SILENT_MS;
+  const since = unheard.get(row.session_id) ?? now;
+  unheard.set(row.session_id, since);
+  return now - since > SILENT_MS;
 }
 
 const STATUS = {

@@ -122,6 +122,7 @@ function Figures({ statistics, quizId, quiz, scores, onList }) {
           <div><dt>Deviation</dt><dd>${figure(statistics.deviation)}</dd></div>
           <div><dt>Alpha</dt><dd>${figure(statistics.alpha)}</dd></div>
         </dl>
+        ${all && all.length !== attempts && complete && html`<p class="quiet" data-state="others">The median and the distribution are of ${counted(all.length, "session")}, the other figures of ${figure(attempts)}: these leave out your own attempts, and were added up a moment before.</p>`}
         <details class="card"><summary>What these figures mean</summary><dl>${MEANINGS.map(([name, what]) => html`<dt><strong>${name}</strong></dt><dd>${what}</dd>`)}</dl></details>
         <div class="plots">
           <section class="card"><${Scores} scores=${scores} max=${max} attempts=${attempts} onList=${onList} /></section>

@@ -122,7 +122,7 @@ export function StudentPanel({ api, login, quizId, quiz, view, sessionId, onAct 
           <${Incidents} api=${api} sessionId=${sessionId} change=${change} />
           <${SessionNotices} api=${api} sessionId=${sessionId} change=${change} />
           <${Deadline} api=${api} sessionId=${sessionId} change=${change} />
-          <${Accommodations} api=${api} quizId=${quizId} userId=${session.user_id} onDone=${again} />
+          <${Accommodations} api=${api} quizId=${session.quiz_id} userId=${session.user_id} change=${change} onDone=${again} />
         </div>
       </div>
       <${Trail} api=${api} sessionId=${sessionId} change=${change} />

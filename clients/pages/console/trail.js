@@ -1,10 +1,11 @@
 // The audit log of a session, in plain words, and whether it is intact.
 
-import { asText, moment } from "../common/format.js";
+import { asText, moment, timeOfDay } from "../common/format.js";
 import { sessionPath } from "../common/requests.js";
 import { html, useState } from "../common/view.js";
 import { incidentWords } from "./incidents.js";
 import { Rest, usePages } from "./loaded.js";
+import { Folded } from "./long.js";
 import { Problem } from "./problems.js";
 import { lasting } from "./times.js";
 
@@ -74,18 +75,18 @@ export function Event({ event: { type, at, changes, erased_by } }) {
   return html`<li class="entry">
     <p class="text">${words}</p>
     <p class="quiet">${moment(at)}${by && html` · by <bdi>${by}</bdi>`}${reason && ` · “${reason}”`}</p>
-    ${changes !== null && html`<details><summary>Details</summary><p class="text code">${asText(changes)}</p></details>`}
+    ${changes !== null && html`<${Folded} summary="Details" text=${() => asText(changes)} class="text code" />`}
   </li>`;
 }
 
-/** @param {{found: any}} props */
-function Verdict({ found: { intact, events, broken, differs, erased, paper_as_drawn } }) {
+/** @param {{found: any, at: string}} props */
+function Verdict({ at, found: { intact, events, broken, differs, erased, paper_as_drawn } }) {
   if (intact) {
-    return html`<p class="banner good">Intact: all ${events} entries are as they were written, and the session is as they say.
+    return html`<p class="banner good">Intact: all ${events} entries that there were at ${timeOfDay(at)} are as they were written, and the session is as they say.
       ${erased > 0 ? ` Of ${erased} of them staff have erased the contents, on record.` : ""}</p>`;
   }
   return html`<div class="banner bad">
-    <p><strong>Not intact.</strong> Somebody changed what is stored. Tell who runs the service, and change nothing.</p>
+    <p><strong>Not intact</strong>, seen at ${timeOfDay(at)}. Somebody changed what is stored. Tell who runs the service, and change nothing.</p>
     <ul>
       ${broken.length > 0 && html`<li>Missing or changed entries: ${broken.join(", ")}</li>`}
       ${differs.length > 0 && html`<li>The session differs from its log in: ${differs.join(", ")}</li>`}
@@ -101,7 +102,7 @@ export function Trail({ api, sessionId, change }) {
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const verify = () =>
     api.request("GET", `${sessionPath(sessionId)}/verify`).then(
-      ({ body }) => (setFound(body), setProblem(null)),
+      ({ body }) => (setFound({ found: body, at: new Date().toISOString() }), setProblem(null)),
       (error) => (setFound(null), setProblem(error)),
     );
   return html`<section class="card" aria-labelledby="trail">
@@ -109,7 +110,7 @@ export function Trail({ api, sessionId, change }) {
       <h3 id="trail">What happened</h3>
       <button type="button" onClick=${verify}>Is the record intact?</button>
     </div>
-    <div role="status">${found && html`<${Verdict} found=${found} />`}</div>
+    <div role="status">${found && html`<${Verdict} ...${found} />`}</div>
     <${Problem} problem=${problem}>The record was not looked through.<//>
     <ol class="entries">${list.items?.map((event) => html`<${Event} key=${event.revision} event=${event} />`)}</ol>
     <${Rest} list=${list} none="Nothing yet." />
