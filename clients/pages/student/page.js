@@ -42,6 +42,8 @@ function Taking({ attempt, api, login, starting, onAgain }) {
   useAttempt(attempt);
   const { quiz } = attempt;
   const [hasMore, setMore] = useState(false);
+  // Another tab may remove it meanwhile, and this one then says so, too.
+  const [isKept] = useState(starting.isKept);
   useEffect(() => () => attempt.close(), [attempt]);
   useEffect(() => {
     if (!attempt.isEnded) return;
@@ -56,7 +58,7 @@ function Taking({ attempt, api, login, starting, onAgain }) {
       quizId=${quizId}
       isShared=${starting.isShared}
       onAgain=${hasMore ? onAgain : null}
-      onWipe=${starting.isKept ? () => starting.wipe(attempt) : null}
+      onWipe=${isKept ? () => starting.wipe(attempt) : null}
     />`;
   }
   if (attempt.isEarly) return html`<${Together} attempt=${attempt} login=${login} quizId=${quizId} starting=${starting} />`;
