@@ -139,8 +139,9 @@ def test_what_does_not_say_where_it_comes_from_presses_no_button(demo: Developme
 
 
 @pytest.mark.parametrize("host", ["elsewhere.example", "127.0.0.1.example", "[::1", "192.0.2.1", ""])
-def test_its_state_is_told_to_no_name_that_leads_here(demo: DevelopmentServer, host: str) -> None:
-    assert httpx.get(f"{demo.address}/demo/state", headers={"Host": host}).status_code == 403
+def test_nothing_of_it_is_for_a_name_that_leads_here(demo: DevelopmentServer, host: str) -> None:
+    for path in ("/demo/state", "/pages/", "/quizzes"):
+        assert httpx.get(demo.address + path, headers={"Host": host}).status_code == 403
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import httpx
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -82,6 +83,12 @@ class Demo:
         )
 
         async def either(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and not is_loopback(host_of(Headers(scope=scope).get("host", ""))):
+                # A name of others that leads here: without tokens its pages could do whatever staff can.
+                await JSONResponse({"detail": "This server is for its own machine alone."}, 403)(
+                    scope, receive, send
+                )
+                return
             is_demo = scope["type"] == "http" and scope["path"].startswith("/demo/")
             await (demo if is_demo else app)(scope, receive, send)
 
@@ -161,7 +168,7 @@ class _OwnPagesOnly:
     """Lets only pages in that this server has served, on this machine.
 
     A page from elsewhere, open in the same browser, could press the buttons as well: its requests have its
-    own `Origin`, which no script can change. The `Host` is checked for names of others that lead here.
+    own `Origin`, which no script can change.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -176,13 +183,13 @@ class _OwnPagesOnly:
 
 
 def _is_own(request: Request) -> bool:
-    host = request.headers.get("host", "")
-    if not is_loopback(host_of(host)):
-        return False
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return False
     # Browsers name the origin of each request but those that only read.
-    return request.method in ("GET", "HEAD") or request.headers.get("origin") == f"http://{host}"
+    return (
+        request.method in ("GET", "HEAD")
+        or request.headers.get("origin") == f"http://{request.headers['host']}"
+    )
 
 
 def has_screen(environment: Mapping[str, str], platform: str = sys.platform) -> bool:
