@@ -643,6 +643,7 @@ def test_a_refusal_on_the_way_is_not_called_a_missing_network(
     marker.marks("essay").reads(FIRST)
     marker.points.fill("3")
     marker.next.click()
+    marker.page.get_by_role("button", name="Back to the overview").click()
     marker.page.get_by_role("button", name="Change essay").click()
     marker.page.route(
         "**/grades?*", lambda route: route.fulfill(status=403, body="<h1>No</h1>", content_type="text/html")
