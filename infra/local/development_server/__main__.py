@@ -44,8 +44,6 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     options = _options(arguments, environment)
     if options.demo:
         environment = demo.settings_of(environment)
-    # Nobody collects them here; the log says what they would.
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     try:
         if options.demo and not is_loopback(options.host):
             raise _RefusedError("a demo lets visitors break its stores: it listens on this machine alone")
@@ -151,6 +149,8 @@ def _listen(host: str, port: str, tries: int = 1) -> socket.socket:
 
 
 if __name__ == "__main__":
+    # Nobody collects them here; the log says what they would.
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     code = main(sys.argv[1:], os.environ)
     sys.stdout.flush()
     sys.stderr.flush()
