@@ -23,11 +23,21 @@ export const quizOrNull = (api, quizId) =>
     () => null,
   );
 
-/** A session's events, from the first one on. @param {Api} api @param {string} sessionId @returns {AsyncGenerator<any>} */
-export async function* events(api, sessionId) {
+/**
+ * A session's events by pages, from the first one on, each with whether there are more.
+ *
+ * @param {Api} api @param {string} sessionId
+ * @returns {AsyncGenerator<{events: any[], isMore: boolean}>}
+ */
+export async function* eventPages(api, sessionId) {
   for (let after = -1; after !== null; ) {
     const { body } = await api.request("GET", `${sessionPath(sessionId)}/events?limit=${EVENTS}&after=${after}`);
-    yield* body.events;
     after = body.next_after;
+    yield { events: body.events, isMore: after !== null };
   }
+}
+
+/** A session's events, from the first one on. @param {Api} api @param {string} sessionId @returns {AsyncGenerator<any>} */
+export async function* events(api, sessionId) {
+  for await (const page of eventPages(api, sessionId)) yield* page.events;
 }

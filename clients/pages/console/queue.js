@@ -1,7 +1,7 @@
 // The grading queue of a quiz, as one marker uses it (docs/marking.md).
 
 import { own, unique } from "../../browser/api.js";
-import { events, quizPath, sessionPath } from "../common/requests.js";
+import { eventPages, quizPath, sessionPath } from "../common/requests.js";
 
 /** @import { Api } from "../../browser/api.js" */
 /** @import { Login } from "../common/login.js" */
@@ -44,7 +44,7 @@ const MAX_ID = 64;
 // The service has no "hold nothing": asked for a question that does not exist, it lets go of what is held.
 const NONE = { question: unique() };
 /** A student can make the record of a session long. */
-const MOST_EVENTS = 4_000;
+const PAGES = 20;
 
 /** A name as the service takes it for X-Client-Id: `Zoë Q` is `Zo-C3-AB_Q`. @param {string} name */
 export function idOf(name) {
@@ -194,14 +194,16 @@ export class Queue {
   /** @param {string} sessionId @param {string} question @returns {Promise<Pick<About, "past" | "isMore">>} */
   async #past(sessionId, question) {
     const past = [];
-    let read = 0;
-    for await (const { type, at, changes } of events(this.#api, sessionId)) {
-      read += 1;
-      if (read > MOST_EVENTS) return { past, isMore: true };
-      const marks = type === "marked" ? changes?.marks : undefined;
-      if (!marks || !Object.hasOwn(marks, question)) continue;
-      const { points = null, comment = null } = marks[question] ?? {};
-      past.push({ at, by: changes.by, points, comment });
+    let pages = 0;
+    for await (const { events, isMore } of eventPages(this.#api, sessionId)) {
+      for (const { type, at, changes } of events) {
+        const marks = type === "marked" ? changes?.marks : undefined;
+        if (!marks || !Object.hasOwn(marks, question)) continue;
+        const { points = null, comment = null } = marks[question] ?? {};
+        past.push({ at, by: changes.by, points, comment });
+      }
+      pages += 1;
+      if (isMore && pages === PAGES) return { past, isMore };
     }
     return { past, isMore: false };
   }
