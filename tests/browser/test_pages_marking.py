@@ -649,7 +649,7 @@ def test_a_refusal_on_the_way_is_not_called_a_missing_network(
         "**/grades?*", lambda route: route.fulfill(status=403, body="<h1>No</h1>", content_type="text/html")
     )
     dialog = marker.page.get_by_role("dialog")
-    dialog.get_by_label("Why").fill("select * from marks; --")
+    dialog.get_by_label("Reason").fill("select * from marks; --")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_role("alert")).to_contain_text(
         "Something between here and the service refused it (status 403)."
