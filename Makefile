@@ -1,4 +1,4 @@
-# Two commands for everybody: `make run` and `make test`. `make help` lists the rest.
+# Three commands for everybody: `make demo`, `make run` and `make test`. `make help` lists the rest.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -25,13 +25,16 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run token test tested tested-beside tested-on-other-pythons pythons generators declarations chromium faults check build container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run demo token test tested tested-beside tested-on-other-pythons pythons generators declarations chromium faults check build container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: .venv/ready ## the service on http://127.0.0.1:8002 with its own PostgreSQL and Valkey (PORT=, DATABASE_URL=, REDIS_URL=)
 	@PORT=$(PORT) exec $(BIN)/python -m development_server $(OPTIONS)
+
+demo: .venv/ready ## an exam with thirty simulated students, and a page that breaks what it runs on; OPTIONS=--no-browser
+	@PORT=$(PORT) exec $(BIN)/python -m development_server --demo $(OPTIONS)
 
 token: .venv/ready ## a token for the server of AUTH_MODE=jwt make run; SUB=student1 SCOPE="sessions:proctor"
 	@$(BIN)/python -m development_server.token_command $(OPTIONS) --sub "$(or $(SUB),student1)" $(if $(SCOPE),--scope "$(SCOPE)")
@@ -50,7 +53,7 @@ tested: .venv/ready
 
 # Most of their time these tests wait: for a rule that fires once a minute, and for networks and browsers that come back.
 tested-beside: .venv/ready
-	$(BIN)/coverage run -m pytest --quiet tests/localstack tests/browser
+	$(BIN)/coverage run -m pytest --quiet --numprocesses 2 --dist loadfile tests/localstack tests/browser
 
 pythons: built .venv-audit/ready ## unit, integration and lambda_runtime on the other Pythons, as CI=true make test does
 	@$(MAKE) --no-print-directory tested-on-other-pythons
@@ -103,10 +106,12 @@ build: .venv-sam/ready .venv-localstack/ready ## the functions and their layer, 
 	  echo "unzipped with a function: $$(du -cm --apparent-size $$layer .aws-sam/build/SessionApiFunction | tail -n 1 | cut -f 1) MB ($${layer##*/})"; \
 	done
 
-deploy: build ## deploy to ENV=dev or prod: additive migrations first, then traffic
-	$(SAM) deploy --config-env $(ENV)
+deploy: build ## deploy to ENV=dev or prod: additive migrations first, then traffic, then pages
+	@arguments=$$($(BIN)/python -m pages_deployment before $(ENV)); eval "$(SAM) deploy --config-env $(ENV) $$arguments"
 	@# A new stack's first version gets its traffic at once; later ones wait for CodeDeploy's hook.
 	@infra/local/migrate.sh $(ENV)
+	@# What pages ask for is there by now.
+	@$(BIN)/python -m pages_deployment upload $(ENV)
 
 container: .venv/ready ## the API as a container image, IMAGE=quiz-sessions; BASE=, PLATFORM=linux/arm64
 	rm -rf $(CONTEXT)

@@ -100,8 +100,7 @@ export class Api {
     return { method, headers: all, body, cache: "no-store", credentials: "omit" };
   }
 
-  /** @param {string} method @param {string} path @param {object} [body]
-   * @param {Record<string, string>} [headers] @returns {Promise<Reply>} */
+  /** @param {string} method @param {string} path @param {object} [body] @param {Record<string, string>} [headers] @returns {Promise<Reply>} */
   async #fetch(method, path, body, headers) {
     const text = body && JSON.stringify(body);
     this.#lastToken = await this.token();

@@ -234,7 +234,7 @@ class OpenedQuiz {
 
   /** @param {any} known @returns {Promise<Reply>} */
   async #find(known) {
-    const { quizId, userId, again } = this.#options;
+    const { quizId, userId, again, password } = this.#options;
     if (known?.session) {
       try {
         const reply = await this.#api.request("GET", `/sessions/${known.session.id}`);
@@ -249,7 +249,7 @@ class OpenedQuiz {
       known?.session || !kept?.key ? { key: unique() } : kept,
     );
     try {
-      const body = { quiz_id: quizId, ...(userId && { user_id: userId }), page_url: location.href };
+      const body = { quiz_id: quizId, ...(userId && { user_id: userId }), password, page_url: location.href };
       return await this.#api.request("POST", "/sessions/start", body, { "Idempotency-Key": key });
     } catch (/** @type {any} */ error) {
       const id = error.problem?.session_id ?? error.problem?.session?.id;

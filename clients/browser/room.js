@@ -11,21 +11,20 @@ class WatchedRoom {
   /** @type {Map<string, Row>} */ rows = new Map();
   /** @type {Record<string, number>} */ totals = {};
   presence = true;
+  serverTime = "";
   /** @type {Failure | null} */ problem = null;
 
   #api;
   #path;
   #cursor = "";
-  #failures = 0;
   #isClosed = false;
   #wake = () => {};
-  /** @type {Set<(change: {changed: Row[]}) => void>} */
-  #listeners = new Set();
+  /** @type {Set<any>} */ #listeners = new Set();
 
   /** @param {RoomOptions} options */
   constructor({ baseUrl, token, quizId }) {
-    this.#api = new Api(baseUrl, token);
     this.#path = `/quizzes/${encodeURIComponent(quizId)}`;
+    this.#api = new Api(baseUrl, token);
     this.#watch();
   }
 
@@ -35,15 +34,15 @@ class WatchedRoom {
     return () => this.#listeners.delete(listener);
   };
   /** @type {Room["extend"]} */
-  extend = (ids, seconds, reason) => this.#act("extend", ids, { seconds, reason });
+  extend = (ids, seconds, reason, key) => this.#act("extend", ids, { seconds, reason }, key);
   /** @type {Room["pause"]} */
-  pause = (ids, reason) => this.#act("pause", ids, { reason });
+  pause = (ids, reason, key) => this.#act("pause", ids, { reason }, key);
   /** @type {Room["resume"]} */
-  resume = (ids, reason) => this.#act("resume", ids, { reason });
+  resume = (ids, reason, key) => this.#act("resume", ids, { reason }, key);
   /** @type {Room["notify"]} */
-  notify = (ids, text) => this.#act("notices", ids, { text });
+  notify = (ids, text, key) => this.#act("notices", ids, { text }, key);
   /** @type {Room["handIn"]} */
-  handIn = (ids, reason) => this.#act("complete", ids, { reason });
+  handIn = (ids, reason, key) => this.#act("complete", ids, { reason }, key);
 
   close() {
     this.#isClosed = true;
@@ -51,17 +50,19 @@ class WatchedRoom {
   }
 
   /** @param {string} what @param {string[] | "all"} ids @param {object} body */
-  async #act(what, ids, body) {
+  async #act(what, ids, body, key = unique()) {
     // An empty selection is not everybody.
-    if (ids !== "all" && !Array.isArray(ids)) throw new TypeError("ids: an array, or 'all'");
+    if (ids !== "all" && !Array.isArray(ids)) throw new TypeError("not an array");
     const sent = ids === "all" ? body : { ...body, session_ids: ids };
-    const headers = { "Idempotency-Key": unique() };
+    let isUnsure = false;
     for (let tries = 1; ; tries += 1) {
       try {
-        const { body: done } = await this.#api.request("POST", `${this.#path}/${what}`, sent, headers);
+        const done = await this.#api.request("POST", `${this.#path}/${what}`, sent, { "Idempotency-Key": key });
         this.#wake();
-        return done;
+        return { ...done.body, isUnsure };
       } catch (/** @type {any} */ error) {
+        // It may be done all the same.
+        error.isUnsure = isUnsure ||= error.isTransient && error.status !== 401 && error.status !== 429;
         if (!error.isTransient || tries === 5) throw error;
         await after(jittered(Math.max(error.retryAfterMs ?? 0, 500 * 2 ** tries)));
       }
@@ -69,18 +70,18 @@ class WatchedRoom {
   }
 
   async #watch() {
+    let failures = 0;
     while (!this.#isClosed) {
       const woken = new Promise((resolve) => (this.#wake = () => resolve(0)));
       let wait = LOOK_MS;
       try {
         await this.#look();
-        this.#failures = 0;
+        failures = 0;
         this.problem = null;
       } catch (/** @type {any} */ error) {
         if (!("isTransient" in error)) reportError(error);
-        this.#failures += 1;
         this.problem = error;
-        wait = Math.max(error.retryAfterMs ?? 0, Math.min(LOOK_MS * 2 ** this.#failures, LONGEST_WAIT_MS));
+        wait = Math.max(error.retryAfterMs ?? 0, Math.min(LOOK_MS * 2 ** ++failures, LONGEST_WAIT_MS));
         this.#tell([]);
       }
       await Promise.race([woken, after(jittered(wait))]);
@@ -94,15 +95,14 @@ class WatchedRoom {
     do {
       const query = cursor && `?after=${encodeURIComponent(cursor)}`;
       view = (await this.#api.request("GET", `${this.#path}/live${query}`)).body;
-      for (const row of view.rows) {
-        this.rows.set(row.session_id, row);
-        changed.push(row);
-      }
+      for (const row of view.rows) this.rows.set(row.session_id, row);
+      changed.push(...view.rows);
       cursor = view.next;
     } while (cursor);
     this.#cursor = view.after;
     this.totals = view.totals;
     this.presence = view.presence;
+    this.serverTime = view.server_time;
     this.#tell(changed);
   }
 

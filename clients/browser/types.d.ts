@@ -26,6 +26,8 @@ export interface QuizOptions {
   quizId: string;
   /** Whose session it is, where the service asks for no tokens. */
   userId?: string;
+  /** Of the room, where the quiz asks for one; it is not kept. */
+  password?: string;
   /** `wipe` removes what is kept on the device after the end, `memory` keeps nothing there; else it is kept. */
   storage?: "keep" | "wipe" | "memory";
   /** Whether to start the next attempt where the last one has ended; else that is shown. */
@@ -105,7 +107,11 @@ export interface RoomOptions {
   quizId: string;
 }
 
-/** A proctor's view of who takes a quiz. Acts are done once, however often their replies are lost. */
+/**
+ * A proctor's view of who takes a quiz. Acts are done once, however often their replies are lost; one that has failed
+ * is the same act again with the same `key`. `isUnsure`, in what is
+ * returned as in what is thrown, says that a reply to an earlier try was lost: the act may have been done by that one.
+ */
 export interface Room {
   /** By session, in the order in which they were started. */
   readonly rows: Map<string, Row>;
@@ -113,20 +119,22 @@ export interface Room {
   readonly totals: Record<string, number>;
   /** Whether it is known who was heard; not while the service's cache is away. */
   readonly presence: boolean;
+  /** That of the service at the last look; empty before the first. */
+  readonly serverTime: string;
   /** Why nothing was seen at the last look. */
   readonly problem: Failure | null;
 
   /** @returns what takes the listener off again */
   on(event: "change", listener: (change: { changed: Row[] }) => void): () => void;
   /** Give time, or with a negative number take it; returns what the service says of it, as all that follow. */
-  extend(ids: string[] | "all", seconds: number, reason: string): Promise<any>;
+  extend(ids: string[] | "all", seconds: number, reason: string, key?: string): Promise<any>;
   /** Stop the clock. */
-  pause(ids: string[] | "all", reason: string): Promise<any>;
+  pause(ids: string[] | "all", reason: string, key?: string): Promise<any>;
   /** Let it run again. */
-  resume(ids: string[] | "all", reason: string): Promise<any>;
-  notify(ids: string[] | "all", text: string): Promise<any>;
+  resume(ids: string[] | "all", reason: string, key?: string): Promise<any>;
+  notify(ids: string[] | "all", text: string, key?: string): Promise<any>;
   /** Hand in on their behalf. */
-  handIn(ids: string[] | "all", reason: string): Promise<any>;
+  handIn(ids: string[] | "all", reason: string, key?: string): Promise<any>;
   close(): void;
 }
 

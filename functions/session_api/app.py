@@ -95,6 +95,7 @@ def create_service(
         lambda: services().settings.allowed_origins,
         lambda: services().settings.base_path,
         clock or (lambda: services().clock()),
+        secrets=lambda: services().settings.required_secrets,
     )
 
 

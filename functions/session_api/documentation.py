@@ -21,14 +21,16 @@ def add_documentation(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
+        page = get_swagger_ui_html(
             openapi_url="openapi.json",
             title=app.title,
             swagger_js_url="docs/swagger-ui-bundle.js",
             swagger_css_url="docs/swagger-ui.css",
             swagger_favicon_url="docs/favicon.png",
-            swagger_ui_parameters={"persistAuthorization": True},
         )
+        # A token is given to it, and pages of the same origin keep theirs no longer than their tab.
+        page.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+        return page
 
     @app.get("/docs/{name}", include_in_schema=False)
     async def asset(name: str) -> Response:

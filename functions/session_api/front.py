@@ -13,7 +13,8 @@ from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.settings import SettingsError
 
-from .gateway import locate, request_id, request_time
+from .gateway import locate, path_of, request_id, request_time
+from .request_source import knows_secret
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,8 +32,14 @@ REQUEST_HEADERS = (
 )
 REPLY_HEADERS = ("date", "etag", "location", "retry-after", "x-request-id")
 PREFLIGHT_SECONDS = 3600
+ALIVE = "/health"
+"""What whoever watches a process asks past the distribution; the reply says only that there is one."""
 ALWAYS = ((b"x-content-type-options", b"nosniff"),)
 """Headers of every reply, beside its request's id."""
+
+
+class _PastTheDistributionError(Exception):
+    """A request came past the distribution that alone may pass requests on."""
 
 
 class Front:
@@ -40,7 +47,8 @@ class Front:
 
     HEAD is answered as GET is, without the body. Pages of other origins may call the API as
     `allowed_origins` says; the template's gateway says the same, for its own replies (401, 429).
-    What fails without a reply is answered with a problem.
+    What fails without a reply is answered with a problem. Where a distribution alone may pass requests on,
+    others are refused before anything else is looked at.
     """
 
     def __init__(
@@ -49,15 +57,19 @@ class Front:
         allowed_origins: Callable[[], Sequence[str]],
         base_path: Callable[[], str],
         clock: Callable[[], Micros] = current_micros,
+        *,
+        secrets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`allowed_origins` and `base_path` are called with the first request.
+        """`allowed_origins`, `base_path` and `secrets` are called with the first request.
 
-        `clock` is what the gateway's time of a request is held against.
+        `clock` is what the gateway's time of a request is held against; `secrets` are the secrets of which a
+        request has to know one, none where anybody may send it.
         """
         self._app = app
         self._clock = clock
         self._allowed_origins = allowed_origins
         self._base_path = base_path
+        self._secrets = secrets
         self._cors: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,11 +95,18 @@ class Front:
             scope = {**scope, "method": "GET"}
         try:
             locate(scope, self._base_path())
+            self._check_way(scope)
             await self._app_of(scope)(scope, receive, finish)
         except Exception as error:
             if is_answered:
                 raise
             await self._fail(error, scope, receive, finish)
+
+    def _check_way(self, scope: Scope) -> None:
+        """Raises _PastTheDistributionError."""
+        secrets = self._secrets()
+        if secrets and not knows_secret(scope, secrets) and path_of(scope) != ALIVE:
+            raise _PastTheDistributionError
 
     def _app_of(self, scope: Scope) -> ASGIApp:
         """The app, behind CORS where a page asks."""
@@ -100,10 +119,16 @@ class Front:
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         from quiz_sessions.runtime.telemetry import Telemetry  # noqa: PLC0415
 
-        from .problems import internal_error  # noqa: PLC0415
+        from .problems import internal_error, problem  # noqa: PLC0415
 
-        Telemetry().failed("request failed around the app", error, request_id=request_id(scope))
-        reply: ASGIApp = internal_error(request_id(scope))
+        reply: ASGIApp
+        if isinstance(error, _PastTheDistributionError):
+            Telemetry().count("OriginRefused")
+            detail = "This address serves the distribution in front of it alone."
+            reply = problem(403, "forbidden", detail, request_id(scope))
+        else:
+            Telemetry().failed("request failed around the app", error, request_id=request_id(scope))
+            reply = internal_error(request_id(scope))
         # Settings that can't be read allow no page.
         with suppress(SettingsError):
             reply = self._with_cors(reply) if _is_from_page(scope) else reply

@@ -21,6 +21,7 @@ from .cached_reads import CachedReads
 from .direct_writes import DirectWrites
 from .front import Front
 from .gateway import TEXT_TYPES, context_of, request_id
+from .request_source import SECRET_HEADER
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -78,7 +79,12 @@ def event_loop() -> asyncio.AbstractEventLoop:
 
 def behind_front(app: ASGIApp) -> Mangum:
     """`app` as the function of a gateway."""
-    front = Front(app, lambda: settings().allowed_origins, lambda: settings().base_path)
+    front = Front(
+        app,
+        lambda: settings().allowed_origins,
+        lambda: settings().base_path,
+        secrets=lambda: settings().required_secrets,
+    )
     return Mangum(front, lifespan="off", text_mime_types=TEXT_TYPES)
 
 
@@ -105,7 +111,9 @@ def readable(event: object) -> dict[str, Any]:
     headers = {
         name: value
         for name, value in (sent if isinstance(sent, dict) else {}).items()
-        if name.lower() in ("origin", "x-request-id") and isinstance(value, str) and value.isascii()
+        if name.lower() in ("origin", "x-request-id", SECRET_HEADER)
+        and isinstance(value, str)
+        and value.isascii()
     }
     return {
         "version": "2.0",

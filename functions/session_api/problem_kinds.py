@@ -67,7 +67,9 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Ask for another export.",
     ),
     "export_not_found": ProblemKind(
-        "No such export", "Nobody, or somebody else, has asked for it.", "Use the `Location` of your own request."
+        "No such export",
+        "Nobody, or somebody else, has asked for it.",
+        "Use the `Location` of your own request.",
     ),
     "exports_off": ProblemKind(
         "No place for exports", "The service has no place for files.", "Set EXPORT_BUCKET or EXPORT_FOLDER."
@@ -114,7 +116,9 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Take it there. Staff: look whether a proxy stands before the service (docs/deploy.md).",
     ),
     "no_paper": ProblemKind(
-        "No paper", "The quiz had none when the session was started.", "Give the quiz a paper before it starts."
+        "No paper",
+        "The quiz had none when the session was started.",
+        "Give the quiz a paper before it starts.",
     ),
     "no_time_left": ProblemKind(
         "No time is left", "There is no time that could be taken away.", "Hand the session in instead."
@@ -164,7 +168,9 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Attempts are open", "A quiz is not deleted under them.", "Delete it when they have ended."
     ),
     "quiz_not_found": ProblemKind(
-        "No such quiz", "Nobody has registered it.", "GET /quizzes?prefix= finds it; PUT /quizzes/{id} registers it."
+        "No such quiz",
+        "Nobody has registered it.",
+        "GET /quizzes?prefix= finds it; PUT /quizzes/{id} registers it.",
     ),
     "quiz_not_open": ProblemKind(
         "Not open yet", "It opens at `opens_at`.", "Start again after `Retry-After` seconds, not before."
@@ -214,7 +220,9 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Tell the student so. Staff may accept late answers, or reopen the session.",
     ),
     "session_not_found": ProblemKind(
-        "No such session", "There is none with this id, or it is somebody else's.", "Look at the id and the token."
+        "No such session",
+        "There is none with this id, or it is somebody else's.",
+        "Look at the id and the token.",
     ),
     "session_open": ProblemKind("Still open", "This can be done once it has ended.", "Wait, or hand it in."),
     "session_paused": ProblemKind(
@@ -222,7 +230,9 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "A proctor has paused the session or its quiz. Nothing was kept.",
         "Keep the answers, and send them when it goes on; look again after `Retry-After` seconds.",
     ),
-    "session_state": ProblemKind("Another state", "The session is not in the state for this.", "See `detail`."),
+    "session_state": ProblemKind(
+        "Another state", "The session is not in the state for this.", "See `detail`."
+    ),
     "store_unavailable": ProblemKind(
         "A store is away",
         "PostgreSQL, Valkey or the place of files can't be reached, or refuses. Nothing is known to be stored.",
@@ -249,10 +259,14 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Look at the id: GET /sessions/{id}/paper, or the quiz's `questions`.",
     ),
     "unknown_quiz": ProblemKind(
-        "No such quiz", "Nobody has registered it, and others are not started.", "Register it: PUT /quizzes/{id}."
+        "No such quiz",
+        "Nobody has registered it, and others are not started.",
+        "Register it: PUT /quizzes/{id}.",
     ),
     "unsupported_media_type": ProblemKind(
-        "Not JSON", "The body is not sent as JSON in UTF-8, or is compressed.", "Content-Type: application/json."
+        "Not JSON",
+        "The body is not sent as JSON in UTF-8, or is compressed.",
+        "Content-Type: application/json.",
     ),
     "version_conflict": ProblemKind(
         "Another version",

@@ -3,6 +3,7 @@
 The address is the one that the server of this process names: API Gateway's sourceIp, the last of
 X-Forwarded-For behind the load balancer (`server.balancer`), else the peer. A CloudFront distribution in
 front is believed by its secret, and then says whose request it passed on. No other header is looked at.
+Where requests come through that distribution alone, `Front` refuses those without the secret.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def source_of(scope: MutableMapping[str, Any], origin_secrets: Sequence[str]) ->
 
 
 def _address(scope: MutableMapping[str, Any], origin_secrets: Sequence[str]) -> str | None:
-    if _knows_secret(scope, origin_secrets):
+    if knows_secret(scope, origin_secrets):
         # <address>:<port>, also where the address is one of IPv6.
         address = (_only(scope, VIEWER_ADDRESS) or "").rpartition(":")[0]
         return parse_address(address.removeprefix("[").removesuffix("]"))
@@ -32,7 +33,8 @@ def _address(scope: MutableMapping[str, Any], origin_secrets: Sequence[str]) -> 
     return parse_address(client[0]) if client else None
 
 
-def _knows_secret(scope: MutableMapping[str, Any], origin_secrets: Sequence[str]) -> bool:
+def knows_secret(scope: MutableMapping[str, Any], origin_secrets: Sequence[str]) -> bool:
+    """Whether a request has one of the secrets, and so came through the distribution."""
     sent = (_only(scope, SECRET_HEADER) or "").encode()
     # rule: a header tells the client's address only with the secret of the distribution
     return any(hmac.compare_digest(sent, secret.encode()) for secret in origin_secrets)

@@ -87,6 +87,26 @@ def page(chromium: Browser, site: str) -> Iterator[Page]:
 
 
 @pytest.fixture
+def new_visitor(chromium: Browser) -> Iterator[Callable[[], Page]]:
+    """Pages, each in a browser of its own; an error that a script leaves uncaught fails the test."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def made() -> Page:
+        contexts.append(context := chromium.new_context(locale="en-US", timezone_id="UTC"))
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        # What the policy for its content forbids is said there alone.
+        page.on("console", lambda said: errors.append(said.text) if "Security Policy" in said.text else None)
+        return page
+
+    yield made
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
 def script(page: Page, service: DevelopmentServer) -> Script:
     """That of the page, which calls the service."""
     return Script(page, service.address)

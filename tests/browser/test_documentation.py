@@ -69,6 +69,20 @@ def test_an_operation_can_be_tried(docs: Documentation) -> None:
     assert docs.asked[-1] == f"{docs.address}/health"
 
 
+def test_a_token_given_to_it_is_not_kept_by_the_browser(docs: Documentation) -> None:
+    docs.page.get_by_role("button", name="Authorize").first.click()
+    dialog = docs.page.locator(".dialog-ux")
+    dialog.get_by_role("textbox").fill("a.token.of-mine")
+    dialog.get_by_role("button", name="Apply credentials").click()
+    dialog.get_by_role("button", name="Remove authorization").wait_for()
+    assert "of-mine" not in docs.page.evaluate("JSON.stringify({ ...localStorage, ...sessionStorage })")
+
+
+def test_no_other_page_may_frame_it(guarded: DevelopmentServer) -> None:
+    headers = httpx.get(f"{guarded.address}/docs").headers
+    assert headers["content-security-policy"] == "frame-ancestors 'none'"
+
+
 def test_the_page_has_no_errors(docs: Documentation) -> None:
     assert docs.said == []
     assert docs.page.locator(".errors-wrapper").count() == 0

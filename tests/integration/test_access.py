@@ -492,6 +492,19 @@ async def test_a_distribution_is_believed_by_its_secret(stores: Stores) -> None:
             assert reply.status_code == status, reply.text
 
 
+async def test_past_the_distribution_nobody_is_served(stores: Stores) -> None:
+    secret = "a-secret-of-the-distribution"
+    async with (
+        services_on(stores, origin_secrets=(secret,), origin_only=True) as services,
+        from_address(app_of(services), "192.0.2.7") as client,
+    ):
+        for path in ("/sessions/start", "/sessions/of-nobody/beacon"):
+            check_problem(await client.post(path, json=START_BODY, headers=SPOOFED), 403, "forbidden")
+        assert (await client.get("/health")).status_code == 200
+        came = await client.post("/sessions/start", json=START_BODY, headers={"X-Origin-Secret": secret})
+        assert came.status_code == 201
+
+
 async def test_a_beacon_brings_its_proof_in_its_token(stores: Stores) -> None:
     async with services_on(stores, beacon_keys=BEACON_KEYS) as services:
         app = app_of(services)

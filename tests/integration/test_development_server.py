@@ -1,6 +1,7 @@
 """`python -m development_server` as its users meet it: a process, its environment, its folder, signals."""
 
 import contextlib
+import http.client
 import os
 import re
 import signal
@@ -187,6 +188,34 @@ def test_it_answers_once_it_says_ready(launch: Launch) -> None:
     server = launch().until_ready()
     assert server.get("/health").status_code == 200
     assert httpx.get(server.address("docs"), timeout=PATIENCE_SECONDS).status_code == 200
+
+
+@pytest.mark.parametrize("base_path", ["", "/exams"])
+def test_the_ready_line_leads_to_the_pages(launch: Launch, base_path: str) -> None:
+    server = launch(environment={"BASE_PATH": base_path}).until_ready()
+    shown = httpx.get(server.address("pages"), follow_redirects=True, timeout=PATIENCE_SECONDS)
+    assert shown.url.path == f"{base_path}/pages/"
+    assert "<title>Quiz Sessions</title>" in shown.text
+    config = httpx.get(shown.url.join("config.json"), timeout=PATIENCE_SECONDS).json()
+    assert (config["api"], config["login"]) == ("..", {"kind": "none"})
+    assert httpx.head(shown.url, timeout=PATIENCE_SECONDS).headers["Content-Type"].startswith("text/html")
+
+
+def test_no_file_but_those_of_pages_is_served(launch: Launch) -> None:
+    server = launch().until_ready()
+    port = urlsplit(server.address("ready")).port
+    ups = ("..", "%2e%2e", "%2E.", "..%2f..", "..%5c..", "%252e%252e", ".%00.", "%c0%ae%c0%ae")
+    for folder in ("pages", "browser", "pages/common"):
+        for up in ups:
+            path = f"/{folder}/{up}/{up}/{up}/pyproject.toml"
+            link = http.client.HTTPConnection("127.0.0.1", port, PATIENCE_SECONDS)
+            # As it is: httpx would tidy it up.
+            link.request("GET", path)
+            reply = link.getresponse()
+            assert reply.status in (400, 404), path
+            assert b"[build-system]" not in reply.read(), path
+            link.close()
+    assert server.get(f"/pages/{'x' * 300}.js").status_code == 404
 
 
 def test_it_says_what_it_is_doing_while_it_starts(launch: Launch) -> None:
@@ -526,6 +555,19 @@ def test_with_auth_mode_jwt_it_asks_for_a_token(launch: Launch) -> None:
     assert server.get(ANY_SESSION, token).status_code not in (401, 500)
 
 
+def test_with_its_own_keys_it_issues_tokens_to_its_pages(launch: Launch) -> None:
+    server = launch(environment={"AUTH_MODE": "jwt"}).until_ready()
+    login = server.get("/pages/config.json").json()["login"]
+    assert (login["kind"], login["issuer"], login["clientId"]) == ("oidc", "../issuer", "pages")
+    found = server.get("/issuer/.well-known/openid-configuration").json()
+    assert found["issuer"] == server.address("ready") + "/issuer"
+
+
+def test_without_tokens_it_issues_none(launch: Launch) -> None:
+    server = launch().until_ready()
+    assert server.get("/issuer/.well-known/openid-configuration").status_code == 404
+
+
 def test_tokens_are_good_after_a_restart(launch: Launch, folder: Path) -> None:
     project = folder / "project"
     project.mkdir()
@@ -543,6 +585,8 @@ def test_tokens_of_an_issuer_are_verified_with_its_keys(launch: Launch, folder: 
     assert server.get(ANY_SESSION, tokens.token()).status_code not in (401, 500)
     of_development = print_token(server.folder, "--sub", "student1")
     assert server.get(ANY_SESSION, of_development).status_code == 401
+    assert server.get("/pages/config.json").json()["login"]["issuer"] == tokens.ISSUER
+    assert server.get("/issuer/.well-known/openid-configuration").status_code == 401
 
 
 def test_tokens_of_an_issuer_are_verified_with_a_pem(launch: Launch, folder: Path) -> None:

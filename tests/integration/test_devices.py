@@ -285,6 +285,52 @@ async def test_what_was_buffered_before_the_takeover_counts(
     assert lost(database, session_id) == []
 
 
+async def test_what_was_buffered_before_the_takeover_counts_though_it_was_sent_later(
+    services: Services, database: Database, session_id: UUID
+) -> None:
+    await answer(services, session_id, A, "a", autosave=True)
+    await answer(services, session_id, A, "b", autosave=True, at=TAKEN + 1)
+    assert (await take_over(services, session_id)).answers == {"0": "b"}
+    await flush_at(services, TAKEN + SECOND)
+    assert row(database, session_id)["answers"] == {"0": "b"}
+    assert row(database, session_id)["device_since"] == TAKEN + 1
+    assert lost(database, session_id) == []
+
+
+async def test_what_the_former_device_saves_during_a_takeover_is_committed(
+    services: Services, database: Database, session_id: UUID
+) -> None:
+    await answer(services, session_id, A, "a", autosave=True)
+    await services.stores.valkey.hold_off(session_id, writer_of(B))
+    saved = await answer(services, session_id, A, "b", autosave=True, at=TAKEN + 1)
+    assert saved.durability == "committed"
+    assert (await take_over(services, session_id)).answers == {"0": "b"}
+    assert row(database, session_id)["answers"] == {"0": "b"}
+
+
+async def test_a_takeover_that_is_refused_keeps_no_device_from_saving(services: Services) -> None:
+    await put_quiz(services, one_device=OneDevice.PROCTOR)
+    session_id = await come(services, A)
+    with pytest.raises(OtherDeviceError):
+        await take_over(services, session_id)
+    with pytest.raises(SessionNotFoundError):
+        await services.devices.take_over(session_id, client_id=B, owner="user2", at=TAKEN)
+    saved = await answer(services, session_id, A, "a", autosave=True)
+    assert saved.durability == "buffered"
+
+
+async def test_what_was_buffered_counts_for_the_device_that_comes_after_an_unlock(
+    services: Services, database: Database, session_id: UUID
+) -> None:
+    await answer(services, session_id, A, "a", autosave=True)
+    await unlock(services, session_id)
+    await slip_in(services, session_id, "b", TAKEN + 2)
+    await come(services, B, at=TAKEN + 1)
+    await flush_at(services, TAKEN + SECOND)
+    assert row(database, session_id)["answers"] == {"0": "b"}
+    assert lost(database, session_id) == []
+
+
 async def slip_in(services: Services, session_id: UUID, text: str, at: Micros) -> None:
     """An autosave by A that a process judged before it knew of the takeover."""
     await services.stores.valkey.put_drafts(session_id, Drafts({"0": Draft(text, at, writer_of(A))}))

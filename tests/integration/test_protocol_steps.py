@@ -280,9 +280,15 @@ class Both:
 
     async def take_over(self) -> None:
         at, writer = self.dice.randint(1, DEADLINE), self.dice.choice("AB")
-        self.stores, row = self.protocol.have_device(self.stores, at, writer)
+        since = self.dice.randint(at, DEADLINE)
+        self.stores, row = self.protocol.have_device(self.stores, at, writer, since, True)
         found = await self.real.devices.enter(
-            self.id, Entry(writer=WRITERS[writer]), moment(at), owner=None, takeover=True
+            self.id,
+            Entry(writer=WRITERS[writer]),
+            moment(at),
+            since=moment(since),
+            owner=None,
+            takeover=True,
         )
         assert found is not None
         self.same_row(row, found.attempt)

@@ -197,3 +197,17 @@ def test_why_it_can_not_start_is_told_in_one_line(
     with launched(folder, environment) as process:
         assert process.ends() == 1
         assert re.fullmatch(f"ERROR .*: cannot start: .*{re.escape(reason)}.*\n", process.text())
+
+
+def test_past_its_distribution_a_container_says_that_it_lives_and_no_more(
+    folder: Path, stores: Stores
+) -> None:
+    secret = "a-secret-of-the-distribution"
+    with running(folder, stores, ORIGIN_SECRET=f"{secret},another-of-them-all", ORIGIN_ONLY="true") as server:
+        assert server.get("/health").status_code == 200
+        for path in ("/health/ready", "/quizzes", "/.well-known/jwks.json"):
+            refused = server.get(
+                path, **{"X-Origin-Secret": "a-guess-of-somebody", "X-Forwarded-For": "192.0.2.7"}
+            )
+            assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        assert server.get("/quizzes", **{"X-Origin-Secret": secret}).status_code == 200

@@ -141,3 +141,33 @@ def test_the_id_that_sam_local_gives_to_every_request_is_not_named(
     named = problem(api.invoke(event))["request_id"]
     assert (named == sent) == kept
     assert named != str(UUID(int=0))
+
+
+# Behind a distribution that alone may pass requests on
+
+SECRET = "a-secret-of-the-distribution"
+
+
+@pytest.fixture(scope="module")
+def closed(running_stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    """The API, which one distribution may call."""
+    settings = {"ORIGIN_SECRET": SECRET, "ORIGIN_ONLY": "true"}
+    folder = tmp_path_factory.mktemp("closed")
+    with running_runtime("session_api.handler.handler", running_stores, folder, settings=settings) as runtime:
+        yield runtime
+
+
+@PAYLOADS
+@pytest.mark.parametrize("unreadable", [{}, UNREADABLE], ids=["readable", "unreadable"])
+def test_what_did_not_come_through_the_distribution_is_refused(
+    closed: Runtime, name: str, unreadable: dict[str, str]
+) -> None:
+    reply = closed.invoke(with_headers(name, unreadable | {"X-Origin-Secret": "a-guess-of-somebody"}))
+    assert (reply["statusCode"], problem(reply)["code"]) == (403, "forbidden")
+
+
+@PAYLOADS
+@pytest.mark.parametrize(("unreadable", "status"), [({}, 404), (UNREADABLE, 400)])
+def test_what_did_is_answered(closed: Runtime, name: str, unreadable: dict[str, str], status: int) -> None:
+    reply = closed.invoke(with_headers(name, unreadable | {"X-Origin-Secret": SECRET}))
+    assert reply["statusCode"] == status

@@ -91,6 +91,8 @@ class Rule(StrEnum):
     DEVICE_STOPS_MERGES = "a completion merges no draft that another device put after a takeover"
     DEVICE_AS_JUDGED = "where one device may write, drafts are put only where row and drafts are as judged"
     DEVICE_GIVES_WAY = "over a draft that another device put after a takeover an autosave is committed"
+    TAKEOVER_HOLDS_OFF = "once a takeover has begun no other device puts a draft"
+    TAKEOVER_AFTER_DRAFTS = "what was put before a takeover counts, whenever it was sent"
     LOCK_STOPS_WRITES = "no answer is written to a question that is locked, or after its section"
     LOCK_STOPS_DRAFTS = "nothing counts that came after its question was locked"
     SECTION_STOPS_DRAFTS = "nothing counts that came after the time of its section"
@@ -161,7 +163,7 @@ class Row(NamedTuple):
     read: bool = False
     paused: tuple[int, int] | None = None
     started: int = 0
-    device: tuple[str, int] | None = None
+    device: tuple[str, float] | None = None
     forward: bool = False
     locked: int | None = None
     section: int = NEVER
@@ -218,7 +220,8 @@ class Valkey(NamedTuple):
     """The cached session, the drafts, the mark in the dirty index and the clock that the marks are made of.
 
     `displaced` are drafts that lost their place to another writer's. `given` is for the promises: the drafts
-    that were written and marked, of which a loss is excused.
+    that were written and marked, of which a loss is excused. `taker`: the writer who alone may put drafts,
+    from before its takeover on.
     """
 
     cached: Row | None
@@ -227,6 +230,7 @@ class Valkey(NamedTuple):
     clock: int = 0
     displaced: frozenset[Placed] = frozenset()
     given: frozenset[Placed] = frozenset()
+    taker: str | None = None
 
 
 class Stores(NamedTuple):
@@ -234,7 +238,8 @@ class Stores(NamedTuple):
 
     `held`: which marker holds the answer, and until when.
     `passed` is for the promises: answers that drafts were put over although they were judged without them;
-    and so is `wrong`: what a marker did that is not promised to others.
+    and so are `wrong`: what a marker did that is not promised to others, and `unheld`: there was a takeover
+    that Valkey could not be told of.
     """
 
     row: Row
@@ -245,6 +250,7 @@ class Stores(NamedTuple):
     held: tuple[str, int] | None = None
     passed: frozenset[Placed] = frozenset()
     wrong: str = ""
+    unheld: bool = False
 
 
 class Write(NamedTuple):
@@ -371,6 +377,8 @@ def words(step: tuple[Any, ...], reply: Any) -> str:
             return "reads the drafts" + ("" if reply is None else f" {text(reply)}")
         case "get_session", *_:
             return "reads the session" + ("" if reply is None else f" r{reply.revision}")
+        case "hold_off", writer:
+            return f"holds off all but {writer}" + ("" if reply in (None, -1) else f" after @{reply}")
         case name, *_:
             return WORDS[name]
     outcome = "" if reply is None else next(part for part in reply if isinstance(part, str))
@@ -773,11 +781,12 @@ class Protocol:
             stores = self._change(stores, runs, "resumed", "", ())
         return stores, stores.row
 
-    def have_device(self, stores: Stores, at: int, writer: str) -> Done:
-        """DeviceStore.enter, to take over."""
+    def have_device(self, stores: Stores, at: int, writer: str, since: float, told: bool) -> Done:
+        """DeviceStore.enter, to take over; `told` is whether Valkey knew it before."""
         row = stores.row
         if row.is_open and at <= row.end and row.device is not None and row.device[0] != writer:
-            stores = self._change(stores, row._replace(device=(writer, at)), "device_changed", "", ())
+            taken = row._replace(device=(writer, since))
+            stores = self._change(stores, taken, "device_changed", "", ())._replace(unheld=not told)
         return stores, stores.row
 
     def claim(self, stores: Stores, marker: str, at: int) -> Done:
@@ -893,6 +902,10 @@ class Protocol:
         held, cached = stores.valkey.drafts, stores.valkey.cached
         if judged is not None:
             revision, drafts = judged
+            taker = stores.valkey.taker
+            is_held_off = taker is not None and any(draft.writer != taker for _, draft in _numbered(new))
+            if is_held_off and self.has(Rule.TAKEOVER_HOLDS_OFF):
+                return stores, False
             if (cached is None or not cached.is_open) and self.has(Rule.PUT_BESIDE_OPEN):
                 return stores, False
             is_other = revision is not None and (cached is None or cached.revision != revision)
@@ -908,6 +921,11 @@ class Protocol:
         if not self.has(Rule.DRAFT_PUT_COMPARES_AT):
             kept = tuple(draft or old for draft, old in zip(new, held, strict=True))
         return self._set(stores, drafts=kept)._replace(put=stores.put | _numbered(new)), True
+
+    def hold_off(self, stores: Stores, writer: str) -> Done:
+        """hold_off.lua: the time of the latest draft, -1 without any."""
+        latest = max((draft.at for _, draft in _numbered(stores.valkey.drafts)), default=-1)
+        return self._set(stores, taker=writer), latest
 
     def set_mark(self, stores: Stores, new: Drafts) -> Done:
         """`new` is only for the promises."""
@@ -1298,7 +1316,14 @@ class Protocol:
 
     def take_over(self, env: Environment, at: int, writer: str) -> Program:
         """Devices.take_over."""
-        return (yield from self._act(env, "have_device", at, writer))
+        since, told = float(at), True
+        try:
+            (latest,) = yield from self._pipeline(env, ("hold_off", writer))
+            if self.has(Rule.TAKEOVER_AFTER_DRAFTS):
+                since = max(since, latest)
+        except ValkeyAwayError:
+            told = False
+        return (yield from self._act(env, "have_device", at, writer, since, told))
 
     def mark_next(self, env: Environment, marker: str, points: int, at: int) -> Program:
         """A marker who asks for an answer, reads it, and marks what was read."""

@@ -37,6 +37,7 @@ class Gap(StrEnum):
     END_WITHOUT_DRAFTS = "a completion that cannot read the drafts ends without them; they count later"
     WITHOUT_DRAFTS = "a request that cannot read Valkey shows no drafts"
     OVERTAKEN_END = "a draft from after the end, or its lock, takes the place of one from before it"
+    UNHELD_DEVICE = "the same from after a takeover that Valkey could not be told of"
     UNMARKED_DRAFT = "a draft that nobody was told of waits in Valkey without a mark"
     STALE_UNTIL_HEALED = "reads may be old from a trouble with Valkey to the end of the next clean flush"
     SLOW_READER = "a request that began before that flush may put an old session into the cache after it"
@@ -320,7 +321,10 @@ def _overtaken(stores: Stores, question: int, excused: frozenset[Gap]) -> bool:
         q == question and (draft.at > stores.row.end or stores.row.is_past(q, draft.at))
         for q, draft in stores.put
     )
-    return late and Gap.OVERTAKEN_END in excused
+    other = stores.unheld and any(
+        q == question and stores.row.is_of_other_device(draft.writer, draft.at) for q, draft in stores.put
+    )
+    return (late and Gap.OVERTAKEN_END in excused) or (other and Gap.UNHELD_DEVICE in excused)
 
 
 def _makes_version(event: Event) -> bool:

@@ -406,6 +406,12 @@ SHORT = [
         device="A",
     ),
     *play(
+        "a takeover beside two autosaves of one answer",
+        {"tab A": [autosave("a", 1, writer="A"), autosave("b", 5, writer="A")], "tab B": [take_over(2, "B")]},
+        "crash lose valkey",
+        device="A",
+    ),
+    *play(
         "a takeover beside an autosave, and a completion",
         {"tab A": [autosave("a", 3, writer="A")], "tab B": [take_over(2, "B"), complete(4, **B)]},
         "lose valkey",

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from quiz_sessions.runtime.settings import SettingsError
@@ -78,3 +79,74 @@ async def test_settings_that_cannot_be_read_are_a_problem_for_no_page() -> None:
     assert (reply.status_code, reply.json()["code"]) == (500, "internal_error")
     assert reply.headers["x-request-id"] == "mine"
     assert "access-control-allow-origin" not in reply.headers
+
+
+# Behind a distribution that alone may pass requests on
+
+SECRETS = ("the-secret-until-today", "the-secret-from-today")
+CLOSED = Front(PlainTextResponse("served"), one_page, lambda: "/exams", secrets=lambda: SECRETS)
+
+
+async def sent(path: str = "/quizzes", method: str = "GET", **headers: str | list[str]) -> httpx.Response:
+    listed = [
+        (name.replace("_", "-"), each)
+        for name, values in headers.items()
+        for each in ([values] if isinstance(values, str) else values)
+    ]
+    async with client_of(CLOSED) as http:
+        return await http.request(method, path, headers=listed)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+async def test_what_came_through_the_distribution_is_served(secret: str) -> None:
+    assert (await sent(x_origin_secret=secret)).text == "served"
+
+
+@pytest.mark.usefixtures("own_service")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x_origin_secret": ""},
+        {"x_origin_secret": "a-guess-of-somebody-else"},
+        {"x_origin_secret": ",".join(SECRETS)},
+        {"x_origin_secret": [SECRETS[0], "another"]},
+        {"x_origin_secret": SECRETS[0].upper()},
+        {"authorization": f"Bearer {SECRETS[0]}"},
+        {"cloudfront_viewer_address": "192.0.2.7:1", "x_forwarded_for": "192.0.2.7", "via": "2.0 cloudfront"},
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+async def test_what_did_not_is_refused_before_anything_else(
+    method: str, headers: dict[str, str | list[str]]
+) -> None:
+    reply = await sent("/exams/quizzes", method, **headers)
+    assert (reply.status_code, reply.headers["content-type"]) == (403, "application/problem+json")
+    assert (reply.json()["code"], reply.headers["cache-control"]) == ("forbidden", "no-store")
+    assert reply.json()["request_id"] == reply.headers["x-request-id"]
+    assert not [secret for secret in SECRETS if secret in reply.text]
+
+
+@pytest.mark.usefixtures("own_service")
+async def test_what_is_refused_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    await sent()
+    assert '"OriginRefused":[1.0]' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", ["/health", "/exams/health"])
+async def test_whether_a_process_lives_anybody_may_ask(path: str) -> None:
+    assert (await sent(path)).text == "served"
+
+
+@pytest.mark.usefixtures("own_service")
+@pytest.mark.parametrize(
+    "path", ["/health/ready", "/health/", "//health", "/HEALTH", "/quizzes?path=/health"]
+)
+async def test_and_nothing_else(path: str) -> None:
+    assert (await sent(path)).status_code == 403
+
+
+async def test_without_a_secret_to_know_everybody_is_served() -> None:
+    async with client_of(Front(PlainTextResponse("served"), one_page, str)) as http:
+        assert (await http.get("/quizzes")).text == "served"

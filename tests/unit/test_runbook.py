@@ -14,7 +14,11 @@ from tests.harness.templates import load
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "infra/monitoring.yaml"
-TEMPLATES = [ROOT / "template.yaml", MONITORING, ROOT / "infra/service.yaml", ROOT / "infra/webhook.yaml"]
+TEMPLATES = [
+    ROOT / "template.yaml",
+    MONITORING,
+    *(ROOT / f"infra/{name}.yaml" for name in ("service", "web", "webhook")),
+]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 CODE = "".join(path.read_text() for part in ("layers", "functions") for path in (ROOT / part).rglob("*.py"))
 EMITTED = {
@@ -26,6 +30,7 @@ EMITTED = {
     "EventsDelayed",
     "GatewayTimeRefused",
     "IncidentsForgotten",
+    "OriginRefused",
     "PasswordsRefused",
 }
 

@@ -148,6 +148,26 @@ def test_what_is_no_secret_of_a_distribution_is_refused_and_not_shown(text: str)
     assert text not in str(caught.value)
 
 
+def test_a_secret_is_required_only_where_the_settings_say_so() -> None:
+    given = {**DATABASE, "ORIGIN_SECRET": "x" * 16}
+    assert Settings.from_environment(given).required_secrets == ()
+    assert Settings.from_environment({**given, "ORIGIN_ONLY": "false"}).required_secrets == ()
+    assert Settings.from_environment({**given, "ORIGIN_ONLY": "true"}).required_secrets == ("x" * 16,)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"ORIGIN_ONLY": "true"}, "needs ORIGIN_SECRET"),
+        ({"ORIGIN_ONLY": "true", "ORIGIN_SECRET": " , "}, "needs ORIGIN_SECRET"),
+        ({"ORIGIN_ONLY": "yes", "ORIGIN_SECRET": "x" * 16}, "ORIGIN_ONLY is true or false"),
+    ],
+)
+def test_nobody_is_let_in_by_a_secret_that_is_missing(settings: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Settings.from_environment({**DATABASE, **settings})
+
+
 WEBHOOK = "https://lms.example.org/events?token=t0ken"
 SIGNING = f"whsec_{'QUJD' * 8}"
 

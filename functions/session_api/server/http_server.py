@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from .concurrency_limiter import ConcurrencyLimiter
 from .http_protocol import LimitedProtocol, Limits
 
 _KEEP_ALIVE_SECONDS = 5
@@ -26,7 +26,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def http_config(
-    limiter: ConcurrencyLimiter,
+    app: ASGIApp,
     limits: Limits,
     *,
     finish_seconds: int,
@@ -38,7 +38,7 @@ def http_config(
     `keep_alive_seconds`.
     """
     return uvicorn.Config(
-        limiter,
+        app,
         http=partial(LimitedProtocol, limits=limits),  # type: ignore[arg-type]  # called as the class is
         lifespan="off",
         ws="none",

@@ -1,6 +1,7 @@
 """Runs the development server: `python -m development_server --help`."""
 
 import argparse
+import errno
 import ipaddress
 import logging
 import os
@@ -15,16 +16,21 @@ import uvloop
 from psycopg.conninfo import conninfo_to_dict
 
 from quiz_sessions.runtime.settings import Settings, SettingsError
-from session_api.server.authorizer import Verifier
 from session_api.server.http_server import listen
-from session_api.server.public_keys import Jwks, KeysError, PublicKeyFile
+from session_api.server.public_keys import KeysError
 
+from . import demo
+from .demo import Demo
 from .embedded import StartError
 from .folder_lock import FolderInUseError, FolderLock
+from .login import Login
+from .loopback import is_loopback
 from .server import Server
 from .signing_keys import with_keys
 from .stores import Stores
-from .token_command import AUDIENCE, ISSUER, KeyPair
+
+_PORTS = 20
+"""How many ports a demo tries: it shall begin with one command, whatever runs beside it."""
 
 
 class _RefusedError(Exception):
@@ -37,12 +43,14 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     # Their own progress adds nothing to the server's.
     for chatty in ("uvicorn", "alembic", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    options = _parser().parse_args(arguments)
-    # Nobody collects them here; the log says what they would.
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    options = _options(arguments, environment)
+    if options.demo:
+        environment = demo.settings_of(environment)
     try:
+        if options.demo and not is_loopback(options.host):
+            raise _RefusedError("a demo lets visitors break its stores: it listens on this machine alone")
         _lock(options.data)
-        listener = _listen(options.host, environment.get("PORT") or "8002")
+        listener = _listen(options.host, environment.get("PORT") or "8002", _PORTS if options.demo else 1)
         stores = Stores(
             options.data,
             environment.get("DATABASE_URL") or None,
@@ -54,13 +62,15 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         _check_address(stores.database_url)
         given = {**environment, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
         settings = Settings.from_environment(given)
-        verifier = _verifier(environment, options.data) if settings.jwt else None
+        login = Login.by_tokens(environment, options.data) if settings.jwt else Login()
         settings = with_keys(settings, options.data)
         if settings.export_bucket is None and settings.export_folder is None:
             settings = replace(settings, export_folder=options.data / "exports")
+        shown = Demo(stores, options.students, options.browser) if options.demo else None
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
         loop = uvloop.new_event_loop()
-        loop.run_until_complete(Server(stores, settings, listener, options.flush_every, verifier).run())
+        server = Server(stores, settings, listener, options.flush_every, login, demo=shown)
+        loop.run_until_complete(server.run())
     except (_RefusedError, StartError, SettingsError, KeysError, OSError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 1
@@ -71,14 +81,22 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     return 0
 
 
+def _options(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.Namespace:
+    options = _parser().parse_args(arguments)
+    options.data = options.data or Path(".local/demo" if options.demo else ".local")
+    options.flush_every = options.flush_every or (demo.FLUSH_SECONDS if options.demo else 30.0)
+    options.browser = options.browser and demo.has_screen(environment)
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="development_server", description=__doc__)
     parser.add_argument(
-        "--data", type=Path, default=Path(".local"), metavar="DIR", help="what survives a restart (.local)"
+        "--data", type=Path, metavar="DIR", help="what survives a restart (.local; .local/demo with --demo)"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument(
-        "--flush-every", type=float, default=30.0, metavar="SECONDS", help="time between flushes (30)"
+        "--flush-every", type=float, metavar="SECONDS", help="time between flushes (30; 5 with --demo)"
     )
     parser.add_argument("--postgres-port", type=int, metavar="PORT", help="(as the last time, or any)")
     parser.add_argument("--valkey-port", type=int, metavar="PORT", help="(as the last time, or any)")
@@ -87,6 +105,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_own_address,
         metavar="ADDRESS",
         help="an address of this machine on which containers reach the stores too, without a password",
+    )
+    parser.add_argument("--demo", action="store_true", help="an exam to watch and to break, from a page")
+    parser.add_argument(
+        "--students", type=int, default=30, metavar="N", help="with --demo: how many are simulated (30)"
+    )
+    parser.add_argument(
+        "--no-browser", dest="browser", action="store_false", help="with --demo: open no browser"
     )
     return parser
 
@@ -111,17 +136,6 @@ def _lock(folder: Path) -> FolderLock:
         raise _RefusedError(f"another development server (process {error.owner}) runs on {folder}") from None
 
 
-def _listen(host: str, port: str) -> socket.socket:
-    """A socket that takes the port now, before anything is started."""
-    if not port.isdecimal() or int(port) > 65535:
-        raise _RefusedError(f"PORT is a number from 0 to 65535, not {port!r}")
-    try:
-        return listen(host, int(port))
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
-        raise _RefusedError(f"port {port} on {host}: {reason} (PORT chooses another)") from None
-
-
 def _check_address(database_url: str) -> None:
     try:
         conninfo_to_dict(database_url)
@@ -131,22 +145,24 @@ def _check_address(database_url: str) -> None:
         raise _RefusedError(f"DATABASE_URL can't be read; it is an address such as {example}") from None
 
 
-def _verifier(environment: Mapping[str, str], data: Path) -> Verifier:
-    names = ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS", "JWT_PUBLIC_KEY_FILE")
-    issuer, audience, jwks, file = (environment.get(name) or None for name in names)
-    if not (issuer or audience or jwks or file):
-        return Verifier(Jwks(str(KeyPair(data).jwks_file)), ISSUER, AUDIENCE)
-    if issuer and audience and jwks and not file:
-        return Verifier(Jwks(jwks), issuer, audience)
-    if issuer and audience and file and not jwks:
-        return Verifier(PublicKeyFile(Path(file)), issuer, audience)
-    raise _RefusedError(
-        "AUTH_MODE=jwt needs JWT_ISSUER, JWT_AUDIENCE and one of JWT_JWKS and JWT_PUBLIC_KEY_FILE, "
-        "or none of the four for the tokens of development_server.token_command"
-    )
+def _listen(host: str, port: str, tries: int = 1) -> socket.socket:
+    """A socket that takes the port now, or one of the next, before anything is started."""
+    if not port.isdecimal() or int(port) > 65535:
+        raise _RefusedError(f"PORT is a number from 0 to 65535, not {port!r}")
+    for number in range(int(port), min(int(port) + tries, 65536)):
+        try:
+            return listen(host, number)
+        except OSError as error:
+            failure = error
+            if error.errno != errno.EADDRINUSE:
+                break
+    reason = os.strerror(failure.errno) if failure.errno else failure
+    raise _RefusedError(f"port {port} on {host}: {reason} (PORT chooses another)")
 
 
 if __name__ == "__main__":
+    # Nobody collects them here; the log says what they would.
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     code = main(sys.argv[1:], os.environ)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -81,6 +81,12 @@ class EmbeddedServer(ABC):
         """Whether the main process exists; a frozen one counts."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it runs and takes connections; a frozen one may still seem to."""
+        process = self._process
+        return process is not None and process.poll() is None and self._ready(process.pid)
+
     def start(self, timeout: float = 60.0) -> None:
         """Start and wait, up to `timeout` seconds, until it answers. Does nothing if it runs already.
 

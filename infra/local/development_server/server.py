@@ -10,6 +10,7 @@ import socket
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 from sqlalchemy.exc import OperationalError
 from starlette.types import ASGIApp
@@ -22,12 +23,15 @@ from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.exports import Exporter
 from quiz_sessions.services.flush import Flusher
 from session_api.app import create_service
-from session_api.server.authorizer import Authorizer, Verifier
+from session_api.server.authorizer import Authorizer
 from session_api.server.concurrency_limiter import ConcurrencyLimiter
 from session_api.server.http_protocol import Limits
 from session_api.server.http_server import HttpServer, http_config
 
+from .demo import Demo
 from .embedded import StartError
+from .login import Login
+from .pages import Pages
 from .stores import Stores
 
 # Seconds. Together they stay below the ten within which the server promises to be gone.
@@ -57,17 +61,21 @@ class Server:
         settings: Settings,
         listener: socket.socket,
         flush_every: float,
-        verifier: Verifier | None,
+        login: Login,
+        *,
+        demo: Demo | None = None,
     ) -> None:
         """`settings` name the stores; `listener` is listening already; `flush_every` is in seconds.
 
-        With a `verifier` requests need the tokens that the gateway asks for on AWS.
+        With a verifier of `login` requests need the tokens that the gateway asks for on AWS. With a `demo`
+        its page can break the stores.
         """
         self._stores = stores
         self._settings = settings
         self._listener = listener
         self._flush_every = flush_every
-        self._verifier = verifier
+        self._login = login
+        self._demo = demo
 
     async def run(self) -> None:
         """Start, serve until SIGINT or SIGTERM, flush, stop. A second signal skips what takes time.
@@ -110,8 +118,17 @@ class Server:
         services = build_services(self._settings)
         service = create_service(lambda: services, self._authorized)
         limiter = ConcurrencyLimiter(service, base_path=self._settings.base_path)
+        pages: ASGIApp = Pages(
+            limiter,
+            {"api": "..", "login": self._login.config, "demo": self._demo is not None},
+            self._settings.base_path,
+            more=self._login.issuer.routes if self._login.issuer else (),
+            origins=self._login.origins,
+        )
+        if self._demo is not None:
+            pages = self._demo.before(pages)
         http = HttpServer(
-            http_config(limiter, Limits.of_this_process(), finish_seconds=_FINISH_REQUESTS), self._announce
+            http_config(pages, Limits.of_this_process(), finish_seconds=_FINISH_REQUESTS), self._announce
         )
         drained = asyncio.Event()
         serving = asyncio.create_task(http.serve(sockets=[self._listener]))
@@ -120,6 +137,8 @@ class Server:
         exporting = asyncio.create_task(_export_for_ever(services.exporter))
         months = asyncio.create_task(_make_months(self._stores.database_url))
         hurrying = asyncio.create_task(hurried.wait())
+        # Its requests wait until they are accepted.
+        showing = asyncio.create_task(self._show())
 
         await _first(serving, asyncio.create_task(asked.wait()))
         _say("stopping: finishing requests and flushing (once more to hurry) ...")
@@ -137,6 +156,7 @@ class Server:
         watching.cancel()
         exporting.cancel()
         months.cancel()
+        showing.cancel()
         # It gives back what it has begun.
         await _first(exporting, seconds=_CLOSE_CONNECTIONS)
         await _first(asyncio.create_task(services.close()), seconds=_CLOSE_CONNECTIONS)
@@ -144,13 +164,26 @@ class Server:
             serving.result()
 
     def _authorized(self, app: ASGIApp) -> ASGIApp:
-        return app if self._verifier is None else Authorizer(app, self._verifier)
+        return app if self._login.verifier is None else Authorizer(app, self._login.verifier)
+
+    async def _show(self) -> None:
+        if self._demo is None:
+            return
+        try:
+            await self._demo.run(self._address, _say)
+        except httpx.HTTPError:
+            _log.exception("the exam of the demo was not made")
+
+    @property
+    def _address(self) -> str:
+        host, port = self._listener.getsockname()[:2]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def _announce(self) -> None:
-        host, port = self._listener.getsockname()[:2]
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        address = self._address
         database, cache = (_public(url) for url in (self._stores.database_url, self._stores.redis_url))
-        _say(f"ready: {address}  docs {address}/docs  database {database}  cache {cache}")
+        pages = f"{address}{self._settings.base_path}/"
+        _say(f"ready: {address}  pages {pages}  docs {address}/docs  database {database}  cache {cache}")
 
 
 async def _flush_until(ended: asyncio.Event, flusher: Flusher, every: float) -> None:

@@ -56,6 +56,16 @@ class Stores:
         self._stopping = threading.Event()
         self._starting = threading.Lock()
 
+    @property
+    def postgres(self) -> EmbeddedServer:
+        """The embedded one. Raises KeyError where an address was given."""
+        return self._owned["PostgreSQL 18"]
+
+    @property
+    def valkey(self) -> EmbeddedServer:
+        """The embedded one. Raises KeyError where an address was given."""
+        return self._owned["Valkey 9"]
+
     def start(self, say: Callable[[str], None]) -> None:
         """Start the embedded servers; returns early after `stop`. Raises StartError, OSError."""
         with self._starting:

@@ -5,8 +5,9 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -23,6 +24,7 @@ from session_api.server.public_keys import KeysError
 
 ISSUER = "http://127.0.0.1/development"
 AUDIENCE = "quiz-sessions"
+MINUTES = 60
 
 
 class KeyPair:
@@ -58,7 +60,11 @@ class KeyPair:
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": sub, "iat": now, "exp": now + 60 * minutes}
         if scope is not None:
             claims["scope"] = scope
-        return jwt.encode(claims, self._private, "RS256", headers={"kid": self._kid})
+        return self.signed(claims)
+
+    def signed(self, claims: Mapping[str, Any]) -> str:
+        """A token that says just this."""
+        return jwt.encode(dict(claims), self._private, "RS256", headers={"kid": self._kid})
 
 
 def _new_key() -> bytes:
@@ -71,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="development_server.token_command", description=__doc__)
     parser.add_argument("--sub", required=True, metavar="USER", help="whose token it is")
     parser.add_argument("--scope", metavar="SCOPES", help="what it allows, with spaces between (nothing)")
-    parser.add_argument("--minutes", type=int, default=60, help="how long it is good (60)")
+    parser.add_argument("--minutes", type=int, default=MINUTES, help=f"how long it is good ({MINUTES})")
     parser.add_argument(
         "--data", type=Path, default=Path(".local"), metavar="DIR", help="the server's folder (.local)"
     )

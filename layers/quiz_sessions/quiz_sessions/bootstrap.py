@@ -231,6 +231,7 @@ def build_services(
     )
     devices = Devices(
         devices=stores.devices,
+        cache=cache,
         settler=settler,
         disclosure=disclosure,
         incidents=incidents,

@@ -77,7 +77,8 @@ class State:
     Attributes:
         paused_at: since when its clock stands; None while it runs.
         pause_seconds: how long it has stood, each pause rounded up.
-        device: the client that alone may write, since `device_since`; None where any may.
+        device: the client that alone may write, since `device_since`; None where any may. It came for it at
+            `device_came`, which is earlier where a later draft had been put before.
     """
 
     paused_at: int | None = None
@@ -86,14 +87,19 @@ class State:
     pause_seconds: int = 0
     device: str | None = None
     device_since: int = 0
+    device_came: int = 0
     started_at: int = 0
 
     def after(self, event: Event, clients: Mapping[int, str | None]) -> State:
         """`clients`: who sent what came at which time."""
         state = replace(self, started_at=event.at) if event.type == "started" else self
         if "device" in event.changes:
-            since = event.changes["device_since"]
-            state = replace(state, device=clients.get(since, "nobody"), device_since=since)
+            state = replace(
+                state,
+                device=clients.get(event.at, "nobody"),
+                device_since=event.changes["device_since"],
+                device_came=event.at,
+            )
         if event.type in ("paused", "resumed"):
             state = replace(
                 state,
@@ -755,7 +761,7 @@ class _Session:
                 yield f"acknowledged, and never done: {act}"
 
     def _of_a_takeover(self, one: Try) -> Iterator[str]:
-        if not any(state.device == one.client and state.device_since <= one.at for state in self._states):
+        if not any(state.device == one.client and state.device_came <= one.at for state in self._states):
             yield f"acknowledged, and that device never had it: {one}"
 
     def _of_what_came_in_a_pause(self, one: Try) -> Iterator[str]:

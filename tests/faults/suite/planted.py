@@ -31,6 +31,8 @@ PUTS_SESSION = b"-- put_committed:"
 PUTS_SETTLED = b"-- put_settled:"
 ACKNOWLEDGES = b"-- acknowledge:"
 PUTS_DRAFTS = b"-- put_drafts:"
+HOLDS_OFF = b"-- hold_off:"
+ENTERS = b"-- enter_attempt"
 PAUSES = b"-- pause_attempt"
 READS_DRAFTS = b"HGETALL"
 COMPARES = b"-- find_behind:"
@@ -479,6 +481,7 @@ async def a_draft_comes_after_a_takeover(scene: Scene) -> None:
     await scene.start_again("tablet", "tab-b")
     older = scene.stage.clock.now()
     await scene.autosave(scene.first, "0", **OTHER)
+    scene.second.valkey.apply(Rule(HOLDS_OFF, Where.BEFORE))
     await scene.take_over(scene.second, "tab-a", older)
     await scene.flush(scene.second)
     await scene.commit(scene.first, "1", **OTHER)
@@ -488,8 +491,31 @@ async def staff_hand_in_after_a_takeover(scene: Scene) -> None:
     await scene.start_again("tablet", "tab-b")
     older = scene.stage.clock.now()
     await scene.autosave(scene.first, "0", **OTHER)
+    scene.second.valkey.apply(Rule(HOLDS_OFF, Where.BEFORE))
     await scene.take_over(scene.second, "tab-a", older)
     await scene.act(Action.HAND_IN)
+
+
+async def a_device_saves_again_while_it_is_taken_over(scene: Scene) -> None:
+    await scene.start_again("tablet", "tab-b")
+    await scene.autosave(scene.first, "0", **OTHER)
+    older = scene.stage.clock.now()
+    await scene.meanwhile(
+        scene.take_over(scene.second, "tab-a", older),
+        scene.second.postgres,
+        Rule(ENTERS, Where.HOLD),
+        lambda: scene.autosave(scene.first, "0", **OTHER),
+    )
+    await scene.flush(scene.second)
+
+
+async def a_device_saves_again_before_a_takeover_that_is_older(scene: Scene) -> None:
+    await scene.start_again("tablet", "tab-b")
+    await scene.autosave(scene.first, "0", **OTHER)
+    older = scene.stage.clock.now()
+    await scene.autosave(scene.first, "0", **OTHER)
+    await scene.take_over(scene.second, "tab-a", older)
+    await scene.flush(scene.second)
 
 
 async def the_reply_to_a_pause_is_lost(scene: Scene) -> None:
@@ -1111,6 +1137,24 @@ BUGS = (
             "stores/sql/stored/write_answers.sql",
             "what another device sends after a takeover is not written",
             "",
+        ),
+    ),
+    Bug(
+        "a device puts drafts while another takes over",
+        a_device_saves_again_while_it_is_taken_over,
+        Edit(
+            "stores/lua/put_drafts.lua",
+            "once a takeover has begun no other device puts a draft",
+            "if false then",
+        ),
+    ),
+    Bug(
+        "a takeover counts from its own time alone",
+        a_device_saves_again_before_a_takeover_that_is_older,
+        Edit(
+            "services/devices.py",
+            "what was put before a takeover counts, whenever it was sent",
+            "return (await self._cache.hold_off(attempt.id, entry.writer)) and at",
         ),
     ),
     Bug(

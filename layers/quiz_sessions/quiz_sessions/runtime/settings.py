@@ -35,6 +35,7 @@ class Settings:
         base_path: what stands in front of the API's paths, such as the path of a custom domain's mapping.
         origin_secrets: what a CloudFront distribution in front sends in X-Origin-Secret, so that it is
             believed whose requests it passes on; two while it is changed.
+        origin_only: whether requests without one of these secrets are refused.
         webhook_url: where domain events are sent to where there is no bus.
         webhook_secrets: what they are signed with, each `whsec_` and base64; two while it is changed.
         event_bus_name: EventBridge bus for domain events; without one they stay in the outbox.
@@ -60,6 +61,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ("*",)
     base_path: str = ""
     origin_secrets: tuple[str, ...] = field(default=(), repr=False)
+    origin_only: bool = False
     webhook_url: str | None = field(default=None, repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     event_bus_name: str | None = None
@@ -69,6 +71,11 @@ class Settings:
     receipt_keys_secret_arn: str | None = None
     beacon_keys: str | None = field(default=None, repr=False)
     beacon_keys_secret_arn: str | None = None
+
+    @property
+    def required_secrets(self) -> tuple[str, ...]:
+        """The secrets of which every request has to know one; none where anybody may send it."""
+        return self.origin_secrets if self.origin_only else ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -112,6 +119,12 @@ class Settings:
         webhook_secrets = _webhook_secrets(environment)
         if (webhook_url is None) != (webhook_secrets == ()):
             raise SettingsError("Set WEBHOOK_URL and WEBHOOK_SECRET, or neither.")
+        origin_secrets = _secrets(environment, "ORIGIN_SECRET")
+        if (only := environment.get("ORIGIN_ONLY") or "false") not in ("true", "false"):
+            raise SettingsError(f"ORIGIN_ONLY is true or false, not {only!r}.")
+        if only == "true" and not origin_secrets:
+            # Nobody could get in, or, worse, everybody.
+            raise SettingsError("ORIGIN_ONLY=true needs ORIGIN_SECRET.")
         return cls(
             database_url=database_url,
             database_secret_arn=database_secret_arn,
@@ -126,7 +139,8 @@ class Settings:
             write_burst=_count(environment, "WRITE_BURST", 100 if jwt else 0),
             allowed_origins=_origins(environment, () if jwt else ("*",)),
             base_path=base_path,
-            origin_secrets=_secrets(environment, "ORIGIN_SECRET"),
+            origin_secrets=origin_secrets,
+            origin_only=only == "true",
             webhook_url=webhook_url,
             webhook_secrets=webhook_secrets,
             event_bus_name=environment.get("EVENT_BUS_NAME") or None,

@@ -25,10 +25,11 @@ from ..domain.outcomes import ActionOutcome, EntryOutcome, EntryResult
 from ..domain.pace import NO_PACE, Pace
 from ..domain.presence import Heard
 from ..domain.sessions import Session, view
-from ..domain.tags import writer_of
+from ..domain.tags import ANYBODY, writer_of
 from ..domain.timestamps import Micros
 from ..domain.validation import session_key
 from ..runtime.telemetry import Telemetry
+from ..stores.best_effort_cache import BestEffortCache
 from ..stores.devices import DeviceStore
 from .disclosure import Disclosure
 from .incidents import Incidents
@@ -43,6 +44,7 @@ class Devices:
         self,
         *,
         devices: DeviceStore,
+        cache: BestEffortCache,
         settler: Settler,
         disclosure: Disclosure,
         incidents: Incidents,
@@ -53,6 +55,7 @@ class Devices:
     ) -> None:
         """`pace` is how fast the owner of a session may write to it; changes of device and page count too."""
         self._devices = devices
+        self._cache = cache
         self._settler = settler
         self._disclosure = disclosure
         self._incidents = incidents
@@ -73,7 +76,10 @@ class Devices:
         if attempt.access is None or not attempt.status.is_open:
             return
         subject = owner.subject if isinstance(owner, Staff) else owner
-        result = await self._devices.enter(attempt.id, entry, at, owner=subject, pace=self._pace_of(subject))
+        since = await self._since(attempt, entry, subject, at, takeover=False)
+        result = await self._devices.enter(
+            attempt.id, entry, at, since=since, owner=subject, pace=self._pace_of(subject)
+        )
         if result is not None:
             await self._entered(result, entry, at)
 
@@ -98,8 +104,10 @@ class Devices:
         """
         at = self._clock() if at is None else at
         entry = Entry(source, writer_of(client_id))
+        attempt = await self._settler.load(session_key(session_id))
+        since = await self._since(attempt, entry, owner, at, takeover=True)
         result = await self._devices.enter(
-            session_key(session_id), entry, at, owner=owner, takeover=True, pace=self._pace_of(owner)
+            attempt.id, entry, at, since=since, owner=owner, takeover=True, pace=self._pace_of(owner)
         )
         if result is None:
             raise SessionNotFoundError
@@ -132,6 +140,24 @@ class Devices:
         if result.outcome is ActionOutcome.EXPIRED:
             raise SessionStateError("The session's time is over. Reopen it to give it more.")
         return await self._staff_actions.session_after(result, action)
+
+    async def _since(
+        self, attempt: Attempt, entry: Entry, owner: str | None, at: Micros, *, takeover: bool
+    ) -> Micros:
+        """Until when what the other device sent counts, if the attempt goes to this one."""
+        gives_way = attempt.device is None or (takeover and attempt.allows_takeover)
+        if not (
+            attempt.status.is_open
+            and attempt.is_owned_by(owner)
+            and attempt.one_device is not None
+            and attempt.device != entry.writer != ANYBODY
+            and gives_way
+        ):
+            return at
+        # An autosave that comes now may be later than `at` and be judged by the row as it was. It would take
+        # the place of an earlier one, which counts, and not count itself.
+        # rule: what was put before a takeover counts, whenever it was sent
+        return max(at, await self._cache.hold_off(attempt.id, entry.writer))
 
     def _pace_of(self, owner: str | None) -> Pace:
         return NO_PACE if owner is None else self._pace

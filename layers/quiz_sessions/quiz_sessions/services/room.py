@@ -39,8 +39,8 @@ from .staff_actions import MAX_NAMED, StaffActions, check_named, found
 
 MAX_HANDED_IN = 5000
 """Sessions that one request hands in."""
-HAND_IN_SECONDS = 15
-"""After so long a request begins with no further session: the gateway gives up after 30 s."""
+HAND_IN_SECONDS = 10
+"""After so long a request begins with no further session: pages wait 15 s for a reply, the gateway 30 s."""
 AT_ONCE = 8
 """Sessions that one request hands in at a time."""
 _SHOWN_AS_WELL = {"paused already", "resumed already", "paused by itself", "quiz paused"}

@@ -62,6 +62,14 @@ class BestEffortCache:
             self._telemetry.degraded("pace not kept", error)
             return True
 
+    async def hold_off(self, session_id: UUID, writer: str) -> Micros:
+        """See `ValkeyStore.hold_off`; 0 while Valkey is away."""
+        try:
+            return await self._valkey.hold_off(session_id, writer)
+        except CacheUnavailableError as error:
+            self._not_written(error, session_id)
+            return 0
+
     async def put_session(self, attempt: Attempt, heard: Heard | None = None) -> None:
         """See `ValkeyStore.put_session`."""
         try:

@@ -32,13 +32,15 @@ class DeviceStore:
         entry: Entry,
         at: Micros,
         *,
+        since: Micros,
         owner: str | None,
         takeover: bool = False,
         pace: Pace = NO_PACE,
     ) -> EntryResult | None:
         """Let a device go on with an attempt, or, with `takeover`, have it; None if there is no such attempt.
 
-        That is also None where it is not `owner`'s. Its password is not asked for again.
+        That is also None where it is not `owner`'s. Its password is not asked for again. What another device
+        sent until `since` counts.
         """
         rows = await self._postgres.fetch(
             _ENTER,
@@ -47,6 +49,7 @@ class DeviceStore:
                 "owner": owner,
                 "at": at,
                 "at_time": from_micros(at),
+                "since": since,
                 "writer": entry.writer,
                 "takeover": takeover,
                 "most": MAX_INCIDENTS,

@@ -6,6 +6,7 @@ Keys:
         another writer's is in a field of its own until a flush has recorded it.
     {session:<id>}:seen: hash, when its owner was heard: `at`, device:<writer>, and when that has `changed`;
         see note_heard.lua. It may be lost at any time.
+    {session:<id>}:taker: string, the writer of the device that is taking over; see hold_off.lua.
     {session:<id>}:pace, starts:<caller>: string, how far ahead a caller is; see domain.pace.
     {session:<id>}:write:<key>: string, what a write that the caller named stands for; in the same slot.
     dirty:<shard>: sorted set, the dirty index: id -> mark, in microseconds of Valkey's clock.
@@ -56,6 +57,8 @@ CLUSTER_CONNECTIONS = 512
 """For each node."""
 SCRIPT_BYTES = 256 * 1024
 """Bytes of arguments in one call of a script, unless a single session needs more."""
+HELD_OFF_SECONDS = 5
+"""Longer than a takeover's statement may take."""
 COMMAND_WORDS = 3_999
 """Words of one command, its name among them: ElastiCache Serverless takes no more arguments."""
 CHANGED_TTL_SECONDS = 120
@@ -351,7 +354,7 @@ class ValkeyStore:
         """
         keys = [_drafts_key(session_id), _session_key(session_id), _pace_key(session_id)]
         keys.append(_session_key(session_id) if key is None else _write_key(session_id, key.key))
-        keys.append(_seen_key(session_id))
+        keys += [_seen_key(session_id), _taker_key(session_id)]
         arguments: list[_Argument] = ["", "", 0]
         if judged is not None:
             count = "" if judged.fields is None else judged.fields
@@ -394,6 +397,14 @@ class ValkeyStore:
     def _drafts_put(self, dirty: int, reply: Sequence[Any]) -> DraftsPut:
         outcome, beside = reply
         return DraftsPut(DraftsOutcome(outcome.decode()), dirty * len(self.shards), bool(beside))
+
+    async def hold_off(self, session_id: UUID, writer: str) -> Micros:
+        """Put no drafts but those of `writer` for a while; returns the latest time of those there are."""
+        keys = _drafts_key(session_id), _taker_key(session_id)
+        async with self._pipeline() as pipe:
+            pipe.eval(_script("hold_off"), len(keys), *keys, writer, HELD_OFF_SECONDS)
+            (latest,) = await _reply(pipe.execute())
+        return int(latest)
 
     async def keeps_pace(self, caller: str, pace: Pace, at: Micros) -> bool:
         """Whether a caller who starts attempts keeps to a pace; if so, this start is counted."""
@@ -807,6 +818,10 @@ def _drafts_key(session_id: UUID | str) -> str:
 
 def _seen_key(session_id: UUID) -> str:
     return f"{{session:{session_id}}}:seen"
+
+
+def _taker_key(session_id: UUID) -> str:
+    return f"{{session:{session_id}}}:taker"
 
 
 def _pace_key(session_id: UUID) -> str:

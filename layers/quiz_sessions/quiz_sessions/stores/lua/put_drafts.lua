@@ -1,9 +1,9 @@
 -- put_drafts: keep drafts, for each field the one with the larger `at`; the later arrival on a tie. What loses its
 -- place to another writer's draft is kept beside it, in a field displaced:<at>.<writer>:<question>.
 -- It sets no time to live, because volatile-ttl would evict the drafts, and the answers would be lost.
--- KEYS     five for each session, and all share a slot: {session:<id>}:drafts; session:<id>; {session:<id>}:pace;
+-- KEYS     six for each session, and all share a slot: {session:<id>}:drafts; session:<id>; {session:<id>}:pace;
 --          {session:<id>}:write:<key> if the caller named the write, which uses it up, else the session once more;
---          {session:<id>}:seen
+--          {session:<id>}:seen; {session:<id>}:taker
 -- ARGV     for each session how many arguments follow, and these:
 --          1  revision of the session that the write was judged by; `open` if it only has to be cached as open; empty if
 --             not even that matters
@@ -45,6 +45,10 @@ local function put(keys, first, last)
     end
     -- rule: drafts with based_on are put only where session and drafts are as they were judged
     if revision_judged ~= 'open' and revision_judged ~= revision then
+      return 'moved'
+    end
+    -- rule: once a takeover has begun no other device puts a draft
+    if (redis.call('GET', keys[6]) or ARGV[first + 8]) ~= ARGV[first + 8] then
       return 'moved'
     end
   end
@@ -94,7 +98,7 @@ local function put(keys, first, last)
   return 'kept', note_heard(keys[5], ARGV[first + 8], ARGV[first + 9], grown)
 end
 
-return each(5, function(keys, first, last)
+return each(6, function(keys, first, last)
   local outcome, beside = put(keys, first, last)
   return {outcome, beside or false}
 end)

@@ -1,7 +1,8 @@
 -- Let a device, or another page of one, go on with an open attempt, as far as the quiz lets it.
--- Takes    id, owner (or null), at, at_time, writer, takeover (whether the student wants the attempt on this device), most
---          (how many incidents an attempt has at most), page_url (or null for the one that is known), address,
---          config_key_hash (these as in create_attempts), pace_interval, pace_burst (as in record_incident)
+-- Takes    id, owner (or null), at, at_time, since (until when what another device sent counts), writer, takeover (whether the
+--          student wants the attempt on this device), most (how many incidents an attempt has at most), page_url (or null for
+--          the one that is known), address, config_key_hash (these as in create_attempts), pace_interval, pace_burst (as in
+--          record_incident)
 -- Returns  no row if there is no such attempt; else outcome (changed or unchanged, or why it is not let in), is_takeover
 --          (whether from another device), is_forgotten (whether as an incident for which there is no room) and the attempt
 --          as it is now
@@ -36,7 +37,7 @@ WITH quiz AS (
     INSERT INTO attempt_events (attempt_id, revision, version, type, changes, at, hash)
     SELECT id, revision + 1, version, CASE WHEN is_new THEN 'device_changed' ELSE 'page_changed' END,
         CASE WHEN new_access IS DISTINCT FROM access THEN jsonb_build_object('access', new_access) ELSE '{}' END
-        || CASE WHEN is_new THEN jsonb_build_object('device', %(writer)s::text, 'device_since', %(at)s::bigint) ELSE '{}' END
+        || CASE WHEN is_new THEN jsonb_build_object('device', %(writer)s::text, 'device_since', %(since)s::bigint) ELSE '{}' END
         || CASE WHEN is_incident THEN jsonb_build_object('incidents', incidents + 1, 'incident', jsonb_build_object(
             'type', 'takeover', 'source', 'server', 'detail', jsonb_build_object('writer', %(writer)s::text)
         )) ELSE '{}' END,
@@ -47,7 +48,7 @@ WITH quiz AS (
     UPDATE quiz_attempts AS attempt
     SET access = new_access,
         device = CASE WHEN is_new THEN %(writer)s::text ELSE attempt.device END,
-        device_since = CASE WHEN is_new THEN %(at)s::bigint ELSE attempt.device_since END,
+        device_since = CASE WHEN is_new THEN %(since)s::bigint ELSE attempt.device_since END,
         incidents = attempt.incidents + is_incident::integer,
         paced_until = greatest(attempt.paced_until, %(at)s::bigint) + %(pace_interval)s::bigint,
         revision = attempt.revision + 1,
