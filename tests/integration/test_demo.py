@@ -91,7 +91,8 @@ def test_a_frozen_postgresql_thaws(demo: DevelopmentServer) -> None:
     assert again["state"] == "frozen"
     assert again["thaws_in"] <= frozen["thaws_in"]
     eventually(lambda: state(demo)["postgresql"] == {"state": "running", "thaws_in": None})
-    assert httpx.get(f"{demo.address}/quizzes/{state(demo)['quiz_id']}").status_code == 200
+    quiz = f"{demo.address}/quizzes/{state(demo)['quiz_id']}"
+    eventually(lambda: httpx.get(quiz).is_success)
 
 
 def test_a_killed_valkey_comes_back(demo: DevelopmentServer) -> None:
