@@ -53,7 +53,7 @@ tested: .venv/ready
 
 # Most of their time these tests wait: for a rule that fires once a minute, and for networks and browsers that come back.
 tested-beside: .venv/ready
-	$(BIN)/coverage run -m pytest --quiet --numprocesses 2 --dist loadfile tests/localstack tests/browser
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile tests/localstack tests/browser
 
 pythons: built .venv-audit/ready ## unit, integration and lambda_runtime on the other Pythons, as CI=true make test does
 	@$(MAKE) --no-print-directory tested-on-other-pythons

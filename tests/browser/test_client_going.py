@@ -149,10 +149,10 @@ def test_a_valkey_that_is_killed_loses_nothing(student: Student, service: Develo
     eventually(lambda: is_safe(page))
 
 
-def test_a_service_that_is_killed_is_waited_for(chromium: Browser, pages: str, tmp_path: Path) -> None:
+def test_a_service_that_is_killed_is_waited_for(chromium: Browser, pages: str, folder: Path) -> None:
     with (
         chromium.new_context() as context,
-        development_server(tmp_path) as first,
+        development_server(folder) as first,
         network_before(first.address) as network,
     ):
         student = Student(context, pages, first.address, network.address, new_quiz(first.address))
@@ -162,7 +162,7 @@ def test_a_service_that_is_killed_is_waited_for(chromium: Browser, pages: str, t
         first.process.kill()
         types(page, "b", "meanwhile")
         first.process.ends()
-        with development_server(tmp_path, environment={"PORT": str(first.port)}):
+        with development_server(folder, environment={"PORT": str(first.port)}):
             eventually(lambda: state(page, "b") == "buffered", 60)
             assert student.held() == {"a": "before", "b": "meanwhile"}
             eventually(lambda: is_safe(page))

@@ -16,7 +16,7 @@ pytestmark = NEEDS_CHROMIUM
 
 
 def test_a_token_that_ends_is_replaced_and_nothing_is_lost(
-    chromium: Browser, pages: str, tmp_path: Path
+    chromium: Browser, pages: str, folder: Path
 ) -> None:
     environment = {
         "AUTH_MODE": "jwt",
@@ -24,7 +24,7 @@ def test_a_token_that_ends_is_replaced_and_nothing_is_lost(
         "BASE_PATH": "/exams",
         "UNKNOWN_QUIZZES": "accept",
     }
-    with development_server(tmp_path, environment=environment) as server, chromium.new_context() as context:
+    with development_server(folder, environment=environment) as server, chromium.new_context() as context:
         keys = KeyPair(server.data)
         address = f"{server.address}/exams"
         student = Student(context, pages, address, address, "quiz")
@@ -49,10 +49,10 @@ def test_a_token_that_ends_is_replaced_and_nothing_is_lost(
 
 
 def test_another_user_of_the_same_browser_sees_nothing_of_the_first(
-    chromium: Browser, pages: str, tmp_path: Path
+    chromium: Browser, pages: str, folder: Path
 ) -> None:
     environment = {"AUTH_MODE": "jwt", "ALLOWED_ORIGINS": pages, "UNKNOWN_QUIZZES": "accept"}
-    with development_server(tmp_path, environment=environment) as server, chromium.new_context() as context:
+    with development_server(folder, environment=environment) as server, chromium.new_context() as context:
         keys = KeyPair(server.data)
         student = Student(context, pages, server.address, server.address, "quiz")
         ids = []

@@ -273,17 +273,23 @@ async def test_a_snapshot_writes_nothing(services: Services, database: Database)
 async def test_an_export_is_of_one_moment_while_a_room_writes(services: Services) -> None:
     """Of every session, what its row says is what its audit log in the same file says."""
     ids = [await start(services, f"user{number}", at=None) for number in range(20)]
-    over = asyncio.Event()
+    over, written = asyncio.Event(), asyncio.Event()
 
     async def write(session_id: UUID) -> None:
         number = 0
         while not over.is_set():
             await services.sessions.update_answers(session_id, {"n": number, "m": number})
             number += 1
+            written.set()
         await services.sessions.complete(session_id)
 
+    async def export_what_is_new() -> list[dict[str, Any]]:
+        written.clear()
+        await written.wait()
+        return await records(services)
+
     writers = [asyncio.create_task(write(session_id)) for session_id in ids]
-    exported = [await records(services) for _ in range(3)]
+    exported = [await export_what_is_new() for _ in range(3)]
     over.set()
     await asyncio.gather(*writers)
     exported.append(await records(services))

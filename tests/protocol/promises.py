@@ -169,6 +169,7 @@ def of_reply(
     if reply.outcome == "ended" or (reply.outcome == "blind" and Gap.END_WITHOUT_DRAFTS not in excused):
         for q, draft in floor.buffered - told.lost:
             other = row.is_of_other_device(draft.writer, draft.at)
+            other = other or _lost_its_place(stores, q, draft, excused)
             if row.at(q) < draft.at <= row.end and not other and not _overtaken(stores, q, excused):
                 yield Broken(Promise.ENDED, f"a completion leaves out {draft} to question {q}")
     if Gap.STALE_UNTIL_HEALED in excused:
@@ -258,6 +259,7 @@ def of_rest(stores: Stores, told: Told, excused: frozenset[Gap]) -> Iterator[Bro
         is_late = draft.at > row.end or row.is_past(q, draft.at)
         recorded = is_late and any(q == other and at >= draft.at for other, at in late)
         skipped = draft.at <= row.end and _overtaken(stores, q, excused)
+        skipped = skipped or _lost_its_place(stores, q, draft, excused)
         if row.is_of_other_device(draft.writer, draft.at):
             skipped = skipped or is_recorded(stores, (q, draft))
         if not (stands(row, q, draft.value, draft.at, -1) or recorded or skipped):
@@ -321,10 +323,21 @@ def _overtaken(stores: Stores, question: int, excused: frozenset[Gap]) -> bool:
         q == question and (draft.at > stores.row.end or stores.row.is_past(q, draft.at))
         for q, draft in stores.put
     )
-    other = stores.unheld and any(
-        q == question and stores.row.is_of_other_device(draft.writer, draft.at) for q, draft in stores.put
+    return late and Gap.OVERTAKEN_END in excused
+
+
+def _lost_its_place(stores: Stores, question: int, draft: Draft, excused: frozenset[Gap]) -> bool:
+    """Whether its own device has put another over it, after a takeover that Valkey could not be told of."""
+    return (
+        stores.unheld
+        and Gap.UNHELD_DEVICE in excused
+        and any(
+            q == question
+            and (other.writer, other.at > draft.at) == (draft.writer, True)
+            and stores.row.is_of_other_device(other.writer, other.at)
+            for q, other in stores.put
+        )
     )
-    return (late and Gap.OVERTAKEN_END in excused) or (other and Gap.UNHELD_DEVICE in excused)
 
 
 def _makes_version(event: Event) -> bool:

@@ -9,11 +9,20 @@ import { MARKS } from "./question.js";
 /** @import { Attempt } from "./attempt.js" */
 /** @import { Question, Section } from "../common/content.js" */
 
+/**
+ * Whether the service does not have what the page shows.
+ *
+ * @param {Attempt} attempt
+ * @param {Question} question
+ */
+const isHeldBack = (attempt, { id }) => ["unsent", "conflict", "refused"].includes(attempt.quiz.stateOf(id));
+
 /** @param {Attempt} attempt @param {Question} question */
-export function wordsOf(attempt, { id }) {
+export function wordsOf(attempt, question) {
+  const { id } = question;
   const words = [isAnswered(attempt.quiz.answer(id)) ? "answered" : "not answered"];
   if (attempt.flags.includes(id)) words.push("marked for later");
-  if (["unsent", "conflict", "refused"].includes(attempt.quiz.stateOf(id))) words.push("not sent yet");
+  if (isHeldBack(attempt, question)) words.push("not sent yet");
   return words.join(", ");
 }
 
@@ -24,7 +33,8 @@ export function Chip({ attempt, question, onGo }) {
   const mark = attempt.markOf(question);
   // An answer that was emptied is saved, too: what has nothing has no tick.
   const icon = hasAnswer || mark !== "committed" ? MARKS[mark][1] : null;
-  return html`<button type="button" class=${`chip ${hasAnswer ? "answered" : ""}`} onClick=${() => onGo(question)}>
+  const look = isHeldBack(attempt, question) ? "held-back" : "answered";
+  return html`<button type="button" class=${`chip ${hasAnswer ? look : ""}`} onClick=${() => onGo(question)}>
     <span class="unseen">Question </span>${question.number}<span class="unseen">, ${wordsOf(attempt, question)}</span>
     ${icon && html`<span data-chip=${mark}><${Icon} name=${icon} /></span>`}${isFlagged && html`<${Icon} name="flag" />`}
   </button>`;
