@@ -107,11 +107,11 @@ class _Quiz:
         if item.left_out is not None:
             self._note(item, (), "left out", item.left_out)
             return []
-        responses = [_settled(response, item) for response in item.responses]
-        if len(responses) > 1 and group.pick is not None:
+        if len(item.responses) > 1 and group.pick is not None:
             # A draw among its parts would ask half of it.
             item.lost.append("its key: it has several gaps, and its section draws questions")
-            responses = [Response(kind="essay")]
+            item.responses = [Response(kind="essay")]
+        responses = [_settled(response, item) for response in item.responses]
         made = _questions(item, responses)
         for question in made:
             if (reason := _refusal(question)) is not None:

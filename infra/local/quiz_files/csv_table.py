@@ -208,10 +208,10 @@ def _one_or_all(texts: list[str]) -> str | list[str] | None:
 
 
 def _flag(cells: Mapping[str, str], name: str) -> bool:
-    text = cells.get(name, "").lower()
-    if text not in _YES | _NO:
+    text = cells.get(name, "")
+    if text.lower() not in _YES | _NO:
         raise _RowError(f"its {name} is neither yes nor no: {text!r}")
-    return text in _YES
+    return text.lower() in _YES
 
 
 def _max_length(cells: Mapping[str, str]) -> int | None:

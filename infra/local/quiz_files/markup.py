@@ -32,27 +32,8 @@ class Shown(NamedTuple):
 Interaction = Callable[[Element], Shown | None]
 """What is shown for an element that takes an answer; None for an element that is not one."""
 
-_PARAGRAPHS = frozenset(
-    [
-        "p",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "blockquote",
-        "pre",
-        "ul",
-        "ol",
-        "dl",
-        "table",
-        "figure",
-        "section",
-        "article",
-        "qti-prompt",
-        "qti-rubric-block",
-    ]
+_PARAGRAPH = re.compile(
+    "p|h[1-6]|blockquote|pre|ul|ol|dl|table|figure|section|article|qti-prompt|qti-rubric-block"
 )
 _LINES = frozenset(["div", "li", "tr", "dt", "dd", "caption", "figcaption", "hr"])
 _UNREAD = frozenset(["script", "style", "head", "title", "template"])
@@ -69,29 +50,13 @@ _MEDIA = {
 _FEEDBACK = frozenset(["qti-feedback-block", "qti-feedback-inline", "qti-modal-feedback"])
 _SIGNATURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 _BULLET = "- "
+_FIRST = ""
 _BESIDE = " | "
-_OPENINGS = (_BULLET, _BESIDE)
+_OPENINGS = (_BULLET, _FIRST, _BESIDE)
 """What begins a line or a cell; its first paragraph does not begin another."""
 _MAX_OPEN = 200
 _SPACES = re.compile(r"\s+")
-_VOID = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-    ]
-)
+_VOID = re.compile("area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr")
 
 
 class Reading:
@@ -205,7 +170,7 @@ class _Writer:
         elif tag == "br":
             self._breaks = min(self._breaks + 1, 2) if self._parts else 0
             self._space = False
-        elif tag in _PARAGRAPHS:
+        elif _PARAGRAPH.fullmatch(tag):
             self.break_(2)
         elif tag in _LINES:
             self.break_(1)
@@ -223,7 +188,7 @@ class _Writer:
         elif tag in ("td", "th"):
             if self._cells:
                 self._breaks, self._space = 0, False
-                self._put(_BESIDE)
+            self._put(_BESIDE if self._cells else _FIRST)
             self._cells += 1
         elif tag in ("sup", "sub"):
             # Without a sign, 10³ would read as 103.
@@ -237,7 +202,7 @@ class _Writer:
             self._unread = max(0, self._unread - 1)
         elif tag == "pre":
             self._verbatim = max(0, self._verbatim - 1)
-        if tag in _PARAGRAPHS:
+        if _PARAGRAPH.fullmatch(tag):
             self.break_(2)
         elif tag in _LINES:
             self.break_(1)
@@ -273,7 +238,7 @@ class _Parser(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         self._writer.start(tag, attributes)
-        if tag in _VOID or len(self._open) == _MAX_OPEN:
+        if _VOID.fullmatch(tag) or len(self._open) == _MAX_OPEN:
             self._writer.end(tag, attributes)
         else:
             self._open.append((tag, attributes))

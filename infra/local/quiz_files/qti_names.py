@@ -7,70 +7,10 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_HTML: Final = frozenset(
-    [
-        "a",
-        "abbr",
-        "acronym",
-        "address",
-        "audio",
-        "b",
-        "bdi",
-        "bdo",
-        "big",
-        "blockquote",
-        "br",
-        "caption",
-        "cite",
-        "code",
-        "col",
-        "colgroup",
-        "dd",
-        "dfn",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "figcaption",
-        "figure",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "img",
-        "kbd",
-        "li",
-        "object",
-        "ol",
-        "p",
-        "param",
-        "pre",
-        "q",
-        "samp",
-        "small",
-        "source",
-        "span",
-        "strong",
-        "sub",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "track",
-        "tt",
-        "u",
-        "ul",
-        "var",
-        "video",
-    ]
+_HTML: Final = re.compile(
+    "a|abbr|acronym|address|audio|b|bdi|bdo|big|blockquote|br|caption|cite|code|col|colgroup|dd|dfn|div|dl|dt|em"
+    "|figcaption|figure|h[1-6]|hr|i|img|kbd|li|object|ol|p|param|pre|q|samp|small|source|span|strong|sub|sup"
+    "|table|tbody|td|tfoot|th|thead|tr|track|tt|u|ul|var|video"
 )
 _FOREIGN: Final = frozenset({"math", "svg"})
 
@@ -83,7 +23,7 @@ def as_qti3(root: Element) -> Element:
             element = pending.pop()
             if element.tag in _FOREIGN:
                 continue
-            if element.tag not in _HTML:
+            if not _HTML.fullmatch(element.tag):
                 element.tag = f"qti-{_kebab(element.tag)}"
             for name in list(element.attrib):
                 element.attrib[_kebab(name)] = element.attrib.pop(name)
