@@ -43,7 +43,7 @@ def test_html_as_text(html: str, text: str) -> None:
 
 
 def test_many_open_elements_take_no_more_time_than_their_number() -> None:
-    assert Reading().html("<b>" * 200_000 + "a" + "</i>" * 200_000) == "a"
+    assert Reading().html("<b>" * 20_000 + "a" + "</i>" * 20_000) == "a"
 
 
 def test_an_image_without_a_name_has_the_name_of_its_file() -> None:

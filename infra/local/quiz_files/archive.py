@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import struct
 import zipfile
 import zlib
 from io import BytesIO
@@ -16,6 +17,17 @@ MAX_FILE_BYTES: Final = 32 * 1024 * 1024
 MAX_TOTAL_BYTES: Final = 128 * 1024 * 1024
 MAX_RATIO: Final = 200
 """Texts shrink to a twentieth; what shrinks more than this was made to burst."""
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+"""What zipfile raises for bytes that are no package, or no longer one."""
 _SMALL_BYTES: Final = 1024 * 1024
 
 
@@ -26,7 +38,7 @@ class Archive:
         """Raises FileError where it is no zip file, or one that is not to be unpacked."""
         try:
             self._zip = zipfile.ZipFile(BytesIO(data))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        except _DAMAGED:
             raise FileError("The package is no readable zip file; export it again.") from None
         entries = [each for each in self._zip.infolist() if not each.is_dir()]
         if len(entries) > MAX_FILES:
@@ -34,6 +46,8 @@ class Archive:
         self._entries = {posixpath.normpath(each.filename): each for each in entries}
         self._left = MAX_TOTAL_BYTES
         for each in entries:
+            if each.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise FileError("The package is packed by another method than zip's own; pack it again.")
             if each.flag_bits & 1:
                 raise FileError("The package is encrypted; export it without a password.")
             if each.file_size > max(_SMALL_BYTES, each.compress_size * MAX_RATIO):
@@ -58,7 +72,7 @@ class Archive:
             with self._zip.open(entry) as file:
                 # What the directory says of its size may be untrue.
                 data = file.read(limit + 1)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError):
+        except _DAMAGED:
             raise FileError(f"The package is damaged at {path}; export it again.") from None
         if len(data) > limit:
             raise FileError(f"The package is too large to unpack, at {path}.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 import httpx
 
@@ -22,6 +23,9 @@ from .service import TIMEOUT_SECONDS, Quizzes, ServiceError
 URL: Final = "QUIZ_SESSIONS_URL"
 BEARER: Final = "QUIZ_SESSIONS_TOKEN"
 DEFAULT_URL: Final = "http://127.0.0.1:8002"
+_ASKED: Final = frozenset({"questions", "paper"})
+_BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""As RFC 6750 has it."""
 
 
 class RefusedError(RuntimeError):
@@ -42,20 +46,28 @@ def main(
         transport: what requests go through; the network without one.
     """
     options = _parser().parse_args(arguments)
-    token = environment.get(BEARER, "")
-    http = httpx.Client(
-        base_url=options.url or environment.get(URL, DEFAULT_URL),
-        headers={"Authorization": f"Bearer {token}"} if token else {},
-        timeout=TIMEOUT_SECONDS,
-        transport=transport,
-    )
     try:
-        with http:
+        token = _token(environment)
+        with httpx.Client(
+            base_url=options.url or environment.get(URL, DEFAULT_URL),
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=TIMEOUT_SECONDS,
+            transport=transport,
+        ) as http:
             options.run(options, Quizzes(http), out)
-    except (FileError, ServiceError, RefusedError, OSError) as error:
+    except (FileError, ServiceError, RefusedError, OSError, httpx.InvalidURL) as error:
         print(f"quizzes {options.command}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _token(environment: Mapping[str, str]) -> str:
+    """The caller's token, "" without one. Raises RefusedError."""
+    token = environment.get(BEARER, "").strip()
+    if token and not _BEARER.fullmatch(token):
+        # What sends it would quote it.
+        raise RefusedError(f"{BEARER} is no token.")
+    return token
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,8 +117,8 @@ def import_file(options: argparse.Namespace, quizzes: Quizzes, out: TextIO) -> N
             f"{options.quiz!r} exists (revision {existing.shown['revision']}); --replace gives it these "
             "questions and this paper, and keeps its other rules."
         )
-    rules: dict[str, Any] = {} if existing is None else rules_json.rules_of(existing.shown)
-    rules |= imported.rules
+    kept = {} if existing is None else rules_json.rules_of(existing.shown)
+    rules = {name: value for name, value in kept.items() if name not in _ASKED} | dict(imported.rules)
     if options.open_attempts is not None:
         rules["open_attempts"] = options.open_attempts
     written = quizzes.put(options.quiz, rules, seen=existing)
@@ -148,9 +160,9 @@ def _report(imported: Imported, out: TextIO) -> None:
     outcomes = Counter(line.outcome for line in imported.report)
     found = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
     print(f"{len(imported.rules.get('questions', {}))} questions in {sections} sections; {found}", file=out)
-    others = imported.rules.keys() - {"questions", "paper"}
+    others = imported.rules.keys() - _ASKED
     if others:
-        print(f"rules: {', '.join(f'{name} {imported.rules[name]}' for name in sorted(others))}", file=out)
+        _print(f"rules: {', '.join(f'{name} {imported.rules[name]}' for name in sorted(others))}", out)
     _print_lines(imported.report, imported.lost, out)
 
 
@@ -158,8 +170,13 @@ def _print_lines(lines: Sequence[Line], lost: Sequence[str], out: TextIO) -> Non
     for line in lines:
         name = f" ({line.name})" if line.name else ""
         became = ", ".join(line.questions) or "-"
-        print(f"{line.place}{name} -> {became}: {line.outcome}: {line.kept}", file=out)
+        _print(f"{line.place}{name} -> {became}: {line.outcome}: {line.kept}", out)
         for what in line.lost:
-            print(f"    lost: {what}", file=out)
+            _print(f"    lost: {what}", out)
     for what in lost:
-        print(f"lost: {what}", file=out)
+        _print(f"lost: {what}", out)
+
+
+def _print(line: str, out: TextIO) -> None:
+    """Print one line of words of a file, which are not to move a terminal's cursor."""
+    print("".join(each if each.isprintable() else "\ufffd" for each in line), file=out)

@@ -12,9 +12,9 @@ from typing import Final
 from .errors import FileError
 from .model import Bank, Group, Item, Kind, Option, Response
 from .numbers_read import number_of
-from .responses import matched
+from .responses import accepted, matched
 
-_COLUMNS: Final = [
+COLUMNS: Final = [
     "id",
     "section",
     "kind",
@@ -29,7 +29,7 @@ _COLUMNS: Final = [
     "max_length",
 ]
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
-_KINDS: Final[Mapping[str, Kind]] = {
+KINDS: Final[Mapping[str, Kind]] = {
     "choice": "choice",
     "multiple": "multiple",
     "number": "number",
@@ -76,12 +76,12 @@ def _columns(row: list[str]) -> list[str]:
     columns = [cell.strip().lower().replace(" ", "_") for cell in row]
     while columns and not columns[-1]:
         columns.pop()
-    known = [*_COLUMNS, *_LETTERS]
+    known = [*COLUMNS, *_LETTERS]
     for column in columns:
         if column not in known:
-            near = difflib.get_close_matches(column, _COLUMNS, 1)
+            near = difflib.get_close_matches(column, COLUMNS, 1)
             meant = (
-                f"; did you mean {near[0]!r}?" if near else f": they are {', '.join(_COLUMNS)}, and a to z."
+                f"; did you mean {near[0]!r}?" if near else f": they are {', '.join(COLUMNS)}, and a to z."
             )
             raise FileError(f"The first row names a column {column!r}, which is none{meant}")
         if columns.count(column) > 1:
@@ -92,7 +92,7 @@ def _columns(row: list[str]) -> list[str]:
 
 
 def _read_row(cells: Mapping[str, str], line: int, has_more: bool) -> Item:
-    item = Item(place=f"line {line}", identifier=cells.get("id", ""), text=cells["text"])
+    item = Item(place=f"line {line}", identifier=cells.get("id", ""), text=cells.get("text", ""))
     try:
         if has_more:
             raise _RowError("it has more cells than the first row names; quote a cell with a separator in it")
@@ -130,7 +130,7 @@ def _response(cells: Mapping[str, str]) -> Response:
             return _number(cells, key)
         case "short":
             texts = [text.strip() for text in key.split("|") if text.strip()]
-            return Response(kind="short", key=_one_or_all(texts), max_length=_max_length(cells))
+            return Response(kind="short", key=accepted(texts), max_length=_max_length(cells))
         case _:
             if key:
                 raise _RowError("an essay has no key; a person marks it")
@@ -140,9 +140,9 @@ def _response(cells: Mapping[str, str]) -> Response:
 def _kind(cells: Mapping[str, str], has_options: bool) -> Kind:
     given = cells.get("kind", "").lower()
     if given:
-        if given not in _KINDS:
-            raise _RowError(f"its kind {given!r} is none of {', '.join(_KINDS)}")
-        return _KINDS[given]
+        if given not in KINDS:
+            raise _RowError(f"its kind {given!r} is none of {', '.join(KINDS)}")
+        return KINDS[given]
     if has_options:
         return "multiple" if len(_letters(cells.get("key", ""))) > 1 else "choice"
     if cells.get("key"):
@@ -201,10 +201,6 @@ def _number(cells: Mapping[str, str], key: str) -> Response:
     return Response(
         kind="number", key=numbers[0], tolerance=numbers[1] or 0, decimal=decimal, unit=cells.get("unit", "")
     )
-
-
-def _one_or_all(texts: list[str]) -> str | list[str] | None:
-    return None if not texts else texts[0] if len(texts) == 1 else texts
 
 
 def _flag(cells: Mapping[str, str], name: str) -> bool:

@@ -59,7 +59,7 @@ def read(text: str) -> Bank:
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
     """What stands between blank lines, with the number of its first line."""
     lines: list[str] = []
-    for number_of_line, line in enumerate([*text.splitlines(), ""], 1):
+    for number_of_line, line in enumerate([*text.replace("\r\n", "\n").split("\n"), ""], 1):
         if line.strip():
             lines.append(line)
         elif lines:

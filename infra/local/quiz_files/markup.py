@@ -76,7 +76,8 @@ class Reading:
         """Read HTML that is in a string."""
         writer = _Writer(self)
         parser = _Parser(writer)
-        parser.feed(text)
+        # What word processors leave there, as <![if !vml]>, is a comment in HTML, and an error to the parser.
+        parser.feed(text.replace("<![", "<!"))
         parser.close()
         return writer.text()
 
@@ -89,7 +90,7 @@ class Reading:
     def image(self, source: str, alt: str) -> str:
         """Keep an image if it can be; what stands for it in the text."""
         name = alt.strip() or ("" if source.startswith("data:") else source.rpartition("/")[2]) or "image"
-        name = _SPACES.sub(" ", name).replace("]", ")")
+        name = _SPACES.sub(" ", name).replace("[", "(").replace("]", ")")
         data = _data_of(source) if source.startswith("data:") else self._resolve(source)
         if data is None:
             self.lose(f"an image ({name}): it is not in the file")
@@ -197,7 +198,7 @@ class _Writer:
         elif tag == "img":
             self._put(self._reading.image(attributes.get("src", ""), attributes.get("alt", "")))
 
-    def end(self, tag: str, attributes: Mapping[str, str]) -> None:
+    def end(self, tag: str) -> None:
         if tag in _UNREAD or tag in _FEEDBACK:
             self._unread = max(0, self._unread - 1)
         elif tag == "pre":
@@ -233,28 +234,27 @@ class _Parser(HTMLParser):
     def __init__(self, writer: _Writer) -> None:
         super().__init__(convert_charrefs=True)
         self._writer = writer
-        self._open: list[tuple[str, dict[str, str]]] = []
+        self._open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         self._writer.start(tag, attributes)
         if _VOID.fullmatch(tag) or len(self._open) == _MAX_OPEN:
-            self._writer.end(tag, attributes)
+            self._writer.end(tag)
         else:
-            self._open.append((tag, attributes))
+            self._open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         self._writer.start(tag, attributes)
-        self._writer.end(tag, attributes)
+        self._writer.end(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if any(name == tag for name, _ in self._open):
-            while True:
-                name, attributes = self._open.pop()
-                self._writer.end(name, attributes)
-                if name == tag:
-                    return
+        while tag in self._open:
+            ended = self._open.pop()
+            self._writer.end(ended)
+            if ended == tag:
+                return
 
     def handle_data(self, data: str) -> None:
         self._writer.data(data)
@@ -269,7 +269,7 @@ def _walk(element: Element, writer: _Writer, interaction: Interaction) -> None:
         if instead is None:
             writer.start(child.tag, child.attrib)
             _walk(child, writer, interaction)
-            writer.end(child.tag, child.attrib)
+            writer.end(child.tag)
         else:
             writer.put(instead)
         if child.tail:

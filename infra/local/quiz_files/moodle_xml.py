@@ -26,7 +26,7 @@ _FEEDBACK: Final = (
     "partiallycorrectfeedback",
     "incorrectfeedback",
 )
-_NOT_IMPORTED: Final = {
+NOT_IMPORTED: Final = {
     "calculated": "its numbers are drawn for each student",
     "calculatedmulti": "its numbers are drawn for each student",
     "calculatedsimple": "its numbers are drawn for each student",
@@ -47,16 +47,16 @@ def read(root: Element) -> Bank:
         raise FileError("This XML is no Moodle export of questions, whose root is <quiz>.")
     groups: dict[str, Group] = {}
     group: Group | None = None
-    number = 0
+    place = 0
     for element in root.iter("question"):
         if element.get("type") == "category":
             path = text_of(element, "category/text")
             group = groups.setdefault(path, Group(title=category_title(path)))
             continue
-        number += 1
+        place += 1
         if group is None:
             group = groups.setdefault("", Group())
-        group.items.append(_read_item(element, number))
+        group.items.append(_read_item(element, place))
     return Bank(groups=list(groups.values()))
 
 
@@ -70,7 +70,7 @@ def category_title(path: str) -> str:
 class _Question:
     """A question's element, and what its item becomes."""
 
-    def __init__(self, element: Element, number: int) -> None:
+    def __init__(self, element: Element, place: int) -> None:
         files = {
             each.get("path", "/").lstrip("/") + each.get("name", ""): each.text or ""
             for each in element.iter("file")
@@ -80,15 +80,13 @@ class _Question:
         self.reading = Reading(lambda source: _file(files, source))
         self.lost = self.reading.lost
         self.item = Item(
-            place=f"question {number}",
+            place=f"question {place}",
             name=text_of(element, "name/text"),
             identifier=text_of(element, "idnumber"),
-            points=number_of(element.findtext("defaultgrade")) or 0,
+            points=number_of(element.findtext("defaultgrade", "1")) or 0,
             images=self.reading.images,
             lost=self.lost,
         )
-        if element.findtext("defaultgrade") is None:
-            self.item.points = 1
 
     def text(self, element: Element | None) -> str:
         """The text of an element that has one, and a format."""
@@ -124,18 +122,18 @@ def _file(files: Mapping[str, str], source: str) -> bytes | None:
         return None
 
 
-def _read_item(element: Element, number: int) -> Item:
+def _read_item(element: Element, place: int) -> Item:
     kind = element.get("type", "")
-    question = _Question(element, number)
+    question = _Question(element, place)
     item = question.item
-    if kind in _NOT_IMPORTED:
-        item.left_out = f"{kind} questions are not imported: {_NOT_IMPORTED[kind]}"
+    if kind in NOT_IMPORTED:
+        item.left_out = f"{kind} questions are not imported: {NOT_IMPORTED[kind]}"
         return item
-    if kind not in _READERS:
+    if kind not in READERS:
         item.left_out = f"questions of type {kind!r} are not imported"
         return item
     item.text = question.text(element.find("questiontext"))
-    item.responses = _READERS[kind](question)
+    item.responses = READERS[kind](question)
     _note_feedback(question)
     return item
 
@@ -269,7 +267,7 @@ def _cloze(question: _Question) -> list[Response]:
     return responses or [Response(kind="essay")]
 
 
-_READERS: Final[Mapping[str, Callable[[_Question], list[Response]]]] = {
+READERS: Final[Mapping[str, Callable[[_Question], list[Response]]]] = {
     "multichoice": _choice,
     "multichoiceset": _all_or_nothing,
     "truefalse": _true_false,

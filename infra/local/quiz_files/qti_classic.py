@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
+from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from .markup import Reading, Resolve
 from .model import Bank, Group, Item, Option, Response
 from .numbers_read import decimal_of, middle, number_of, plain, seconds_of
-from .responses import RIGHT, chosen, letter, named
+from .responses import RIGHT, accepted, chosen, letter, named
 from .safe_xml import text_of
 
 FILE_BASE: Final = "$IMS-CC-FILEBASE$/"
-_NOT_IMPORTED: Final = {
+NOT_IMPORTED: Final = {
     "calculated_question": "its numbers are drawn for each student",
     "formula_question": "its numbers are drawn for each student",
     "file_upload_question": "it is answered by a file",
@@ -116,7 +117,7 @@ class _Condition:
 class _Reader:
     def __init__(self, element: Element, number: int, resolve: Resolve, shuffle: bool) -> None:
         self._element = element
-        self._reading = Reading(lambda source: resolve(source.removeprefix(FILE_BASE)))
+        self._reading = Reading(lambda source: resolve(unquote(source).removeprefix(FILE_BASE)))
         self._shuffle = shuffle
         fields = _fields(element.find("itemmetadata/qtimetadata"))
         points = number_of(fields.get("points_possible"))
@@ -161,14 +162,14 @@ class _Reader:
 
     def read(self) -> Item:
         item = self._item
-        if self._type in _NOT_IMPORTED:
-            item.left_out = f"{self._type} is not imported: {_NOT_IMPORTED[self._type]}"
-        elif self._type not in _READERS:
+        if self._type in NOT_IMPORTED:
+            item.left_out = f"{self._type} is not imported: {NOT_IMPORTED[self._type]}"
+        elif self._type not in READERS:
             item.left_out = f"questions of type {self._type!r} are not imported"
         else:
             presentation = self._element.find("presentation")
             item.text = "" if presentation is None else self._text(presentation)
-            item.responses = _READERS[self._type](self)
+            item.responses = READERS[self._type](self)
             if any(self._material(each) for each in self._element.findall("itemfeedback")):
                 self._reading.lose("feedback")
         return item
@@ -247,7 +248,7 @@ class _Reader:
         texts = list(
             dict.fromkeys(given for each in self._conditions for _, given in each.equal if each.value > 0)
         )
-        return [Response(kind="short", key=None if not texts else texts[0] if len(texts) == 1 else texts)]
+        return [Response(kind="short", key=accepted(texts))]
 
     def blanks(self) -> list[Response]:
         """Fields in a text, which names them as [blank]."""
@@ -262,7 +263,7 @@ class _Reader:
                 if name == own and each.value > 0
             ]
             texts = list(dict.fromkeys(text for text in right if text))
-            key = None if not texts else texts[0] if len(texts) == 1 else texts
+            key = accepted(texts)
             responses.append(Response(kind="short", key=key, label=label))
         return responses
 
@@ -342,7 +343,7 @@ class _Reader:
         return []
 
 
-_READERS: Final[Mapping[str, Callable[[_Reader], list[Response]]]] = {
+READERS: Final[Mapping[str, Callable[[_Reader], list[Response]]]] = {
     "multiple_choice_question": _Reader.choice,
     "true_false_question": _Reader.true_false,
     "multiple_answers_question": _Reader.several,

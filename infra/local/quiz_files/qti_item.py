@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 from .markup import Reading, Resolve, Shown
 from .model import Item, Number, Option, Response
 from .numbers_read import decimal_of, middle, number_of, plain
-from .responses import GAP, RIGHT, chosen, named
+from .responses import GAP, RIGHT, accepted, chosen, named
 
 MAX_LENGTH: Final = re.compile(r"\[\\s\\S\]\{0,(\d{1,6})\}")
 """The pattern of a field that takes so many characters."""
@@ -343,8 +343,7 @@ class _Reader:
                 self._reading.lose("that case counts: it does not now")
         elif texts and self._template == "match_correct":
             self._reading.lose("that case counts: it does not now")
-        key = None if not texts else texts[0] if len(texts) == 1 else texts
-        return Response(kind="short", key=key, max_length=self._max_length(interaction))
+        return Response(kind="short", key=accepted(texts), max_length=self._max_length(interaction))
 
     def _number(self, interaction: Element, declaration: _Declaration) -> Response:
         unit = self._unit(interaction)
@@ -371,10 +370,8 @@ class _Reader:
         return None
 
     def _unit(self, interaction: Element) -> str:
-        parent = self._parents.get(interaction)
-        return next(
-            ("".join(each.itertext()).strip() for each in parent or () if each.get("class") == UNIT), ""
-        )
+        beside = self._parents.get(interaction, ())
+        return next(("".join(each.itertext()).strip() for each in beside if each.get("class") == UNIT), "")
 
     def _max_length(self, interaction: Element) -> int | None:
         mask = interaction.get("pattern-mask")

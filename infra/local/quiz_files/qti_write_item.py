@@ -16,7 +16,7 @@ from .responses import is_identifier, letter
 _ASI: Final = "http://www.imsglobal.org/xsd/imsqtiasi_v3p0"
 _TEMPLATES: Final = "https://purl.imsglobal.org/spec/qti/v3p0/rptemplates"
 _RESPONSE: Final = "RESPONSE"
-_IMAGE: Final = re.compile(r"\[image: ([^\]]*)\]")
+_IMAGE: Final = re.compile(r"\[image: ([^\[\]]*)\]")
 
 
 class ItemWriter:

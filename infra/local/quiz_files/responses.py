@@ -111,6 +111,12 @@ def true_or_false(right: bool | None) -> Response:
     return Response(kind="choice", options=(Option("true", "True"), Option("false", "False")), key=key)
 
 
+def accepted(texts: Iterable[str]) -> str | list[str] | None:
+    """The key of a line of text to which any of these is right."""
+    key = list(dict.fromkeys(texts))
+    return None if not key else key[0] if len(key) == 1 else key
+
+
 def short(answers: Sequence[tuple[str, float]], lost: list[str]) -> Response:
     """A line of text, from answers with the part of the points that each earns."""
     right = [text for text, share in answers if share > _WHOLE]
@@ -121,7 +127,7 @@ def short(answers: Sequence[tuple[str, float]], lost: list[str]) -> Response:
         # What a pattern means to accept, and the key does not, would be marked wrong.
         lost.append("its key: an answer with a wildcard (*) is right")
         key = []
-    return Response(kind="short", key=None if not key else key[0] if len(key) == 1 else key)
+    return Response(kind="short", key=accepted(key))
 
 
 def _has_wildcard(text: str) -> bool:
