@@ -200,3 +200,29 @@ def test_a_quiz_that_there_is_not_is_no_export(capsys: pytest.CaptureFixture[str
 def test_an_export_without_keys_says_that_the_token_may_be_why(capsys: pytest.CaptureFixture[str]) -> None:
     run(Service({**QUIZ, "paper": None, "questions": {"old": {"points": 1}}}), "export", "harbours")
     assert "the token lacks quizzes:write" in capsys.readouterr().err
+
+
+def test_a_token_that_is_none_is_not_sent_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    service = Service(QUIZ)
+    assert run(service, "export", "harbours", QUIZ_SESSIONS_TOKEN="secret\nsecret")[0] == 1
+    assert service.requests == []
+    assert capsys.readouterr().err == "quizzes export: QUIZ_SESSIONS_TOKEN is no token.\n"
+
+
+def test_words_of_a_file_do_not_move_the_cursor(tmp_path: Path) -> None:
+    file = tmp_path / "questions.gift"
+    file.write_text("::\x1b[2Jname\u202e::What?{}")
+    _, text = run(Service(), "import", str(file), "--quiz", "q", "--dry-run")
+    assert "(\ufffd[2Jname\ufffd)" in text
+
+
+def test_rules_of_a_file_without_a_paper_take_the_former_one_away(tmp_path: Path) -> None:
+    file = tmp_path / "quiz.json"
+    file.write_text('{"questions": {"new": {"points": 1}}}')
+    service = Service(QUIZ)
+    assert run(service, "import", str(file), "--quiz", "harbours", "--replace")[0] == 0
+    assert service.written == {
+        "max_attempts": 2,
+        "access": {"password": "secret"},
+        "questions": {"new": {"points": 1}},
+    }

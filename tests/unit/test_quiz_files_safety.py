@@ -70,10 +70,24 @@ def test_a_package_of_too_many_files_is_refused() -> None:
         read_file(packed({f"{number}.xml": b"" for number in range(5001)}), "x.zip")
 
 
-def test_files_of_a_package_are_too_large_together() -> None:
-    archive = Archive(packed({f"{number}.bin": bytes(range(256)) * 4000 for number in range(200)}))
-    with pytest.raises(FileError, match="too large to unpack"):
+@pytest.mark.parametrize(("size", "files"), [(33, 1), (30, 5)])
+def test_a_package_of_too_many_megabytes_is_not_unpacked(size: int, files: int) -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as writer:
+        for number in range(files):
+            writer.writestr(f"{number}.bin", bytes(size * 1024 * 1024))
+    archive = Archive(buffer.getvalue())
+    with pytest.raises(FileError, match=f"too large to unpack, at {files - 1}.bin"):
         list(map(archive.read, archive.names))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_package_is_packed_by_zips_own_method(method: int) -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as writer:
+        writer.writestr("1.xml", "<a/>")
+    with pytest.raises(FileError, match="packed by another method"):
+        read_file(buffer.getvalue(), "x.zip")
 
 
 def test_a_damaged_package_is_refused() -> None:

@@ -67,15 +67,13 @@ class Archive:
         entry = self._entries.get(path)
         if entry is None:
             return None
-        limit = min(MAX_FILE_BYTES, self._left)
+        # No more is unpacked than the directory says: what has more is damaged to zipfile.
+        if entry.file_size > min(MAX_FILE_BYTES, self._left):
+            raise FileError(f"The package is too large to unpack, at {path}.")
         try:
-            with self._zip.open(entry) as file:
-                # What the directory says of its size may be untrue.
-                data = file.read(limit + 1)
+            data = self._zip.read(entry)
         except _DAMAGED:
             raise FileError(f"The package is damaged at {path}; export it again.") from None
-        if len(data) > limit:
-            raise FileError(f"The package is too large to unpack, at {path}.")
         self._left -= len(data)
         return data
 
