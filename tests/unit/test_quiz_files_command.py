@@ -226,3 +226,10 @@ def test_rules_of_a_file_without_a_paper_take_the_former_one_away(tmp_path: Path
         "access": {"password": "secret"},
         "questions": {"new": {"points": 1}},
     }
+
+
+def test_an_id_that_no_quiz_can_have_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    service = Service()
+    assert run(service, "import", MOODLE, "--quiz", "a/b")[0] == 1
+    assert service.requests == []
+    assert "quiz_id must have no slash" in capsys.readouterr().err

@@ -13,6 +13,9 @@ from typing import Final, TextIO
 
 import httpx
 
+from quiz_sessions.domain.errors import InvalidInputError
+from quiz_sessions.domain.validation import check_startable
+
 from . import rules_json
 from .errors import FileError
 from .formats import FORMATS, read_file
@@ -55,7 +58,7 @@ def main(
             transport=transport,
         ) as http:
             options.run(options, Quizzes(http), out)
-    except (FileError, ServiceError, RefusedError, OSError, httpx.InvalidURL) as error:
+    except (FileError, ServiceError, RefusedError, InvalidInputError, OSError, httpx.InvalidURL) as error:
         print(f"quizzes {options.command}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -102,7 +105,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def import_file(options: argparse.Namespace, quizzes: Quizzes, out: TextIO) -> None:
-    """Read a file and write a quiz. Raises FileError, ServiceError, RefusedError, OSError."""
+    """Read a file and write a quiz.
+
+    Raises:
+        InvalidInputError: no quiz can have this id.
+        FileError, ServiceError, RefusedError, OSError: what is wrong with the file, the service or the call.
+    """
+    check_startable(options.quiz)
     imported = read_file(
         options.file.read_bytes(), options.file.name, form=options.format, title=options.title
     )
@@ -130,12 +139,10 @@ def export_quiz(options: argparse.Namespace, quizzes: Quizzes, out: TextIO) -> N
     quiz = quizzes.get(options.quiz)
     if quiz is None:
         raise RefusedError(f"there is no quiz {options.quiz!r}.")
-    if quiz.shown.get("paper") is None and not any(
-        "key" in each for each in quiz.shown["questions"].values()
-    ):
-        print(
-            "it shows no paper and no keys: it has none, or the token lacks quizzes:write.", file=sys.stderr
-        )
+    has_keys = any("key" in question for question in quiz.shown["questions"].values())
+    if quiz.shown.get("paper") is None and not has_keys:
+        reason = "the quiz has none, or the token lacks quizzes:write"
+        print(f"no paper and no keys are shown: {reason}.", file=sys.stderr)
     if options.format == "qti3":
         if options.to is None:
             raise RefusedError("a package needs a file: --to FILE.zip")

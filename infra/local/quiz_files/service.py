@@ -69,5 +69,7 @@ def _shown(response: httpx.Response) -> Mapping[str, Any]:
     if response.is_success and "quiz_id" in found:
         return found
     said = found.get("detail") or found.get("title") or response.reason_phrase
+    if response.status_code == 401:
+        said = f"{said}: it takes a token, and none was sent that is good"
     request = f" (request {found['request_id']})" if "request_id" in found else ""
     raise ServiceError(f"{response.status_code}: {said}{request}")
