@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from quiz_files import read_file, write_package
+from quiz_files import FileError, Imported, read_file, write_package
 from quiz_files.rules_json import write
 from quiz_sessions.domain.grading import grade, parse_questions
 from quiz_sessions.domain.papers import parse_paper, split_contents
-from tests.harness.quiz_files import FILES, sample
+from tests.harness.quiz_files import FILES, SAMPLES, packed, sample
 
 
 def by_name(name: str) -> dict[str, Any]:
@@ -274,3 +274,33 @@ def test_a_table() -> None:
     assert questions["5"]["key"] == ["a", "b", "c"]
     assert questions["6"]["key"] == {"a": "ra", "b": "rb"}
     assert questions["7"]["content"]["text"] == "Why does a cake fall?\nExplain it."
+
+
+DRAWING = """<questestinterop><assessment ident="quiz" title="Drawn"><section ident="root_section">
+  <section ident="g" title="From a bank"><selection_ordering><selection>
+    <sourcebank_ref>{bank}</sourcebank_ref><selection_number>2</selection_number>
+    <selection_extension><points_per_item>3</points_per_item></selection_extension>
+  </selection></selection_ordering></section>
+</section></assessment></questestinterop>"""
+
+
+def drawing(bank: str) -> Imported:
+    """A quiz of Canvas that draws from an item bank, beside that bank."""
+    files: dict[str, bytes | str] = {
+        "non_cc_assessments/quiz.xml.qti": DRAWING.format(bank=bank),
+        "non_cc_assessments/bank.xml.qti": (SAMPLES / "canvas_new/bank/bank.xml").read_bytes(),
+    }
+    return read_file(packed(files), "x.zip")
+
+
+def test_a_draw_from_an_item_bank_of_canvas() -> None:
+    rules = drawing("bank-1").rules
+    assert rules["paper"]["sections"] == [
+        {"title": "From a bank", "questions": ["n1", "n2", "n3"], "pick": 2, "shuffle": True}
+    ]
+    assert {question["points"] for question in rules["questions"].values()} == {3}
+
+
+def test_an_item_bank_that_is_not_in_the_package_is_said() -> None:
+    with pytest.raises(FileError, match="section 'From a bank': its item bank, which is not in the file"):
+        drawing("bank-2")

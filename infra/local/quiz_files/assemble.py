@@ -42,7 +42,8 @@ def assemble(bank: Bank) -> Imported:
     quiz = _Quiz()
     sections = [section for group in bank.groups if (section := quiz.section(group)) is not None]
     if not sections:
-        reasons = "".join(f" {line.place}: {line.kept}." for line in quiz.report[:3])
+        left_out = [f"{line.place}: {line.kept}" for line in quiz.report]
+        reasons = "".join(f" {reason}." for reason in [*left_out, *bank.lost][:3])
         raise FileError(f"The file has no question that can be imported.{reasons}")
     if len(quiz.questions) > MAX_QUESTIONS:
         raise FileError(

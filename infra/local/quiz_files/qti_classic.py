@@ -24,13 +24,26 @@ NOT_IMPORTED: Final = {
 }
 
 
-def read_assessment(root: Element, resolve: Resolve, meta: Element | None) -> Bank:
-    """Read an <assessment> or an <objectbank>; `meta` is what Canvas says of the quiz beside it."""
+def read_assessment(
+    root: Element, resolve: Resolve, meta: Element | None, banks: Mapping[str, Element] | None = None
+) -> Bank:
+    """Read an <assessment> or an <objectbank>.
+
+    Args:
+        meta: what Canvas says of the quiz beside it.
+        banks: the item banks of the package, by their identifiers.
+    """
     bank = Bank()
     shuffle = _read_settings(root, meta, bank)
     forward = meta is not None and text_of(meta, "cant_go_back") == "true"
     counter = iter(range(1, 1_000_000))
     for group in _groups(root, ""):
+        if group.source is not None:
+            source = (banks or {}).get(group.source)
+            if source is None:
+                bank.lost.append(f"section {group.title!r}: its item bank, which is not in the file")
+                continue
+            group.items.extend(source.iter("item"))
         made = Group(title=group.title, pick=group.pick, points=group.points, forward=forward)
         made.items = [_Reader(item, next(counter), resolve, shuffle).read() for item in group.items]
         # Canvas asks a group's questions in the order in which it draws them.
@@ -41,10 +54,13 @@ def read_assessment(root: Element, resolve: Resolve, meta: Element | None) -> Ba
 
 @dataclass(frozen=True, slots=True)
 class _Section:
+    """Items that stand together; `source` is the item bank that has more of them."""
+
     title: str
     items: list[Element]
     pick: int | None = None
     points: int | float | None = None
+    source: str | None = None
 
 
 def _groups(element: Element, title: str) -> Iterator[_Section]:
@@ -64,8 +80,9 @@ def _groups(element: Element, title: str) -> Iterator[_Section]:
                 loose = []
             name = child.get("title", "")
             yield from _groups(child, "" if child.get("ident") == "root_section" else name)
-    if loose:
-        yield _Section(title, loose, pick if isinstance(pick, int) else None, points)
+    source = None if selection is None else selection.findtext("sourcebank_ref")
+    if loose or source is not None:
+        yield _Section(title, loose, pick if isinstance(pick, int) else None, points, source)
 
 
 def _read_settings(root: Element, meta: Element | None, bank: Bank) -> bool:

@@ -33,6 +33,7 @@ RULES: Final = frozenset(each.name for each in fields(QuizRules)) - {
 """Those rules. What is asked of those who take a quiz is none of them: it has its password."""
 _ITEM: Final = "qti-assessment-item"
 _TEST: Final = "qti-assessment-test"
+_DOCUMENTS: Final = (".xml", ".qti")
 _META: Final = "assessment_meta.xml"
 
 
@@ -55,7 +56,7 @@ def read_package(archive: Archive, title: str | None) -> Bank:
     quizzes = package.quizzes()
     if not quizzes:
         if package.items:
-            return Bank(groups=[Group(items=[package.item(path) for path in package.items])])
+            return package.read_items()
         raise FileError(package.problem())
     if title is not None:
         quizzes = [each for each in quizzes if each.title == title]
@@ -119,7 +120,7 @@ class _Package:
     def _paths(self) -> Sequence[str]:
         """The documents that the manifest names, or all where there is none."""
         data = self._archive.read(MANIFEST)
-        every = [name for name in self._archive.names if name.endswith(".xml") and name != MANIFEST]
+        every = [name for name in self._archive.names if name.endswith(_DOCUMENTS) and name != MANIFEST]
         if data is None:
             return every
         manifest = safe_xml.parse(data, MANIFEST)
@@ -134,6 +135,12 @@ class _Package:
         listed = [href for href in dict.fromkeys(hrefs) if href in every]
         return listed or every
 
+    def read_items(self) -> Bank:
+        """All items, where no test names them."""
+        return Bank(
+            groups=[Group(items=[self.item(path) for path in self.items])], lost=list(self._broken.values())
+        )
+
     def quizzes(self) -> list[_Quiz]:
         """Tests before assessments of QTI 1.2."""
         tests = [
@@ -141,13 +148,18 @@ class _Package:
             for path, root in self._documents.items()
             if root.tag == _TEST
         ]
-        classic = [
+        classic = self._classic()
+        return tests or [each for each in classic if each.root.tag == "assessment"] or classic
+
+    def _classic(self) -> list[_Quiz]:
+        """What there is of QTI 1.2. Where a course has it twice, the form that is Canvas's own."""
+        found = [
             each
             for path, root in self._documents.items()
             if root.tag == "questestinterop"
             for each in _assessments(root, path)
         ]
-        return tests or [each for each in classic if each.root.tag == "assessment"] or classic
+        return [each for each in found if each.path.endswith(".qti")] or found
 
     def read(self, quiz: _Quiz) -> Bank:
         if quiz.root.tag == _TEST:
@@ -157,7 +169,10 @@ class _Package:
             return bank
         folder = quiz.path.rpartition("/")[0]
         meta = self._documents.get(f"{folder}/{_META}" if folder else _META)
-        return read_assessment(quiz.root, self._resolve(quiz.path), meta)
+        banks = {each.root.get("ident", ""): each.root for each in self._classic()}
+        bank = read_assessment(quiz.root, self._resolve(quiz.path), meta, banks)
+        bank.lost += self._broken.values()
+        return bank
 
     def _resolve(self, path: str) -> Resolve:
         return lambda source: self._archive.find(source, path)
