@@ -127,7 +127,7 @@ def _read_item(element: Element, place: int) -> Item:
     question = _Question(element, place)
     item = question.item
     if kind in NOT_IMPORTED:
-        item.left_out = f"{kind} questions are not imported: {NOT_IMPORTED[kind]}"
+        item.left_out = f"a {kind} question is not imported: {NOT_IMPORTED[kind]}"
         return item
     if kind not in READERS:
         item.left_out = f"questions of type {kind!r} are not imported"
