@@ -17,7 +17,10 @@ import { asText } from "./format.js";
  * @property {Option[]} right
  * @property {string} unit
  * @property {number | undefined} maxLength
+ * @property {Image[]} images
  */
+
+/** @typedef {{src: string, alt: string}} Image its `src` is a data address */
 
 /** @typedef {"choice" | "multiple" | "number" | "short" | "essay" | "order" | "match"} Kind */
 
@@ -45,6 +48,14 @@ function optionOf(it) {
 
 const optionsOf = (/** @type {any} */ list) => (Array.isArray(list) ? list.map(optionOf) : []);
 
+const IMAGE = /^data:image\/(png|jpeg|gif|webp);base64,/u;
+
+/** No other address: who takes a quiz asks no other site for anything. @param {any} list @returns {Image[]} */
+const imagesOf = (list) =>
+  (Array.isArray(list) ? list : [])
+    .filter((each) => isObject(each) && IMAGE.test(each.src))
+    .map(({ src, alt }) => ({ src, alt: asText(alt) }));
+
 /** @param {any} content @param {Pick<Question, "id" | "number" | "section" | "points">} about @returns {Question} */
 export function readQuestion(content, about) {
   const given = isObject(content) ? content : { text: content };
@@ -55,7 +66,7 @@ export function readQuestion(content, about) {
   if (WITH_OPTIONS.includes(kind) && !options.length) kind = "essay";
   if (kind === "match" && (!left.length || !right.length)) kind = "essay";
   const maxLength = Number.isInteger(given.maxLength) && given.maxLength > 0 ? given.maxLength : undefined;
-  return { ...about, text, kind, options, left, right, unit: asText(given.unit), maxLength };
+  return { ...about, text, kind, options, left, right, unit: asText(given.unit), maxLength, images: imagesOf(given.images) };
 }
 
 /** One outside its paper. @param {any} content @param {string} id */

@@ -2,6 +2,7 @@
 
 import { describe, isAnswered, questionOf } from "../common/content.js";
 import { counted, moment } from "../common/format.js";
+import { Images } from "../common/images.js";
 import { html } from "../common/view.js";
 
 /** @import { Option } from "../common/content.js" */
@@ -41,12 +42,13 @@ const Options = ({ name, options }) =>
  */
 export function Answer({ item, about, rules, queue }) {
   const question = questionOf(about?.content ?? rules?.content, item.question);
-  const { text, kind, options, left, right } = question;
+  const { text, kind, options, left, right, images } = question;
   const answer = isAnswered(item.answer) ? describe(question, item.answer) : "";
   const words = kind === "essay" && answer.trim() ? answer.trim().split(/\s+/).length : 0;
   const hasKey = rules && Object.hasOwn(rules, "key");
   return html`<section class="card" aria-label="Question" data-part="question">
       <p class="question-text" dir="auto">${text || html`<span class="quiet">${about === undefined ? "…" : about === null ? "What the student was shown can’t be read at the moment." : "No text is kept of this question."}</span>`}</p>
+      <${Images} images=${images} />
       <${Options} name="Options" options=${options} />
       <${Options} name="What is matched" options=${left} />
       <${Options} name="With what" options=${right} />

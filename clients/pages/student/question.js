@@ -1,6 +1,7 @@
 // A question: what it asks, its field, and what became of the answer.
 
 import { counted } from "../common/format.js";
+import { Images } from "../common/images.js";
 import { html } from "../common/view.js";
 import { Field } from "./fields.js";
 import { Icon } from "./icons.js";
@@ -31,7 +32,7 @@ export const headingId = (/** @type {Asked} */ { number }) => `h-${number}`;
 
 /** @param {{attempt: Attempt, question: Asked, section: Section, onChoose: (id: string) => void}} props */
 export function Question({ attempt, question, section, onChoose }) {
-  const { id, number, points, text } = question;
+  const { id, number, points, text, images } = question;
   const { quiz } = attempt;
   const mark = attempt.markOf(question);
   const isLocked = attempt.isLocked(question);
@@ -51,6 +52,7 @@ export function Question({ attempt, question, section, onChoose }) {
       <${SavedMark} mark=${mark} />
     </div>
     <p class="text asked" id=${`t-${number}`}>${text || `(${id})`}</p>
+    <${Images} images=${images} />
     <div id=${`n-${number}`}>
       ${isLocked && html`<p class="note"><${Icon} name="lock" /> Locked, because a question after it was answered. It can be read, but not changed.</p>`}
       ${!isLocked && !isOver && before.length > 0 && html`<p class="note"><${Icon} name="lock" /> ${locks(before)}</p>`}
