@@ -31,13 +31,13 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: .venv/ready ## the service on http://127.0.0.1:8002 with its own PostgreSQL and Valkey (PORT=, DATABASE_URL=, REDIS_URL=)
-	@PORT=$(PORT) exec $(BIN)/python -m development_server $(OPTIONS)
+	@PORT=$(PORT) exec $(BIN)/quiz-sessions serve $(OPTIONS)
 
 demo: .venv/ready ## an exam with thirty simulated students, and a page that breaks what it runs on; OPTIONS=--no-browser
-	@PORT=$(PORT) exec $(BIN)/python -m development_server --demo $(OPTIONS)
+	@PORT=$(PORT) exec $(BIN)/quiz-sessions serve --demo $(OPTIONS)
 
 token: .venv/ready ## a token for the server of AUTH_MODE=jwt make run; SUB=student1 SCOPE="sessions:proctor"
-	@$(BIN)/python -m development_server.token_command $(OPTIONS) --sub "$(or $(SUB),student1)" $(if $(SCOPE),--scope "$(SCOPE)")
+	@$(BIN)/quiz-sessions token $(OPTIONS) --sub "$(or $(SUB),student1)" $(if $(SCOPE),--scope "$(SCOPE)")
 
 test: .venv/ready .venv-sam/ready ## every check and every test
 	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready .venv-reference/ready $(NODE_MODULES)/ready chromium
