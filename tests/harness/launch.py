@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 
 from development_server import ports, processes
+from development_server.stores import addresses
 from quiz_sessions.bootstrap import Services
 from session_api.server.concurrency_limiter import ConcurrencyLimiter
 from session_api.server.http_protocol import Limits
@@ -152,9 +153,14 @@ def development_server(
     command: list[str | Path] = [sys.executable, "-m", "development_server", "--data", data, *options]
     given = {"PORT": "0", **(environment or {})}
     with Launched(command, folder / "server.log", given) as process:
-        pattern = r"ready: http://127.0.0.1:(\d+) .* database (\S+)  cache (\S+)"
+        pattern = r"ready: http://127.0.0.1:(\d+) "
         found = process.until(lambda: re.search(pattern, process.text()))
-        yield DevelopmentServer(process, int(found[1]), Stores(found[2], found[3]), data)
+        # What it says of them has no passwords.
+        own_database, own_valkey = addresses(data)
+        database, valkey = given.get("DATABASE_URL") or own_database, given.get("REDIS_URL") or own_valkey
+        assert database
+        assert valkey
+        yield DevelopmentServer(process, int(found[1]), Stores(database, valkey), data)
 
 
 def service_command(*words: str) -> list[str]:
