@@ -158,6 +158,7 @@ lock: .venv/ready ## compile the locked requirements anew
 	$(LOCK) pyproject.toml -o layers/quiz_sessions/requirements.txt
 	$(LOCK) -c layers/quiz_sessions/requirements.txt pyproject.toml --group dev -o $(LOCKS)-dev.txt
 	$(COMPILE) --universal --python-version 3.13 -c $(LOCKS)-dev.txt pyproject.toml --group server -o infra/container/requirements.txt
+	$(COMPILE) --universal --python-version 3.13 -c $(LOCKS)-dev.txt pyproject.toml --group machine -o infra/container/requirements-machine.txt
 	$(LOCK) $(LOCKS)-uv.in -o $(LOCKS)-uv.txt
 	$(LOCK) $(LOCKS)-sam.in -o $(LOCKS)-sam.txt
 	$(LOCK) $(LOCKS)-audit.in -o $(LOCKS)-audit.txt

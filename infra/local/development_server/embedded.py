@@ -82,7 +82,7 @@ class EmbeddedServer(ABC):
 
     @property
     def _addresses(self) -> list[str]:
-        return ["127.0.0.1", *([self._also_on] if self._also_on else [])]
+        return [*dict.fromkeys(["127.0.0.1", *([self._also_on] if self._also_on else [])])]
 
     @property
     def running(self) -> bool:

@@ -51,13 +51,7 @@ COMMANDS: Final[Mapping[str, Subcommand]] = {
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Do what the arguments ask for; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="quiz-sessions", description="The service on one machine.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, subcommand in COMMANDS.items():
-        subcommand.add_options(
-            commands.add_parser(name, help=subcommand.HELP, description=subcommand.__doc__)
-        )
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return COMMANDS[options.command].run(options, environment)
     except (CommandError, StartError, FolderInUseError, SettingsError, KeysError, OSError) as error:
@@ -69,6 +63,17 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         reason = "interrupted"
     print(f"quiz-sessions {options.command}: {reason}", file=sys.stderr)
     return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """What takes the arguments of all commands."""
+    made = argparse.ArgumentParser(prog="quiz-sessions", description="The service on one machine.")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, subcommand in COMMANDS.items():
+        subcommand.add_options(
+            commands.add_parser(name, help=subcommand.HELP, description=subcommand.__doc__)
+        )
+    return made
 
 
 def run() -> NoReturn:

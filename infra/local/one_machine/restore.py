@@ -68,7 +68,7 @@ def restore(file: Path, data: Path, *, replace: bool) -> tuple[archive.Manifest,
     lock = FolderLock(data)
     try:
         new = data / UNFINISHED_RESTORE
-        found = [name for name in (*_PARTS, UNFINISHED_RESTORE) if (data / name).exists()]
+        found = [name for name in (*_PARTS, UNFINISHED_RESTORE) if _is_something(data / name)]
         if found and not replace:
             raise CommandError(f"{data} has {', '.join(found)}: --replace moves what is there aside")
         if new.exists():
@@ -117,6 +117,11 @@ def _make(file: Path, new: Path) -> archive.Manifest:
     shutil.rmtree(copies)
     os.sync()
     return manifest
+
+
+def _is_something(path: Path) -> bool:
+    """Whether there is more than an empty file, such as settings that nobody has written yet."""
+    return path.is_dir() or (path.exists() and path.stat().st_size > 0)
 
 
 def _move_aside(data: Path) -> Path:
