@@ -25,7 +25,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run demo token test tested tested-beside tested-on-other-pythons pythons generators declarations chromium faults check build container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run demo token test tested tested-beside tested-on-other-pythons pythons generators declarations chromium faults check build container machine-container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -121,6 +121,19 @@ container: .venv/ready ## the API as a container image, IMAGE=quiz-sessions; BAS
 	cp -r layers/quiz_sessions/quiz_sessions functions/session_api $(CONTEXT)/service
 	find $(CONTEXT) -name __pycache__ -prune -exec rm -rf {} +
 	docker build --quiet --tag $(IMAGE) --file infra/container/Dockerfile --network none \
+	  $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PLATFORM),--platform $(PLATFORM)) $(CONTEXT)
+
+machine-container: .venv/ready ## one machine as a container image, quiz-sessions-machine; BASE=, PLATFORM=linux/arm64
+	rm -rf $(CONTEXT)
+	$(BIN)/uv pip install --quiet --require-hashes --only-binary :all: --no-deps --link-mode copy \
+	  --python-version 3.13 --python-platform $(MACHINE)-manylinux_2_28 --target $(CONTEXT)/packages -r infra/container/requirements-machine.txt
+	mkdir -p $(CONTEXT)/layers/quiz_sessions $(CONTEXT)/infra/local
+	cp -r layers/quiz_sessions/quiz_sessions $(CONTEXT)/layers/quiz_sessions
+	cp -r infra/local/development_server infra/local/one_machine infra/local/pages_deployment $(CONTEXT)/infra/local
+	cp -r functions clients $(CONTEXT)
+	find $(CONTEXT) -name __pycache__ -prune -exec rm -rf {} +
+	docker build --quiet --tag $(if $(filter quiz-sessions,$(IMAGE)),quiz-sessions-machine,$(IMAGE)) \
+	  --file infra/container/machine.Dockerfile --network none \
 	  $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PLATFORM),--platform $(PLATFORM)) $(CONTEXT)
 
 localstack: .venv/ready build ## the same template on a LocalStack without Docker, proven end to end

@@ -111,7 +111,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--stores-host",
         type=_own_address,
         metavar="ADDRESS",
-        help="an address of this machine on which containers reach the stores too; they then need no passwords",
+        help="an address of this machine on which containers reach the stores; these then need no password",
     )
     parser.add_argument("--demo", action="store_true", help="an exam to watch and to break, from a page")
     parser.add_argument(

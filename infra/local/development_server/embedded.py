@@ -154,6 +154,15 @@ class EmbeddedServer(ABC):
             if self._folder_lock is not None:
                 self._kill_all()
 
+    def end_leftovers(self) -> None:
+        """Kill what an earlier owner of the folder left running, as `start` does. Raises FolderInUseError."""
+        with self._control:
+            lock = FolderLock(self.data_dir)
+            try:
+                self._kill_all()
+            finally:
+                lock.release()
+
     def freeze(self) -> None:
         """Stop every process of the server where it is: connections stay open, nothing answers."""
         with self._control:

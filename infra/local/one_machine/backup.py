@@ -46,8 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Make a backup, read it back, and say what is in it."""
     settings = settings_of(options.data, environment)
-    if settings.get("REDIS_CLUSTER", "false").lower() == "true":
-        raise CommandError("a cluster of Valkey is not backed up: this is for one machine")
+    refuse_other_stores(settings)
     file, sessions = backup(options.data, settings, options.folder)
     size = file.stat().st_size
     print(f"{file}: {size / 1e6:.1f} MB, with the drafts of {sessions} sessions")
@@ -56,6 +55,12 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if options.keep is not None:
         _remove_all_but(options.folder, options.keep)
     return 0
+
+
+def refuse_other_stores(settings: Mapping[str, str]) -> None:
+    """Raises CommandError where the service has stores that are not those of its data folder."""
+    if named := [name for name in ("DATABASE_URL", "REDIS_URL") if settings.get(name)]:
+        raise CommandError(f"{' and '.join(named)}: back up, and restore, other stores where they are")
 
 
 def backup(data: Path, settings: Mapping[str, str], folder: Path) -> tuple[Path, int]:

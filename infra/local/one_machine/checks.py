@@ -21,9 +21,9 @@ import httpx
 import psycopg
 import redis
 
-from development_server import FolderInUseError, Postgres, StartError, Valkey, ports
+from development_server import Postgres, StartError, Valkey, ports
 from development_server.embedded_valkey import valkey_program
-from development_server.folder_lock import FolderLock
+from development_server.folder_lock import owner_of
 from development_server.stores import UNFINISHED_RESTORE, addresses
 from quiz_sessions.runtime.settings import Settings, SettingsError
 from quiz_sessions.services.signing_keys import EDDSA, HS256, KeySet
@@ -97,12 +97,8 @@ class Machine:
         file = data / "lock"
         if not file.exists():
             return cls(data, settings, None)
-        former = file.read_text().strip()
-        try:
-            FolderLock(data).release()
-        except FolderInUseError as error:
-            return cls(data, settings, error.owner)
-        return cls(data, settings, None, former)
+        owner = owner_of(data)
+        return cls(data, settings, owner, None if owner else file.read_text().strip())
 
 
 def check_programs() -> Iterator[Finding]:

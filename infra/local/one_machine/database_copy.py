@@ -53,7 +53,8 @@ def revision_of(url: str) -> str | None:
 
 def dump(url: str, file: Path) -> None:
     """Write all of a database into `file`, as of one moment. Raises CommandError."""
-    _run("pg_dump", url, "--format=custom", f"--file={file}", file.parent)
+    # Only a migration holds a table for long.
+    _run("pg_dump", url, "--format=custom", "--lock-wait-timeout=60s", f"--file={file}", file.parent)
 
 
 def load(url: str, file: Path) -> None:

@@ -30,7 +30,9 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     settings = settings_of(options.data, environment)
     with stores_of(options.data, settings) as stores:
         given = {**settings, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
-        flushed = asyncio.run(_drain(Settings.from_environment(given), options.seconds))
+        # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
+        loop = asyncio.new_event_loop()
+        flushed = loop.run_until_complete(_drain(Settings.from_environment(given), options.seconds))
     print(f"nothing is buffered: {flushed} sessions were flushed")
     return 0
 

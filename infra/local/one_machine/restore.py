@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from development_server import Postgres, Valkey
 from development_server.folder_lock import FolderLock
 from development_server.stores import UNFINISHED_RESTORE, Stores
 from migrate_database.handler import upgrade
 
 from . import archive, database_copy, valkey_copy
-from .backup import DATABASE, KEYS, VALKEY
+from .backup import DATABASE, KEYS, VALKEY, refuse_other_stores
 from .machine import SETTINGS, CommandError, add_data_option, check_owner
 
 HELP = "make a data folder from a backup"
@@ -39,10 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Restore, and say what of."""
-    if environment.get("DATABASE_URL") or environment.get("REDIS_URL"):
-        raise CommandError(
-            "DATABASE_URL and REDIS_URL name other stores: a restore makes those of the folder"
-        )
+    refuse_other_stores(environment)
     manifest, aside = restore(options.file, options.data, replace=options.replace)
     print(f"{options.data} is as of {manifest.began_at}, made by version {manifest.version}")
     if aside is not None:
@@ -71,11 +69,13 @@ def restore(file: Path, data: Path, *, replace: bool) -> tuple[archive.Manifest,
         found = [name for name in (*_PARTS, UNFINISHED_RESTORE) if _is_something(data / name)]
         if found and not replace:
             raise CommandError(f"{data} has {', '.join(found)}: --replace moves what is there aside")
+        _end_leftovers(data)
         if new.exists():
+            _end_leftovers(new)
             shutil.rmtree(new)
         new.mkdir(mode=0o700)
         manifest = _make(file, new)
-        aside = _move_aside(data) if found else None
+        aside = _move_aside(data)
         for path in sorted(new.iterdir()):
             path.rename(data / path.name)
         archive.sync(data)
@@ -124,12 +124,22 @@ def _is_something(path: Path) -> bool:
     return path.is_dir() or (path.exists() and path.stat().st_size > 0)
 
 
-def _move_aside(data: Path) -> Path:
+def _end_leftovers(folder: Path) -> None:
+    """What a service, or a restore, that was killed left running writes to its files still."""
+    if (folder / "postgres").exists():
+        Postgres(folder / "postgres").end_leftovers()
+    if (folder / "valkey").exists():
+        Valkey(folder / "valkey").end_leftovers()
+
+
+def _move_aside(data: Path) -> Path | None:
+    parts = [name for name in _PARTS if (data / name).exists()]
+    if not parts:
+        return None
     aside = data / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     aside.mkdir(mode=0o700)
-    for name in _PARTS:
-        if (data / name).exists():
-            (data / name).rename(aside / name)
+    for name in parts:
+        (data / name).rename(aside / name)
     return aside
 
 
