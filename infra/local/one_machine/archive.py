@@ -143,7 +143,9 @@ def _manifest_of(file: Path, entry: tarfile.TarInfo, content: IO[bytes]) -> Mani
     try:
         said = json.loads(content.read())
         written = said["format"]
-        if isinstance(written, int) and written > FORMAT:
+        if not isinstance(written, int):
+            raise TypeError
+        if written > FORMAT:
             raise ArchiveError(file, f"a newer release made it ({said['version']}): install that one")
         manifest = Manifest(**said)
         names = [*manifest.files]
