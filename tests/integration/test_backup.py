@@ -71,7 +71,9 @@ def repacked(machine: Machine, folder: Path, **changed: object) -> Path:
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All files but the lock, in which stands who took it last."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 async def test_what_was_acknowledged_before_a_backup_under_load_began_is_restored(folder: Path) -> None:
@@ -123,8 +125,10 @@ async def test_what_was_acknowledged_before_a_backup_under_load_began_is_restore
         for ledger in ledgers:
             shown = service.request("GET", f"/sessions/{ledger.session_id}")
             assert ledger.contradicted_by(shown["answers"], QUESTIONS) == []
-            assert ledger.receipt
-            assert service.is_genuine(ledger.receipt[0])
+        # Only what is committed has one.
+        receipts = [ledger.receipt[0] for ledger in ledgers if ledger.receipt]
+        assert receipts
+        assert all(service.is_genuine(receipt) for receipt in receipts)
         assert "nothing is buffered" in done("drain", "--data", restored)
         assert problems(restored, ledgers) == []
         # The exam goes on.

@@ -49,7 +49,7 @@ async def test_what_somebody_holds_up_is_counted(
     await session.answer("0", "typed", autosave=True)
     with database.transaction():
         database.execute("SELECT FROM quiz_attempts FOR UPDATE")
-        with pytest.raises(CommandError, match="1 sessions are still buffered, the oldest for [01] s"):
+        with pytest.raises(CommandError, match="1 sessions are still buffered, the oldest for "):
             await drained(services.flusher, 0.2)
     assert await drained(services.flusher, 10) == 1
 

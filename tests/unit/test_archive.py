@@ -85,7 +85,7 @@ def test_no_damage_to_a_byte_is_overlooked(file: Path, tmp_path: Path) -> None:
         except ArchiveError:
             refused += 1
             continue
-        # Another way to write the same: gzip's time, or a run of zeros that is copied from a place further on.
+        # Another way to write the same: gzip's time, or zeros that are copied from a place further on.
         assert {name: (tmp_path / str(place) / name).read_bytes() for name in CONTENTS} == CONTENTS
     assert refused > len(whole) / 2
 

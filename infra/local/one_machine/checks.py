@@ -326,8 +326,8 @@ def check_valkey(machine: Machine) -> Iterator[Finding]:
 
 
 def _check_append_only_file(manifest: Path) -> Iterator[Finding]:
-    # Each of its files by itself: given the manifest, valkey-check-aof of Valkey 9 takes a base that Valkey 9 has
-    # written for damaged (valkey-io/valkey#4739). The server is these programs as well, by their names.
+    # Each of its files by itself: given the manifest, valkey-check-aof of Valkey 9 takes a base that Valkey 9
+    # has written for damaged (valkey-io/valkey#4739). The server is these programs as well, by their names.
     whole = True
     for name, kind in re.findall(r"^file (\S+) seq \d+ type ([bi])", manifest.read_text(), re.MULTILINE):
         program = "valkey-check-rdb" if kind == "b" else "valkey-check-aof"
