@@ -48,8 +48,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     settings = settings_of(options.data, environment)
     refuse_other_stores(settings)
     file, sessions = backup(options.data, settings, options.folder)
-    size = file.stat().st_size
-    print(f"{file}: {size / 1e6:.1f} MB, with the drafts of {sessions} sessions")
+    print(f"{file}: {file.stat().st_size:,} bytes, with the drafts of {sessions} sessions")
     if missing := [name for name in _ELSEWHERE if environment.get(name)]:
         print(f"not in it: {', '.join(missing)}, which the environment has")
     if options.keep is not None:
