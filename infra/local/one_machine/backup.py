@@ -90,7 +90,7 @@ def backup(data: Path, settings: Mapping[str, str], folder: Path) -> tuple[Path,
             version=__version__,
             revision=revision,
             postgres=database_copy.postgres_version(),
-            began_at=began_at.isoformat(timespec="seconds"),
+            began_at=began_at.isoformat(timespec="milliseconds"),
         )
         file = folder / f"quiz-sessions-{began_at:%Y%m%dT%H%M%SZ}.tar.gz"
         archive.pack(staging, manifest, file)
