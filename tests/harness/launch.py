@@ -153,14 +153,21 @@ def development_server(
     command: list[str | Path] = [sys.executable, "-m", "development_server", "--data", data, *options]
     given = {"PORT": "0", **(environment or {})}
     with Launched(command, folder / "server.log", given) as process:
-        pattern = r"ready: http://127.0.0.1:(\d+) "
+        pattern = r"ready: http://127.0.0.1:(\d+) .* database (\S+)  cache (\S+)"
         found = process.until(lambda: re.search(pattern, process.text()))
         # What it says of them has no passwords.
         own_database, own_valkey = addresses(data)
-        database, valkey = given.get("DATABASE_URL") or own_database, given.get("REDIS_URL") or own_valkey
-        assert database
-        assert valkey
-        yield DevelopmentServer(process, int(found[1]), Stores(database, valkey), data)
+        stores = Stores(
+            _with_password(found[2], own_database, given.get("DATABASE_URL")),
+            _with_password(found[3], own_valkey, given.get("REDIS_URL")),
+        )
+        yield DevelopmentServer(process, int(found[1]), stores, data)
+
+
+def _with_password(said: str, *known: str | None) -> str:
+    """The one of the addresses that is said without its password."""
+    place = said.partition("://")[2].rpartition("@")[2]
+    return next(url for url in known if url is not None and place in url)
 
 
 def service_command(*words: str) -> list[str]:

@@ -524,6 +524,19 @@ def test_data_from_before_there_were_passwords_get_them(launch: Launch, folder: 
         assert client.get("kept") == b"7"
 
 
+@pytest.mark.parametrize("left", ["", "half of a passw"])
+def test_a_password_that_is_gone_is_made_anew(launch: Launch, left: str) -> None:
+    first = launch().until_ready()
+    session = start_session(first)
+    assert first.stop() == 0
+    for name in ("postgres", "valkey"):
+        (first.folder / ".local" / name / "password").write_text(left)
+    second = launch().until_ready()
+    assert second.get(f"/sessions/{session}").status_code == 200
+    database, _ = addresses(second.folder / ".local")
+    psycopg.connect(database or "").close()
+
+
 @pytest.mark.parametrize("trusted", ["", "127.0.0.0/8"])
 def test_a_proxy_that_is_trusted_says_where_a_request_comes_from(launch: Launch, trusted: str) -> None:
     server = launch(environment={"TRUSTED_PROXIES": trusted}).until_ready()
