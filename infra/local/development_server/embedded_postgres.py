@@ -75,7 +75,10 @@ class Postgres(EmbeddedServer):
             self._create_cluster()
         access = _ACCESS.format(method="trust" if self._password is None else "scram-sha-256")
         access += _ACCESS_OF_NEIGHBOURS if self._also_on else ""
-        (self._cluster / "pg_hba.conf").write_text(access)
+        # As it is, if it may stay: a full disk would keep a server from coming back.
+        file = self._cluster / "pg_hba.conf"
+        if not file.exists() or file.read_text() != access:
+            file.write_text(access)
         # Nothing runs on the folder now. PostgreSQL would take a killed process that its parent hasn't waited
         # for, or a new process with the same pid, for the owner of this file.
         (self._cluster / "postmaster.pid").unlink(missing_ok=True)

@@ -54,10 +54,16 @@ class Valkey(EmbeddedServer):
 
     def _prepare(self) -> None:
         """Write down the password: everybody sees a command line. All other files it makes itself."""
-        self._password_file.unlink(missing_ok=True)
-        if self._password is not None:
-            self._password_file.touch(mode=0o600)
-            self._password_file.write_text(f"requirepass {self._password}\n")
+        file = self._password_file
+        if self._password is None:
+            file.unlink(missing_ok=True)
+            return
+        setting = f"requirepass {self._password}\n"
+        # As it is, if it may stay: a full disk would keep a server from coming back.
+        if not file.exists() or file.read_text() != setting:
+            file.unlink(missing_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(setting)
 
     def _command(self) -> list[str | Path]:
         settings = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
@@ -53,8 +54,11 @@ class Manifest:
 def pack(folder: Path, manifest: Manifest, target: Path) -> Manifest:
     """Write an archive of the files in `folder` to `target`, which its owner alone can read.
 
-    There is a whole file under the name or none. Returns the manifest with the files. Raises OSError.
+    There is a whole file under the name or none. Returns the manifest with the files. Raises OSError, also
+    where there is a file already.
     """
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     named = {str(path.relative_to(folder)): _described(path) for path in files}
     complete = Manifest(**{**asdict(manifest), "files": named})
@@ -69,8 +73,7 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> Manifest:
                 _write(packed, complete, folder)
             raw.flush()
             os.fsync(raw.fileno())
-        # Not over another one.
-        target.hardlink_to(unfinished)
+        unfinished.rename(target)
         sync(target.parent)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -170,9 +173,13 @@ def _copied(content: IO[bytes], target: Path | None) -> tuple[int, str]:
 
 
 def sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk. Raises OSError."""
+    """Bring the names in a folder to the disk, where its file system can. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)

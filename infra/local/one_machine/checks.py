@@ -265,6 +265,7 @@ def check_postgres(machine: Machine) -> Iterator[Finding]:
     if not file.exists():
         yield _ok("no database yet: the first start makes it")
         return
+    # That it does not run has been said.
     with suppress(CommandError, StartError):
         here, there = postgres_version().partition(".")[0], file.read_text().strip()
         if here == there:
