@@ -25,19 +25,19 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run demo token test tested tested-beside tested-on-other-pythons pythons generators declarations chromium faults check build container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run demo token test tested tested-beside tested-on-other-pythons pythons generators declarations chromium faults check build container machine-container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: .venv/ready ## the service on http://127.0.0.1:8002 with its own PostgreSQL and Valkey (PORT=, DATABASE_URL=, REDIS_URL=)
-	@PORT=$(PORT) exec $(BIN)/python -m development_server $(OPTIONS)
+	@PORT=$(PORT) exec $(BIN)/quiz-sessions serve $(OPTIONS)
 
 demo: .venv/ready ## an exam with thirty simulated students, and a page that breaks what it runs on; OPTIONS=--no-browser
-	@PORT=$(PORT) exec $(BIN)/python -m development_server --demo $(OPTIONS)
+	@PORT=$(PORT) exec $(BIN)/quiz-sessions serve --demo $(OPTIONS)
 
 token: .venv/ready ## a token for the server of AUTH_MODE=jwt make run; SUB=student1 SCOPE="sessions:proctor"
-	@$(BIN)/python -m development_server.token_command $(OPTIONS) --sub "$(or $(SUB),student1)" $(if $(SCOPE),--scope "$(SCOPE)")
+	@$(BIN)/quiz-sessions token $(OPTIONS) --sub "$(or $(SUB),student1)" $(if $(SCOPE),--scope "$(SCOPE)")
 
 test: .venv/ready .venv-sam/ready ## every check and every test
 	@$(MAKE) --no-print-directory --jobs 2 check built .venv-audit/ready .venv-reference/ready $(NODE_MODULES)/ready chromium
@@ -123,6 +123,19 @@ container: .venv/ready ## the API as a container image, IMAGE=quiz-sessions; BAS
 	docker build --quiet --tag $(IMAGE) --file infra/container/Dockerfile --network none \
 	  $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PLATFORM),--platform $(PLATFORM)) $(CONTEXT)
 
+machine-container: .venv/ready ## one machine as a container image, quiz-sessions-machine; BASE=, PLATFORM=linux/arm64
+	rm -rf $(CONTEXT)
+	$(BIN)/uv pip install --quiet --require-hashes --only-binary :all: --no-deps --link-mode copy \
+	  --python-version 3.13 --python-platform $(MACHINE)-manylinux_2_28 --target $(CONTEXT)/packages -r infra/container/requirements-machine.txt
+	mkdir -p $(CONTEXT)/layers/quiz_sessions $(CONTEXT)/infra/local
+	cp -r layers/quiz_sessions/quiz_sessions $(CONTEXT)/layers/quiz_sessions
+	cp -r infra/local/development_server infra/local/one_machine infra/local/pages_deployment $(CONTEXT)/infra/local
+	cp -r functions clients $(CONTEXT)
+	find $(CONTEXT) -name __pycache__ -prune -exec rm -rf {} +
+	docker build --quiet --tag $(if $(filter quiz-sessions,$(IMAGE)),quiz-sessions-machine,$(IMAGE)) \
+	  --file infra/container/machine.Dockerfile --network none \
+	  $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PLATFORM),--platform $(PLATFORM)) $(CONTEXT)
+
 localstack: .venv/ready build ## the same template on a LocalStack without Docker, proven end to end
 	$(BIN)/python -m pytest tests/localstack -v
 
@@ -158,6 +171,7 @@ lock: .venv/ready ## compile the locked requirements anew
 	$(LOCK) pyproject.toml -o layers/quiz_sessions/requirements.txt
 	$(LOCK) -c layers/quiz_sessions/requirements.txt pyproject.toml --group dev -o $(LOCKS)-dev.txt
 	$(COMPILE) --universal --python-version 3.13 -c $(LOCKS)-dev.txt pyproject.toml --group server -o infra/container/requirements.txt
+	$(COMPILE) --universal --python-version 3.13 -c $(LOCKS)-dev.txt pyproject.toml --group machine -o infra/container/requirements-machine.txt
 	$(LOCK) $(LOCKS)-uv.in -o $(LOCKS)-uv.txt
 	$(LOCK) $(LOCKS)-sam.in -o $(LOCKS)-sam.txt
 	$(LOCK) $(LOCKS)-audit.in -o $(LOCKS)-audit.txt

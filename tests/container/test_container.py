@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,39 +11,19 @@ import httpx
 import pytest
 
 from development_server import ports
-from sam_local import ImageError, docker_answers
-from sam_local.base_image import obtain_base
+from tests.container.docker_command import RIGHTS, docker, made
 from tests.harness.launch import ROOT, eventually
 from tests.harness.stores import Stores
 
 IMAGE = "quiz-sessions-test"
 PATIENCE_SECONDS = 30
-# What the task definition says.
-RIGHTS = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 # So that the stores need not be reached from any other network.
 NETWORK = ["--network", "host"]
 
 
-def docker(*arguments: str) -> str:
-    done = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
-    if sys.platform != "linux" or not docker_answers():
-        # Whoever has none builds no image either.
-        pytest.skip("no Docker here")
-    try:
-        base = obtain_base()
-    except ImageError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        # Without a network there is nothing to make one of; with CI=true that is a failure, above.
-        pytest.skip(f"no image to build on: {error}")
-    subprocess.run(["make", "container", f"IMAGE={IMAGE}", f"BASE={base}"], cwd=ROOT, check=True)
-    yield IMAGE
+    yield made("container", IMAGE)
     docker("rmi", "--force", IMAGE)
 
 

@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 
 from development_server import ports, processes
+from development_server.stores import addresses
 from quiz_sessions.bootstrap import Services
 from session_api.server.concurrency_limiter import ConcurrencyLimiter
 from session_api.server.http_protocol import Limits
@@ -154,7 +155,19 @@ def development_server(
     with Launched(command, folder / "server.log", given) as process:
         pattern = r"ready: http://127.0.0.1:(\d+) .* database (\S+)  cache (\S+)"
         found = process.until(lambda: re.search(pattern, process.text()))
-        yield DevelopmentServer(process, int(found[1]), Stores(found[2], found[3]), data)
+        # What it says of them has no passwords.
+        own_database, own_valkey = addresses(data)
+        stores = Stores(
+            _with_password(found[2], own_database, given.get("DATABASE_URL")),
+            _with_password(found[3], own_valkey, given.get("REDIS_URL")),
+        )
+        yield DevelopmentServer(process, int(found[1]), stores, data)
+
+
+def _with_password(said: str, *known: str | None) -> str:
+    """The one of the addresses that is said without its password."""
+    place = said.partition("://")[2].rpartition("@")[2]
+    return next(url for url in known if url is not None and place in url)
 
 
 def service_command(*words: str) -> list[str]:

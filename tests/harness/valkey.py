@@ -41,6 +41,8 @@ class RestrictedValkey(Valkey):
 
 
 def as_default_user(url: str) -> str:
-    """The URL without its user."""
+    """The URL without its user; one that names none may have the default user's password, and keeps it."""
     parts = urlsplit(url)
+    if not parts.username:
+        return url
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

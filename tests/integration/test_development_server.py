@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -20,7 +21,8 @@ import psycopg
 import pytest
 import redis
 
-from development_server import Postgres, ports
+from development_server import Postgres, Valkey, ports
+from development_server.stores import addresses
 from tests.harness import tokens
 from tests.harness.launch import eventually
 from tests.harness.valkey import RestrictedValkey
@@ -484,6 +486,80 @@ def test_the_ready_line_shows_no_password(launch: Launch, own_postgres: Postgres
     assert "secret" not in server.output.read_text() + server.errors
 
 
+def test_its_stores_ask_for_passwords_that_nobody_else_can_read(launch: Launch) -> None:
+    server = launch().until_ready()
+    start_session(server)
+    with pytest.raises(psycopg.OperationalError, match="no password supplied"):
+        psycopg.connect(server.address("database"))
+    with redis.Redis.from_url(server.address("cache")) as stranger, pytest.raises(redis.AuthenticationError):
+        stranger.ping()
+    data = server.folder / ".local"
+    database, cache = addresses(data)
+    assert database
+    assert cache
+    psycopg.connect(database).close()
+    redis.Redis.from_url(cache).close()
+    for file in ("postgres/password", "valkey/password", "valkey/server.conf"):
+        assert stat.S_IMODE((data / file).stat().st_mode) == 0o600
+    secrets = [(data / name / "password").read_text() for name in ("postgres", "valkey")]
+    shown = server.output.read_text() + server.errors
+    shown += "".join((data / name / "server.log").read_text() for name in ("postgres", "valkey"))
+    for member in descendants(server.process.pid):
+        # Everybody sees command lines.
+        shown += Path(f"/proc/{member.pid}/cmdline").read_text()
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+def test_data_from_before_there_were_passwords_get_them(launch: Launch, folder: Path) -> None:
+    data = folder / "project/.local"
+    with Postgres(data / "postgres") as postgres, psycopg.connect(postgres.url) as connection:
+        connection.execute("create table kept as select 7 as n")
+    with Valkey(data / "valkey") as valkey, redis.Redis.from_url(valkey.url) as client:
+        client.set("kept", "7")
+    launch().until_ready()
+    database, cache = addresses(data)
+    with psycopg.connect(database or "") as connection:
+        assert connection.execute("select n from kept").fetchone() == (7,)
+    with redis.Redis.from_url(cache or "") as client:
+        assert client.get("kept") == b"7"
+
+
+@pytest.mark.parametrize("left", ["", "half of a passw"])
+def test_a_password_that_is_gone_is_made_anew(launch: Launch, left: str) -> None:
+    first = launch().until_ready()
+    session = start_session(first)
+    assert first.stop() == 0
+    for name in ("postgres", "valkey"):
+        (first.folder / ".local" / name / "password").write_text(left)
+    second = launch().until_ready()
+    assert second.get(f"/sessions/{session}").status_code == 200
+    database, _ = addresses(second.folder / ".local")
+    psycopg.connect(database or "").close()
+
+
+@pytest.mark.parametrize("trusted", ["", "127.0.0.0/8"])
+def test_a_proxy_that_is_trusted_says_where_a_request_comes_from(launch: Launch, trusted: str) -> None:
+    server = launch(environment={"TRUSTED_PROXIES": trusted}).until_ready()
+    address = server.address("ready")
+    rules = {"access": {"networks": ["203.0.113.0/24"]}}
+    assert httpx.put(f"{address}/quizzes/quiz1", json=rules).status_code == 201
+    reply = httpx.post(
+        f"{address}/sessions/start",
+        json={"user_id": "user1", "quiz_id": "quiz1"},
+        headers={"X-Forwarded-For": "192.0.2.1, 203.0.113.7"},
+    )
+    assert reply.status_code == (201 if trusted else 403)
+
+
+def test_it_does_not_start_on_a_folder_that_was_restored_in_part(launch: Launch, folder: Path) -> None:
+    (folder / "project/.local/restoring").mkdir(parents=True)
+    server = launch()
+    assert server.ends() == 1
+    assert server.errors == (
+        "cannot start: a restore of .local was not finished: run it once more, with --replace\n"
+    )
+
+
 @pytest.mark.parametrize("name", ["postgres", "valkey-server"])
 def test_a_killed_store_comes_back_on_its_port(launch: Launch, name: str) -> None:
     server = launch().until_ready()
@@ -495,12 +571,14 @@ def test_a_killed_store_comes_back_on_its_port(launch: Launch, name: str) -> Non
     )
     os.kill(main_process, signal.SIGKILL)
 
+    database, cache = addresses(server.folder / ".local")
+
     def works() -> bool:
         with contextlib.suppress(psycopg.Error, redis.RedisError):
             if name == "postgres":
-                psycopg.connect(server.address("database"), connect_timeout=5).close()
+                psycopg.connect(database or "", connect_timeout=5).close()
             else:
-                redis.Redis.from_url(server.address("cache"), socket_timeout=5).ping()
+                redis.Redis.from_url(cache or "", socket_timeout=5).ping()
             return not before & {member.pid for member in descendants(server.process.pid)}
         return False
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CONTAINER = ROOT / "infra/container/requirements.txt"
+CONTAINERS = sorted(ROOT.glob("infra/container/requirements*.txt"))
 LOCKS = sorted(
-    [CONTAINER, *ROOT.glob("infra/local/requirements-*.txt"), *ROOT.glob("layers/*/requirements.txt")]
+    [*CONTAINERS, *ROOT.glob("infra/local/requirements-*.txt"), *ROOT.glob("layers/*/requirements.txt")]
 )
 MAKEFILES = [ROOT / "Makefile", *ROOT.glob("layers/*/Makefile")]
 REQUIREMENT = re.compile(
@@ -104,5 +104,6 @@ def test_what_the_service_needs_is_what_is_locked() -> None:
 
 def test_what_is_deployed_and_the_tests_have_the_same_versions() -> None:
     dev = locked_in(ROOT / "infra/local/requirements-dev.txt")
-    for deployed in (ROOT / "layers/quiz_sessions/requirements.txt", CONTAINER):
+    assert len(CONTAINERS) == 2
+    for deployed in (ROOT / "layers/quiz_sessions/requirements.txt", *CONTAINERS):
         assert locked_in(deployed).items() <= dev.items()

@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from quiz_sessions.runtime.settings import Settings, SettingsError
 from session_api.server.http_server import listen
 from session_api.server.public_keys import KeysError
+from session_api.server.trusted_proxies import trusted_proxies
 
 from . import demo
 from .demo import Demo
@@ -27,7 +28,7 @@ from .login import Login
 from .loopback import is_loopback
 from .server import Server
 from .signing_keys import with_keys
-from .stores import Stores
+from .stores import UNFINISHED_RESTORE, Stores
 
 _PORTS = 20
 """How many ports a demo tries: it shall begin with one command, whatever runs beside it."""
@@ -39,11 +40,18 @@ class _RefusedError(Exception):
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run until a signal ends it; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="development_server", description=__doc__)
+    add_options(parser)
+    return serve(parser.parse_args(arguments), environment)
+
+
+def serve(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Run with these options until a signal ends it; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Their own progress adds nothing to the server's.
     for chatty in ("uvicorn", "alembic", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    options = _options(arguments, environment)
+    _complete(options, environment)
     if options.demo:
         environment = demo.settings_of(environment)
     try:
@@ -69,7 +77,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         shown = Demo(stores, options.students, options.browser) if options.demo else None
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
         loop = uvloop.new_event_loop()
-        server = Server(stores, settings, listener, options.flush_every, login, demo=shown)
+        proxies = trusted_proxies(environment)
+        server = Server(stores, settings, listener, options.flush_every, login, demo=shown, proxies=proxies)
         loop.run_until_complete(server.run())
     except (_RefusedError, StartError, SettingsError, KeysError, OSError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
@@ -81,16 +90,14 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     return 0
 
 
-def _options(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.Namespace:
-    options = _parser().parse_args(arguments)
+def _complete(options: argparse.Namespace, environment: Mapping[str, str]) -> None:
     options.data = options.data or Path(".local/demo" if options.demo else ".local")
     options.flush_every = options.flush_every or (demo.FLUSH_SECONDS if options.demo else 30.0)
     options.browser = options.browser and demo.has_screen(environment)
-    return options
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="development_server", description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the server."""
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="what survives a restart (.local; .local/demo with --demo)"
     )
@@ -104,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         "--stores-host",
         type=_own_address,
         metavar="ADDRESS",
-        help="an address of this machine on which containers reach the stores too, without a password",
+        help="an address of this machine on which containers reach the stores; these then need no password",
     )
     parser.add_argument("--demo", action="store_true", help="an exam to watch and to break, from a page")
     parser.add_argument(
@@ -113,7 +120,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-browser", dest="browser", action="store_false", help="with --demo: open no browser"
     )
-    return parser
 
 
 def _own_address(text: str) -> str:
@@ -130,6 +136,8 @@ def _own_address(text: str) -> str:
 
 def _lock(folder: Path) -> FolderLock:
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / UNFINISHED_RESTORE).exists():
+        raise _RefusedError(f"a restore of {folder} was not finished: run it once more, with --replace")
     try:
         return FolderLock(folder)
     except FolderInUseError as error:

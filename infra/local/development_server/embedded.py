@@ -41,16 +41,24 @@ class EmbeddedServer(ABC):
     stop_signal: signal.Signals
     death_signal: signal.Signals
 
-    def __init__(self, data_dir: Path, port: int | None = None, also_on: str | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int | None = None,
+        also_on: str | None = None,
+        password: str | None = None,
+    ) -> None:
         """`data_dir` is made if missing, its parent too. `port`: where to listen, None for any free port.
 
         `also_on`: an address beside 127.0.0.1, whose network may use the server without a password.
+        `password`: of ASCII letters and digits, which clients then need; it may change from start to start.
         """
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir.resolve()
         self.log_file = self.data_dir / "server.log"
         self._port = port
         self._also_on = also_on
+        self._password = password
         self._user: tuple[int, int] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._folder_lock: FolderLock | None = None
@@ -63,7 +71,7 @@ class EmbeddedServer(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where clients find it. Valid from the first `start` on."""
+        """Where clients find it, with the password. Valid from the first `start` on."""
 
     @property
     def port(self) -> int:
@@ -74,7 +82,7 @@ class EmbeddedServer(ABC):
 
     @property
     def _addresses(self) -> list[str]:
-        return ["127.0.0.1", *([self._also_on] if self._also_on else [])]
+        return [*dict.fromkeys(["127.0.0.1", *([self._also_on] if self._also_on else [])])]
 
     @property
     def running(self) -> bool:
@@ -145,6 +153,15 @@ class EmbeddedServer(ABC):
         with self._control:
             if self._folder_lock is not None:
                 self._kill_all()
+
+    def end_leftovers(self) -> None:
+        """Kill what an earlier owner of the folder left running, as `start` does. Raises FolderInUseError."""
+        with self._control:
+            lock = FolderLock(self.data_dir)
+            try:
+                self._kill_all()
+            finally:
+                lock.release()
 
     def freeze(self) -> None:
         """Stop every process of the server where it is: connections stay open, nothing answers."""

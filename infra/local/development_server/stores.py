@@ -2,6 +2,8 @@
 
 import json
 import logging
+import re
+import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,11 @@ from .embedded_postgres import Postgres
 from .embedded_valkey import Valkey
 
 _CACHE_BYTES = 256 * 1024 * 1024
+_PORTS = "ports.json"
+UNFINISHED_RESTORE: Final = "restoring"
+"""The folder in a data folder in which a restore makes it anew; it is gone once that is done."""
+_SHARED = "password"
+"""The file with the password of a server, in its folder."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,19 +43,27 @@ class Stores:
     ) -> None:
         """`data` is the folder of everything that must survive a restart. A URL replaces a server.
 
-        Without a port it is that of the last time, or any free one. `also_on`: see EmbeddedServer.
+        Without a port it is that of the last time, or any free one. `also_on`: see EmbeddedServer; without
+        it both need passwords, which are made where there are none.
         """
-        self._ports_file = data / "ports.json"
-        ports_before = self._known_ports()
+        self._ports_file = data / _PORTS
+        ports_before = _known_ports(data)
         self._owned: dict[str, EmbeddedServer] = {}
         if database_url is None:
             port = postgres_port or ports.choose(ports_before.get("PostgreSQL 18"))
-            postgres = self._owned["PostgreSQL 18"] = Postgres(data / "postgres", port, also_on=also_on)
+            password = _password(data / "postgres", not also_on)
+            postgres = self._owned["PostgreSQL 18"] = Postgres(
+                data / "postgres", port, also_on=also_on, password=password
+            )
             database_url = postgres.url
         if redis_url is None:
             port = valkey_port or ports.choose(ports_before.get("Valkey 9"))
             valkey = self._owned["Valkey 9"] = Valkey(
-                data / "valkey", port, maxmemory=_CACHE_BYTES, also_on=also_on
+                data / "valkey",
+                port,
+                maxmemory=_CACHE_BYTES,
+                also_on=also_on,
+                password=_password(data / "valkey", not also_on),
             )
             redis_url = valkey.url
         self.database_url: Final = database_url
@@ -74,7 +89,9 @@ class Stores:
                     return
                 say(f"starting {name} ...")
                 server.start()
-            known = self._known_ports() | {name: server.port for name, server in self._owned.items()}
+            known = _known_ports(self._ports_file.parent) | {
+                name: server.port for name, server in self._owned.items()
+            }
             self._ports_file.write_text(json.dumps(known))
 
     def revive(self) -> bool:
@@ -105,10 +122,49 @@ class Stores:
         with ThreadPoolExecutor() as side_by_side:
             list(side_by_side.map(lambda server: server.stop(timeout), self._owned.values()))
 
-    def _known_ports(self) -> dict[str, int]:
-        try:
-            known = json.loads(self._ports_file.read_text())
-            return {name: int(port) for name, port in known.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
-            # Only a convenience: without it the ports are new.
-            return {}
+
+def addresses(data: Path) -> tuple[str | None, str | None]:
+    """Where PostgreSQL and Valkey of the running server on `data` are; None where it never had one."""
+    known = _known_ports(data)
+    postgres, valkey = known.get("PostgreSQL 18"), known.get("Valkey 9")
+    return (
+        None
+        if postgres is None
+        else Postgres(data / "postgres", postgres, password=_known(data / "postgres")).url,
+        None if valkey is None else Valkey(data / "valkey", valkey, password=_known(data / "valkey")).url,
+    )
+
+
+def _known_ports(data: Path) -> dict[str, int]:
+    try:
+        known = json.loads((data / _PORTS).read_text())
+        return {name: int(port) for name, port in known.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        # Only a convenience: without it the ports are new.
+        return {}
+
+
+def _known(folder: Path) -> str | None:
+    """The password of the server in a folder, if it has one."""
+    try:
+        text = (folder / _SHARED).read_text()
+    except FileNotFoundError:
+        return None
+    return text if re.fullmatch("[0-9a-f]{64}", text) else None
+
+
+def _password(folder: Path, is_needed: bool) -> str | None:
+    """The password of the server in a folder, made if there is none; none is left where none is needed."""
+    file = folder / _SHARED
+    if not is_needed:
+        file.unlink(missing_ok=True)
+        return None
+    password = _known(folder)
+    if password is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        password = secrets.token_hex(32)
+        file.unlink(missing_ok=True)
+        # Before it holds anything: it must at no moment be open to others.
+        file.touch(mode=0o600)
+        file.write_text(password)
+    return password

@@ -75,13 +75,22 @@ def _new_key() -> bytes:
 def main(arguments: Sequence[str]) -> int:
     """Print a token; returns the exit code."""
     parser = argparse.ArgumentParser(prog="development_server.token_command", description=__doc__)
+    add_options(parser)
+    return print_token(parser.parse_args(arguments))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
     parser.add_argument("--sub", required=True, metavar="USER", help="whose token it is")
     parser.add_argument("--scope", metavar="SCOPES", help="what it allows, with spaces between (nothing)")
     parser.add_argument("--minutes", type=int, default=MINUTES, help=f"how long it is good ({MINUTES})")
     parser.add_argument(
         "--data", type=Path, default=Path(".local"), metavar="DIR", help="the server's folder (.local)"
     )
-    options = parser.parse_args(arguments)
+
+
+def print_token(options: argparse.Namespace) -> int:
+    """Print a token; returns the exit code."""
     try:
         print(KeyPair(options.data).token(options.sub, options.scope, options.minutes))
     except (KeysError, OSError) as error:
