@@ -88,7 +88,11 @@ def create_service(
     `gateway` adds what only a gateway does elsewhere; its own replies are like all others. `clock` is another
     one than that of the services.
     """
-    writes = DirectWrites(services, cache(lambda: create_app(services)))
+
+    def telemetry() -> Telemetry:
+        return services().telemetry
+
+    writes = DirectWrites(services, cache(lambda: create_app(services, telemetry)))
     reads = CachedReads(lambda: services().cached, services, lambda: writes)
     return Front(
         gateway(reads),
@@ -96,6 +100,7 @@ def create_service(
         lambda: services().settings.base_path,
         clock or (lambda: services().clock()),
         secrets=lambda: services().settings.required_secrets,
+        telemetry=telemetry,
     )
 
 
