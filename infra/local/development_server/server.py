@@ -22,6 +22,7 @@ from quiz_sessions.domain.errors import BusyError, DatabaseUnavailableError
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.exports import Exporter
 from quiz_sessions.services.flush import Flusher
+from quiz_sessions.services.status import Surroundings
 from session_api.app import create_service
 from session_api.server.authorizer import Authorizer
 from session_api.server.concurrency_limiter import ConcurrencyLimiter
@@ -31,6 +32,7 @@ from session_api.server.http_server import HttpServer, http_config
 from .demo import Demo
 from .embedded import StartError
 from .login import Login
+from .metrics import Metrics
 from .pages import Pages
 from .stores import Stores
 
@@ -64,11 +66,12 @@ class Server:
         login: Login,
         *,
         demo: Demo | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         """`settings` name the stores; `listener` is listening already; `flush_every` is in seconds.
 
         With a verifier of `login` requests need the tokens that the gateway asks for on AWS. With a `demo`
-        its page can break the stores.
+        its page can break the stores. `metrics` are kept where somebody can ask for them.
         """
         self._stores = stores
         self._settings = settings
@@ -76,6 +79,7 @@ class Server:
         self._flush_every = flush_every
         self._login = login
         self._demo = demo
+        self._metrics = metrics
 
     async def run(self) -> None:
         """Start, serve until SIGINT or SIGTERM, flush, stop. A second signal skips what takes time.
@@ -115,9 +119,16 @@ class Server:
             raise StartError(f"the database: {str(error).splitlines()[0]}") from error
 
     async def _serve(self, asked: asyncio.Event, hurried: asyncio.Event) -> None:
-        services = build_services(self._settings)
+        services = build_services(
+            self._settings,
+            watchers=[self._metrics] if self._metrics else [],
+            surroundings=Surroundings(self._stores.folders, self._login.known_keys),
+        )
         service = create_service(lambda: services, self._authorized)
-        limiter = ConcurrencyLimiter(service, base_path=self._settings.base_path)
+        limiter: ASGIApp = ConcurrencyLimiter(service, base_path=self._settings.base_path)
+        if self._metrics is not None:
+            self._metrics.watch(services, self._stores.folders)
+            limiter = self._metrics.around(limiter)
         pages: ASGIApp = Pages(
             limiter,
             {"api": "..", "login": self._login.config, "demo": self._demo is not None},

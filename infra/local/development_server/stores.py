@@ -8,11 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from quiz_sessions.runtime.telemetry import CACHE, DATABASE
+
 from . import ports
 from .embedded import EmbeddedServer, StartError
 from .embedded_postgres import Postgres
 from .embedded_valkey import Valkey
 
+PORTS_FILE: Final = "ports.json"
+"""In the folder of data. Where it is, a server has run on the folder."""
 _CACHE_BYTES = 256 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
@@ -38,7 +42,7 @@ class Stores:
 
         Without a port it is that of the last time, or any free one. `also_on`: see EmbeddedServer.
         """
-        self._ports_file = data / "ports.json"
+        self._ports_file = data / PORTS_FILE
         ports_before = self._known_ports()
         self._owned: dict[str, EmbeddedServer] = {}
         if database_url is None:
@@ -65,6 +69,12 @@ class Stores:
     def valkey(self) -> EmbeddedServer:
         """The embedded one. Raises KeyError where an address was given."""
         return self._owned["Valkey 9"]
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Where the embedded servers have their files, by the names that the service has for the stores."""
+        names = {"PostgreSQL 18": DATABASE, "Valkey 9": CACHE}
+        return {names[name]: server.data_dir for name, server in self._owned.items()}
 
     def start(self, say: Callable[[str], None]) -> None:
         """Start the embedded servers; returns early after `stop`. Raises StartError, OSError."""

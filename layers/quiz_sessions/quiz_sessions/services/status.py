@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from .. import __version__
 from ..domain.errors import (
@@ -20,6 +20,7 @@ from ..domain.errors import (
 )
 from ..domain.timestamps import Micros, from_micros
 from ..runtime.recent import MINUTES, Recent
+from ..runtime.telemetry import CACHE, DATABASE
 from ..stores.attempts import AttemptStore
 from ..stores.postgres import Postgres
 from ..stores.valkey import ValkeyStore
@@ -28,8 +29,6 @@ from .health import Health, Looked, Serving, StoreState
 from .receipts import Receipts
 from .webhooks import Webhooks, WebhookState
 
-DATABASE: Final = "database"
-CACHE: Final = "cache"
 _T = TypeVar("_T")
 
 
