@@ -104,8 +104,11 @@ def create_service(
     )
 
 
-def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemetry] = Telemetry) -> FastAPI:
-    """The app. `services` and `telemetry` are called at the first request that needs them."""
+def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemetry] | None = None) -> FastAPI:
+    """The app. `services` and `telemetry` are called by the requests that need them.
+
+    Without `telemetry` it has one of its own.
+    """
     app = _App(
         title="Quiz Sessions",
         version=quiz_sessions.__version__,
@@ -119,5 +122,5 @@ def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemet
     app.include_router(routes.build_router(services))
     add_documentation(app)
     problems.install(app, services)
-    app.add_middleware(RequestMiddleware, telemetry=cache(telemetry))
+    app.add_middleware(RequestMiddleware, telemetry=telemetry or cache(Telemetry))
     return app

@@ -59,8 +59,8 @@ class Valkey(EmbeddedServer):
             if aside is None:
                 raise
             _log.error(
-                "the append-only file of Valkey is damaged: it is set aside as %s, with the answers that were "
-                "buffered since the last flush, and Valkey starts without it",
+                "the append-only file of Valkey is damaged: it is set aside as %s, with the answers "
+                "that were buffered since the last flush, and Valkey starts without it",
                 aside,
             )
             super().start(timeout)

@@ -144,12 +144,15 @@ class Metrics:
             try:
                 await app(scope, receive, note)
             finally:
-                # What anybody makes up must not become a label.
-                method = scope["method"] if scope["method"] in _METHODS else "other"
-                self._requests.labels(method, str(status)).inc()
-                self._seconds.observe(time.perf_counter() - began)
+                self.answered(scope["method"], status, time.perf_counter() - began)
 
         return counted
+
+    def answered(self, method: str, status: int, seconds: float) -> None:
+        """A request was answered; with status 0 it was not."""
+        # What anybody makes up must not become a label.
+        self._requests.labels(method if method in _METHODS else "other", str(status)).inc()
+        self._seconds.observe(seconds)
 
     def _gauge(self, name: str, text: str, labels: list[str]) -> Gauge:
         return Gauge(f"{PREFIX}_{name}", text, labels, registry=self.registry)
