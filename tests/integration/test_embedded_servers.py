@@ -222,9 +222,9 @@ def test_valkey_keeps_what_it_acknowledged_when_killed(valkey: Valkey, cache: "r
     assert cache.get("kept") == b"7"
 
 
-def damage(folder: Path) -> None:
+def damage(folder: Path, which: str = "*.incr.aof") -> None:
     """What a disk may do to the file: something else in the midst of it."""
-    (file,) = (folder / "appendonlydir").glob("*.incr.aof")
+    (file,) = (folder / "appendonlydir").glob(which)
     text = file.read_bytes()
     middle = len(text) // 2
     file.write_bytes(text[:middle] + b"\xff" * 64 + text[middle + 64 :])
@@ -247,6 +247,18 @@ def test_valkey_starts_without_an_append_only_file_that_is_damaged_and_keeps_it(
         assert str(aside) in caplog.records[time - 1].getMessage()
         damage(valkey.data_dir)
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+
+
+@pytest.mark.parametrize("which", ["*.base.rdb", "*.manifest"])
+def test_valkey_starts_without_what_else_belongs_to_a_damaged_file(
+    valkey: Valkey, cache: "redis.Redis", which: str
+) -> None:
+    cache.set("key", "7")
+    valkey.kill()
+    damage(valkey.data_dir, which)
+    valkey.start()
+    assert cache.get("key") is None
+    assert (valkey.data_dir / "appendonlydir.damaged-1").exists()
 
 
 def test_valkey_reads_a_file_that_only_ends_too_early(
