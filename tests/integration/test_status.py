@@ -27,7 +27,7 @@ from tests.harness.stores import Stores
 from tests.harness.tables import Database
 
 READ_ONLY = "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on"
-SECRET = "an answer that is nobody's business"
+SECRET = "the answer is forty-two"
 
 
 @pytest.fixture
@@ -175,9 +175,9 @@ async def test_a_monitor_that_asks_all_the_time_has_writes_tried_now_and_then(se
 
 
 async def test_a_full_disk_is_said_once_in_the_words_of_the_server_and_once_when_it_is_over(
-    services: Services, database: Database, capsys: pytest.CaptureFixture[str]
+    stores: Stores, telling: None, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with client_of(services) as http:
+    async with services_on(stores) as services, client_of(services) as http:
         with refusing(database, "quiz_attempts"):
             for user in range(20):
                 body = {"user_id": f"user{user}", "quiz_id": "quiz1"}
@@ -198,12 +198,17 @@ async def test_a_full_disk_is_said_once_in_the_words_of_the_server_and_once_when
 
 @pytest.mark.parametrize("state", ["22000", "23514", "XX000", "P0001"])
 async def test_what_a_server_says_to_one_statement_is_not_logged(
-    services: Services, database: Database, capsys: pytest.CaptureFixture[str], state: str
+    stores: Stores,
+    telling: None,
+    database: Database,
+    capsys: pytest.CaptureFixture[str],
+    state: str,
 ) -> None:
-    async with client_of(services) as http:
+    async with services_on(stores) as services, client_of(services) as http:
         with refusing(database, "quiz_attempts", state):
             await http.post("/sessions/start", json={"user_id": "user1", "quiz_id": "quiz1"})
     text = capsys.readouterr().out
+    assert '"message":"request' in text
     assert SECRET not in text
     assert "could not extend" not in text
 
@@ -275,7 +280,7 @@ async def test_it_tells_how_the_service_is_doing(stores: Stores, telling: None, 
     )
     await put_quiz(services)
     session_id = await start(services, at=None)
-    await autosave(services, session_id, "A")
+    await services.sessions.update_answer(session_id, 0, "A", autosave=True)
     async with client_of(services) as http:
         before = (await http.get("/status")).json()
         await services.flusher.run()

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+import quiz_sessions
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.json_values import dump_record
 from quiz_sessions.services.health import Serving
 
 from ..identity import READ_ACTIONS, WRITE_QUIZZES
-from ..replies import documented, json_reply
+from ..replies import documented, json_reply, pick
 from ..schemas.health import Health, Readiness
 from ..schemas.status import StatusReply
 from .parameters import authenticated
@@ -55,7 +56,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     async def get_status(request: Request) -> Response:
         """For those who run it. While a store is away, what it would have to say is null."""
         authenticated(request, services()).require(WRITE_QUIZZES, READ_ACTIONS)
-        return json_reply(await services().status.read())
+        status = await services().status.read()
+        return json_reply(pick(StatusReply, status, version=quiz_sessions.__version__))
 
 
 def _reply(content: object, status: int = 200) -> Response:

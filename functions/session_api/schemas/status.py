@@ -59,6 +59,7 @@ class DeliveryReply(DeliveryStatus):
 class StatusReply(ServiceStatus):
     """How the service is doing, as the process that answers sees it."""
 
+    version: str = field(metadata={"description": "Of the service."})
     database: StoreReply
     cache: StoreReply
     sessions: SessionsUnderWayReply

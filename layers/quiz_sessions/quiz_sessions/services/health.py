@@ -124,7 +124,9 @@ class Health:
         try:
             await self._valkey.ping()
         except CacheUnavailableError:
-            return Looked(StoreState.DOWN, None)
+            # One that can't write its file refuses a ping as well, and still answers what reads.
+            refuses = self._valkey.refuses_writes
+            return Looked(StoreState.REFUSES_WRITES if refuses else StoreState.DOWN, None)
         state = StoreState.REFUSES_WRITES if self._valkey.refuses_writes else StoreState.UP
         return Looked(state, self._since(began))
 

@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from .. import __version__
 from ..domain.errors import (
     BusyError,
     CacheUnavailableError,
@@ -122,7 +121,6 @@ class DeliveryStatus:
 class ServiceStatus:
     """How the service is doing, as the process that answers sees it."""
 
-    version: str
     status: Serving = field(metadata={"description": "As `GET /health/ready` says it."})
     started_at: datetime = field(metadata={"description": "When this process began."})
     server_time: datetime
@@ -190,7 +188,6 @@ class Status:
         found = await self._health.look()
         token_keys = self._surroundings.token_keys
         return ServiceStatus(
-            version=__version__,
             status=found.serving,
             started_at=self._started_at,
             server_time=from_micros(self._clock()),
