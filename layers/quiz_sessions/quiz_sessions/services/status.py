@@ -215,7 +215,7 @@ class Status:
         return StoreStatus(
             state=looked.state,
             latency_ms=looked.milliseconds,
-            away_seconds=round(self._postgres.away_seconds, 1),
+            away_seconds=round(self._postgres.away_seconds, 3),
             connections=connections,
             connections_in_use=in_use,
             connections_limit=self._postgres.pool_size,
@@ -226,7 +226,7 @@ class Status:
         return StoreStatus(
             state=looked.state,
             latency_ms=looked.milliseconds,
-            away_seconds=round(self._valkey.away_seconds, 1),
+            away_seconds=round(self._valkey.away_seconds, 3),
             connections=self._valkey.connections,
             connections_in_use=None,
             connections_limit=self._valkey.connections_limit,
