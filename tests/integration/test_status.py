@@ -207,6 +207,7 @@ async def test_what_a_server_says_to_one_statement_is_not_logged(
     async with services_on(stores) as services, client_of(services) as http:
         with refusing(database, "quiz_attempts", state):
             await http.post("/sessions/start", json={"user_id": "user1", "quiz_id": "quiz1"})
+            assert (await http.get("/health/ready")).status_code == 503
     text = capsys.readouterr().out
     assert '"message":"request' in text
     assert SECRET not in text
