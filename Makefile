@@ -129,7 +129,7 @@ machine-container: .venv/ready ## one machine as a container image, quiz-session
 	  --python-version 3.13 --python-platform $(MACHINE)-manylinux_2_28 --target $(CONTEXT)/packages -r infra/container/requirements-machine.txt
 	mkdir -p $(CONTEXT)/layers/quiz_sessions $(CONTEXT)/infra/local
 	cp -r layers/quiz_sessions/quiz_sessions $(CONTEXT)/layers/quiz_sessions
-	cp -r infra/local/development_server infra/local/one_machine infra/local/pages_deployment $(CONTEXT)/infra/local
+	cp -r infra/local/development_server infra/local/one_machine infra/local/pages_deployment infra/local/quiz_files $(CONTEXT)/infra/local
 	cp -r functions clients $(CONTEXT)
 	find $(CONTEXT) -name __pycache__ -prune -exec rm -rf {} +
 	docker build --quiet --tag $(if $(filter quiz-sessions,$(IMAGE)),quiz-sessions-machine,$(IMAGE)) \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -91,3 +92,9 @@ def valkey(stores: Stores) -> Iterator[redis.Redis]:
     """A connection of the test's own to the cache."""
     with stores.cache() as connection:
         yield connection
+
+
+@pytest.fixture
+def own_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger of this test's own: Powertools keeps one for each service, with its first stream."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", uuid4().hex)

@@ -88,7 +88,11 @@ def create_service(
     `gateway` adds what only a gateway does elsewhere; its own replies are like all others. `clock` is another
     one than that of the services.
     """
-    writes = DirectWrites(services, cache(lambda: create_app(services)))
+
+    def telemetry() -> Telemetry:
+        return services().telemetry
+
+    writes = DirectWrites(services, cache(lambda: create_app(services, telemetry)))
     reads = CachedReads(lambda: services().cached, services, lambda: writes)
     return Front(
         gateway(reads),
@@ -96,11 +100,15 @@ def create_service(
         lambda: services().settings.base_path,
         clock or (lambda: services().clock()),
         secrets=lambda: services().settings.required_secrets,
+        telemetry=telemetry,
     )
 
 
-def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemetry] = Telemetry) -> FastAPI:
-    """The app. `services` and `telemetry` are called at the first request that needs them."""
+def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemetry] | None = None) -> FastAPI:
+    """The app. `services` and `telemetry` are called by the requests that need them.
+
+    Without `telemetry` it has one of its own.
+    """
     app = _App(
         title="Quiz Sessions",
         version=quiz_sessions.__version__,
@@ -114,5 +122,5 @@ def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemet
     app.include_router(routes.build_router(services))
     add_documentation(app)
     problems.install(app, services)
-    app.add_middleware(RequestMiddleware, telemetry=cache(telemetry))
+    app.add_middleware(RequestMiddleware, telemetry=telemetry or cache(Telemetry))
     return app

@@ -19,6 +19,8 @@ from .request_source import knows_secret
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from quiz_sessions.runtime.telemetry import Telemetry
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 REQUEST_HEADERS = (
     "authorization",
@@ -59,8 +61,11 @@ class Front:
         clock: Callable[[], Micros] = current_micros,
         *,
         secrets: Callable[[], Sequence[str]] = tuple,
+        telemetry: Callable[[], Telemetry] | None = None,
     ) -> None:
         """`allowed_origins`, `base_path` and `secrets` are called with the first request.
+
+        `telemetry` is that of the process; without it there is one of its own.
 
         `clock` is what the gateway's time of a request is held against; `secrets` are the secrets of which a
         request has to know one, none where anybody may send it.
@@ -70,6 +75,7 @@ class Front:
         self._allowed_origins = allowed_origins
         self._base_path = base_path
         self._secrets = secrets
+        self._telemetry = telemetry
         self._cors: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,15 +125,17 @@ class Front:
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         from quiz_sessions.runtime.telemetry import Telemetry  # noqa: PLC0415
 
+        telemetry = Telemetry() if self._telemetry is None else self._telemetry()
+
         from .problems import internal_error, problem  # noqa: PLC0415
 
         reply: ASGIApp
         if isinstance(error, _PastTheDistributionError):
-            Telemetry().count("OriginRefused")
+            telemetry.count("OriginRefused")
             detail = "This address serves the distribution in front of it alone."
             reply = problem(403, "forbidden", detail, request_id(scope))
         else:
-            Telemetry().failed("request failed around the app", error, request_id=request_id(scope))
+            telemetry.failed("request failed around the app", error, request_id=request_id(scope))
             reply = internal_error(request_id(scope))
         # Settings that can't be read allow no page.
         with suppress(SettingsError):

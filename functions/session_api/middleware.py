@@ -63,12 +63,11 @@ class RequestMiddleware:
                 self._telemetry().count(metric)
             # Browsers ask OPTIONS for themselves.
             if status >= 400 and scope["method"] != "OPTIONS":
-                self._telemetry().info(
-                    "request",
+                self._telemetry().refused(
+                    status,
+                    state.get("code"),
                     method=scope["method"],
                     **_addressed(scope),
-                    status=status,
-                    **({"code": state["code"]} if "code" in state else {}),
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     request_id=state["request_id"],
                 )

@@ -141,6 +141,19 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     # The service itself
     "Health": {_ANYONE: "status"},
     "Readiness": {_ANYONE: "status database cache"},
+    "StatusReply": {
+        _STAFF: "version status started_at server_time database cache sessions last_flush errors_minutes "
+        "errors receipt_keys token_keys webhook"
+    },
+    "StoreReply": {
+        _STAFF: "state latency_ms away_seconds connections connections_in_use connections_limit disk"
+    },
+    "DiskReply": {_STAFF: "free_bytes total_bytes"},
+    "SessionsUnderWayReply": {_STAFF: "open dirty oldest_dirty_seconds quarantined"},
+    "FlushReply": {_STAFF: "began_at ended_at did"},
+    "TroubleReply": {_STAFF: "level what count last_at"},
+    "KeysReply": {_STAFF: "state current ids read_at"},
+    "DeliveryReply": {_STAFF: "state waiting dead last_error"},
     # Refusals
     **{f"Problem{status}": {_ANYONE: _PROBLEM} for status in (400, 403, 404, 415, 500, 503)},
     **{f"Problem{status}": {_ANYONE: f"{_PROBLEM} message"} for status in (401, 429)},

@@ -245,6 +245,7 @@ OPERATIONS = [
     Operation("GET", "/.well-known/jwks.json"),
     Operation("GET", "/health"),
     Operation("GET", "/health/ready"),
+    Operation("GET", "/status"),
 ]
 WITH_BODY = [operation for operation in OPERATIONS if operation.body is not None]
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
@@ -706,13 +707,133 @@ def test_keys_that_are_not_there_are_told_in_one_line(launch: Launch, name: str)
 # Keys of receipts and beacons
 
 
-@pytest.mark.parametrize("name", ["receipt_keys", "beacon_keys"])
-def test_damaged_keys_are_told_in_one_line(launch: Launch, folder: Path, name: str) -> None:
-    data = folder / "project/.local"
-    data.mkdir(parents=True)
-    (data / f"{name}.json").write_text('{"current": "k1", "keys": {"k1": "of another form"}}')
-    server = launch()
-    assert server.ends() == 1
-    assert server.errors.startswith(f"cannot start: the keys in .local/{name}.json: none for ")
-    assert server.errors.endswith("; remove the file for new ones, which verify nothing older\n")
-    assert server.errors.count("\n") == 1
+def with_lost_keys(launch: Launch, damaged: str | None) -> tuple[ServerProcess, str]:
+    """A server that has lost the keys of a receipt, and the receipt."""
+    first = launch().until_ready()
+    started = httpx.post(
+        first.address("ready") + "/sessions/start",
+        json={"user_id": "user1", "quiz_id": "quiz1"},
+        timeout=PATIENCE_SECONDS,
+    )
+    assert first.stop() == 0
+    file = first.folder / ".local/receipt_keys.json"
+    if damaged is None:
+        file.unlink()
+    else:
+        file.write_text(damaged)
+    return launch().until_ready(), started.json()["receipt"]
+
+
+def verify(server: ServerProcess, receipt: str) -> httpx.Response:
+    address = server.address("ready") + "/receipts/verify"
+    return httpx.post(address, json={"receipt": receipt}, timeout=PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("damaged", [None, '{"current": "k1", "keys": {"k1": "of another form"}}'])
+def test_without_its_keys_it_serves_says_so_and_calls_no_receipt_a_forgery(
+    launch: Launch, damaged: str | None
+) -> None:
+    server, receipt = with_lost_keys(launch, damaged)
+    (line,) = [line for line in server.errors.splitlines() if "no receipts are signed" in line]
+    assert json.loads(line)["level"] == "ERROR"
+    refused = verify(server, receipt)
+    assert (refused.status_code, refused.json()["code"]) == (503, "secret_unavailable")
+    assert server.get("/.well-known/jwks.json").status_code == 503
+    assert server.get("/status").json()["receipt_keys"]["state"] == "unreadable"
+    start_session(server)
+
+
+def test_new_keys_are_made_by_a_command_and_verify_what_they_sign(launch: Launch) -> None:
+    server, _ = with_lost_keys(launch, None)
+    assert server.stop() == 0
+    command = [sys.executable, "-m", "development_server.signing_keys"]
+    subprocess.run(command, cwd=server.folder, check=True, capture_output=True)
+    again = launch().until_ready()
+    reply = httpx.post(
+        again.address("ready") + "/sessions/start",
+        json={"user_id": "user2", "quiz_id": "quiz1"},
+        timeout=PATIENCE_SECONDS,
+    )
+    assert verify(again, reply.json()["receipt"]).json()["genuine"] is True
+
+
+# What it logs, and what it tells of itself
+
+
+def test_every_line_of_its_log_is_one_object_of_one_form(launch: Launch) -> None:
+    server = launch("--flush-every", "0.2").until_ready()
+    start_session(server)
+    assert server.get("/sessions/nothing").status_code == 422
+    kill = next(member.pid for member in descendants(server.process.pid) if member.name == "valkey-server")
+    os.kill(kill, signal.SIGKILL)
+    eventually(lambda: "is back" in server.errors)
+    assert server.stop() == 0
+    told = ("starting ", "making ", "applying ", "ready: ", "stopping: ")
+    printed = [line for line in server.output.read_text().splitlines() if not line.startswith(told)]
+    lines = [json.loads(line) for line in printed + server.errors.splitlines()]
+    assert {"request", "Valkey 9 has ended, starting it again"} <= {line["message"] for line in lines}
+    for line in lines:
+        assert line.keys() >= {"level", "message", "timestamp", "service"}
+
+
+def test_a_killed_cache_is_named_once_and_so_is_its_return(launch: Launch) -> None:
+    server = launch("--flush-every", "0.2").until_ready()
+    session = start_session(server)
+    members = [member for member in descendants(server.process.pid) if member.name == "valkey-server"]
+    freeze(server, "valkey-server")
+    for _ in range(10):
+        assert server.get(f"/sessions/{session}").status_code == 200
+    for member in members:
+        os.kill(member.pid, signal.SIGCONT)
+    eventually(lambda: '"cache back"' in server.output.read_text())
+    lines = [json.loads(line) for line in server.output.read_text().splitlines() if line.startswith("{")]
+    messages = [line["message"] for line in lines if line["level"] in ("WARNING", "ERROR")]
+    assert messages[0] == "cache away"
+    assert messages.count("cache away") == messages.count("cache back") == 1
+    assert len(messages) == len(set(messages))
+
+
+def test_the_status_is_printed_by_a_command_with_its_own_token(launch: Launch) -> None:
+    server = launch(environment={"AUTH_MODE": "jwt"}).until_ready()
+    command = [sys.executable, "-m", "development_server.status_command", "--url", server.address("ready")]
+    shown = subprocess.run(command, cwd=server.folder, capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert re.search("^database +up, .* disk .* free$", shown.stdout, re.MULTILINE)
+    assert re.search("^token keys +[0-9a-f]{16}, read ", shown.stdout, re.MULTILINE)
+    elsewhere = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    assert elsewhere.returncode == 1
+    assert "audit:read" in elsewhere.stderr
+    assert server.stop() == 0
+    gone = subprocess.run(command, cwd=server.folder, capture_output=True, text=True, check=False)
+    assert gone.returncode == 1
+    assert "does not answer" in gone.stderr
+
+
+def test_metrics_are_on_a_port_of_their_own_where_one_is_set(launch: Launch) -> None:
+    port = ports.choose()
+    server = launch("--flush-every", "0.2", environment={"METRICS_PORT": str(port)}).until_ready()
+    start_session(server)
+
+    def metrics() -> str:
+        return httpx.get(
+            f"http://127.0.0.1:{port}/metrics",
+            headers={"Accept": "application/openmetrics-text"},
+            timeout=PATIENCE_SECONDS,
+        ).text
+
+    eventually(lambda: "quiz_sessions_dirty_sessions " in metrics())
+    text = metrics()
+    assert text.endswith("# EOF\n")
+    assert 'quiz_sessions_requests_total{method="POST",status="201"} 1.0' in text
+    assert 'quiz_sessions_store_up{store="cache"} 1.0' in text
+    assert 'quiz_sessions_disk_free_bytes{store="database"}' in text
+    assert server.get("/metrics").status_code == 404
+
+
+def test_a_taken_port_of_metrics_is_told_in_one_line(launch: Launch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        server = launch(environment={"METRICS_PORT": port})
+        assert server.ends() == 1
+    line = server.errors.splitlines()[-1]
+    assert line == f"cannot start: METRICS_PORT {port} on 127.0.0.1: Address already in use"

@@ -222,6 +222,75 @@ def test_valkey_keeps_what_it_acknowledged_when_killed(valkey: Valkey, cache: "r
     assert cache.get("kept") == b"7"
 
 
+def damage(folder: Path, which: str = "*.incr.aof") -> None:
+    """What a disk may do to the file: something else in the midst of it."""
+    (file,) = (folder / "appendonlydir").glob(which)
+    text = file.read_bytes()
+    middle = len(text) // 2
+    file.write_bytes(text[:middle] + b"\xff" * 64 + text[middle + 64 :])
+
+
+def test_valkey_starts_without_an_append_only_file_that_is_damaged_and_keeps_it(
+    valkey: Valkey, cache: "redis.Redis", caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(100):
+        cache.set(f"key{number}", "7")
+    valkey.kill()
+    damage(valkey.data_dir)
+    for time in (1, 2):
+        valkey.start()
+        assert cache.get("key0") is None
+        cache.set("after", "8")
+        valkey.stop()
+        aside = valkey.data_dir / f"appendonlydir.damaged-{time}"
+        assert list(aside.glob("*.aof"))
+        assert str(aside) in caplog.records[time - 1].getMessage()
+        damage(valkey.data_dir)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+
+
+@pytest.mark.parametrize("which", ["*.base.rdb", "*.manifest"])
+def test_valkey_starts_without_what_else_belongs_to_a_damaged_file(
+    valkey: Valkey, cache: "redis.Redis", which: str
+) -> None:
+    cache.set("key", "7")
+    valkey.kill()
+    damage(valkey.data_dir, which)
+    valkey.start()
+    assert cache.get("key") is None
+    assert (valkey.data_dir / "appendonlydir.damaged-1").exists()
+
+
+def test_valkey_reads_a_file_that_only_ends_too_early(
+    valkey: Valkey, cache: "redis.Redis", caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.set("kept", "7")
+    cache.set("cut", "x" * 1000)
+    valkey.kill()
+    (file,) = (valkey.data_dir / "appendonlydir").glob("*.incr.aof")
+    file.write_bytes(file.read_bytes()[:-500])
+    valkey.start()
+    assert (cache.get("kept"), cache.get("cut")) == (b"7", None)
+    assert caplog.records == []
+
+
+def test_valkey_that_fails_for_another_reason_leaves_its_file_where_it_is(valkey: Valkey) -> None:
+    with redis.Redis.from_url(valkey.url) as client:
+        client.set("kept", "7")
+    valkey.stop()
+    (incremental,) = (valkey.data_dir / "appendonlydir").glob("*.incr.aof")
+    sound = incremental.read_bytes()
+    # Valkey would read a file that only ends too early, which the check calls damaged.
+    for text in (sound, sound + b"*3\r\n$3\r\nSE"):
+        incremental.write_bytes(text)
+        with socket.create_server(("127.0.0.1", valkey.port)), pytest.raises(StartError):
+            valkey.start()
+    assert [path.name for path in valkey.data_dir.glob("appendonlydir*")] == ["appendonlydir"]
+    valkey.start()
+    with redis.Redis.from_url(valkey.url) as client:
+        assert client.get("kept") == b"7"
+
+
 def test_valkey_without_persistence_forgets(folder: Path) -> None:
     with Valkey(folder, persist=False) as server, redis.Redis.from_url(server.url) as client:
         client.set("lost", "7")

@@ -142,6 +142,7 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("GET", "/.well-known/jwks.json"): (None, [200] * 7),
     ("GET", "/health"): (None, [200] * 7),
     ("GET", "/health/ready"): (None, [200] * 7),
+    ("GET", "/status"): (None, [401, 403, 403, 403, 403, 200, 200]),
     ("GET", "/docs"): (None, [200] * 7),
     ("GET", "/docs/{name}"): (None, [200] * 7),
 }

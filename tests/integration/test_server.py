@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import sys
@@ -196,7 +197,10 @@ def test_why_it_can_not_start_is_told_in_one_line(
 ) -> None:
     with launched(folder, environment) as process:
         assert process.ends() == 1
-        assert re.fullmatch(f"ERROR .*: cannot start: .*{re.escape(reason)}.*\n", process.text())
+        (line,) = process.text().splitlines()
+    told = json.loads(line)
+    assert told["level"] == "ERROR"
+    assert re.match(f"cannot start: .*{re.escape(reason)}", told["message"])
 
 
 def test_past_its_distribution_a_container_says_that_it_lives_and_no_more(

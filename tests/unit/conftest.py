@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import boto3
 import pytest
@@ -32,9 +31,3 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def secrets(aws: None) -> Any:
     """A client of a Secrets Manager that is not AWS's."""
     return boto3.client("secretsmanager")
-
-
-@pytest.fixture
-def own_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A logger of this test's own: Powertools keeps one for each service, with its first stream."""
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", uuid4().hex)

@@ -41,8 +41,8 @@ class Log:
     def failed(self, message: str, error: BaseException | None, **fields: Any) -> None:
         self.failures.append(error)
 
-    def info(self, message: str, **fields: Any) -> None:
-        self.requests.append(fields)
+    def refused(self, status: int, code: str | None, **fields: Any) -> None:
+        self.requests.append({**fields, "status": status, **({"code": code} if code else {})})
 
     def count(self, name: str) -> None:
         self.counted.append(name)

@@ -533,6 +533,7 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/.well-known/jwks.json", "get"): "200 422 429 500 503",
     ("/health", "get"): "200 422 429 500 503",
     ("/health/ready", "get"): "200 401 422 429 500 503",
+    ("/status", "get"): "200 401 403 422 429 500 503",
 }
 
 

@@ -125,6 +125,40 @@ _DEAD_LETTER: Final[dict[str, Any]] = {
     "last_error": "status 500",
     "died_at": "2027-01-18T12:00:00Z",
 }
+_DISK: Final = {"free_bytes": 41_231_081_472, "total_bytes": 103_079_215_104}
+_STORE: Final[dict[str, Any]] = {
+    "state": "up",
+    "latency_ms": 0.61,
+    "away_seconds": 0.0,
+    "connections": 4,
+    "connections_in_use": 1,
+    "connections_limit": 10,
+    "disk": _DISK,
+}
+_UNDER_WAY: Final[dict[str, Any]] = {
+    "open": 212,
+    "dirty": 31,
+    "oldest_dirty_seconds": 17.2,
+    "quarantined": 0,
+}
+_FLUSH: Final[dict[str, Any]] = {
+    "began_at": "2027-01-15T08:09:41.102331Z",
+    "ended_at": "2027-01-15T08:09:41.230517Z",
+    "did": {"sessions_flushed": 118, "sessions_expired": 2},
+}
+_TROUBLE: Final[dict[str, Any]] = {
+    "level": "WARNING",
+    "what": "cache not read",
+    "count": 812,
+    "last_at": "2027-01-15T08:09:58.741902Z",
+}
+_KEYS: Final[dict[str, Any]] = {
+    "state": "ok",
+    "current": "2026-11-22-9c41de",
+    "ids": ["2026-11-22-9c41de", "2026-11-22-07b2fa"],
+    "read_at": "2027-01-15T07:48:12.004119Z",
+}
+_DELIVERY: Final[dict[str, Any]] = {"state": "ok", "waiting": 0, "dead": 0, "last_error": None}
 _LATE: Final[dict[str, Any]] = {
     "event": 7,
     "answers": {"0": "B"},
@@ -438,6 +472,36 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     },
     "Health": {"status": "ok"},
     "Readiness": {"status": "degraded", "database": "up", "cache": "down"},
+    "DiskReply": _DISK,
+    "StoreReply": _STORE,
+    "SessionsUnderWayReply": _UNDER_WAY,
+    "FlushReply": _FLUSH,
+    "TroubleReply": _TROUBLE,
+    "KeysReply": _KEYS,
+    "DeliveryReply": _DELIVERY,
+    "StatusReply": {
+        "version": "1.0.0",
+        "status": "degraded",
+        "started_at": "2027-01-15T06:00:00Z",
+        "server_time": "2027-01-15T08:10:00Z",
+        "database": _STORE,
+        "cache": {
+            **_STORE,
+            "state": "down",
+            "latency_ms": None,
+            "away_seconds": 12.4,
+            "connections": 3,
+            "connections_in_use": None,
+            "connections_limit": 64,
+        },
+        "sessions": _UNDER_WAY,
+        "last_flush": _FLUSH,
+        "errors_minutes": 15,
+        "errors": [_TROUBLE],
+        "receipt_keys": _KEYS,
+        "token_keys": None,
+        "webhook": _DELIVERY,
+    },
 }
 """Class -> its example."""
 PROBLEMS: Final[dict[int, dict[str, Any]]] = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Literal
+
+from quiz_sessions.services.health import Serving, StoreState
 
 from .common import reply
 
@@ -16,8 +19,15 @@ class Health:
 
 @reply
 class Readiness:
-    """Whether each store answers; "draining" where the process is about to end."""
+    """Whether the service can serve."""
 
-    status: Literal["ready", "degraded", "draining"]
-    database: Literal["up", "down"]
-    cache: Literal["up", "down"]
+    status: Serving = field(
+        metadata={
+            "description": "degraded: the cache is away, and all works without it. unavailable: writes "
+            "fail. draining: the process is about to end."
+        }
+    )
+    database: StoreState = field(
+        metadata={"description": "refuses_writes: it answers, but is read-only, or its disk is full."}
+    )
+    cache: StoreState

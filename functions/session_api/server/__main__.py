@@ -14,6 +14,8 @@ from starlette.types import ASGIApp
 
 from quiz_sessions.bootstrap import build_services
 from quiz_sessions.runtime.settings import Settings, SettingsError
+from quiz_sessions.runtime.telemetry import log_libraries
+from quiz_sessions.services.status import Surroundings
 
 from ..app import create_service
 from .authorizer import READINESS, Authorizer, Verifier
@@ -35,7 +37,7 @@ CLOSE_SECONDS = 1.5
 
 def main(environment: Mapping[str, str]) -> int:
     """Serve until a signal; returns the exit code."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_libraries(logging.WARNING)
     try:
         settings = Settings.from_environment(environment)
         own = ServerSettings.from_environment(environment, jwt=settings.jwt)
@@ -63,7 +65,11 @@ async def serve(settings: Settings, own: ServerSettings, verifier: Verifier | No
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
-    services = build_services(settings, pool_size=own.database_connections)
+    services = build_services(
+        settings,
+        pool_size=own.database_connections,
+        surroundings=Surroundings(token_keys=None if verifier is None else verifier.keys.known),
+    )
 
     def authorized(app: ASGIApp) -> ASGIApp:
         # Who starts and ends containers asks whether one is ready, and has no token.

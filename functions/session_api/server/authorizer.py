@@ -30,11 +30,15 @@ class UnknownKeyError(jwt.InvalidTokenError):
 
 
 class Verifier:
-    """Checks tokens as the gateway does."""
+    """Checks tokens as the gateway does.
+
+    Attributes:
+        keys: what it checks them with.
+    """
 
     def __init__(self, keys: Keys, issuer: str, audience: str, skew_seconds: int = 0) -> None:
         """`skew_seconds`: by how much the issuer's clock and this one may differ."""
-        self._keys = keys
+        self.keys = keys
         self._skew_seconds = skew_seconds
         self._issuer = issuer
         self._audience = audience
@@ -45,7 +49,7 @@ class Verifier:
         Raises:
             jwt.PyJWTError: it is not good; the error's class says why.
         """
-        key = await self._keys.find(jwt.get_unverified_header(token).get("kid"))
+        key = await self.keys.find(jwt.get_unverified_header(token).get("kid"))
         if key is None:
             raise UnknownKeyError
         claims = jwt.decode(

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -17,6 +18,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from quiz_sessions.services.status import KeysState, KeysStatus
 
 # The gateway takes RSA alone. ES256 is here for issuers that sign with nothing else; on AWS their tokens are
 # refused. What needs no key or a secret one (none, HS256) must never be: the key here is public.
@@ -53,6 +56,9 @@ class Keys(Protocol):
     async def find(self, kid: str | None) -> Key | None:
         """The key that a token names, None if there is none of that name."""
 
+    def known(self) -> KeysStatus:
+        """The keys that there are, by their names."""
+
 
 class PublicKeyFile:
     """One key for every token, whichever it names."""
@@ -68,10 +74,15 @@ class PublicKeyFile:
         self._key = _key(public, _ALGORITHMS["RSA" if isinstance(public, RSAPublicKey) else "EC"])
         if self._key is None:
             raise KeysError(file, "neither RSA nor P-256")
+        self._read_at = datetime.now(UTC)
 
     async def find(self, kid: str | None) -> Key | None:
         """The one key."""
         return self._key
+
+    def known(self) -> KeysStatus:
+        """It has no name."""
+        return KeysStatus(state=KeysState.OK, current=None, ids=[], read_at=self._read_at)
 
 
 class Jwks:
@@ -87,6 +98,7 @@ class Jwks:
         self._reading = asyncio.Lock()
         self._keys = _read(source)
         self._read_at = self._asked_at = clock()
+        self._read_on = datetime.now(UTC)
 
     @classmethod
     def of_issuer(cls, issuer: str) -> Jwks:
@@ -113,10 +125,15 @@ class Jwks:
                 try:
                     self._keys = await asyncio.to_thread(_read, self._source)
                     self._read_at = self._asked_at
+                    self._read_on = datetime.now(UTC)
                 except KeysError as error:
                     # Those that are known are better than none.
                     _log.warning("%s", error)
         return self._keys.get(kid)
+
+    def known(self) -> KeysStatus:
+        """The keys of the document as it was read last."""
+        return KeysStatus(state=KeysState.OK, current=None, ids=list(self._keys), read_at=self._read_on)
 
 
 def _read(source: str) -> dict[str, Key]:

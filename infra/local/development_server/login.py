@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from quiz_sessions.services.status import KeysStatus
 from session_api.server.authorizer import Verifier
 from session_api.server.public_keys import Jwks, PublicKeyFile
 
@@ -31,6 +32,11 @@ class Login:
     config: Mapping[str, Any] = field(default_factory=lambda: {"kind": "none"})
     origins: tuple[str, ...] = ()
     issuer: Issuer | None = None
+
+    @property
+    def known_keys(self) -> Callable[[], KeysStatus] | None:
+        """What is known of the keys of tokens; None where the API asks for none."""
+        return None if self.verifier is None else self.verifier.keys.known
 
     @classmethod
     def by_tokens(cls, environment: Mapping[str, str], data: Path) -> Login:

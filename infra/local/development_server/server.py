@@ -23,6 +23,7 @@ from quiz_sessions.domain.errors import BusyError, DatabaseUnavailableError
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.exports import Exporter
 from quiz_sessions.services.flush import Flusher
+from quiz_sessions.services.status import Surroundings
 from session_api.app import create_service
 from session_api.server.authorizer import Authorizer
 from session_api.server.concurrency_limiter import ConcurrencyLimiter
@@ -33,6 +34,7 @@ from session_api.server.trusted_proxies import KEEP_ALIVE_SECONDS, BehindProxies
 from .demo import Demo
 from .embedded import StartError
 from .login import Login
+from .metrics import Metrics
 from .pages import Pages
 from .stores import Stores
 
@@ -70,12 +72,13 @@ class Server:
         *,
         demo: Demo | None = None,
         proxies: Sequence[Network] = (),
+        metrics: Metrics | None = None,
     ) -> None:
         """`settings` name the stores; `listener` is listening already; `flush_every` is in seconds.
 
         With a verifier of `login` requests need the tokens that the gateway asks for on AWS. With a `demo`
         its page can break the stores. `proxies` are the networks of proxies that say whose request they
-        pass on.
+        pass on. `metrics` are kept where somebody can ask for them.
         """
         self._stores = stores
         self._settings = settings
@@ -84,6 +87,7 @@ class Server:
         self._login = login
         self._demo = demo
         self._proxies = proxies
+        self._metrics = metrics
 
     async def run(self) -> None:
         """Start, serve until SIGINT or SIGTERM, flush, stop. A second signal skips what takes time.
@@ -123,9 +127,16 @@ class Server:
             raise StartError(f"the database: {str(error).splitlines()[0]}") from error
 
     async def _serve(self, asked: asyncio.Event, hurried: asyncio.Event) -> None:
-        services = build_services(self._settings)
+        services = build_services(
+            self._settings,
+            watchers=[self._metrics] if self._metrics else [],
+            surroundings=Surroundings(self._stores.folders, self._login.known_keys),
+        )
         service = create_service(lambda: services, self._authorized)
-        limiter = ConcurrencyLimiter(service, base_path=self._settings.base_path)
+        limiter: ASGIApp = ConcurrencyLimiter(service, base_path=self._settings.base_path)
+        if self._metrics is not None:
+            self._metrics.watch(services, self._stores.folders)
+            limiter = self._metrics.around(limiter)
         pages: ASGIApp = Pages(
             limiter,
             {"api": "..", "login": self._login.config, "demo": self._demo is not None},

@@ -10,13 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from quiz_sessions.runtime.telemetry import CACHE, DATABASE
+
 from . import ports
 from .embedded import EmbeddedServer, StartError
 from .embedded_postgres import Postgres
 from .embedded_valkey import Valkey
 
+PORTS_FILE: Final = "ports.json"
+"""In the folder of data. Where it is, a server has run on the folder."""
 _CACHE_BYTES = 256 * 1024 * 1024
-_PORTS = "ports.json"
 UNFINISHED_RESTORE: Final = "restoring"
 """The folder in a data folder in which a restore makes it anew; it is gone once that is done."""
 _SHARED = "password"
@@ -46,7 +49,7 @@ class Stores:
         Without a port it is that of the last time, or any free one. `also_on`: see EmbeddedServer; without
         it both need passwords, which are made where there are none.
         """
-        self._ports_file = data / _PORTS
+        self._ports_file = data / PORTS_FILE
         ports_before = _known_ports(data)
         self._owned: dict[str, EmbeddedServer] = {}
         if database_url is None:
@@ -80,6 +83,12 @@ class Stores:
     def valkey(self) -> EmbeddedServer:
         """The embedded one. Raises KeyError where an address was given."""
         return self._owned["Valkey 9"]
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Where the embedded servers have their files, by the names that the service has for the stores."""
+        names = {"PostgreSQL 18": DATABASE, "Valkey 9": CACHE}
+        return {names[name]: server.data_dir for name, server in self._owned.items()}
 
     def start(self, say: Callable[[str], None]) -> None:
         """Start the embedded servers; returns early after `stop`. Raises StartError, OSError."""
@@ -137,7 +146,7 @@ def addresses(data: Path) -> tuple[str | None, str | None]:
 
 def _known_ports(data: Path) -> dict[str, int]:
     try:
-        known = json.loads((data / _PORTS).read_text())
+        known = json.loads((data / PORTS_FILE).read_text())
         return {name: int(port) for name, port in known.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         # Only a convenience: without it the ports are new.

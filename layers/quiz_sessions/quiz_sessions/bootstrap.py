@@ -5,13 +5,14 @@ Building opens no connection; each store connects on first use.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .domain.timestamps import Micros
 from .runtime.clock import current_micros
+from .runtime.recent import Recent
 from .runtime.settings import Settings
-from .runtime.telemetry import Telemetry
+from .runtime.telemetry import Telemetry, Watcher
 from .services.administration import ExamAdministration
 from .services.audit import Audit
 from .services.beacons import Beacons
@@ -40,6 +41,7 @@ from .services.signing_keys import HS256
 from .services.silence import Silence
 from .services.staff_actions import StaffActions
 from .services.standing_accommodations import StandingAccommodations
+from .services.status import Status, Surroundings
 from .services.webhook_relay import WebhookRelay
 from .services.webhooks import Webhooks
 from .stores.administration import AdministrationStore
@@ -128,6 +130,7 @@ class Services:
     flusher: Flusher
     webhooks: Webhooks
     health: Health
+    status: Status
     cached: CachedSessions
     stores: Stores
     settings: Settings
@@ -152,6 +155,8 @@ def open_stores(
     """Build the stores of one process, with at most `pool_size` connections to PostgreSQL."""
     address = DatabaseAddress(settings)
     postgres = Postgres(address, pool_size, address.forget, telemetry)
+    valkey = valkey or CachedSessions.of(settings).valkey
+    valkey.watched_by(telemetry.cache)
     return Stores(
         postgres=postgres,
         attempts=AttemptStore(postgres),
@@ -170,7 +175,7 @@ def open_stores(
         outbox=OutboxStore(postgres),
         exports=ExportStore(postgres),
         snapshots=Snapshots(address),
-        valkey=valkey or CachedSessions.of(settings).valkey,
+        valkey=valkey,
     )
 
 
@@ -184,6 +189,8 @@ def build_services(
     webhook: Webhook | None = None,
     clock: Callable[[], Micros] = current_micros,
     flush_limits: FlushLimits | None = None,
+    watchers: Sequence[Watcher] = (),
+    surroundings: Surroundings | None = None,
 ) -> Services:
     """Build the services of one process.
 
@@ -195,8 +202,11 @@ def build_services(
         stores: the stores of another build, to share their connections.
         bus, webhook: replace those that the settings name.
         clock: the time of the flush, and of requests that do not say when the gateway received them.
+        watchers: are told of what is counted and what goes wrong.
+        surroundings: what the process knows of where it runs.
     """
-    telemetry = Telemetry()
+    recent = Recent()
+    telemetry = Telemetry([recent, *watchers])
     if cached is None:
         cached = CachedSessions(stores.valkey, jwt=settings.jwt) if stores else CachedSessions.of(settings)
     if stores is None:
@@ -259,6 +269,29 @@ def build_services(
     )
     files = _export_files(settings)
     silence = Silence(live=stores.live, valkey=stores.valkey, incidents=incidents, clock=clock)
+    flusher = Flusher(
+        attempts=stores.attempts,
+        valkey=stores.valkey,
+        cache=cache,
+        grader=grader,
+        outbox=outbox,
+        exports=stores.exports,
+        room=stores.room,
+        silence=silence,
+        relay=relay,
+        bus=bus,
+        telemetry=telemetry,
+        clock=clock,
+        limits=flush_limits or FlushLimits(),
+    )
+    webhooks = Webhooks(
+        outbox=outbox,
+        webhook=webhook_outbox,
+        url=webhook.shown if webhook else None,
+        staff_actions=staff_actions,
+        clock=clock,
+    )
+    health = Health(postgres=stores.postgres, valkey=stores.valkey)
     return Services(
         sessions=sessions,
         beacons=Beacons(sessions, beacon_keys(settings), telemetry),
@@ -336,29 +369,21 @@ def build_services(
         )
         if files
         else None,
-        flusher=Flusher(
-            attempts=stores.attempts,
+        flusher=flusher,
+        webhooks=webhooks,
+        health=health,
+        status=Status(
+            health=health,
+            postgres=stores.postgres,
             valkey=stores.valkey,
-            cache=cache,
-            grader=grader,
-            outbox=outbox,
-            exports=stores.exports,
-            room=stores.room,
-            silence=silence,
-            relay=relay,
-            bus=bus,
-            telemetry=telemetry,
-            clock=clock,
-            limits=flush_limits or FlushLimits(),
-        ),
-        webhooks=Webhooks(
-            outbox=outbox,
-            webhook=webhook_outbox,
-            url=webhook.shown if webhook else None,
-            staff_actions=staff_actions,
+            attempts=stores.attempts,
+            flusher=flusher,
+            receipts=receipts,
+            webhooks=webhooks,
+            recent=recent,
+            surroundings=surroundings or Surroundings(),
             clock=clock,
         ),
-        health=Health(postgres=stores.postgres, valkey=stores.valkey),
         cached=cached,
         stores=stores,
         settings=settings,

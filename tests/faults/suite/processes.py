@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from development_server import ports, processes
+from quiz_sessions.runtime.outages import SETTLE_SECONDS
 from tests.harness.gateway import STAFF, Clock, Request, ToFunction, ToProcess
 from tests.harness.http_client import HttpClient, LostError, Reply
 from tests.harness.launch import QUIET, ROOT, Launched, service_command
@@ -249,11 +251,22 @@ class Stage:
         for process in self.processes:
             if not process.log_file.exists():
                 continue
+            began = math.inf
             for line in process.log_file.read_text(errors="replace").splitlines():
-                if "CacheUnavailableError" in line and line.startswith("{"):
-                    moment = json.loads(line)["timestamp"]
-                    at = datetime.strptime(moment, "%Y-%m-%d %H:%M:%S,%f%z").timestamp() + offset
+                if not line.startswith('{"level"'):
+                    continue
+                entry = json.loads(line)
+                at = datetime.strptime(entry["timestamp"], "%Y-%m-%d %H:%M:%S,%f%z").timestamp() + offset
+                # Each message about an outage is logged once; its last requests end some seconds after it.
+                if entry["message"] in ("cache away", "cache refuses writes"):
+                    began = min(began, at)
+                elif entry["message"] in ("cache back", "cache takes writes again"):
+                    self.weather.cache_trouble.append(Span(began - 0.6, at + SETTLE_SECONDS))
+                    began = math.inf
+                elif "CacheUnavailableError" in entry.get("error", ""):
                     self.weather.cache_trouble.append(Span(at - 0.6, at + 0.05))
+            if began < math.inf:
+                self.weather.cache_trouble.append(Span(began - 0.6, time.monotonic()))
 
     def clear(self) -> None:
         """Empty both stores and forget what was."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -188,7 +188,13 @@ class BusyError(QuizSessionsError):
 
 
 class DatabaseUnavailableError(QuizSessionsError):
-    """PostgreSQL can't be reached or did not answer in time."""
+    """PostgreSQL can't be reached, did not answer in time or accepts no writes.
+
+    Attributes:
+        store: which store is away; None where it may serve others.
+    """
+
+    store: ClassVar[str | None] = "database"
 
     def __init__(self) -> None:
         super().__init__("The database can't be reached. Try again.")
@@ -197,9 +203,17 @@ class DatabaseUnavailableError(QuizSessionsError):
 class StatementFailedError(DatabaseUnavailableError):
     """PostgreSQL failed to carry out this statement, but may still serve others."""
 
+    store = None
+
 
 class CacheUnavailableError(QuizSessionsError):
-    """Valkey can't be reached, did not answer in time or accepts no writes."""
+    """Valkey can't be reached, did not answer in time or accepts no writes.
+
+    Attributes:
+        store: which store is away.
+    """
+
+    store: ClassVar[str] = "cache"
 
     def __init__(self) -> None:
         super().__init__("The cache can't be reached. Try again.")

@@ -111,21 +111,30 @@ class FlushReport:
 
     def metrics(self) -> dict[str, float]:
         """The report under the names of the metrics; `caches_reconciled` is not a metric."""
+        return {**self.counts(), **self.levels()}
+
+    def counts(self) -> dict[str, float]:
+        """What the run has done."""
         return {
             "SessionsFlushed": self.sessions_flushed,
             "SessionsExpired": self.sessions_expired,
             "DraftsLate": self.drafts_late,
-            "DirtySessions": self.dirty_sessions,
-            "OldestDirtyAgeSeconds": round(self.oldest_dirty_age_seconds, 3),
             "FlushFailures": self.flush_failures,
-            "SessionsSetAside": self.sessions_quarantined,
             "AttemptsGraded": self.attempts_graded,
             "EventsPublished": self.events_published,
+            "ExportsFailed": self.exports_failed,
+        }
+
+    def levels(self) -> dict[str, float]:
+        """What it has found."""
+        return {
+            "DirtySessions": self.dirty_sessions,
+            "OldestDirtyAgeSeconds": round(self.oldest_dirty_age_seconds, 3),
+            "SessionsSetAside": self.sessions_quarantined,
             "EventsPending": self.events_pending,
             "OldestEventAgeSeconds": round(self.oldest_event_age_seconds, 3),
             "EventsWithoutMonth": self.events_without_month,
             "ExportsWaiting": self.exports_waiting,
-            "ExportsFailed": self.exports_failed,
             "PausedAttempts": self.attempts_paused,
             "OldestPauseAgeSeconds": round(self.oldest_pause_age_seconds, 3),
         }
@@ -136,8 +145,21 @@ _Settled: TypeAlias = tuple[HandedOver, Flushed]
 _Step: TypeAlias = Callable[[FlushReport, Callable[[], bool]], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class LastFlush:
+    """A run that has ended, by the clock of the flush."""
+
+    began_at: Micros
+    ended_at: Micros
+    report: FlushReport
+
+
 class Flusher:
-    """Flushes. Several processes may do so at once: a run skips rows that another one holds."""
+    """Flushes. Several processes may do so at once: a run skips rows that another one holds.
+
+    Attributes:
+        last: the last whole run of this process; None before the first, and where another process flushes.
+    """
 
     def __init__(
         self,
@@ -170,6 +192,7 @@ class Flusher:
         self._telemetry = telemetry
         self._clock = clock
         self._limits = limits
+        self.last: LastFlush | None = None
         self._reconciled_at: float | None = None
         # One statement at a time: a second one would only wait for the same connection, and time out.
         self._settling = asyncio.Lock()
@@ -189,6 +212,7 @@ class Flusher:
             ExceptionGroup: the unexpected errors of steps, raised after all the other steps have run.
         """
         report = FlushReport()
+        began_at = self._clock()
         unknown: list[Exception] = []
         steps: dict[str, _Step] = {
             "flush": self._flush,
@@ -216,10 +240,14 @@ class Flusher:
                 report.flush_failures += 1
                 self._telemetry.failed("flush step failed", error, step=name)
                 unknown.append(error)
+        levels = report.levels()
         self._telemetry.measure(
-            report.metrics(),
-            {name: MetricUnit.Seconds for name in report.metrics() if name.endswith("AgeSeconds")},
+            report.counts(),
+            levels,
+            {name: MetricUnit.Seconds for name in levels if name.endswith("AgeSeconds")},
         )
+        if shard is None:
+            self.last = LastFlush(began_at, self._clock(), report)
         if unknown:
             raise ExceptionGroup("flush steps failed", unknown)
         return report

@@ -23,7 +23,11 @@ MAX_CHARACTERS: Final = 2048
 
 
 class Jws:
-    """Signs and verifies what is of one kind (its `typ`), by one algorithm and the keys of one secret."""
+    """Signs and verifies what is of one kind (its `typ`), by one algorithm and the keys of one secret.
+
+    Attributes:
+        keys_read_at: when the keys were read last, in seconds since 1970-01-01 UTC; None if they never were.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Jws:
         self._telemetry = telemetry
         self._clock = clock
         self._keys: KeySet | None = None
+        self.keys_read_at: float | None = None
         self._read_at = float("-inf")
         self._fresh_seconds = 0.0
         self._reading = asyncio.Lock()
@@ -113,6 +118,7 @@ class Jws:
         try:
             self._keys = KeySet.from_json(await read_keys(), self._algorithm)
             self._fresh_seconds = REFRESH_SECONDS
+            self.keys_read_at = time.time()
         except (SecretUnavailableError, SettingsError) as error:
             # A write is committed already and must not fail for want of a receipt.
             self._telemetry.degraded(f"{self._kind.partition('+')[0]} keys not read", error)

@@ -22,7 +22,7 @@ from ..domain.canonical_json import canonical_json
 from ..domain.timestamps import Micros
 from ..runtime.telemetry import Telemetry
 from .jws import Jws
-from .signing_keys import EDDSA, Jwk
+from .signing_keys import EDDSA, Jwk, KeySet
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,19 @@ class Receipts:
             return Receipt(**{**data, "session_id": UUID(str(data["session_id"]))}) if data else None
         except (ValueError, KeyError, TypeError):
             return None
+
+    async def keys(self) -> KeySet | None:
+        """The keys; None if there are none.
+
+        Raises:
+            SecretUnavailableError: they can't be read.
+        """
+        return await self._jws.keys()
+
+    @property
+    def keys_read_at(self) -> float | None:
+        """When they were read last, in seconds since 1970-01-01 UTC; None if they never were."""
+        return self._jws.keys_read_at
 
     async def public_keys(self) -> list[Jwk]:
         """What anybody verifies receipts with: the keys that have signed, sign, and will sign next.

@@ -646,8 +646,9 @@ class SessionManager:
             # Others write to the session all the time, or Valkey has no room to cache it.
             return await self._commit(key, write)
         except CacheUnavailableError as error:
+            session = await self._commit(key, write)
             self._telemetry.degraded("autosave committed", error, session_id=str(key))
-            return await self._commit(key, write)
+            return session
         except SessionExpiredError:
             return await self._write_late(key, write)
 

@@ -48,6 +48,7 @@ _FINISH: Final = load("stored/finish_attempt")
 _SETTLE: Final = load("stored/settle_attempts")
 _FLUSH: Final = load("stored/flush_sessions")
 _GET: Final = load("get_attempts")
+_OPEN_ATTEMPTS: Final = load("open_attempts")
 _OVERDUE: Final = load("overdue_attempts")
 _RECENT_CHANGES: Final = load("recent_changes")
 
@@ -189,6 +190,11 @@ class AttemptStore:
         return bool(
             await self._postgres.fetch(_START_OF_KEY, {"user_id": user_id, "by": by, "key": idempotency_key})
         )
+
+    async def count_open(self) -> int:
+        """How many attempts go on."""
+        (row,) = await self._postgres.fetch(_OPEN_ATTEMPTS, {})
+        return int(row["count"])
 
     async def get(self, session_ids: Sequence[UUID | str]) -> list[Attempt]:
         """The attempts that exist, in no order."""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from enum import Enum, auto
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Self
 
-from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor, errors
+from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor, ProgrammingError, errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ..domain.errors import BusyError, DatabaseUnavailableError, PoisonedError, StatementFailedError
 from ..runtime.telemetry import Telemetry
 from .circuit_breaker import CircuitBreaker
-from .statements import Statement, numbered
+from .statements import Statement, load, numbered
 
 CONNECT_SECONDS = 1.0
 BUSY_SECONDS = 2.5
@@ -29,6 +31,10 @@ STATEMENT_SECONDS = 2.3
 """The server cancels a statement after 2 s (set by the migration); this is for a server that hangs."""
 CALL_SECONDS = 3.6
 """The limit for a statement and its second sending together."""
+LOOK_AGAIN_SECONDS = 1.0
+"""How often, at most, a server that refused writes is asked whether it takes them again."""
+
+_CHECK_WRITES: Final = load("stored/check_writes")
 
 
 class Postgres:
@@ -51,7 +57,8 @@ class Postgres:
         self._telemetry = telemetry
         self._not_stored: set[Statement] = set()
         self._breaker = CircuitBreaker()
-        self._opened = self._last_reply = float("-inf")
+        self._opened = self._last_reply = self._looked_at = float("-inf")
+        self._not_connected: errors.Error | None = None
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
             conninfo,
             kwargs={
@@ -69,6 +76,7 @@ class Postgres:
             min_size=0,
             max_size=pool_size,
             open=False,
+            connection_class=_noting(self._note_not_connected),
             timeout=CONNECT_SECONDS,
             # The pool backs off to seconds between its tries, but every request should try afresh.
             reconnect_timeout=2,
@@ -79,9 +87,54 @@ class Postgres:
     async def close(self) -> None:
         await self._pool.close(timeout=1)
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections this process has, and how many of them are in use."""
+        stats = self._pool.get_stats()
+        size = stats.get("pool_size", 0)
+        return size, size - stats.get("pool_available", 0)
+
+    @property
+    def away_seconds(self) -> float:
+        """For how long requests have not been served; 0 if they are."""
+        return self._telemetry.database.seconds
+
     async def ping(self) -> None:
         """Check that PostgreSQL answers, even if the circuit breaker is open."""
         await self.fetch("SELECT 1 AS one", {}, probe=True)
+
+    async def check_writes(self) -> None:
+        """Check that PostgreSQL takes writes: it is not read-only, and its disk is not full.
+
+        That leaves the circuit breaker alone: what only reads may still be served.
+        """
+        self._looked_at = time.monotonic()
+        try:
+            await self._write_nothing(self._looked_at + CALL_SECONDS)
+        except errors.Error as error:
+            kind = _kind_of(error)
+            if kind is FailureKind.BUSY:
+                raise BusyError from error
+            if kind is not FailureKind.LOST:
+                self._telemetry.database.failed(error, _words(error), refuses=True)
+            raise DatabaseUnavailableError from error
+        self._telemetry.database.took_write()
+
+    async def _write_nothing(self, until: float) -> None:
+        if _CHECK_WRITES not in self._not_stored:
+            try:
+                async with self._connection(until, probe=True) as connection:
+                    await _execute(connection, _CHECK_WRITES.call, {})
+                return
+            except errors.UndefinedFunction as error:
+                self._note_not_stored(_CHECK_WRITES, error)
+        async with self._connection(until, probe=True) as connection:
+            await _execute(connection, _CHECK_WRITES.text, {})
+
+    def _note_not_stored(self, statement: Statement, error: errors.UndefinedFunction) -> None:
+        # The migration of this release has not run on this database. The statement's text works, but slower.
+        self._telemetry.degraded("statement not stored", error, statement=statement.name)
+        self._not_stored.add(statement)
 
     async def fetch(
         self,
@@ -106,10 +159,7 @@ class Postgres:
             try:
                 return (await self.fetch_together(call, parameters, resend=resend, probe=probe))[0]
             except errors.UndefinedFunction as error:
-                # The migration of this release has not run on this database. The statement's text works, but
-                # slower.
-                self._telemetry.degraded("statement not stored", error, statement=statement.name)
-                self._not_stored.add(statement)
+                self._note_not_stored(statement, error)
         return (await self.fetch_together([statement], parameters, resend=resend, probe=probe))[0]
 
     async def fetch_together(
@@ -145,6 +195,9 @@ class Postgres:
             return await self._fetch_once(texts, parameters, until, lock, probe=True)
         except _LostReplyError as error:
             self._breaker.trip()
+            lost = error.__cause__
+            assert isinstance(lost, errors.Error)
+            self._telemetry.database.failed(lost, _words(lost))
             raise DatabaseUnavailableError from error
 
     async def _fetch_once(
@@ -173,7 +226,17 @@ class Postgres:
             await self._raise(error, may_be_committed=committing or not is_transaction)
         self._breaker.reset()
         self._last_reply = time.monotonic()
+        self._telemetry.database.answered()
+        if self._telemetry.database.refuses_writes:
+            await self._look_again()
         return rows
+
+    async def _look_again(self) -> None:
+        """Whether a server that answers, but refused a write, takes them by now."""
+        if time.monotonic() - self._looked_at >= LOOK_AGAIN_SECONDS:
+            # Until it does, that is known.
+            with suppress(DatabaseUnavailableError, BusyError):
+                await self.check_writes()
 
     async def _raise(self, error: errors.Error, *, may_be_committed: bool) -> NoReturn:
         match _kind_of(error):
@@ -189,6 +252,8 @@ class Postgres:
                 raise StatementFailedError from error
             case FailureKind.AWAY:
                 self._breaker.trip()
+                refuses = error.sqlstate not in ("53300", "57P03")
+                self._telemetry.database.failed(error, _words(error), refuses=refuses)
                 if isinstance(error, errors.ReadOnlySqlTransaction):
                     # After a failover the address may lead to another server.
                     await self._pool.drain()
@@ -210,7 +275,9 @@ class Postgres:
                 # All connections were in use, and the server answered meanwhile: it is slow, not down.
                 raise BusyError from error
             self._breaker.trip()
+            self._telemetry.database.failed(error, _words(self._not_connected or error))
             raise DatabaseUnavailableError from error
+        self._not_connected = None
         patience = max(0.05, min(STATEMENT_SECONDS, until - time.monotonic()))
         alarm = asyncio.get_running_loop().call_later(patience, _sever, connection)
         try:
@@ -218,6 +285,9 @@ class Postgres:
         finally:
             alarm.cancel()
             await self._pool.putconn(connection)
+
+    def _note_not_connected(self, error: errors.Error) -> None:
+        self._not_connected = error
 
     def _patience(self, now: float) -> float:
         """How many seconds to wait for a connection."""
@@ -276,6 +346,52 @@ def _kind_of(error: errors.Error) -> FailureKind:
         # An error of the driver: the connection or the protocol is broken.
         return FailureKind.LOST
     return next((kind for kind, states in _KINDS if error.sqlstate.startswith(states)), FailureKind.FAILED)
+
+
+# The states whose messages are about the server alone, and may be logged: they quote nothing that was sent to
+# it. 08, 53 and 58: connection, resources, its system. 25006: read-only. 28 and 3D: who may connect where.
+# 57P: shutdown and start-up. Others (and every DETAIL) may quote a row.
+_OF_THE_SERVER: Final = ("08", "25006", "28", "3D", "53", "57P", "58")
+_WORDS_CHARACTERS: Final = 300
+
+
+def _words(error: errors.Error) -> dict[str, str]:
+    """What the server, or the driver, says of an outage, as far as it can't be anything of a request."""
+    if error.sqlstate is not None:
+        said = error.diag.message_primary if error.sqlstate.startswith(_OF_THE_SERVER) else None
+        return {"sqlstate": error.sqlstate} | ({"reason": said[:_WORDS_CHARACTERS]} if said else {})
+    # Of the driver: about the connection, before or after any statement.
+    said = " ".join(str(error).split()) if isinstance(error, errors.OperationalError) else ""
+    return {"reason": said[:_WORDS_CHARACTERS]} if said else {}
+
+
+def _noting(
+    note: Callable[[errors.Error], None],
+) -> type[AsyncConnection[DictRow]]:
+    """A class of connections that notes why one could not be made; the pool tells only that there is none."""
+
+    class Connection(AsyncConnection[DictRow]):
+        @classmethod
+        async def connect(cls, *arguments: Any, **options: Any) -> Self:
+            try:
+                return await super().connect(*arguments, **options)
+            except errors.Error as error:
+                # What is no address would be quoted, and there may be a password in it.
+                if _is_plain(str(arguments[0] if arguments else options.get("conninfo", ""))):
+                    note(error)
+                raise
+
+    return Connection
+
+
+def _is_plain(conninfo: str) -> bool:
+    """Whether an address was read as it was meant: where it was not, a part of the password is a host."""
+    try:
+        parts = conninfo_to_dict(conninfo)
+    except ProgrammingError:
+        return False
+    hosts, ports = str(parts.get("host") or ""), str(parts.get("port") or "")
+    return bool(re.fullmatch(r"[\w.:,/-]*", hosts) and re.fullmatch("[0-9,]*", ports))
 
 
 async def _execute(

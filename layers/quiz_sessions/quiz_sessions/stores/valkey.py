@@ -9,6 +9,7 @@ Keys:
     {session:<id>}:taker: string, the writer of the device that is taking over; see hold_off.lua.
     {session:<id>}:pace, starts:<caller>: string, how far ahead a caller is; see domain.pace.
     {session:<id>}:write:<key>: string, what a write that the caller named stands for; in the same slot.
+    session:asked-for-writes: string, for a second, while it is looked whether a server takes writes again.
     dirty:<shard>: sorted set, the dirty index: id -> mark, in microseconds of Valkey's clock.
     dirty:failures: hash, id -> how often in a row the session could not be flushed.
     dirty:set-aside: set, the ids in quarantine.
@@ -21,12 +22,13 @@ import json
 import math
 import operator
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from importlib.resources import files
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from redis import exceptions
@@ -61,6 +63,8 @@ HELD_OFF_SECONDS = 5
 """Longer than a takeover's statement may take."""
 COMMAND_WORDS = 3_999
 """Words of one command, its name among them: ElastiCache Serverless takes no more arguments."""
+LOOK_AGAIN_SECONDS = 1.0
+"""How often, at most, a server that refused a write is asked whether it takes them again."""
 CHANGED_TTL_SECONDS = 120
 """Longer than any request or flush lasts: after that none of them holds the row as it was before a change."""
 PRESENCES_TOGETHER = 500
@@ -235,6 +239,30 @@ class Backlog:
     quarantined: int
 
 
+class Watch(Protocol):
+    """Hears whether the store serves; see `runtime.outages.StoreWatch`.
+
+    It is not imported: reads that need the cache alone do without the log.
+    """
+
+    @property
+    def refuses_writes(self) -> bool:
+        """Whether it answers, but took no write."""
+
+    def failed(self, error: BaseException, words: Mapping[str, str], *, refuses: bool = False) -> None:
+        """It failed. `words` are what it said."""
+
+    def answered(self) -> None:
+        """It answered."""
+
+    def took_write(self) -> None:
+        """It took a write."""
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has not served; 0 if it does."""
+
+
 class ValkeyStore:
     """A process's connections to Valkey.
 
@@ -246,6 +274,8 @@ class ValkeyStore:
         """In a `cluster`, `url` is that of any node; the client finds the others."""
         self._session_ttl = session_ttl_seconds
         self._breaker = CircuitBreaker()
+        self._watch: Watch | None = None
+        self._looked_at = float("-inf")
         self._unwritten: set[str] = set()
         self._deleting = asyncio.Lock()
         self._redis: Redis | RedisCluster = _connect_cluster(url) if cluster else _connect(url)
@@ -253,6 +283,32 @@ class ValkeyStore:
         self._commits = _together(self._put_committed_together)
         self._puts = _together(self._put_drafts_together)
         self.shards = range(CLUSTER_SHARDS if cluster else 1)
+
+    def watched_by(self, watch: Watch) -> None:
+        """Tell `watch` of every answer and every failure from now on."""
+        self._watch = watch
+
+    @property
+    def refuses_writes(self) -> bool:
+        """Whether it answers, but has refused a write and taken none since."""
+        return self._watch is not None and self._watch.refuses_writes
+
+    @property
+    def away_seconds(self) -> float:
+        """For how long requests have not been served; 0 if they are."""
+        return 0.0 if self._watch is None else self._watch.seconds
+
+    @property
+    def connections_limit(self) -> int:
+        """How many connections it may have; in a cluster, to each node."""
+        return CLUSTER_CONNECTIONS if isinstance(self._redis, RedisCluster) else MAX_CONNECTIONS
+
+    @property
+    def connections(self) -> int | None:
+        """How many connections this process has; None where a cluster's nodes have their own."""
+        if isinstance(self._redis, RedisCluster):
+            return None
+        return sum(count for count, _ in self._redis.connection_pool.get_connection_count())
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -611,6 +667,8 @@ class ValkeyStore:
         """What a session was replied; one that could not be written will be deleted."""
         if isinstance(reply, Exception):
             self._unwritten.add(_session_key(session_id))
+            if isinstance(reply, exceptions.RedisError):
+                self._note_failure(reply)
         return _told(reply, read)
 
     def _grouped(self, commands: Iterable[_Call]) -> Iterator[tuple[list[str], list[_Argument]]]:
@@ -668,9 +726,32 @@ class ValkeyStore:
             # commands.
             if not isinstance(error, exceptions.ResponseError):
                 self._breaker.trip()
+            self._note_failure(error)
             await self._find_nodes()
             raise CacheUnavailableError from error
         self._breaker.reset()
+        if self._watch is not None:
+            self._watch.answered()
+            if self._watch.refuses_writes and not probe:
+                await self._look_again(self._watch)
+
+    def _note_failure(self, error: exceptions.RedisError) -> None:
+        if self._watch is None:
+            return
+        if not isinstance(error, exceptions.ResponseError):
+            self._watch.failed(error, {"reason": " ".join(str(error).split())[:_WORDS_CHARACTERS]})
+        elif (said := _refusal(error)) is not None:
+            self._watch.failed(error, {"reason": said}, refuses=True)
+
+    async def _look_again(self, watch: Watch) -> None:
+        """Whether a server that answers, but refused a write, takes them by now."""
+        if time.monotonic() - self._looked_at < LOOK_AGAIN_SECONDS:
+            return
+        self._looked_at = time.monotonic()
+        # Until it does, that is known.
+        with suppress(exceptions.RedisError):
+            await _reply(self._redis.set(_ASKED, "", ex=1))
+            watch.took_write()
 
     async def _find_nodes(self) -> None:
         """After a failure, ask a cluster which node serves which slots: another may have taken over."""
@@ -776,6 +857,25 @@ def _counted(calls: Iterable[_Call]) -> Iterator[_Call]:
 def _for_each(replies: Iterable[Sequence[Any]]) -> list[Any]:
     """What sessions were replied by several calls of a script, in one list."""
     return [each for reply in replies for each in reply]
+
+
+# Its error codes when it takes no writes at all. The texts behind them are its own alone; those behind others
+# may quote a command.
+_REFUSALS: Final = {exceptions.OutOfMemoryError: "OOM", exceptions.ReadOnlyError: "READONLY"}
+_REFUSAL_CODES: Final = ("MISCONF", "NOREPLICAS")
+_WORDS_CHARACTERS: Final = 300
+_ASKED: Final = "session:asked-for-writes"
+"""A key without a meaning, gone within a second."""
+
+
+def _refusal(error: exceptions.ResponseError) -> str | None:
+    """What a server says that takes no writes at all; None if the error is about one command."""
+    text = " ".join(str(error).split())[:_WORDS_CHARACTERS]
+    for kind, code in _REFUSALS.items():
+        if isinstance(error, kind):
+            return f"{code} {text}"
+    # The driver has no classes for these; the code is the first word of the reply (RESP).
+    return text if text.partition(" ")[0] in _REFUSAL_CODES else None
 
 
 def _told(reply: Any, read: Callable[[Any], _T]) -> _T | Exception:
