@@ -143,6 +143,7 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("GET", "/health"): (None, [200] * 7),
     ("GET", "/health/ready"): (None, [200] * 7),
     ("GET", "/docs"): (None, [200] * 7),
+    ("GET", "/docs/problems"): (None, [200] * 7),
     ("GET", "/docs/{name}"): (None, [200] * 7),
 }
 

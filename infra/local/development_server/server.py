@@ -128,7 +128,13 @@ class Server:
         if self._demo is not None:
             pages = self._demo.before(pages)
         http = HttpServer(
-            http_config(pages, Limits.of_this_process(), finish_seconds=_FINISH_REQUESTS), self._announce
+            http_config(
+                pages,
+                Limits.of_this_process(),
+                finish_seconds=_FINISH_REQUESTS,
+                base_path=self._settings.base_path,
+            ),
+            self._announce,
         )
         drained = asyncio.Event()
         serving = asyncio.create_task(http.serve(sockets=[self._listener]))
