@@ -139,8 +139,8 @@ def problem(
         "type": f"{root_path}{ADDRESS}#{code}",
         "title": KINDS[code].title,
         "status": status,
-        "detail": detail,
         "code": code,
+        "detail": detail,
         "request_id": request_id,
         **(extra or {}),
     }

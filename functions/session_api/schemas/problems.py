@@ -28,8 +28,8 @@ class Problem(OptionalMembers):
     )
     title: str = Field(description="What the code means, in short.")
     status: int
-    detail: str = Field(description="What to do about it, for people.")
     code: str = Field(description="Stable: what a program may look at.")
+    detail: str = Field(description="What to do about it, for people.")
     request_id: str = Field(description="As in X-Request-Id, and in the service's log.")
 
 
