@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 ROOT: Final = Path(__file__).parents[2]
+README: Final = "README.md"
+_DOCUMENTS: Final = ROOT / "docs"
 LEFT_OUT: Final = "…"
 _FENCED: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING: Final = re.compile(r"^##+ (.+)$", re.MULTILINE)
 _REQUEST: Final = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) (\S+)$", re.MULTILINE)
 _STATUS: Final = re.compile(r"^(\d{3})(?= |$)", re.MULTILINE)
+_VARIABLE: Final = re.compile(r"^([A-Z]+)=(\S+)$", re.MULTILINE)
 _HEADER: Final = re.compile(r"^([A-Z][A-Za-z-]+): (.+)$", re.MULTILINE)
 _FORMS: Final = tuple(
     re.compile(form)
@@ -43,9 +49,9 @@ _COUNTED: Final = frozenset({"bytes"})
 
 @dataclass(frozen=True)
 class Reply:
-    """As a document shows it; `body` is None where there is none."""
+    """As a document shows it; `body` is None where there is none, `status` where it is not told."""
 
-    status: int
+    status: int | None
     headers: Mapping[str, str]
     body: Any
 
@@ -84,25 +90,48 @@ class Names:
 
 
 def exchanges(page: str) -> list[Exchange]:
-    """All of a document, in their order."""
-    text = (ROOT / "docs" / page).read_text()
+    """All of a document, in their order; those of the README are commands of curl."""
+    text = _read(page)
     headings = [(found.start(), found[1]) for found in _HEADING.finditer(text)]
     found: list[Exchange] = []
     blocks = list(_FENCED.finditer(text))
+    variables: dict[str, str] = {}
     for position, block in enumerate(blocks):
-        if block[1] != "http":
+        if block[1] != ("sh" if page == README else "http") or (page == README and "curl" not in block[2]):
             continue
         heading = [name for start, name in headings if start < block.start()][-1]
         following = blocks[position + 1 : position + 2]
         shown = following[0][2] if following and following[0][1] == "json" else ""
-        for exchange in _exchanges(block[2], shown):
-            found.append(Exchange(heading, *exchange))
+        if page == README:
+            found.append(
+                Exchange(heading, *_command(block[2], variables), Reply(None, {}, json.loads(shown)))
+            )
+        else:
+            found += [Exchange(heading, *exchange) for exchange in _exchanges(block[2], shown)]
     return found
+
+
+def _read(page: str) -> str:
+    return (ROOT / page if page == README else _DOCUMENTS / page).read_text()
+
+
+def _command(text: str, variables: dict[str, str]) -> tuple[str, str, Mapping[str, str], str]:
+    """The request that a command of curl makes; it may set variables before."""
+    variables |= {found[1]: found[2] for found in _VARIABLE.finditer(text)}
+    for name, value in variables.items():
+        text = text.replace(f"${name}", value)
+    words = shlex.split(text[text.index("curl") :])
+    options = list(pairwise(words))
+    body = "".join(value for option, value in options if option == "-d")
+    methods = [value for option, value in options if option == "-X"]
+    headers = dict(value.split(": ") for option, value in options if option == "-H")
+    (address,) = (word for word in words if word.startswith("http://"))
+    return methods[0] if methods else "POST" if body else "GET", urlsplit(address).path, headers, body
 
 
 def unasked(page: str) -> list[str]:
     """The replies that a document shows without their requests."""
-    text = (ROOT / "docs" / page).read_text()
+    text = _read(page)
     kinds = [(block[1], block[2]) for block in _FENCED.finditer(text)]
     return [
         body for (before, _), (kind, body) in zip([("", ""), *kinds], kinds, strict=False)

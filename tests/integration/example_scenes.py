@@ -20,7 +20,7 @@ from quiz_sessions.domain.errors import SessionExpiredError
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.services.live import OVERLAP, VALKEY_OVERLAP, Cursor, Moment
 from tests.harness.builders import END, SECOND, START
-from tests.harness.examples import Names
+from tests.harness.examples import README, Names
 from tests.harness.gateway import Gateway
 from tests.harness.service import app_of, client_of, with_tokens
 from tests.harness.tables import Database
@@ -113,6 +113,13 @@ Step = Callable[[World], Awaitable[None]]
 
 async def nothing(world: World) -> None:
     """The request follows from the one before."""
+
+
+# README.md
+
+
+async def five_seconds_pass(world: World) -> None:
+    world.at += 5 * SECOND
 
 
 # docs/api.md
@@ -414,6 +421,15 @@ async def the_export_is_made(world: World) -> None:
 
 SCENES: Final[Mapping[str, Mapping[str, Sequence[Step]]]] = MappingProxyType(
     {
+        README: {
+            "A first session": [
+                nothing,
+                five_seconds_pass,
+                five_seconds_pass,
+                five_seconds_pass,
+                five_seconds_pass,
+            ]
+        },
         "api.md": {
             "Quizzes": [nothing, twelve_are_writing],
             "Starting under rules": [there_is_physics, two_seconds_pass],
