@@ -74,9 +74,14 @@ class Exchange:
 
 @dataclass
 class Names:
-    """What a document calls ids, tokens and long texts, and what they are in this run."""
+    """What a document calls ids, tokens and long texts, and what they are in this run.
+
+    Attributes:
+        numbers: the same for numbers that the database gives to all.
+    """
 
     known: dict[str, str] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)
 
     def put_into(self, text: str) -> str:
         """A part of a request, with what these are in this run."""
@@ -195,7 +200,7 @@ def as_shown(shown: Any, real: Any, names: Names, member: str = "") -> Any:
             return [*listed, LEFT_OUT] if is_shortened and len(real) > kept else listed
         case str(), str():
             return shown if _is_text(shown, real, names, member) else real
-        case int(), int() if member in _COUNTED:
+        case int(), int() if member in _COUNTED or names.numbers.get(shown) == real:
             return shown
     # 1 and 1.0 are two texts.
     return shown if shown == real and type(shown) is type(real) else real
@@ -226,7 +231,7 @@ def _is_text(shown: str, real: str, names: Names, member: str) -> bool:
             return form.fullmatch(real) is not None and (not is_id or names.is_called(real, shown))
     if member in _OPAQUE:
         return names.is_called(real, shown)
-    return shown.endswith(LEFT_OUT) and real.startswith(shown.removesuffix(LEFT_OUT))
+    return shown.endswith(LEFT_OUT) and real.startswith(names.put_into(shown.removesuffix(LEFT_OUT)))
 
 
 def written(value: Any) -> str:
