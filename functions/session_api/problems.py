@@ -354,4 +354,5 @@ async def _framework(request: Request, error: Exception) -> Response:
         methods = {method.upper() for method in documented} or set(headers.get("allow", "").split(", "))
         # The service answers HEAD where it answers GET.
         headers["allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+        detail = f"This path has no {request.method}, but {headers['allow']}."
     return _refused(request, error.status_code, code, detail, headers=headers)

@@ -448,7 +448,7 @@ PROBLEMS: Final[dict[int, dict[str, Any]]] = {
     401: {"code": "unauthenticated", "detail": "Send a token: Authorization: Bearer …"},
     403: {"code": "forbidden", "detail": "This needs the scope sessions:proctor."},
     404: {"code": "session_not_found", "detail": "No session has this id."},
-    405: {"code": "method_not_allowed", "detail": "Method Not Allowed"},
+    405: {"code": "method_not_allowed", "detail": "This path has no PUT, but POST."},
     409: {
         "code": "version_conflict",
         "detail": "The session is at version 3. Read it, then send the change again.",
