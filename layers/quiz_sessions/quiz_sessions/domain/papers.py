@@ -260,7 +260,7 @@ def _drawn(section: Section, seed: str) -> dict[str, Json]:
 def shown_content(content: Content, question: str, seed: str) -> Json:
     """A question's content, with its options in the order of the attempt.
 
-    That is the order of the SHA-256 of "<seed>/options/<question>/<position>". No section is called `options`:
+    That is the order of the SHA-256 of "<seed>/options/<question>/<position>". No section is named so:
     the options of question "0" would follow from which questions section 0 was given.
     """
     if not content.shuffle_options or not isinstance(content.content, dict):
