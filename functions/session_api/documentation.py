@@ -31,8 +31,16 @@ h2 a { color: inherit; }
 p { margin: 0.25rem 0; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-# A page of text, which may load nothing at all.
-_TEXT_ALONE = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
+# A page of text, which may load nothing; its icon is none.
+_TEXT_ALONE = "; ".join(
+    [
+        "default-src 'none'",
+        "img-src data:",
+        f"style-src 'sha256-{_STYLE_HASH}'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
 
 
 def add_documentation(app: FastAPI) -> None:
