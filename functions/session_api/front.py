@@ -129,14 +129,16 @@ class Front:
 
         from .problems import internal_error, problem  # noqa: PLC0415
 
+        # Not there where the settings that say it can't be read.
+        root_path = scope.get("root_path", "")
         reply: ASGIApp
         if isinstance(error, _PastTheDistributionError):
             telemetry.count("OriginRefused")
             detail = "This address serves the distribution in front of it alone."
-            reply = problem(403, "forbidden", detail, request_id(scope))
+            reply = problem(403, "forbidden", detail, request_id(scope), root_path=root_path)
         else:
             telemetry.failed("request failed around the app", error, request_id=request_id(scope))
-            reply = internal_error(request_id(scope))
+            reply = internal_error(request_id(scope), root_path)
         # Settings that can't be read allow no page.
         with suppress(SettingsError):
             reply = self._with_cors(reply) if _is_from_page(scope) else reply

@@ -138,7 +138,8 @@ def outside_of_the_app(event: object, context: Any, error: Exception) -> dict[st
             raise error
         Telemetry().failed("request not read", error, request_id=request_id(scope))
         detail = "A header of the request can't be read, or its body is not the base64 that it is said to be."
-        await problem(400, "bad_request", detail, request_id(scope))(scope, receive, send)
+        reply = problem(400, "bad_request", detail, request_id(scope), root_path=settings().base_path)
+        await reply(scope, receive, send)
 
     reply: dict[str, Any] = behind_front(refuse)(readable(event), context)
     return reply

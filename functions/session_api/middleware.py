@@ -57,7 +57,8 @@ class RequestMiddleware:
             self._telemetry().failed("request failed", error, request_id=state["request_id"])
             if status:
                 raise
-            await internal_error(state["request_id"])(scope, receive, note_status)
+            reply = internal_error(state["request_id"], scope.get("root_path", ""))
+            await reply(scope, receive, note_status)
         else:
             if metric := _COUNTED.get(state.get("code")):
                 self._telemetry().count(metric)

@@ -1,12 +1,18 @@
-"""What each code of a problem means: its title, why it comes, and what to do about it."""
+"""What each code of a problem means: its title, why it comes, and what to do about it.
+
+What calls things by their names of code has them in backticks.
+"""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+ADDRESS: Final = "/docs/problems"
+"""Where the API says so, beneath what stands in front of it; each code is a section of that page."""
+
 
 class ProblemKind(NamedTuple):
-    """What /docs/problems says of a code."""
+    """What the API's page of problems says of a code; the title is in the problem itself, too."""
 
     title: str
     cause: str
@@ -16,15 +22,15 @@ class ProblemKind(NamedTuple):
 KINDS: Final[dict[str, ProblemKind]] = {
     "accommodation_not_found": ProblemKind(
         "No such accommodation",
-        "The user has no accommodation there.",
+        "The user has none there.",
         "Nothing is to be removed. GET /users/{user_id}/accommodations shows what the user has.",
     ),
     "answer_conflict": ProblemKind(
         "A question was answered elsewhere",
         "A question of this write has an answer by another device or tab that its `based_on` does not name. "
         "Nothing of the write was kept.",
-        "Show both texts, let the student choose, and send the choice with the tag of the answer that was shown. "
-        "Send the other questions at once.",
+        "Send the other questions at once. Show both texts, let the student choose, and send the choice with "
+        "the tag of the answer that was shown.",
     ),
     "attempt_active": ProblemKind(
         "An attempt is open",
@@ -38,18 +44,20 @@ KINDS: Final[dict[str, ProblemKind]] = {
     ),
     "attempts_open": ProblemKind(
         "Attempts are open",
-        "The change would have refused attempts that are open, or takes away what `rules` names. Nothing changed.",
+        "The new rules would have refused attempts that are open, or take away what `rules` names. Nothing "
+        "changed.",
         "Send what was left out by mistake, or say with `open_attempts` that it is meant so.",
     ),
     "bad_request": ProblemKind(
-        "Bad request",
-        "The gateway's event could not be read as an HTTP request.",
-        "Send plain HTTP. If it was a client of yours, compare what it sends with an example of /docs.",
+        "The request can't be read",
+        "It is not HTTP, its head is too large, or one of its headers is not what it should be.",
+        "Let a library make the request, and send less in its headers.",
     ),
     "content_too_large": ProblemKind(
-        "Content too large",
+        "The content is too large",
         "The body, an answer, or the session with it would pass a limit in bytes. Nothing was stored.",
-        "Make it smaller: 64 KiB an answer, 1 MiB a session, 4 MiB a body. Files belong elsewhere, their address here.",
+        "Make it smaller: 64 KiB an answer, 1 MiB a session, 4 MiB a body. Files belong elsewhere, and their "
+        "address here.",
     ),
     "deadline_moved": ProblemKind(
         "The deadline has moved",
@@ -57,7 +65,7 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Show the new `expires_at` and go on; hand in again when the student wants it or the time is over.",
     ),
     "events_erased": ProblemKind(
-        "Erased",
+        "What the session held was erased",
         "Staff have erased what the audit log says of this session.",
         "GET /sessions/{id}/verify names the action.",
     ),
@@ -72,10 +80,14 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Use the `Location` of your own request.",
     ),
     "exports_off": ProblemKind(
-        "No place for exports", "The service has no place for files.", "Set EXPORT_BUCKET or EXPORT_FOLDER."
+        "There is no place for exports",
+        "The service was given none.",
+        "Operators: set EXPORT_BUCKET or EXPORT_FOLDER.",
     ),
     "forbidden": ProblemKind(
-        "Not allowed", "The token does not allow this.", "`detail` names the scope, or what to leave out."
+        "The token does not allow this",
+        "The caller is known, and may not do this; or the request came past the distribution in front.",
+        "`detail` names the scope that is missing, or what to leave out.",
     ),
     "graded_by_key": ProblemKind(
         "Graded by its questions",
@@ -83,12 +95,12 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Mark the questions (PUT /sessions/{id}/grades), or correct the key and regrade.",
     ),
     "idempotency_key_reused": ProblemKind(
-        "The key was used before",
+        "The Idempotency-Key was used before",
         "Another request was carried out with this Idempotency-Key.",
         "Make a new key for each thing that is to be done once, and keep it for repetitions of that alone.",
     ),
     "internal_error": ProblemKind(
-        "A fault of the service",
+        "The service failed",
         "Something went wrong that nobody foresaw.",
         "Try again later. Operators find it in the log by `request_id`.",
     ),
@@ -108,22 +120,28 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "GET /sessions/{id}/late-answers lists them.",
     ),
     "method_not_allowed": ProblemKind(
-        "Another method", "The path exists, and this method of it does not.", "`Allow` names those that do."
+        "The path has no such method",
+        "There is something at this path, but not with this method.",
+        "The header `Allow` names its methods.",
     ),
     "network_refused": ProblemKind(
-        "Another network",
+        "The quiz is taken in other networks",
         "The quiz is taken in the networks of its `access` alone, and the request came from another.",
         "Take it there. Staff: look whether a proxy stands before the service (docs/deploy.md).",
     ),
     "no_paper": ProblemKind(
-        "No paper",
+        "The session has no paper",
         "The quiz had none when the session was started.",
         "Give the quiz a paper before it starts.",
     ),
     "no_time_left": ProblemKind(
         "No time is left", "There is no time that could be taken away.", "Hand the session in instead."
     ),
-    "no_webhook": ProblemKind("No webhook", "None is set.", "Set WEBHOOK_URL and WEBHOOK_SECRET."),
+    "no_webhook": ProblemKind(
+        "No webhook is set",
+        "There is none, so that nothing is to be sent again.",
+        "Operators: set WEBHOOK_URL and WEBHOOK_SECRET.",
+    ),
     "not_found": ProblemKind(
         "No such path", "The API has no such path.", "`detail` names the nearest; /docs has them all."
     ),
@@ -136,28 +154,34 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Where `takeover` is true the student may go on here; else a proctor lets the device in.",
     ),
     "password_required": ProblemKind(
-        "A password", "The quiz is started with one.", "Ask for it, and send it as `password`."
+        "The quiz is started with a password",
+        "The start came without one.",
+        "Ask for it, and send it as `password`.",
     ),
     "password_wrong": ProblemKind(
-        "Another password", "This is not the quiz's password.", "Ask again; capitals and spaces count."
+        "The password is another one",
+        "What was sent is not the quiz's password.",
+        "Ask again; capitals and spaces count.",
     ),
     "precondition_failed": ProblemKind(
-        "Changed meanwhile",
-        "The session is not as If-Match says.",
+        "The session has changed",
+        "It is not as If-Match says.",
         "Look at `session`, and send the change again with its ETag.",
     ),
     "question_held": ProblemKind(
-        "Somebody marks it",
+        "Somebody else marks it",
         "Another marker has taken this answer (`held_by`, until `held_until`).",
         "Take the next one, or mark it all the same with `held=take`.",
     ),
     "question_locked": ProblemKind(
-        "A locked question",
+        "The question is locked",
         "The section goes forward alone, and a question behind this one was answered. Nothing was kept.",
         "Send the others without it.",
     ),
     "quiz_closed": ProblemKind(
-        "The quiz has closed", "It can't be started after `closes_at`.", "Staff may move `closes_at`."
+        "The quiz has closed",
+        "It can't be started after `closes_at`, nor can its attempts be reopened.",
+        "Staff may move `closes_at`.",
     ),
     "quiz_closes_first": ProblemKind(
         "The quiz closes first",
@@ -165,7 +189,9 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Move the quiz's `closes_at`, or let it close later for this user.",
     ),
     "quiz_in_use": ProblemKind(
-        "Attempts are open", "A quiz is not deleted under them.", "Delete it when they have ended."
+        "The quiz is being taken",
+        "Attempts are open, and a quiz is not deleted under them.",
+        "Delete it when they have ended.",
     ),
     "quiz_not_found": ProblemKind(
         "No such quiz",
@@ -173,10 +199,17 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "GET /quizzes?prefix= finds it; PUT /quizzes/{id} registers it.",
     ),
     "quiz_not_open": ProblemKind(
-        "Not open yet", "It opens at `opens_at`.", "Start again after `Retry-After` seconds, not before."
+        "The quiz has not opened yet",
+        "It opens at `opens_at`.",
+        "Start again after `Retry-After` seconds, not before.",
     ),
     "quiz_paused": ProblemKind(
         "The quiz is paused", "A proctor has stopped it.", "Look again after `Retry-After` seconds."
+    ),
+    "request_timeout": ProblemKind(
+        "The request came too slowly",
+        "It did not come to its end in 30 seconds.",
+        "Send it again, over a better connection or in smaller parts.",
     ),
     "results_hidden": ProblemKind(
         "Results are not shown",
@@ -184,16 +217,18 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Ask later; staff may read them with `sessions:grade`.",
     ),
     "safe_exam_browser_refused": ProblemKind(
-        "Another configuration",
-        "This Safe Exam Browser has another configuration than the quiz asks for.",
+        "Safe Exam Browser has another configuration",
+        "It is not the one that the quiz asks for.",
         "Open the quiz by its own .seb file.",
     ),
     "safe_exam_browser_required": ProblemKind(
-        "Safe Exam Browser", "The quiz is taken in it alone.", "Open the quiz by its .seb file."
+        "The quiz is taken in Safe Exam Browser",
+        "The request does not come from one.",
+        "Open the quiz by its .seb file.",
     ),
     "secret_unavailable": ProblemKind(
-        "A key can't be read",
-        "The service can't read a key of its own at the moment.",
+        "A key of the service can't be read",
+        "The service can't read what it signs with at the moment.",
         "Try again. Operators: docs/runbook.md.",
     ),
     "section_expired": ProblemKind(
@@ -206,7 +241,9 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "No such section", "The paper has none with this number.", "Count from 0."
     ),
     "session_busy": ProblemKind(
-        "Busy", "Others held the session for too long. Nothing was stored.", "Send the same request again."
+        "The session is busy",
+        "Others held it, or every connection to PostgreSQL, for too long. Nothing was stored.",
+        "Send the same request again.",
     ),
     "session_closed": ProblemKind(
         "The session has ended",
@@ -215,8 +252,8 @@ KINDS: Final[dict[str, ProblemKind]] = {
     ),
     "session_expired": ProblemKind(
         "The time is over",
-        "The request came after the deadline and the grace. Answers that came before count; these are kept as late "
-        "answers, up to 1 MiB a session.",
+        "The request came after the deadline and the grace. Answers that came before count; those that came "
+        "with it are kept as late answers, up to 1 MiB a session.",
         "Tell the student so. Staff may accept late answers, or reopen the session.",
     ),
     "session_not_found": ProblemKind(
@@ -224,19 +261,27 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "There is none with this id, or it is somebody else's.",
         "Look at the id and the token.",
     ),
-    "session_open": ProblemKind("Still open", "This can be done once it has ended.", "Wait, or hand it in."),
+    "session_open": ProblemKind(
+        "The session is still open",
+        "This can be done once it has ended.",
+        "Wait, or hand it in.",
+    ),
     "session_paused": ProblemKind(
         "The clock stands",
         "A proctor has paused the session or its quiz. Nothing was kept.",
         "Keep the answers, and send them when it goes on; look again after `Retry-After` seconds.",
     ),
     "session_state": ProblemKind(
-        "Another state", "The session is not in the state for this.", "See `detail`."
+        "The session is in another state",
+        "This can't be done with a session as it is now.",
+        "`detail` says what can be done instead.",
     ),
     "store_unavailable": ProblemKind(
-        "A store is away",
-        "PostgreSQL, Valkey or the place of files can't be reached, or refuses. Nothing is known to be stored.",
-        "Send the same request again after `Retry-After` seconds; keep answers until a reply says that they are kept.",
+        "A store can't be reached",
+        "PostgreSQL, Valkey or the place of files is away, or does not take this. What was sent may have "
+        "been stored all the same.",
+        "Send the same request again after `Retry-After` seconds. Keep answers until a reply says that they "
+        "are kept.",
     ),
     "too_many_requests": ProblemKind(
         "Too many requests",
@@ -244,12 +289,12 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Wait `Retry-After` seconds, then send the latest state alone.",
     ),
     "trail_damaged": ProblemKind(
-        "The history is damaged",
-        "The audit log was changed in the database, and can't be replayed.",
+        "The audit log is damaged",
+        "It was changed in the database, and can't be replayed.",
         "GET /sessions/{id}/verify says where. Operators: docs/runbook.md.",
     ),
     "unauthenticated": ProblemKind(
-        "No valid token",
+        "No token that is valid",
         "The request has no bearer token, or one that has ended or is not this service's.",
         "Sign in again, and send `Authorization: Bearer …`.",
     ),
@@ -264,13 +309,13 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Register it: PUT /quizzes/{id}.",
     ),
     "unsupported_media_type": ProblemKind(
-        "Not JSON",
-        "The body is not sent as JSON in UTF-8, or is compressed.",
-        "Content-Type: application/json.",
+        "The body does not say that it is JSON",
+        "Its `Content-Type` is missing or another one, its charset is not UTF-8, or it is compressed.",
+        "Send `Content-Type: application/json`, and the body as it is.",
     ),
     "version_conflict": ProblemKind(
-        "Another version",
-        "Somebody has committed since the `version` that was sent. Nothing was kept.",
+        "The session is at another version",
+        "Somebody has committed something since the `version` that was sent. Nothing was kept.",
         "Look at `session` and `changed_questions`, and send the change with the new version.",
     ),
     "version_not_found": ProblemKind(

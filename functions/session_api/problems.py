@@ -19,6 +19,7 @@ from quiz_sessions.domain.validation import MAX_ID_CHARACTERS
 
 from .cached_reads import session_content
 from .gateway import PROBLEM_JSON, path_of
+from .problem_kinds import ADDRESS, KINDS
 from .wording import names_at, nearest, wording
 
 RETRY_AFTER_SECONDS = 2
@@ -93,9 +94,6 @@ _BY_QUESTION = frozenset({"answers", "based_on", "questions"})
 _OF_THE_SESSION = frozenset({"session", "conflicts", "current_version", "changed_questions"})
 """Members of problems that tell what a session holds."""
 
-_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
-"""As RFC 9110 has them; Python before 3.13 has others."""
-
 _OTHER_CODES = {
     400: ("bad_request", "invalid_json"),
     404: ("not_found",),
@@ -132,15 +130,17 @@ def problem(
     detail: str,
     request_id: str,
     *,
+    root_path: str,
     headers: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Response:
+    """The reply that says so. `root_path` stands in front of the API, as ASGI has it."""
     body = {
-        "type": "about:blank",
-        "title": _PHRASES.get(status) or HTTPStatus(status).phrase,
+        "type": f"{root_path}{ADDRESS}#{code}",
+        "title": KINDS[code].title,
         "status": status,
-        "detail": detail,
         "code": code,
+        "detail": detail,
         "request_id": request_id,
         **(extra or {}),
     }
@@ -149,8 +149,29 @@ def problem(
     return Response(dump_record(body), status, {"Cache-Control": "no-store", **(headers or {})}, PROBLEM_JSON)
 
 
-def internal_error(request_id: str) -> Response:
-    return problem(500, "internal_error", "Something went wrong on our side.", request_id)
+def internal_error(request_id: str, root_path: str) -> Response:
+    detail = "Something went wrong on our side."
+    return problem(500, "internal_error", detail, request_id, root_path=root_path)
+
+
+def _refused(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Response:
+    return problem(
+        status,
+        code,
+        detail,
+        request.state.request_id,
+        root_path=request.scope.get("root_path", ""),
+        headers=headers,
+        extra=extra,
+    )
 
 
 def _domain(request: Request, error: errors.QuizSessionsError, services: Callable[[], Services]) -> Response:
@@ -165,9 +186,7 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
     if request.scope["route"].name == "send_beacon":
         # The page is closed: who reads this may have found its token, which is good for a write alone.
         extra = {name: value for name, value in extra.items() if name not in _OF_THE_SESSION}
-    return problem(
-        status, code, str(error), request.state.request_id, headers=_headers(error, status), extra=extra
-    )
+    return _refused(request, status, code, str(error), headers=_headers(error, status), extra=extra)
 
 
 def _members(request: Request, error: errors.QuizSessionsError) -> dict[str, Any]:
@@ -232,7 +251,7 @@ async def _validation(request: Request, error: Exception) -> Response:
         if each["type"] == "json_invalid":
             reason = each["ctx"]["error"] + _position(error, each["loc"][-1])
             detail = f"The body is not a JSON text: {reason}."
-            return problem(400, "invalid_json", detail, request.state.request_id)
+            return _refused(request, 400, "invalid_json", detail)
     # The problem does not quote the input. It is bounded, because there may be an error for each member of
     # the body, each with a key of megabytes, and a reply of more than 6 MB is lost.
     by_place: dict[tuple[str | int, ...], list[Mapping[str, Any]]] = {}
@@ -250,7 +269,7 @@ async def _validation(request: Request, error: Exception) -> Response:
     questions = {_question(request, path) for path in paths}
     if len(questions) == 1 and (question := questions.pop()) is not None:
         extra["question_id"] = question
-    return problem(422, "invalid_input", detail, request.state.request_id, extra=extra)
+    return _refused(request, 422, "invalid_input", detail, extra=extra)
 
 
 def _position(error: RequestValidationError, character: int) -> str:
@@ -335,4 +354,5 @@ async def _framework(request: Request, error: Exception) -> Response:
         methods = {method.upper() for method in documented} or set(headers.get("allow", "").split(", "))
         # The service answers HEAD where it answers GET.
         headers["allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
-    return problem(error.status_code, code, detail, request.state.request_id, headers=headers)
+        detail = f"This path has no {request.method}, but {headers['allow']}."
+    return _refused(request, error.status_code, code, detail, headers=headers)

@@ -500,7 +500,11 @@ async def test_no_log_line_names_a_user_of_a_path(services: Services, claims: di
 
 def test_no_route_is_hidden() -> None:
     documented = {(operation.method, operation.path) for operation in all_routes()}
-    assert routes() - documented == {("GET", "/docs"), ("GET", "/docs/{name}")}
+    assert routes() - documented == {
+        ("GET", "/docs"),
+        ("GET", "/docs/problems"),
+        ("GET", "/docs/{name}"),
+    }
     app = create_app(lambda: pytest.fail("the document needs no services"))
     others = [route for route in app.routes if not isinstance(route, APIRoute)]
     assert {path for route in others if (path := getattr(route, "path", None))} <= {"/openapi.json"}

@@ -204,6 +204,17 @@ def test_the_ready_line_leads_to_the_pages(launch: Launch, base_path: str) -> No
     assert httpx.head(shown.url, timeout=PATIENCE_SECONDS).headers["Content-Type"].startswith("text/html")
 
 
+def test_what_is_no_request_is_told_where_its_problem_is_explained(launch: Launch) -> None:
+    server = launch(environment={"BASE_PATH": "/exams"}).until_ready()
+    port = urlsplit(server.address("ready")).port
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as opened:
+        opened.sendall(b"this is no HTTP\r\n\r\n")
+        said = opened.makefile("rb").read()
+    type_ = json.loads(said.partition(b"\r\n\r\n")[2])["type"]
+    assert type_ == "/exams/docs/problems#bad_request"
+    assert server.get("/exams/docs/problems").is_success
+
+
 def test_no_file_but_those_of_pages_is_served(launch: Launch) -> None:
     server = launch().until_ready()
     port = urlsplit(server.address("ready")).port

@@ -38,6 +38,8 @@ SLIPS = [
     Slip("GET", "/sessions/", 404, "There is no such path. Did you mean /sessions?"),
     Slip("POST", "/api/v1/sessions/start", 404, "There is no such path. Did you mean /sessions/start?"),
     Slip("GET", "/quizes/physics", 404, "There is no such path. Did you mean /quizzes/{quiz_id}?"),
+    Slip("PUT", "/sessions/start", 405, "This path has no PUT, but POST."),
+    Slip("POST", "/docs", 405, "This path has no POST, but GET, HEAD."),
     Slip("GET", "/wp-login.php", 404, "There is no such path."),
     Slip(
         "POST",

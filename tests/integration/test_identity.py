@@ -144,6 +144,7 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
     ("GET", "/health/ready"): (None, [200] * 7),
     ("GET", "/status"): (None, [401, 403, 403, 403, 403, 200, 200]),
     ("GET", "/docs"): (None, [200] * 7),
+    ("GET", "/docs/problems"): (None, [200] * 7),
     ("GET", "/docs/{name}"): (None, [200] * 7),
 }
 

@@ -387,7 +387,15 @@ async def test_no_token_is_asked_for(app: App, client: httpx.AsyncClient, method
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/health/ready", 204), ("/health", 204), ("/docs", 401), ("/health/readyx", 401)]
+    ("path", "status"),
+    [
+        ("/health/ready", 204),
+        ("/health", 204),
+        ("/docs", 401),
+        ("/docs/problems", 204),
+        ("/docs/problems/", 401),
+        ("/health/readyx", 401),
+    ],
 )
 async def test_what_else_is_open_is_said(app: App, tmp_path: Path, path: str, status: int) -> None:
     transport = httpx.ASGITransport(Authorizer(app, verifier(tmp_path), READINESS))

@@ -240,6 +240,17 @@ def test_shuffled_options_are_the_same_in_another_order(options: list[int], seed
     assert content.content["options"] == options
 
 
+def test_the_order_of_options_does_not_follow_from_the_questions_that_were_drawn() -> None:
+    paper = parse_paper({"sections": [{"questions": ["0", "1"], "pick": 1}]}, {"0", "1"})
+    content = Content({"options": [0, 1]}, shuffle_options=True)
+    found = {
+        (str(section["questions"]), str(shown_content(content, "0", seed)))
+        for seed in map(str, range(100))
+        for section in draw(paper, seed)
+    }
+    assert len(found) == 4
+
+
 def test_options_stay_as_they_are_where_nothing_is_said() -> None:
     content = {"options": [3, 1, 2]}
     assert shown_content(Content(content), "q", SEED) == content

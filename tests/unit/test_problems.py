@@ -3,7 +3,6 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
@@ -19,6 +18,7 @@ from quiz_sessions.domain.timestamps import from_micros
 from quiz_sessions.runtime.settings import SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.services.backpressure import Backpressure
+from session_api import problem_kinds
 from session_api.app import create_app
 from session_api.problems import problem
 from tests.harness.builders import START, attempt
@@ -179,11 +179,9 @@ async def test_it_is_a_problem_of_rfc_9457(ask: Ask, error: Exception, status: i
     reply = await ask(error)
     assert reply.headers["content-type"] == "application/problem+json"
     body = reply.json()
-    assert body["type"] == "about:blank"
+    assert body["type"] == f"/docs/problems#{code}"
     assert body["status"] == status
-    # RFC 9110; Python before 3.13 has others for two of them.
-    phrases = {413: "Content Too Large", 422: "Unprocessable Content"}
-    assert body["title"] == phrases.get(status, HTTPStatus(status).phrase)
+    assert body["title"] == problem_kinds.KINDS[code].title
     assert body["detail"] == str(error)
     assert body["request_id"]
 
@@ -280,10 +278,10 @@ async def test_each_request_has_an_id_of_its_own(ask: Ask) -> None:
 
 
 def test_a_problem_has_its_members() -> None:
-    response = problem(404, "session_not_found", "No session has this id.", "r1")
+    response = problem(404, "session_not_found", "No session has this id.", "r1", root_path="/exams")
     assert json.loads(bytes(response.body)) == {
-        "type": "about:blank",
-        "title": "Not Found",
+        "type": "/exams/docs/problems#session_not_found",
+        "title": "No such session",
         "status": 404,
         "detail": "No session has this id.",
         "code": "session_not_found",
@@ -292,19 +290,21 @@ def test_a_problem_has_its_members() -> None:
 
 
 def test_a_problem_takes_further_members_and_headers() -> None:
-    response = problem(405, "c", "d", "r1", headers={"Allow": "GET"}, extra={"more": [1]})
+    response = problem(
+        405, "method_not_allowed", "d", "r1", root_path="", headers={"Allow": "GET"}, extra={"more": [1]}
+    )
     assert json.loads(bytes(response.body))["more"] == [1]
     assert response.headers["allow"] == "GET"
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_who_may_try_again_is_told_when(status: int) -> None:
-    assert int(problem(status, "c", "d", "r1").headers["retry-after"]) > 0
+    assert int(problem(status, "session_busy", "d", "r1", root_path="").headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_retry_after_of_its_own_is_kept(status: int) -> None:
-    response = problem(status, "c", "d", "r1", headers={"Retry-After": "30"})
+    response = problem(status, "session_busy", "d", "r1", root_path="", headers={"Retry-After": "30"})
     assert response.headers["retry-after"] == "30"
 
 

@@ -171,8 +171,9 @@ def test_rules_that_look_into_answers_only_count() -> None:
 
 def test_who_is_too_fast_for_the_firewall_gets_the_services_problem() -> None:
     properties = RESOURCES["Firewall"]["Properties"]
-    told = json.loads(properties["CustomResponseBodies"]["TooMany"]["Content"])
-    own = bytes(problems.problem(429, "too_many_requests", told["detail"], "").body)
+    content = properties["CustomResponseBodies"]["TooMany"]["Content"]["Fn::Sub"]
+    told = json.loads(content.replace("${BasePath}", "/exams"))
+    own = bytes(problems.problem(429, "too_many_requests", told["detail"], "", root_path="/exams").body)
     assert told == {name: value for name, value in json.loads(own).items() if name != "request_id"}
     assert told["code"] in problems.codes()[429]
 

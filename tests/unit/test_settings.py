@@ -235,7 +235,7 @@ def test_events_go_one_way() -> None:
 
 @pytest.mark.parametrize("url", ["mysql://quiz:secret@db/quiz", "http://db", "sqlite:///quiz"])
 def test_the_address_of_another_database_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(SettingsError, match=r"DATABASE_URL starts with postgresql://") as refused:
+    with pytest.raises(SettingsError, match=r"DATABASE_URL must start with postgresql://") as refused:
         Settings.from_environment({"DATABASE_URL": url})
     assert "secret" not in str(refused.value)
 

@@ -202,6 +202,7 @@ def test_with_an_issuer_every_path_but_a_few_needs_a_token() -> None:
             is_open = method == "options" or path in (
                 "/health",
                 "/.well-known/jwks.json",
+                "/docs/problems",
                 "/sessions/{session_id}/beacon",
             )
             assert operation.get("security") == (None if is_open else asked), path

@@ -509,10 +509,10 @@ PROBLEMS: Final[dict[int, dict[str, Any]]] = {
         "code": "invalid_json",
         "detail": "The body is not a JSON text: Expecting value (line 1, column 1).",
     },
-    401: {"code": "unauthenticated", "detail": "A bearer token is required."},
-    403: {"code": "forbidden", "detail": "The token lacks the scope sessions:proctor."},
-    404: {"code": "session_not_found", "detail": "There is no such session."},
-    405: {"code": "method_not_allowed", "detail": "Method Not Allowed"},
+    401: {"code": "unauthenticated", "detail": "Send a token: Authorization: Bearer …"},
+    403: {"code": "forbidden", "detail": "This needs the scope sessions:proctor."},
+    404: {"code": "session_not_found", "detail": "No session has this id."},
+    405: {"code": "method_not_allowed", "detail": "This path has no PUT, but POST."},
     409: {
         "code": "version_conflict",
         "detail": "The session is at version 3. Read it, then send the change again.",
@@ -520,7 +520,10 @@ PROBLEMS: Final[dict[int, dict[str, Any]]] = {
         "changed_questions": ["0"],
         "session": _REPLY,
     },
-    410: {"code": "session_expired", "detail": "The time for this session is over."},
+    410: {
+        "code": "session_expired",
+        "detail": "The session's time is over; its answers up to the deadline are kept.",
+    },
     412: {
         "code": "precondition_failed",
         "detail": "The session has changed. Read it, then send the change again.",
@@ -534,11 +537,14 @@ PROBLEMS: Final[dict[int, dict[str, Any]]] = {
     415: {"code": "unsupported_media_type", "detail": "A body is not accepted with a Content-Encoding."},
     422: {
         "code": "invalid_input",
-        "detail": "body.version: Input should be a valid integer",
-        "errors": [{"location": "body.version", "message": "Input should be a valid integer"}],
+        "detail": "body.version: It must be a whole number.",
+        "errors": [{"location": "body.version", "message": "It must be a whole number."}],
     },
-    429: {"code": "too_many_requests", "detail": "Too many requests. Try again."},
-    500: {"code": "internal_error", "detail": "The request failed."},
+    429: {
+        "code": "too_many_requests",
+        "detail": "Too many requests by you. Wait, then send the latest state alone.",
+    },
+    500: {"code": "internal_error", "detail": "Something went wrong on our side."},
     503: {"code": "store_unavailable", "detail": "The database can't be reached. Try again."},
 }
 """Status -> what differs in its problems."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaMode, SkipJsonSchema, models_json_schema
 
+from ..problem_kinds import ADDRESS, KINDS
 from .common import OptionalMembers
 from .examples import PROBLEMS, REQUEST_ID
 from .sessions import SessionState
@@ -23,11 +23,13 @@ _Absent = SkipJsonSchema[None]
 class Problem(OptionalMembers):
     """RFC 9457 problem details."""
 
-    type: str = Field(description="about:blank: the code says more.")
-    title: str = Field(description="What the status means.")
+    type: str = Field(
+        description="Where it says what the code means and what to do, relative to the request's address."
+    )
+    title: str = Field(description="What the code means, in short.")
     status: int
-    detail: str = Field(description="What to do about it, for people.")
     code: str = Field(description="Stable: what a program may look at.")
+    detail: str = Field(description="What to do about it, for people.")
     request_id: str = Field(description="As in X-Request-Id, and in the service's log.")
 
 
@@ -139,9 +141,9 @@ def problem_schemas(codes: Mapping[int, tuple[str, ...]]) -> dict[str, dict[str,
     _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")
     schemas: dict[str, dict[str, Any]] = found["$defs"]
     for status in codes:
-        title = HTTPStatus(status).phrase
-        example = {"type": "about:blank", "title": title, "status": status, **PROBLEMS[status]}
-        schemas[f"Problem{status}"]["examples"] = [{**example, "request_id": REQUEST_ID}]
+        code = PROBLEMS[status]["code"]
+        kind = {"type": f"{ADDRESS}#{code}", "title": KINDS[code].title, "status": status}
+        schemas[f"Problem{status}"]["examples"] = [{**kind, **PROBLEMS[status], "request_id": REQUEST_ID}]
     return schemas
 
 

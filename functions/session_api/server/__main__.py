@@ -84,6 +84,7 @@ async def serve(settings: Settings, own: ServerSettings, verifier: Verifier | No
         limiter,
         Limits.of_this_process(),
         finish_seconds=FINISH_SECONDS,
+        base_path=settings.base_path,
         keep_alive_seconds=KEEP_ALIVE_SECONDS,
     )
     http = HttpServer(config, lambda: services.telemetry.info("ready", port=own.port))

@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..gateway import path_of
 from .public_keys import Keys
 
-# As in template.yaml: /health, the public keys, beacons and OPTIONS. And files of exports, which are links to
-# S3 there.
-_OPEN = r"/health|/\.well-known/jwks\.json|/exports/[^/]+/file"
+# As in template.yaml: /health, the public keys, what problems mean, beacons and OPTIONS. And files of
+# exports, which are links to S3 there.
+_OPEN = r"/health|/\.well-known/jwks\.json|/docs/problems|/exports/[^/]+/file"
 DOCUMENTS = r"/docs(/.*)?|/openapi.json"
 READINESS = "/health/ready"
 _BEACON = re.compile("/sessions/[^/]+/beacon")

@@ -55,9 +55,11 @@ class Limits:
 class LimitedProtocol(HttpToolsProtocol):
     """One connection. What it refuses by itself it answers with a problem, as the app does."""
 
-    def __init__(self, *, limits: Limits, **uvicorns: Any) -> None:
+    def __init__(self, *, limits: Limits, base_path: str = "", **uvicorns: Any) -> None:
+        """`base_path` stands in front of the API's paths."""
         super().__init__(**uvicorns)
         self._limits = limits
+        self._base_path = base_path
         self._comes: asyncio.TimerHandle | None = None
         self._is_read: asyncio.TimerHandle | None = None
         self._is_message_open = False
@@ -199,7 +201,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refusal = (status, code, detail)
             return
         request_id = str(uuid4())
-        reply = problem(status, code, detail, request_id)
+        reply = problem(status, code, detail, request_id, root_path=self._base_path)
         headers = [
             *self.server_state.default_headers,
             *reply.raw_headers,

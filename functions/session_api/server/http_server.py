@@ -30,16 +30,17 @@ def http_config(
     limits: Limits,
     *,
     finish_seconds: int,
+    base_path: str = "",
     keep_alive_seconds: int = _KEEP_ALIVE_SECONDS,
 ) -> uvicorn.Config:
-    """How uvicorn serves the app.
+    """How uvicorn serves the app, in front of whose paths `base_path` stands.
 
     At its end it gives requests `finish_seconds`; a connection without requests is kept for
     `keep_alive_seconds`.
     """
     return uvicorn.Config(
         app,
-        http=partial(LimitedProtocol, limits=limits),  # type: ignore[arg-type]  # called as the class is
+        http=partial(LimitedProtocol, limits=limits, base_path=base_path),  # type: ignore[arg-type]  # called as the class is
         lifespan="off",
         ws="none",
         log_config=None,

@@ -151,6 +151,7 @@ class Server:
             Limits.of_this_process(),
             finish_seconds=_FINISH_REQUESTS,
             keep_alive_seconds=KEEP_ALIVE_SECONDS if self._proxies else _KEEP_ALIVE,
+            base_path=self._settings.base_path,
         )
         http = HttpServer(config, self._announce)
         drained = asyncio.Event()

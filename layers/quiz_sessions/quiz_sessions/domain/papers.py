@@ -258,11 +258,15 @@ def _drawn(section: Section, seed: str) -> dict[str, Json]:
 
 
 def shown_content(content: Content, question: str, seed: str) -> Json:
-    """A question's content, with its options in the attempt's order: by "<seed>/<question>/<position>"."""
+    """A question's content, with its options in the order of the attempt.
+
+    That is the order of the SHA-256 of "<seed>/options/<question>/<position>". No section is named so:
+    the options of question "0" would follow from which questions section 0 was given.
+    """
     if not content.shuffle_options or not isinstance(content.content, dict):
         return content.content
     options: Sequence[Json] = content.content["options"]
-    order = sorted(range(len(options)), key=lambda position: _rank(f"{seed}/{question}/{position}"))
+    order = sorted(range(len(options)), key=lambda position: _rank(f"{seed}/options/{question}/{position}"))
     return {**content.content, "options": [options[position] for position in order]}
 
 

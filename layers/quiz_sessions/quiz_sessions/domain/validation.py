@@ -118,7 +118,7 @@ def check_shows(name: str, value: str) -> None:
     if is_accepted(
         "".join(each for each in value if category(each)[0] not in "CZ" and each != "\u2800"), [""]
     ):
-        raise InvalidInputError(f"{name} shows nothing.", member=name)
+        raise InvalidInputError(f"{name} must show something.", member=name)
 
 
 def check_answers(answers: Mapping[str, Json]) -> None:

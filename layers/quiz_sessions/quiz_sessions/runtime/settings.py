@@ -93,7 +93,7 @@ class Settings:
             )
         if database_url is not None and not re.match(r"postgres(ql)?://|(?!\w+://)", database_url):
             # The message must not have it, for there is a password in it.
-            raise SettingsError("DATABASE_URL starts with postgresql://, as PostgreSQL's addresses do.")
+            raise SettingsError("DATABASE_URL must start with postgresql://, as PostgreSQL's addresses do.")
         redis_url = environment.get("REDIS_URL") or "redis://127.0.0.1:6379"
         if not redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise SettingsError("REDIS_URL starts with redis://, or with rediss:// for TLS.")
