@@ -39,7 +39,7 @@ KINDS: Final[dict[str, ProblemKind]] = {
     "attempts_open": ProblemKind(
         "Attempts are open",
         "The change would have refused attempts that are open, or takes away what `rules` names. Nothing changed.",
-        "Send what was left out by mistake, or say with `open_attempts` that it is meant so.",
+        "PATCH /quizzes/{id} leaves alone what is left out. Or say with `open_attempts` that it is meant so.",
     ),
     "bad_request": ProblemKind(
         "Bad request",
@@ -143,8 +143,8 @@ KINDS: Final[dict[str, ProblemKind]] = {
     ),
     "precondition_failed": ProblemKind(
         "Changed meanwhile",
-        "The session is not as If-Match says.",
-        "Look at `session`, and send the change again with its ETag.",
+        "The session, or the quiz, is not as If-Match says. Nothing was changed.",
+        "Look at `session`, or read the quiz, and send the change again with its ETag.",
     ),
     "question_held": ProblemKind(
         "Somebody marks it",
@@ -255,7 +255,7 @@ KINDS: Final[dict[str, ProblemKind]] = {
     ),
     "unknown_question": ProblemKind(
         "No such question",
-        "The session does not ask this question.",
+        "The session, or the quiz, has no such question.",
         "Look at the id: GET /sessions/{id}/paper, or the quiz's `questions`.",
     ),
     "unknown_quiz": ProblemKind(

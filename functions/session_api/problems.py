@@ -19,7 +19,7 @@ from quiz_sessions.domain.validation import MAX_ID_CHARACTERS
 
 from .cached_reads import session_content
 from .gateway import PROBLEM_JSON, path_of
-from .wording import names_at, nearest, wording
+from .wording import names_at, nearest, suggestion, wording
 
 RETRY_AFTER_SECONDS = 2
 MAX_ERRORS = 20
@@ -68,6 +68,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.VersionConflictError: (409, "version_conflict"),
     errors.AnswerConflictError: (409, "answer_conflict"),
     errors.PreconditionFailedError: (412, "precondition_failed"),
+    errors.QuizChangedError: (412, "precondition_failed"),
     errors.SessionClosedError: (409, "session_closed"),
     errors.SessionExpiredError: (410, "session_expired"),
     errors.SectionExpiredError: (410, "section_expired"),
@@ -92,6 +93,12 @@ _BY_QUESTION = frozenset({"answers", "based_on", "questions"})
 
 _OF_THE_SESSION = frozenset({"session", "conflicts", "current_version", "changed_questions"})
 """Members of problems that tell what a session holds."""
+
+_TOLD: dict[type[errors.QuizSessionsError], tuple[str, ...]] = {
+    errors.AttemptsOpenError: ("attempts", "rules"),
+    errors.QuizChangedError: ("revision",),
+}
+"""What errors about a quiz say as they have it."""
 
 _PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
 """As RFC 9110 has them; Python before 3.13 has others."""
@@ -165,8 +172,11 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
     if request.scope["route"].name == "send_beacon":
         # The page is closed: who reads this may have found its token, which is good for a write alone.
         extra = {name: value for name, value in extra.items() if name not in _OF_THE_SESSION}
+    detail = str(error)
+    if isinstance(error, errors.UnknownQuestionError) and error.question:
+        detail += suggestion(error.question, error.known)
     return problem(
-        status, code, str(error), request.state.request_id, headers=_headers(error, status), extra=extra
+        status, code, detail, request.state.request_id, headers=_headers(error, status), extra=extra
     )
 
 
@@ -196,8 +206,8 @@ def _members(request: Request, error: errors.QuizSessionsError) -> dict[str, Any
                 inside = f".{error.question}" if error.question and error.member in _BY_QUESTION else ""
                 extra["errors"] = [_field_error(_place(request, error.member) + inside, str(error))]
             extra |= {} if error.question is None else {"question_id": error.question}
-        case errors.AttemptsOpenError():
-            extra |= {"attempts": error.attempts, "rules": error.rules}
+        case errors.AttemptsOpenError() | errors.QuizChangedError():
+            extra |= {name: getattr(error, name) for name in _TOLD[type(error)]}
         case errors.QuizNotOpenError():
             extra["opens_at"] = error.opens_at
         case errors.QuizClosedError() | errors.QuizClosesFirstError():
