@@ -93,7 +93,7 @@ def patched(document: Document, patch: Document) -> dict[str, Any]:
     Raises:
         InvalidInputError: the patch is nested too deeply.
     """
-    merged: dict[str, Any] = _patched(document, patch, 0)
+    merged: dict[str, Any] = _patched(document, patch, ())
     return merged
 
 
@@ -115,18 +115,18 @@ def _to_json(graded: dict[str, Json], content: Content) -> dict[str, Json]:
     return form
 
 
-def _patched(target: Any, patch: Any, depth: int) -> Any:
+def _patched(target: Any, patch: Any, path: tuple[str, ...]) -> Any:
     if not isinstance(patch, Mapping):
         return patch
-    if depth > _PATCHED_DEPTH:
-        raise InvalidInputError(f"A question or a paper is nested deeper than {MAX_DEPTH}.")
+    if len(path) > _PATCHED_DEPTH:
+        raise InvalidInputError(f"{path[0]} is nested deeper than {MAX_DEPTH}.", member=path[0])
     known = target if isinstance(target, Mapping) else {}
     merged = dict(known)
     for name, value in patch.items():
         if value is None:
             merged.pop(name, None)
         else:
-            merged[name] = _patched(known.get(name), value, depth + 1)
+            merged[name] = _patched(known.get(name), value, (*path, name))
     return merged
 
 
