@@ -155,7 +155,7 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
         "opens_at closes_at question_id held_by held_until"
     },
     "Problem410": {_ANYONE: f"{_PROBLEM} question_id session"},
-    "Problem412": {_ANYONE: f"{_PROBLEM} session"},
+    "Problem412": {_ANYONE: f"{_PROBLEM} session revision"},
     "Problem413": {_ANYONE: f"{_PROBLEM} question_id"},
     "Problem422": {_ANYONE: f"{_PROBLEM} errors question_id"},
     "FieldError": {_ANYONE: "location message"},
