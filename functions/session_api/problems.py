@@ -172,12 +172,16 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
     if request.scope["route"].name == "send_beacon":
         # The page is closed: who reads this may have found its token, which is good for a write alone.
         extra = {name: value for name, value in extra.items() if name not in _OF_THE_SESSION}
-    detail = str(error)
-    if isinstance(error, errors.UnknownQuestionError) and error.question:
-        detail += suggestion(error.question, error.known)
     return problem(
-        status, code, detail, request.state.request_id, headers=_headers(error, status), extra=extra
+        status, code, _said(error), request.state.request_id, headers=_headers(error, status), extra=extra
     )
+
+
+def _said(error: errors.QuizSessionsError) -> str:
+    """What an error says, and what may have been meant."""
+    if isinstance(error, errors.UnknownQuestionError) and error.question is not None:
+        return str(error) + suggestion(error.question, error.known)
+    return str(error)
 
 
 def _members(request: Request, error: errors.QuizSessionsError) -> dict[str, Any]:
@@ -204,7 +208,7 @@ def _members(request: Request, error: errors.QuizSessionsError) -> dict[str, Any
         case errors.InvalidInputError() | errors.ContentTooLargeError():
             if isinstance(error, errors.InvalidInputError) and error.member is not None:
                 inside = f".{error.question}" if error.question and error.member in _BY_QUESTION else ""
-                extra["errors"] = [_field_error(_place(request, error.member) + inside, str(error))]
+                extra["errors"] = [_field_error(_place(request, error.member) + inside, _said(error))]
             extra |= {} if error.question is None else {"question_id": error.question}
         case errors.AttemptsOpenError() | errors.QuizChangedError():
             extra |= {name: getattr(error, name) for name in _TOLD[type(error)]}
