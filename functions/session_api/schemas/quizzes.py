@@ -248,6 +248,7 @@ class QuizPatch(_NullableRules):
     """A merge patch (RFC 7396) of the rules of a quiz.
 
     What is left out stays; null gives a rule its default, or takes away what it names; objects are merged.
+    Members mean what they do in QuizRequest.
     """
 
     model_config = example(closes_at="2027-01-15T12:30:00Z", questions={"1": {"key": 9.8}})
@@ -347,8 +348,8 @@ class QuizWritten(QuizReply):
     moved: MovedDeadlines
     to_regrade: int = field(
         metadata={
-            "description": "Ended attempts that a regrade would grade by other questions than before; from "
-            f"{MAX_COUNTED} on they are not counted."
+            "description": "Ended attempts that a regrade would grade by other questions than before; "
+            f"counted up to {MAX_COUNTED}."
         }
     )
 

@@ -498,8 +498,11 @@ class QuizChangedError(QuizSessionsError):
     """
 
     def __init__(self, revision: int | None) -> None:
-        what = "No quiz is registered under this id" if revision is None else "The quiz has changed"
-        super().__init__(f"{what}. Read it, then send the change again.")
+        super().__init__(
+            "No quiz is registered under this id, so there is none to be changed."
+            if revision is None
+            else "The quiz has changed. Read it, then send the change again."
+        )
         self.revision = revision
 
 
