@@ -44,9 +44,9 @@ KINDS: Final[dict[str, ProblemKind]] = {
     ),
     "attempts_open": ProblemKind(
         "Attempts are open",
-        "The new rules would have refused attempts that are open, or take away what `rules` names. Nothing "
+        "The change would have refused attempts that are open, or takes away what `rules` names. Nothing "
         "changed.",
-        "Send what was left out by mistake, or say with `open_attempts` that it is meant so.",
+        "PATCH /quizzes/{id} leaves alone what is left out. Or say with `open_attempts` that it is meant so.",
     ),
     "bad_request": ProblemKind(
         "The request can't be read",
@@ -164,9 +164,9 @@ KINDS: Final[dict[str, ProblemKind]] = {
         "Ask again; capitals and spaces count.",
     ),
     "precondition_failed": ProblemKind(
-        "The session has changed",
-        "It is not as If-Match says.",
-        "Look at `session`, and send the change again with its ETag.",
+        "The session, or the quiz, has changed",
+        "It is not as If-Match says. Nothing was changed.",
+        "Look at `session`, or read the quiz, and send the change again with its ETag.",
     ),
     "question_held": ProblemKind(
         "Somebody else marks it",
@@ -300,7 +300,7 @@ KINDS: Final[dict[str, ProblemKind]] = {
     ),
     "unknown_question": ProblemKind(
         "No such question",
-        "The session does not ask this question.",
+        "The session, or the quiz, has no such question.",
         "Look at the id: GET /sessions/{id}/paper, or the quiz's `questions`.",
     ),
     "unknown_quiz": ProblemKind(

@@ -20,7 +20,7 @@ from quiz_sessions.domain.validation import MAX_ID_CHARACTERS
 from .cached_reads import session_content
 from .gateway import PROBLEM_JSON, path_of
 from .problem_kinds import ADDRESS, KINDS
-from .wording import names_at, nearest, wording
+from .wording import names_at, nearest, suggestion, wording
 
 RETRY_AFTER_SECONDS = 2
 MAX_ERRORS = 20
@@ -69,6 +69,7 @@ _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.VersionConflictError: (409, "version_conflict"),
     errors.AnswerConflictError: (409, "answer_conflict"),
     errors.PreconditionFailedError: (412, "precondition_failed"),
+    errors.QuizChangedError: (412, "precondition_failed"),
     errors.SessionClosedError: (409, "session_closed"),
     errors.SessionExpiredError: (410, "session_expired"),
     errors.SectionExpiredError: (410, "section_expired"),
@@ -93,6 +94,12 @@ _BY_QUESTION = frozenset({"answers", "based_on", "questions"})
 
 _OF_THE_SESSION = frozenset({"session", "conflicts", "current_version", "changed_questions"})
 """Members of problems that tell what a session holds."""
+
+_TOLD: dict[type[errors.QuizSessionsError], tuple[str, ...]] = {
+    errors.AttemptsOpenError: ("attempts", "rules"),
+    errors.QuizChangedError: ("revision",),
+}
+"""What errors about a quiz say as they have it."""
 
 _OTHER_CODES = {
     400: ("bad_request", "invalid_json"),
@@ -186,7 +193,14 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
     if request.scope["route"].name == "send_beacon":
         # The page is closed: who reads this may have found its token, which is good for a write alone.
         extra = {name: value for name, value in extra.items() if name not in _OF_THE_SESSION}
-    return _refused(request, status, code, str(error), headers=_headers(error, status), extra=extra)
+    return _refused(request, status, code, _said(error), headers=_headers(error, status), extra=extra)
+
+
+def _said(error: errors.QuizSessionsError) -> str:
+    """What an error says, and what may have been meant."""
+    if isinstance(error, errors.UnknownQuestionError) and error.question is not None:
+        return str(error) + suggestion(error.question, error.known)
+    return str(error)
 
 
 def _members(request: Request, error: errors.QuizSessionsError) -> dict[str, Any]:
@@ -213,10 +227,10 @@ def _members(request: Request, error: errors.QuizSessionsError) -> dict[str, Any
         case errors.InvalidInputError() | errors.ContentTooLargeError():
             if isinstance(error, errors.InvalidInputError) and error.member is not None:
                 inside = f".{error.question}" if error.question and error.member in _BY_QUESTION else ""
-                extra["errors"] = [_field_error(_place(request, error.member) + inside, str(error))]
+                extra["errors"] = [_field_error(_place(request, error.member) + inside, _said(error))]
             extra |= {} if error.question is None else {"question_id": error.question}
-        case errors.AttemptsOpenError():
-            extra |= {"attempts": error.attempts, "rules": error.rules}
+        case errors.AttemptsOpenError() | errors.QuizChangedError():
+            extra |= {name: getattr(error, name) for name in _TOLD[type(error)]}
         case errors.QuizNotOpenError():
             extra["opens_at"] = error.opens_at
         case errors.QuizClosedError() | errors.QuizClosesFirstError():

@@ -130,6 +130,7 @@ NOT_MODIFIED: Responses = {
     304: {"description": "Still as the ETag says that was sent", "headers": {**_ALWAYS, "ETag": _ETAG}}
 }
 ETAG_OF_VIEW = {"ETag": _header("Of what is shown, but for time that passes, for If-None-Match.")}
+ETAG_OF_QUIZ = {"ETag": _header("Of its rules, for If-Match: their revision.")}
 UNCHANGED_VIEW: Responses = {
     304: {"description": "The same would be shown", "headers": {**_ALWAYS, **ETAG_OF_VIEW}}
 }

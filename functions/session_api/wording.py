@@ -73,9 +73,14 @@ def wording(errors: Sequence[Mapping[str, Any]], known: Iterable[str]) -> str:
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """That there is no such thing, and what may have been meant."""
+    return f"There is no such {what}.{suggestion(name, known)}"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The one of `known` that may have been meant, as a sentence to follow; nothing where none is like it."""
     plain = {_plain(each): each for each in known if len(name) <= _LONGEST}
     close = get_close_matches(_plain(name), plain, n=1, cutoff=_ALIKE)
-    return f"There is no such {what}." + (f" Did you mean {plain[close[0]]}?" if close else "")
+    return f" Did you mean {plain[close[0]]}?" if close else ""
 
 
 def names_at(annotation: Any, path: Sequence[str | int]) -> list[str]:

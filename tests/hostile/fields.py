@@ -86,7 +86,13 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "QuizReply": {_ANYONE: _QUIZ},
     "QuizSummaryReply": {_STAFF: "quiz_id revision opens_at closes_at paused_at open"},
     "QuizzesReply": {_STAFF: "quizzes next_after"},
-    "QuizWritten": {_STAFF: f"{_QUIZ} rescheduled abandoned"},
+    "QuizWritten": {
+        _STAFF: f"{_QUIZ} dry_run created changed open rescheduled abandoned moved to_regrade",
+    },
+    "ChangedFields": {_STAFF: "count fields"},
+    "FieldChangeReply": {_KEYS: "path before after shortened"},
+    "MovedDeadlines": {_STAFF: "count deadlines"},
+    "MovedDeadlineReply": {_STAFF: "session_id before after"},
     "QuestionReply": {
         _ANYONE: "points",
         _KEYS: "grading key tolerance decimal partial content shuffle_options",
@@ -162,7 +168,7 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
         "opens_at closes_at question_id held_by held_until"
     },
     "Problem410": {_ANYONE: f"{_PROBLEM} question_id session"},
-    "Problem412": {_ANYONE: f"{_PROBLEM} session"},
+    "Problem412": {_ANYONE: f"{_PROBLEM} session revision"},
     "Problem413": {_ANYONE: f"{_PROBLEM} question_id"},
     "Problem422": {_ANYONE: f"{_PROBLEM} errors question_id"},
     "FieldError": {_ANYONE: "location message"},

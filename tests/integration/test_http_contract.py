@@ -356,7 +356,7 @@ async def test_an_unknown_path_is_a_404_problem(client: httpx.AsyncClient, path:
         ("POST", "/sessions", {"GET", "HEAD"}),
         ("GET", f"/sessions/{UNKNOWN}/extend", {"POST"}),
         ("DELETE", f"/sessions/{UNKNOWN}/events", {"GET", "HEAD"}),
-        ("POST", "/quizzes/quiz1", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("POST", "/quizzes/quiz1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
         ("GET", "/receipts/verify", {"POST"}),
         ("POST", "/health", {"GET", "HEAD"}),
         ("POST", "/.well-known/jwks.json", {"GET", "HEAD"}),

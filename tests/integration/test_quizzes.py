@@ -105,9 +105,15 @@ async def test_a_quiz_left_bare_has_the_defaults(api: Api) -> None:
         "admission_seconds": 0,
         "common_start": False,
         "paper": None,
-        "abandoned": 0,
         "updated_at": iso(from_micros(START)),
+        "dry_run": False,
+        "created": True,
+        "changed": {"count": 0, "fields": []},
+        "open": 0,
         "rescheduled": 0,
+        "abandoned": 0,
+        "moved": {"count": 0, "deadlines": []},
+        "to_regrade": 0,
     }
 
 

@@ -152,6 +152,11 @@ async def change(api: Api, services: Services) -> tuple[Any, ...]:
     return reply, {"action": "put-quiz"}
 
 
+async def change_some(api: Api, services: Services) -> tuple[Any, ...]:
+    reply = await api("PATCH", "/quizzes/quiz1", {"show_results": "never"}, at=LATER)
+    return reply, {"action": "put-quiz"}
+
+
 async def forget(api: Api, services: Services) -> tuple[Any, ...]:
     return await api("DELETE", "/quizzes/quiz1", at=LATER), {"action": "delete-quiz"}
 
@@ -249,6 +254,7 @@ ACTS: list[Act] = [
     mark,
     regrade,
     change,
+    change_some,
     forget,
     give_time,
     take_time_back,

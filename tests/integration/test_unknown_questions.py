@@ -82,3 +82,56 @@ async def test_an_attempt_goes_by_the_questions_of_its_start(
 
 async def test_the_audit_log_knows_the_questions(services: Services, session: Progress) -> None:
     assert (await services.audit.verify(session.id)).intact
+
+
+# Staff
+
+
+async def test_a_mark_of_a_question_that_the_quiz_does_not_have_is_refused(
+    session: Progress, client: httpx.AsyncClient, store: Store
+) -> None:
+    await session.complete()
+    before = store.everything()
+    reply = await client.put(f"/sessions/{session.id}/grades", json={"esay": {"points": 1}})
+    problem = check_problem(reply, 422, "unknown_question")
+    assert (problem["question_id"], problem["errors"][0]["location"]) == ("esay", "body.esay")
+    assert problem["detail"].endswith("Did you mean essay?")
+    assert store.everything() == before
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_queue_of_a_question_that_the_quiz_does_not_have_is_refused(
+    client: httpx.AsyncClient, method: str
+) -> None:
+    await quiz(client)
+    path, place = "/quizzes/quiz1/grading", "query.question"
+    if method == "GET":
+        reply = await client.get(path, params={"question": "esay"})
+    else:
+        place = "body.question"
+        headers = {"X-Client-Id": "marker"}
+        reply = await client.post(f"{path}/next", json={"question": "esay"}, headers=headers)
+    problem = check_problem(reply, 422, "unknown_question")
+    assert (problem["question_id"], problem["errors"][0]["location"]) == ("esay", place)
+    assert problem["detail"].endswith("Did you mean essay?")
+
+
+async def test_a_question_that_the_quiz_has_no_more_is_marked_as_long_as_it_waits(
+    session: Progress, client: httpx.AsyncClient
+) -> None:
+    await session.complete(answers={"essay": "It was"})
+    await quiz(client, questions={"1": QUESTIONS["1"]})
+    reply = await client.get("/quizzes/quiz1/grading", params={"question": "essay"})
+    assert (reply.status_code, reply.json()["waiting"]) == (200, 1)
+
+
+async def test_a_queue_of_any_question_is_empty_where_the_quiz_lists_none(client: httpx.AsyncClient) -> None:
+    reply = await client.get("/quizzes/quiz1/grading", params={"question": "essay"})
+    assert (reply.status_code, reply.json()["waiting"]) == (200, 0)
+
+
+async def test_an_answer_to_a_question_with_a_slip_in_it_names_the_one_that_was_meant(
+    session: Progress,
+) -> None:
+    problem = check_problem(await session.patch(answers={"esay": "A"}), 422, "unknown_question")
+    assert problem["detail"].endswith("Did you mean essay?")

@@ -131,6 +131,7 @@ KINDS = [
     (errors.VersionConflictError(SESSION, ["1"]), 409, "version_conflict"),
     (errors.AnswerConflictError(SESSION, ["1"]), 409, "answer_conflict"),
     (errors.PreconditionFailedError(SESSION), 412, "precondition_failed"),
+    (errors.QuizChangedError(2), 412, "precondition_failed"),
     (errors.SessionExpiredError(), 410, "session_expired"),
     (errors.TooManyRequestsError(), 429, "too_many_requests"),
     (errors.BusyError(), 503, "session_busy"),

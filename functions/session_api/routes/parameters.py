@@ -28,6 +28,17 @@ IfMatch = Annotated[
     str | None,
     Header(description="A reply's ETag: refused with 412 when the session is not as that reply showed it."),
 ]
+IfMatchQuiz = Annotated[
+    str | None,
+    Header(
+        description="The quiz's ETag: refused with 412 when its rules have changed since. `*`: when none is "
+        "registered.",
+    ),
+]
+DryRun = Annotated[
+    bool,
+    Query(description="Only say what it would do: judged alike, refused alike, and nothing is stored."),
+]
 IfNoneMatch = Annotated[
     str | None,
     Header(description="A reply's ETag: 304 without a body when the session is still as it was shown."),
@@ -51,6 +62,7 @@ ConfigKeyHash = Annotated[
         "the quiz asks for it.",
     ),
 ]
+ANY = "*"
 After = Annotated[int, Query(ge=-1, le=MAX_INTEGER, description="What follows this event.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most; large ones are fewer.")]
 
@@ -75,16 +87,24 @@ def entity_tags(request: Request, if_match: str | None) -> list[str] | None:
     Raises:
         InvalidInputError: it is not a list of entity tags.
     """
+    tags = tags_or_any(request, if_match)
+    return None if tags == [ANY] else tags
+
+
+def tags_or_any(request: Request, if_match: str | None) -> list[str] | None:
+    """The same where `*` asks that there is one: it is [ANY].
+
+    Raises:
+        InvalidInputError: it is not a list of entity tags.
+    """
     if if_match is None:
         return None
     # All values of the header, joined as the gateway does; the parameter has only the first.
     whole = ",".join(request.headers.getlist("if-match")).strip()
-    if whole == "*":
-        return None
+    if whole == ANY:
+        return [ANY]
     tags = parse_entity_tags(whole)
     if tags is None:
-        raise InvalidInputError(
-            "If-Match must be the ETag of the session, with its quotes, or *.", member="If-Match"
-        )
-    # A weak tag is never equal to another one here (RFC 9110, 13.1.1).
-    return [tag.value for tag in tags if not tag.weak]
+        raise InvalidInputError("If-Match must be an ETag, with its quotes, or *.", member="If-Match")
+    # A weak tag is never equal to another one here (RFC 9110, 13.1.1). No tag of the service is *.
+    return [tag.value for tag in tags if not tag.weak and tag.value != ANY]

@@ -6,28 +6,40 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
 from quiz_sessions.bootstrap import Services
-from quiz_sessions.domain.access import parse_access
-from quiz_sessions.domain.grading import parse_questions, to_json
+from quiz_sessions.domain.grading import to_json
 from quiz_sessions.domain.json_values import Json
-from quiz_sessions.domain.papers import NO_CONTENT, Content, parse_paper, split_contents
+from quiz_sessions.domain.outcomes import QuizWrite
+from quiz_sessions.domain.papers import NO_CONTENT, Content
+from quiz_sessions.domain.quiz_documents import parse_document
 from quiz_sessions.domain.quizzes import Quiz, QuizRules
 from quiz_sessions.services.pages import MAX_PAGE
 
 from ..identity import GRADE, PROCTOR, WRITE_QUIZZES
-from ..replies import documented, json_reply, pick
+from ..replies import ETAG_OF_QUIZ, documented, json_reply, pick
 from ..schemas.quizzes import (
     AccessReply,
+    ChangedFields,
+    FieldChangeReply,
+    MovedDeadlineReply,
+    MovedDeadlines,
+    QuizPatch,
     QuizReply,
     QuizRequest,
     QuizSummaryReply,
     QuizWritten,
     QuizzesReply,
 )
-from .parameters import authenticated, query
+from .parameters import DryRun, IfMatchQuiz, authenticated, query, tags_or_any
+
+MERGE_PATCH = "application/merge-patch+json"
+MAX_LISTED = 1000
+_ALSO_AS_JSON: dict[str, Any] = {
+    "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/QuizPatch"}}}}
+}
 
 
 def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
@@ -36,36 +48,71 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         "/quizzes/{quiz_id}",
         summary="Register a quiz, or change its rules",
         responses={
-            **documented(201, "Registered", model=QuizWritten),
-            **documented(200, "Changed", 403, 409, 413, 422, model=QuizWritten),
+            **documented(201, "Registered", model=QuizWritten, headers=ETAG_OF_QUIZ),
+            **documented(200, "Changed", 403, 409, 412, 413, 422, model=QuizWritten, headers=ETAG_OF_QUIZ),
         },
     )
-    async def put_quiz(request: Request, quiz_id: str, body: QuizRequest) -> Response:
-        """What is left out has its default. Open attempts follow at once; time that has been used stays.
-        What would have refused an open attempt, or weakens a rule while attempts are open, needs
-        `open_attempts`."""
+    async def put_quiz(
+        request: Request,
+        quiz_id: str,
+        body: QuizRequest,
+        *,
+        dry_run: DryRun = False,
+        if_match: IfMatchQuiz = None,
+    ) -> Response:
+        """What is left out has its default: to change some rules alone, send a PATCH. Open attempts follow at
+        once; time that has been used stays. What would have refused an open attempt, or weakens a rule while
+        attempts are open, needs `open_attempts`."""
         caller = authenticated(request, services())
         caller.require(WRITE_QUIZZES)
-        access = None if body.access is None else parse_access(body.access.model_dump())
-        graded, contents = split_contents(body.questions)
-        questions = parse_questions(graded)
-        paper = None if body.paper is None else parse_paper(body.paper, questions)
-        given = {**dict(body), "questions": questions, "access": access, "paper": paper}
+        given = dict(body) | {"access": body.access and body.access.model_dump()}
         open_attempts = given.pop("open_attempts")
+        rules, contents = parse_document(given)
         written = await services().administration.put_quiz(
             quiz_id,
-            QuizRules(**given),
+            rules,
             contents=contents,
             open_attempts=open_attempts,
+            if_match=tags_or_any(request, if_match),
+            dry_run=dry_run,
             by=caller.subject,
             at=request.state.at,
         )
-        content = QuizWritten(
-            **_content(written.quiz, contents, with_keys=True),
-            rescheduled=len(written.rescheduled),
-            abandoned=written.abandoned,
+        return _written(written, dry_run=dry_run)
+
+    @router.patch(
+        "/quizzes/{quiz_id}",
+        summary="Change some rules of a quiz",
+        responses=documented(
+            200, "Changed", 403, 404, 409, 412, 413, 422, model=QuizWritten, headers=ETAG_OF_QUIZ
+        ),
+        openapi_extra=_ALSO_AS_JSON,
+    )
+    async def patch_quiz(
+        request: Request,
+        quiz_id: str,
+        body: Annotated[QuizPatch, Body(media_type=MERGE_PATCH)],
+        *,
+        dry_run: DryRun = False,
+        if_match: IfMatchQuiz = None,
+    ) -> Response:
+        """A merge patch: what is left out stays, null gives a rule its default or takes away what it names,
+        objects such as `questions` are merged. Judged and carried out as a PUT of the whole."""
+        caller = authenticated(request, services())
+        caller.require(WRITE_QUIZZES)
+        patch = {name: getattr(body, name) for name in body.model_fields_set - {"open_attempts"}}
+        if body.access is not None:
+            patch["access"] = body.access.model_dump(exclude_unset=True)
+        written = await services().administration.patch_quiz(
+            quiz_id,
+            patch,
+            open_attempts=body.open_attempts,
+            if_match=tags_or_any(request, if_match),
+            dry_run=dry_run,
+            by=caller.subject,
+            at=request.state.at,
         )
-        return json_reply(content, 201 if written.created else 200)
+        return _written(written, dry_run=dry_run)
 
     @router.get(
         "/quizzes",
@@ -90,7 +137,7 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.get(
         "/quizzes/{quiz_id}",
         summary="Read a quiz; its answer key only with quizzes:write",
-        responses=documented(200, "The quiz", 404, 422, model=QuizReply),
+        responses=documented(200, "The quiz", 404, 422, model=QuizReply, headers=ETAG_OF_QUIZ),
     )
     async def get_quiz(request: Request, quiz_id: str) -> Response:
         """Everybody else sees of a question what it is worth."""
@@ -98,7 +145,8 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         quiz = await services().administration.get_quiz(quiz_id)
         with_keys = caller.may(WRITE_QUIZZES)
         contents = await services().administration.contents(quiz) if with_keys else {}
-        return json_reply(QuizReply(**_content(quiz, contents, with_keys=with_keys)))
+        content = QuizReply(**_content(quiz, contents, with_keys=with_keys))
+        return json_reply(content, headers=_etag(quiz.revision))
 
     @router.delete(
         "/quizzes/{quiz_id}",
@@ -112,6 +160,34 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         caller.require(WRITE_QUIZZES)
         await services().administration.delete_quiz(quiz_id, by=caller.subject, at=request.state.at)
         return Response(status_code=204)
+
+
+def _written(written: QuizWrite, *, dry_run: bool) -> Response:
+    """The reply to a change, or to what would be one. The entity tag is of what is stored."""
+    content = QuizWritten(
+        **_content(written.quiz, written.contents, with_keys=True),
+        dry_run=dry_run,
+        created=written.created,
+        changed=ChangedFields(
+            count=written.changed.count,
+            fields=[pick(FieldChangeReply, change) for change in written.changed.fields],
+        ),
+        open=written.open,
+        rescheduled=len(written.rescheduled),
+        abandoned=written.abandoned,
+        moved=MovedDeadlines(
+            count=len(written.moved),
+            deadlines=[pick(MovedDeadlineReply, moved) for moved in written.moved[:MAX_LISTED]],
+        ),
+        to_regrade=written.to_regrade,
+    )
+    if dry_run:
+        return json_reply(content, headers={} if written.base is None else _etag(written.base))
+    return json_reply(content, 201 if written.created else 200, _etag(written.quiz.revision))
+
+
+def _etag(revision: int) -> dict[str, str]:
+    return {"ETag": f'"{revision}"'}
 
 
 def _content(quiz: Quiz, contents: Mapping[str, Content], *, with_keys: bool) -> Mapping[str, Any]:

@@ -90,6 +90,17 @@ _QUIZ: Final[dict[str, Any]] = {
     "paused_at": None,
     "updated_at": "2027-01-01T08:00:00Z",
 }
+_FIELD_CHANGE: Final[dict[str, Any]] = {
+    "path": "/questions/0/key",
+    "before": "A",
+    "after": "B",
+    "shortened": False,
+}
+_MOVED_DEADLINE: Final[dict[str, Any]] = {
+    "session_id": _SESSION["id"],
+    "before": "2027-01-15T08:30:00Z",
+    "after": "2027-01-15T09:00:00Z",
+}
 _KEYED: Final[dict[str, Any]] = {
     "points": 1,
     "max_points": 1,
@@ -345,7 +356,21 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "QuizReply": _QUIZ,
     "QuizSummaryReply": _QUIZ_SUMMARY,
     "QuizzesReply": {"quizzes": [_QUIZ_SUMMARY], "next_after": None},
-    "QuizWritten": {**_QUIZ, "rescheduled": 0, "abandoned": 0},
+    "QuizWritten": {
+        **_QUIZ,
+        "dry_run": False,
+        "created": False,
+        "changed": {"count": 1, "fields": [_FIELD_CHANGE]},
+        "open": 12,
+        "rescheduled": 0,
+        "abandoned": 0,
+        "moved": {"count": 1, "deadlines": [_MOVED_DEADLINE]},
+        "to_regrade": 30,
+    },
+    "ChangedFields": {"count": 1, "fields": [_FIELD_CHANGE]},
+    "FieldChangeReply": _FIELD_CHANGE,
+    "MovedDeadlines": {"count": 1, "deadlines": [_MOVED_DEADLINE]},
+    "MovedDeadlineReply": _MOVED_DEADLINE,
     "RescheduledReply": {
         **_REPLY,
         "binding": "closes_at",

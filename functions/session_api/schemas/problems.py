@@ -74,9 +74,12 @@ class ConflictingAnswer(BaseModel):
 
 
 class PreconditionFailed(Problem):
-    """The session is not as If-Match says."""
+    """The session, or the quiz, is not as If-Match says."""
 
-    session: SessionState = Field(description="As it is now.")
+    session: SessionState | _Absent = Field(None, description="The session as it is now.")
+    revision: int | None = Field(
+        None, description="The quiz's, as it is now; null where none is registered under its id."
+    )
 
 
 class Over(Problem):

@@ -13,12 +13,15 @@ from pydantic_core import CoreSchema, core_schema
 from quiz_sessions.domain.access import MAX_CONFIG_KEYS, MAX_NETWORKS, MAX_PASSWORD_CHARACTERS
 from quiz_sessions.domain.admission import MAX_ADMISSION_SECONDS
 from quiz_sessions.domain.grading import MAX_POINTS, GradingMethod
+from quiz_sessions.domain.json_values import Json
+from quiz_sessions.domain.outcomes import MAX_COUNTED, MovedDeadline
 from quiz_sessions.domain.papers import (
     MAX_SECTION_SECONDS,
     MAX_SECTIONS,
     MAX_TITLE_CHARACTERS,
     Navigation,
 )
+from quiz_sessions.domain.quiz_documents import FieldChange
 from quiz_sessions.domain.quizzes import (
     OneDevice,
     OpenAttempts,
@@ -125,6 +128,8 @@ class _DocumentedAs:
         return handler(core_schema.chain_schema([self._model.__pydantic_core_schema__]))
 
 
+_Grace = Annotated[StrictInt, Field(ge=0, le=MAX_CHANGE_SECONDS)]
+_Admission = Annotated[StrictInt, Field(ge=0, le=MAX_ADMISSION_SECONDS)]
 # The domain checks it, which knows more than the model and keeps numbers as they are.
 QuestionInput = Annotated[dict[str, Any], _DocumentedAs(QuestionRules)]
 QuestionOutput = Annotated[dict[str, Any], _DocumentedAs(QuestionReply)]
@@ -150,7 +155,29 @@ class AccessRules(RequestBody):
     )
 
 
-class QuizRequest(RequestBody):
+class _NullableRules(RequestBody):
+    """The rules that may be null, which is their default."""
+
+    time_limit_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)] | None = Field(
+        None, description="How long an attempt may take; without it as long as the service says."
+    )
+    opens_at: Moment | None = Field(None, description="From when on it can be started.")
+    closes_at: Moment | None = Field(None, description="Until when; no attempt lasts longer.")
+    max_attempts: Annotated[StrictInt, Field(ge=1, le=MAX_INTEGER)] | None = Field(
+        None, description="Of one user, abandoned ones too."
+    )
+    access: AccessRules | None = Field(None, description="What it asks of those who take it.")
+    paper: PaperInput | None = Field(
+        None, description="Which questions are asked, and in which order. Sessions keep theirs."
+    )
+    open_attempts: OpenAttempts | None = Field(
+        None,
+        description="What becomes of open attempts that these rules would have refused. Without it they are "
+        "refused (409) while there are such attempts, or while they weaken a rule for open ones.",
+    )
+
+
+class QuizRequest(_NullableRules):
     """The rules of a quiz. A rule that is left out takes its default."""
 
     model_config = ConfigDict(
@@ -172,16 +199,8 @@ class QuizRequest(RequestBody):
         }
     )
 
-    time_limit_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_CHANGE_SECONDS)] | None = Field(
-        None, description="How long an attempt may take; without it as long as the service says."
-    )
-    grace_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_CHANGE_SECONDS)] = Field(
+    grace_seconds: _Grace = Field(
         0, description="How long after the deadline answers are accepted, marked as late."
-    )
-    opens_at: Moment | None = Field(None, description="From when on it can be started.")
-    closes_at: Moment | None = Field(None, description="Until when; no attempt lasts longer.")
-    max_attempts: Annotated[StrictInt, Field(ge=1, le=MAX_INTEGER)] | None = Field(
-        None, description="Of one user, abandoned ones too."
     )
     when_active: WhenActive = Field(
         WhenActive.RESUME, description="What a start does while an attempt of the user is open."
@@ -195,25 +214,55 @@ class QuizRequest(RequestBody):
     questions: Annotated[dict[Id, QuestionInput], Field(max_length=MAX_ANSWERS)] = Field(
         default_factory=dict, description="How each question is graded, by its id."
     )
-    access: AccessRules | None = Field(None, description="What it asks of those who take it.")
     one_device: OneDevice = Field(
         OneDevice.OFF,
         description="Whether one device at a time may write to an attempt, and who lets another have it.",
     )
-    admission_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_ADMISSION_SECONDS)] = Field(
+    admission_seconds: _Admission = Field(
         0, description="Over how many seconds from opens_at on those who wait are asked to come."
     )
     common_start: StrictBool = Field(
         False, description="Whether time counts from the end of these seconds for all who start before it."
     )
-    paper: PaperInput | None = Field(
-        None, description="Which questions are asked, and in which order. Sessions keep theirs."
+
+
+class QuestionPatch(RequestBody):
+    """What is to be changed of how a question is graded and shown; null takes a member away."""
+
+    model_config = example(key=9.8)
+
+    points: float | None = Field(None, ge=0, le=MAX_POINTS)
+    grading: GradingMethod | None = None
+    key: Any = Field(None, description="An object is merged with the former one; all else takes its place.")
+    tolerance: float | None = Field(None, ge=0)
+    decimal: Literal[".", ","] | None = None
+    partial: bool | None = None
+    content: Any = Field(None, description="Likewise.")
+    shuffle_options: bool | None = None
+
+
+QuestionPatchInput = Annotated[dict[str, Any], _DocumentedAs(QuestionPatch)]
+
+
+class QuizPatch(_NullableRules):
+    """A merge patch (RFC 7396) of the rules of a quiz.
+
+    What is left out stays; null gives a rule its default, or takes away what it names; objects are merged.
+    Members mean what they do in QuizRequest.
+    """
+
+    model_config = example(closes_at="2027-01-15T12:30:00Z", questions={"1": {"key": 9.8}})
+
+    grace_seconds: _Grace | None = None
+    when_active: WhenActive | None = None
+    show_results: ShowResults | None = None
+    unknown_questions: UnknownQuestions | None = None
+    questions: Annotated[dict[Id, QuestionPatchInput | None], Field(max_length=MAX_ANSWERS)] | None = Field(
+        None, description="Those that are changed, by id; null takes one away."
     )
-    open_attempts: OpenAttempts | None = Field(
-        None,
-        description="What becomes of open attempts that these rules would have refused. Without it they are "
-        "refused (409) while there are such attempts, or while they weaken a rule for open ones.",
-    )
+    one_device: OneDevice | None = None
+    admission_seconds: _Admission | None = None
+    common_start: StrictBool | None = None
 
 
 @reply
@@ -254,11 +303,55 @@ class QuizReply:
 
 
 @reply
-class QuizWritten(QuizReply):
-    """The quiz, and what the change did to open attempts."""
+class FieldChangeReply(FieldChange):
+    """A field of a quiz that has another value."""
 
+    path: str = field(metadata={"description": "A JSON Pointer (RFC 6901), such as /questions/1/key."})
+    before: Json = field(metadata={"description": "Null also where there was none."})
+    after: Json = field(metadata={"description": "Null also where there is none."})
+    shortened: bool = field(
+        metadata={"description": "Whether one of them is longer than 1024 characters, and null for that."}
+    )
+
+
+@reply
+class ChangedFields:
+    """In which fields a quiz differs from what it was, or from the defaults of one that is new."""
+
+    count: int
+    fields: list[FieldChangeReply] = field(metadata={"description": "The first hundred."})
+
+
+@reply
+class MovedDeadlineReply(MovedDeadline):
+    """The deadline of an open attempt that a change of its quiz has moved."""
+
+
+@reply
+class MovedDeadlines:
+    """Deadlines of open attempts that a change of their quiz has moved."""
+
+    count: int
+    deadlines: list[MovedDeadlineReply] = field(metadata={"description": "The first thousand."})
+
+
+@reply
+class QuizWritten(QuizReply):
+    """The quiz, and what the change did; of a dry run, what it would be and do."""
+
+    dry_run: bool = field(metadata={"description": "Whether nothing was stored."})
+    created: bool = field(metadata={"description": "Whether it is registered with this."})
+    changed: ChangedFields
+    open: int = field(metadata={"description": "Open attempts, all of them."})
     rescheduled: int = field(metadata={"description": "Open attempts that follow the new rules."})
     abandoned: int = field(metadata={"description": "Open attempts that the new rules have ended."})
+    moved: MovedDeadlines
+    to_regrade: int = field(
+        metadata={
+            "description": "Ended attempts that a regrade would grade by other questions than before; "
+            f"counted up to {MAX_COUNTED}."
+        }
+    )
 
 
 @reply

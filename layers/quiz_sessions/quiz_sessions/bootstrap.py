@@ -325,7 +325,9 @@ def build_services(
             disclosure=disclosure,
             clock=clock,
         ),
-        grading_queue=GradingQueue(queue=stores.grading_queue, clock=clock),
+        grading_queue=GradingQueue(
+            queue=stores.grading_queue, administration=stores.administration, clock=clock
+        ),
         statistics=Statistics(
             statistics=stores.statistics, administration=stores.administration, clock=clock
         ),

@@ -36,6 +36,34 @@ async def test_a_quiz_is_changed_once_and_its_attempts_follow(
 
 
 @pytest.mark.parametrize("loss", Loss)
+async def test_a_quiz_is_patched_once_and_says_what_that_did(
+    servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
+) -> None:
+    session_id = await prepared(api, services.sessions)
+    former = iso(servers.row(session_id)["expires_at"])
+    proxy.lose(b"COMMIT", loss)
+    reply = (await api("PATCH", "/quizzes/quiz1", {"time_limit_seconds": 7200})).json()
+    assert proxy.rules == []
+    assert (reply["revision"], reply["changed"]["count"]) == (2, 1)
+    moved = {"before": former, "after": iso(servers.row(session_id)["expires_at"])}
+    assert reply["moved"] == {"count": 1, "deadlines": [{"session_id": str(session_id), **moved}]}
+
+
+@pytest.mark.parametrize("loss", Loss)
+async def test_a_dry_run_whose_reply_is_lost_stores_nothing(
+    servers: Servers, services: Services, api: Api, proxy: Proxy, loss: Loss
+) -> None:
+    session_id = await prepared(api, services.sessions)
+    before = servers.row(session_id)
+    proxy.lose(b"ROLLBACK", loss)
+    reply = (await api("PATCH", "/quizzes/quiz1?dry_run=true", {"time_limit_seconds": 7200})).json()
+    assert proxy.rules == []
+    assert (reply["revision"], reply["moved"]["count"]) == (2, 1)
+    assert servers.row(session_id) == before
+    assert (await api("GET", "/quizzes/quiz1")).json()["revision"] == 1
+
+
+@pytest.mark.parametrize("loss", Loss)
 async def test_a_quiz_that_was_changed_twice_by_one_person_has_two_more_revisions(
     api: Api, proxy: Proxy, loss: Loss
 ) -> None:

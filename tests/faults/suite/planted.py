@@ -16,7 +16,7 @@ from uuid import UUID
 
 from migrate_database.months import make_months
 from quiz_sessions.domain.uuid7 import moment_of
-from tests.harness.locks import row_held
+from tests.harness.locks import holding, row_held
 from tests.harness.months import lose_month
 from tests.harness.proxy import Proxy, Rule, Where
 from tests.harness.stores import Servers
@@ -236,6 +236,20 @@ async def two_commits_wait_for_one_row(scene: Scene) -> None:
         two = asyncio.ensure_future(scene.commit(scene.second, "1"))
         await scene.waiting_for_locks(2)
     await asyncio.gather(one, two)
+
+
+async def two_authors_change_one_quiz(scene: Scene) -> None:
+    await scene.room.register_quizzes()
+    quiz, ask = "/quizzes/hidden", scene.stage.ask
+    with holding(scene.stage.servers.stores, "SELECT FROM quizzes FOR UPDATE"):
+        one = asyncio.ensure_future(ask("PATCH", quiz, {"grace_seconds": 5}, scene.first))
+        await scene.waiting_for_locks(1)
+        two = asyncio.ensure_future(ask("PATCH", quiz, {"admission_seconds": 5}, scene.second))
+        await scene.waiting_for_locks(2)
+    await asyncio.gather(one, two)
+    shown = (await ask("GET", quiz)).body
+    if (shown["grace_seconds"], shown["admission_seconds"]) != (5, 5):
+        scene.found.append(f"of two patches of {quiz} one took back what the other changed")
 
 
 async def the_bus_refuses_one_of_two_sessions(scene: Scene) -> None:
@@ -1233,6 +1247,16 @@ BUGS = (
         "a mark is made for what its marker did not see",
         two_mark_one_answer_that_both_have_read,
         Edit("stores/sql/set_grades.sql", "a mark is compared with the row that its marker saw", ""),
+    ),
+    Bug(
+        "a patch is of a quiz that was another before",
+        two_authors_change_one_quiz,
+        Edit(
+            "stores/sql/put_quiz.sql",
+            "a quiz is changed at the revision that its new rules were made from",
+            "",
+            lines=4,
+        ),
     ),
     Bug(
         "a regrade takes a mark away",

@@ -5,7 +5,7 @@ Each interface (HTTP, Lambda) maps them to its replies in one place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 from uuid import UUID
@@ -59,10 +59,23 @@ class InvalidInputError(QuizSessionsError):
 
 
 class UnknownQuestionError(InvalidInputError):
-    """The session does not ask this question."""
+    """There is no such question where one was named.
 
-    def __init__(self, question: str) -> None:
-        super().__init__(f"The session asks no question {question!r}.", question, member="answers")
+    Attributes:
+        known: those that there are.
+    """
+
+    def __init__(
+        self,
+        question: str,
+        known: Collection[str] = (),
+        *,
+        what: str = "The session asks",
+        member: str = "answers",
+    ) -> None:
+        """`what` has no such question."""
+        super().__init__(f"{what} no question {question!r}.", question, member=member)
+        self.known = known
 
 
 class ContentTooLargeError(QuizSessionsError):
@@ -489,6 +502,22 @@ class AttemptsOpenError(QuizSessionsError):
         )
         self.attempts = attempts
         self.rules = list(rules)
+
+
+class QuizChangedError(QuizSessionsError):
+    """The quiz is not as If-Match says.
+
+    Attributes:
+        revision: at which it is; None if none is registered under its id.
+    """
+
+    def __init__(self, revision: int | None) -> None:
+        super().__init__(
+            "No quiz is registered under this id, so there is none to be changed."
+            if revision is None
+            else "The quiz has changed. Read it, then send the change again."
+        )
+        self.revision = revision
 
 
 class QuizInUseError(QuizSessionsError):

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from .attempts import GradingState
-from .errors import ContentTooLargeError, InvalidInputError
+from .errors import ContentTooLargeError, InvalidInputError, UnknownQuestionError
 from .matching import canonical, identity, is_accepted, is_near, is_number
 from .papers import CONTENT_MEMBERS
 from .validation import (
@@ -260,14 +260,15 @@ def check_marks(questions: Mapping[str, Question], marks: Mapping[str, Mark | No
     """Refuse marks that a person can't give; None takes one back.
 
     Raises:
-        InvalidInputError: there are none, or one is for none of `questions`, has more points than its
-            question or fewer than 0, or a comment that is too long or that PostgreSQL can't hold.
+        UnknownQuestionError: one is for none of `questions`.
+        InvalidInputError: there are none, or one has more points than its question or fewer than 0, or a
+            comment that is too long or that PostgreSQL can't hold.
     """
     if not marks:
         raise InvalidInputError("Send at least one mark.")
     for name, mark in marks.items():
         if name not in questions:
-            raise InvalidInputError(f"The session is not graded on a question {name!r}.", name, member=name)
+            raise UnknownQuestionError(name, questions, what="The session is graded on", member=name)
         if mark is not None:
             try:
                 _check_mark(mark, questions[name])

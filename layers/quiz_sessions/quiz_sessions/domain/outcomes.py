@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from .attempts import Attempt, Status
 from .grading import Grade
 from .json_values import Json
+from .papers import Content
+from .quiz_documents import FieldChanges
 from .quizzes import Quiz
 from .timestamps import Micros
 
@@ -329,21 +331,47 @@ class ShownResults:
     questions: dict[str, Json] | None
 
 
+MAX_COUNTED: Final = 10_000
+"""Up to how many attempts are counted where a count is for orientation, and takes time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedDeadline:
+    """The deadline of an open attempt, before a change and after it."""
+
+    session_id: UUID
+    before: datetime
+    after: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class QuizWrite:
-    """The result of registering or changing a quiz.
+    """The result of registering or changing a quiz, or what it would be.
 
     Attributes:
         created: whether the quiz is new.
         rescheduled: the open attempts that the new rules changed.
         refused: the open attempts that the new rules would have refused.
-        abandoned: how many of those were abandoned.
+        open: how many attempts are open.
+        moved: the deadlines that moved, of those that are `rescheduled`.
+        to_regrade: how many ended attempts a regrade would grade by other questions than before; counted up
+            to MAX_COUNTED.
+        base: the revision that was changed; None if there was none.
+        contents: what is shown of its questions.
+        changed: in which fields the quiz differs.
+        abandoned: how many of the `refused` were abandoned.
     """
 
     quiz: Quiz
     created: bool
     rescheduled: list[UUID]
     refused: list[UUID]
+    open: int
+    moved: list[MovedDeadline]
+    to_regrade: int
+    base: int | None = None
+    contents: Mapping[str, Content] = field(default_factory=dict)
+    changed: FieldChanges = field(default_factory=FieldChanges)
     abandoned: int = 0
 
 

@@ -21,6 +21,7 @@ from ..domain.errors import (
     InvalidInputError,
     LateAnswerNotFoundError,
     NoTimeLeftError,
+    QuizChangedError,
     QuizClosedError,
     QuizClosesFirstError,
     QuizInUseError,
@@ -40,6 +41,7 @@ from ..domain.outcomes import (
     WriteOutcome,
 )
 from ..domain.papers import NO_CONTENT, Content, check_shown
+from ..domain.quiz_documents import Document, changes, parse_document, patched, to_document
 from ..domain.quizzes import (
     Accommodation,
     OpenAttempts,
@@ -69,6 +71,9 @@ from .staff_actions import StaffActions, check_named, check_reason, found
 MAX_CHANGE_SECONDS = 31 * 24 * 3600
 """The limit for the seconds in a quiz's rules, and for moving a deadline with one call, either way."""
 
+
+CHANGE_TRIES = 5
+"""How often a change of a quiz is made anew because another one came first."""
 
 _SHOWN_AS_WELL = {"closes_at", "no time left", "extended already"}
 
@@ -118,6 +123,23 @@ class GivenTime:
     cut: list[UUID]
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """How a quiz is to be changed, beside its rules; see `ExamAdministration.put_quiz`."""
+
+    open_attempts: OpenAttempts | None
+    if_match: Sequence[str] | None
+    dry_run: bool
+    by: str | None
+    at: Micros
+
+    def matches(self, quiz: Quiz | None) -> bool:
+        """Whether the quiz is as `if_match` says."""
+        if self.if_match is None:
+            return True
+        return quiz is not None and ("*" in self.if_match or str(quiz.revision) in self.if_match)
+
+
 class ExamAdministration:
     """What exam staff may do. Callers of this class must check that the user is staff.
 
@@ -155,6 +177,8 @@ class ExamAdministration:
         *,
         contents: Mapping[str, Content] = MappingProxyType({}),
         open_attempts: OpenAttempts | None = None,
+        if_match: Sequence[str] | None = None,
+        dry_run: bool = False,
         by: str | None = None,
         at: Micros | None = None,
     ) -> QuizWrite:
@@ -164,30 +188,89 @@ class ExamAdministration:
         become of those that the new rules would have refused, `open_attempts` says. `contents` is what is
         shown of the questions; what it leaves out has none. Papers that are out stay as they are.
 
+        `if_match` are entity tags of which one must be the quiz's, that is its revision; "*" is that of any
+        registered quiz. A `dry_run` is judged alike and says what the change would do, and changes nothing.
+
         Raises:
             InvalidInputError: there is content, and no paper to show it.
+            QuizChangedError: the quiz is not as `if_match` says.
             AttemptsOpenError: it does not say so, and there are some; or the rules take away or weaken a rule
                 while attempts are open.
         """
         check_id("quiz_id", quiz_id)
-        _check_quiz(quiz)
-        check_shown(quiz.paper, contents)
-        at = self._at(at)
-        written = await self._administration.put_quiz(
-            quiz_id,
-            quiz,
-            at,
-            by,
-            contents=contents,
-            time_limit=self._time_limit_seconds,
-            open_attempts=open_attempts,
-        )
-        if isinstance(written, AttemptsOpen):
-            raise AttemptsOpenError(written.number, written.weakened)
+        # Before anything is read.
+        _check_rules(quiz, contents)
+        change = _Change(open_attempts, if_match, dry_run, by, self._at(at))
+        return await self._change(quiz_id, lambda former: (quiz, contents), change)
+
+    async def patch_quiz(
+        self,
+        quiz_id: str,
+        patch: Document,
+        *,
+        open_attempts: OpenAttempts | None = None,
+        if_match: Sequence[str] | None = None,
+        dry_run: bool = False,
+        by: str | None = None,
+        at: Micros | None = None,
+    ) -> QuizWrite:
+        """Change some rules of a quiz by a merge patch of its document; see `quiz_documents` and `put_quiz`.
+
+        Raises:
+            QuizNotFoundError: none is registered under this id.
+            InvalidInputError, ContentTooLargeError: the patched document has no such rules.
+            QuizChangedError, AttemptsOpenError: as of `put_quiz`.
+        """
+        check_id("quiz_id", quiz_id)
+
+        def rules(former: Document | None) -> tuple[QuizRules, Mapping[str, Content]]:
+            if former is None:
+                raise QuizNotFoundError
+            return parse_document(patched(former, patch))
+
+        return await self._change(quiz_id, rules, _Change(open_attempts, if_match, dry_run, by, self._at(at)))
+
+    async def _change(
+        self,
+        quiz_id: str,
+        rules_from: Callable[[Document | None], tuple[QuizRules, Mapping[str, Content]]],
+        change: _Change,
+    ) -> QuizWrite:
+        """Make rules from the quiz's document and write them; if that has changed meanwhile, anew."""
+        for _ in range(CHANGE_TRIES):
+            former = (await self._administration.quizzes([quiz_id])).get(quiz_id)
+            if not change.matches(former):
+                raise QuizChangedError(None if former is None else former.revision)
+            known = None if former is None else to_document(former.rules, await self.contents(former))
+            rules, contents = rules_from(known)
+            _check_rules(rules, contents)
+            written = await self._administration.put_quiz(
+                quiz_id,
+                rules,
+                change.at,
+                change.by,
+                base=former,
+                contents=contents,
+                time_limit=self._time_limit_seconds,
+                open_attempts=change.open_attempts,
+                dry_run=change.dry_run,
+            )
+            if isinstance(written, AttemptsOpen):
+                raise AttemptsOpenError(written.number, written.weakened)
+            if written is not None:
+                changed = changes(known or to_document(QuizRules(), {}), to_document(rules, contents))
+                return await self._follow(replace(written, contents=contents, changed=changed), change)
+        raise BusyError
+
+    async def _follow(self, written: QuizWrite, change: _Change) -> QuizWrite:
+        """Show open attempts their new rules, and abandon those that are to be."""
+        abandons = change.open_attempts is OpenAttempts.ABANDON
+        if change.dry_run:
+            return replace(written, abandoned=len(written.refused) if abandons else 0)
         await self._settler.refresh(written.rescheduled)
-        if open_attempts is not OpenAttempts.ABANDON:
+        if not abandons:
             return written
-        abandoned = [await self._abandon(session_id, at, by) for session_id in written.refused]
+        abandoned = [await self._abandon(session_id, change.at, change.by) for session_id in written.refused]
         return replace(written, abandoned=sum(abandoned))
 
     async def _abandon(self, session_id: UUID, at: Micros, by: str | None) -> bool:
@@ -503,6 +586,11 @@ class ExamAdministration:
 
     def _at(self, at: Micros | None) -> Micros:
         return self._clock() if at is None else at
+
+
+def _check_rules(quiz: QuizRules, contents: Mapping[str, Content]) -> None:
+    _check_quiz(quiz)
+    check_shown(quiz.paper, contents)
 
 
 def _check_quiz(quiz: QuizRules) -> None:

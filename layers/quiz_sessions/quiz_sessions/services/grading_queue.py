@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from ..domain.errors import InvalidInputError
+from ..domain.errors import InvalidInputError, UnknownQuestionError
 from ..domain.grading import CLAIM_SECONDS
 from ..domain.json_values import Json
 from ..domain.outcomes import WaitingAnswer
 from ..domain.sessions import view_tag
 from ..domain.timestamps import Micros, from_micros, to_micros
 from ..domain.validation import MAX_ID_CHARACTERS, check_id
+from ..stores.administration import AdministrationStore
 from ..stores.grading_queue import GradingQueueStore, Place, Queue
 from .pages import MAX_PAGE_BYTES, check_limit
 
@@ -65,8 +66,15 @@ class ClaimedAnswer:
 class GradingQueue:
     """Hands out answers to markers. Every method raises DatabaseUnavailableError and BusyError."""
 
-    def __init__(self, *, queue: GradingQueueStore, clock: Callable[[], Micros]) -> None:
+    def __init__(
+        self,
+        *,
+        queue: GradingQueueStore,
+        administration: AdministrationStore,
+        clock: Callable[[], Micros],
+    ) -> None:
         self._queue = queue
+        self._administration = administration
         self._clock = clock
 
     async def page(
@@ -85,6 +93,7 @@ class GradingQueue:
 
         Raises:
             InvalidInputError: there can't be such a quiz, question, cursor or limit.
+            UnknownQuestionError: the quiz has questions, not this one, and no answer to it waits.
         """
         _check(quiz_id, question)
         check_limit(limit)
@@ -95,6 +104,8 @@ class GradingQueue:
         )
         items = [_shown(answer) for answer in page.answers]
         counted = page.questions if question is None else {question: page.questions.get(question, 0)}
+        if question is not None and not counted[question]:
+            await self._check_question(quiz_id, question)
         return QueuePage(
             waiting=sum(counted.values()),
             questions=counted,
@@ -119,6 +130,7 @@ class GradingQueue:
 
         Raises:
             InvalidInputError: there can't be such a quiz, question or cursor, or the marker is not named.
+            UnknownQuestionError: the quiz has questions, not this one, and no answer to it waits.
         """
         _check(quiz_id, question)
         if marker is None:
@@ -130,7 +142,15 @@ class GradingQueue:
         answer = await self._queue.claim(
             Queue(quiz_id, question, by), marker, place, at, seconds=CLAIM_SECONDS
         )
+        if answer is None and question is not None:
+            await self._check_question(quiz_id, question)
         return ClaimedAnswer(item=None if answer is None else _shown(answer))
+
+    async def _check_question(self, quiz_id: str, question: str) -> None:
+        quiz = (await self._administration.quizzes([quiz_id])).get(quiz_id)
+        known = quiz.rules.questions if quiz else {}
+        if known and question not in known:
+            raise UnknownQuestionError(question, known, what="The quiz has", member="question")
 
 
 def _check(quiz_id: str, question: str | None) -> None:

@@ -990,7 +990,7 @@ def _barred(
 def _check_questions(attempt: Attempt, write: Write) -> None:
     question = attempt.unknown_question(write.answers)
     if question is not None:
-        raise UnknownQuestionError(question)
+        raise UnknownQuestionError(question, attempt.question_ids or ())
 
 
 def _not_held(held: Mapping[str, Json], answers: Mapping[str, Json]) -> dict[str, Json]:

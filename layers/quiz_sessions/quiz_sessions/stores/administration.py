@@ -17,8 +17,9 @@ from ..domain.access import parse_access
 from ..domain.attempts import Attempt, Owner
 from ..domain.errors import IdempotencyKeyReusedError
 from ..domain.grading import Mark, parse_questions, to_json
-from ..domain.json_values import Json, dump_json
+from ..domain.json_values import Json, dump_json, same_value
 from ..domain.outcomes import (
+    MAX_COUNTED,
     AccommodationWrite,
     ActionOutcome,
     ActionResult,
@@ -30,6 +31,7 @@ from ..domain.outcomes import (
     LateAnswer,
     LateAnswerPage,
     MarkResult,
+    MovedDeadline,
     QuizDeletion,
     QuizWrite,
     RecordedAction,
@@ -68,6 +70,7 @@ _PUT_ACCOMMODATION: Final = load("put_accommodation")
 _DELETE_ACCOMMODATION: Final = load("delete_accommodation")
 _ACCOMMODATION: Final = load("accommodation")
 _RESCHEDULE: Final = load("reschedule_attempts")
+_COUNT_REGRADABLE: Final = load("count_regradable")
 _EXTEND: Final = load("extend_attempt")
 _EXTEND_QUIZ: Final = load("extend_quiz")
 _REOPEN: Final = load("reopen_attempt")
@@ -104,22 +107,25 @@ class AdministrationStore:
         at: Micros,
         by: str | None,
         *,
+        base: Quiz | None,
         contents: Mapping[str, Content],
         time_limit: int,
         open_attempts: OpenAttempts | None,
-    ) -> QuizWrite | AttemptsOpen:
+        dry_run: bool,
+    ) -> QuizWrite | AttemptsOpen | None:
         """Register a quiz or change it, and reschedule its open attempts.
 
         Questions without `contents` have none from now on; papers that are out keep theirs.
         Without `open_attempts` it is not written if it would be unfair to attempts that are open.
+        None if the quiz is not `base` any more. After a `dry_run` everything is as it was.
         """
-        (_, (row,), rescheduled) = await self._postgres.fetch_together(
-            [_LOCK_QUIZ_ROW, _PUT_QUIZ, _RESCHEDULE],
+        (_, (row,), rescheduled, (regradable,)) = await self._postgres.fetch_together(
+            [_LOCK_QUIZ_ROW, _PUT_QUIZ, _RESCHEDULE, _COUNT_REGRADABLE],
             {
                 **{each.name: getattr(rules, each.name) for each in fields(QuizRules)},
                 "quiz_id": quiz_id,
                 "user_id": None,
-                "questions": dump_json({name: to_json(q) for name, q in rules.questions.items()}),
+                "questions": dump_json(_questions(rules)),
                 "gradable": bool(rules.questions),
                 "paper": None if rules.paper is None else dump_json(rules.paper.to_json()),
                 "contents": dump_json(
@@ -131,17 +137,30 @@ class AdministrationStore:
                 "reason": "the quiz was changed",
                 "time_limit": time_limit,
                 "open_attempts": open_attempts,
+                "base": 0 if base is None else base.revision,
+                "asks_otherwise": base is not None
+                and not same_value(_questions(base.rules), _questions(rules)),
+                "most": MAX_COUNTED,
                 "resent": False,
             },
             lock=_LOCK_QUIZ,
             resend={"resent": True},
+            rollback=dry_run,
         )
-        outcome, created, refused, concerned, weakened = (
-            row.pop(name) for name in ("outcome", "created", "refused", "concerned", "weakened")
+        if row["outcome"] == "moved":
+            return None
+        if row["outcome"] == "attempts_open":
+            return AttemptsOpen(row["concerned"], row["weakened"])
+        return QuizWrite(
+            _quiz(row),
+            row["created"],
+            [each["id"] for each in rescheduled],
+            row["refused"],
+            row["open"],
+            [_moved(each) for each in rescheduled if each["former_expires_at"] != each["expires_at"]],
+            regradable["number"],
+            None if base is None else base.revision,
         )
-        if outcome == "attempts_open":
-            return AttemptsOpen(concerned, weakened)
-        return QuizWrite(_quiz(row), created, [changed["id"] for changed in rescheduled], refused)
 
     async def quizzes(self, quiz_ids: Iterable[str]) -> dict[str, Quiz]:
         """The quizzes that are registered, by id."""
@@ -455,6 +474,14 @@ def _paper(raw: dict[str, Json] | None) -> Paper | None:
         return None
     # As it was checked: later the quiz may have lost a question of it.
     return parse_paper(raw, {question for section in raw["sections"] for question in section["questions"]})
+
+
+def _questions(rules: QuizRules) -> dict[str, Json]:
+    return {name: to_json(question) for name, question in rules.questions.items()}
+
+
+def _moved(row: DictRow) -> MovedDeadline:
+    return MovedDeadline(session_id=row["id"], before=row["former_expires_at"], after=row["expires_at"])
 
 
 def _content(content: Content) -> dict[str, Json]:

@@ -170,17 +170,20 @@ class Postgres:
         lock: Statement | None = None,
         resend: dict[str, Any] | None = None,
         probe: bool = False,
+        rollback: bool = False,
     ) -> list[list[DictRow]]:
         """Run several statements in one transaction; each sees what is committed when it begins.
 
         The transaction begins with `lock`, a statement that waits for its turn. It is sent again like a
         single statement; but `resend` applies only if the reply to COMMIT was lost and the transaction
         returned rows. If the connection broke earlier, nothing was changed.
+
+        With `rollback` the transaction is rolled back once all have replied: what they say would have been.
         """
         texts = [each if isinstance(each, str) else each.text for each in statements]
         until = time.monotonic() + CALL_SECONDS
         try:
-            return await self._fetch_once(texts, parameters, until, lock, probe=probe)
+            return await self._fetch_once(texts, parameters, until, lock, probe=probe, rollback=rollback)
         except errors.CheckViolation:
             # Either the month of an event on its way to the DEFAULT partition was attached meanwhile; sent
             # again, the event goes to its month. Or a row had changed while the statement waited for it:
@@ -192,7 +195,7 @@ class Postgres:
             # Connections of the same age are probably broken too.
             await self._pool.drain()
         try:
-            return await self._fetch_once(texts, parameters, until, lock, probe=True)
+            return await self._fetch_once(texts, parameters, until, lock, probe=True, rollback=rollback)
         except _LostReplyError as error:
             self._breaker.trip()
             lost = error.__cause__
@@ -208,13 +211,14 @@ class Postgres:
         lock: Statement | None,
         *,
         probe: bool,
+        rollback: bool,
     ) -> list[list[DictRow]]:
         rows: list[list[DictRow]] = []
-        is_transaction = len(texts) > 1 or lock is not None
+        is_transaction = len(texts) > 1 or lock is not None or rollback
         try:
             async with self._connection(until, probe=probe) as connection, AsyncExitStack() as stack:
                 if is_transaction:
-                    await stack.enter_async_context(connection.transaction())
+                    await stack.enter_async_context(connection.transaction(force_rollback=rollback))
                 if lock is not None:
                     await _execute(connection, lock.text, parameters)
                 for text in texts:

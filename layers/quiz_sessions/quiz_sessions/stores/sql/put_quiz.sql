@@ -2,10 +2,11 @@
 -- Takes    quiz_id, time_limit_seconds, grace_seconds, opens_at, closes_at, max_attempts, when_active, show_results,
 --          unknown_questions, questions, gradable, access, one_device, admission_seconds, common_start, paper, contents (of
 --          every question: {content, shuffle_options}), at, by,
---          open_attempts (what is to become of open attempts that the new rules would have refused, or null), resent
--- Returns  outcome (written, or attempts_open), concerned (how many open attempts are in its way), weakened (the rules that
---          it takes away or weakens), refused (the open attempts that it would have refused), and, if it was written, the
---          quiz and whether it was created
+--          open_attempts (what is to become of open attempts that the new rules would have refused, or null), base (the
+--          revision that is changed, 0 if there is none), resent
+-- Returns  outcome (written; moved, if the quiz is at another revision; or attempts_open), open (how many attempts are), concerned
+--          (how many of them are in its way), weakened (the rules that it takes away or weakens), refused (the open attempts that
+--          it would have refused), and, if it was written, the quiz and whether it was created
 -- Locks    the quiz's row; runs under lock_quiz, after lock_quiz_row
 WITH former AS (
     SELECT * FROM quizzes WHERE quiz_id = %(quiz_id)s
@@ -53,8 +54,14 @@ WITH former AS (
         ELSE (SELECT count(*) FROM attempt) END::integer AS number
     FROM weakened, refused
 ), judged AS (
-    SELECT CASE WHEN %(open_attempts)s::text IS NULL AND number > 0 AND NOT {acted_before}
-        THEN 'attempts_open' ELSE 'written' END AS outcome
+    SELECT CASE
+        -- rule: a quiz is changed at the revision that its new rules were made from
+        WHEN coalesce((SELECT revision FROM former), 0) <> %(base)s::integer AND NOT EXISTS (
+            SELECT FROM former
+            WHERE %(resent)s AND updated_at = %(at)s::timestamptz AND updated_by IS NOT DISTINCT FROM %(by)s::text
+        ) THEN 'moved'
+        WHEN %(open_attempts)s::text IS NULL AND number > 0 AND NOT {acted_before} THEN 'attempts_open'
+        ELSE 'written' END AS outcome
     FROM concerned
 ), written AS (
     INSERT INTO quizzes AS known (
@@ -121,5 +128,5 @@ WITH former AS (
             ELSE '{}' END
     FROM written AS quiz WHERE NOT {acted_before}
 )
-SELECT outcome, number AS concerned, names AS weakened, coalesce(ids, '{}') AS refused, {quiz}, created
+SELECT outcome, (SELECT count(*) FROM attempt)::integer AS open, number AS concerned, names AS weakened, coalesce(ids, '{}') AS refused, {quiz}, created
 FROM judged, concerned, weakened, refused LEFT JOIN written ON true

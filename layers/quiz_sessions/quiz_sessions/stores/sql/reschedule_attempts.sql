@@ -3,7 +3,7 @@
 -- that would be before the attempt's start becomes that.
 -- Takes    quiz_id (or null for all), user_id (or null for all, but not both), at, time_limit (if the quiz sets none), by,
 --          reason, resent
--- Returns  the ids of the attempts that were changed
+-- Returns  of the attempts that were changed their id, and the former and the new expires_at
 -- Locks    their rows, in the order of their ids; runs under lock_quiz, or lock_quizzes_of_user
 WITH target AS (
     SELECT {attempt}, chain_head FROM quiz_attempts
@@ -78,8 +78,13 @@ WITH target AS (
         chain_head = event.hash
     FROM moved JOIN event ON event.attempt_id = moved.id
     WHERE attempt.id = moved.id
-    RETURNING attempt.id
+    RETURNING attempt.id, moved.expires_at AS former_expires_at, attempt.expires_at
 )
-SELECT id FROM changed
-UNION SELECT attempt_id FROM attempt_events JOIN target ON target.id = attempt_id
-WHERE %(resent)s AND type = 'rescheduled' AND at = %(at)s
+SELECT id, former_expires_at, expires_at FROM changed
+UNION ALL SELECT event.attempt_id, (
+    SELECT changes ->> 'expires_at' FROM attempt_events AS earlier
+    WHERE earlier.attempt_id = event.attempt_id AND earlier.revision < event.revision AND changes ? 'expires_at'
+    ORDER BY revision DESC LIMIT 1
+)::timestamptz, (event.changes ->> 'expires_at')::timestamptz
+FROM attempt_events AS event JOIN target ON target.id = attempt_id
+WHERE %(resent)s AND event.type = 'rescheduled' AND at = %(at)s AND attempt_id NOT IN (SELECT id FROM changed)
