@@ -68,7 +68,7 @@ class RequestMiddleware:
                     method=scope["method"],
                     **_addressed(scope),
                     status=status,
-                    **({"code": state["code"]} if "code" in state else {}),
+                    **{name: state[name] for name in ("code", "reason") if name in state},
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     request_id=state["request_id"],
                 )

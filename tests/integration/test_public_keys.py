@@ -12,8 +12,9 @@ import jwt
 import pytest
 
 from development_server import ports
-from session_api.server.authorizer import UnknownKeyError, Verifier
+from session_api.server.authorizer import Verifier
 from session_api.server.public_keys import Jwks, KeysError
+from session_api.server.refusals import UnknownKeyError
 from tests.harness import tokens
 
 

@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import Receive, Scope, Send
 
 from session_api.front import Front
-from session_api.server.authorizer import READINESS, Authorizer, UnknownKeyError, Verifier
+from session_api.server.authorizer import READINESS, Authorizer, Verifier
 from session_api.server.public_keys import Jwks, KeysError, PublicKeyFile
+from session_api.server.refusals import UnknownKeyError
 from tests.harness import tokens
 
 HOUR = 3600

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from .domain.timestamps import Micros
 from .runtime.clock import current_micros
+from .runtime.scope_rules import ScopeRules
 from .runtime.settings import Settings
 from .runtime.telemetry import Telemetry
 from .services.administration import ExamAdministration
@@ -140,6 +141,11 @@ class Services:
         """Whether callers are authenticated by verified claims; see `Settings`."""
         return self.cached.jwt
 
+    @property
+    def scope_rules(self) -> ScopeRules:
+        """How the scopes of callers are read from verified claims."""
+        return self.cached.scope_rules
+
     async def close(self) -> None:
         if self.webhook is not None:
             self.webhook.close()
@@ -198,7 +204,7 @@ def build_services(
     """
     telemetry = Telemetry()
     if cached is None:
-        cached = CachedSessions(stores.valkey, jwt=settings.jwt) if stores else CachedSessions.of(settings)
+        cached = CachedSessions.of(settings, stores.valkey if stores else None)
     if stores is None:
         stores = open_stores(settings, telemetry, pool_size=pool_size, valkey=cached.valkey)
     if bus is None and settings.event_bus_name:
