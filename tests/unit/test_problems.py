@@ -90,6 +90,7 @@ KINDS = [
     (errors.ExportsOffError(), 404, "exports_off"),
     (errors.ExportFilesUnavailableError(), 503, "store_unavailable"),
     (errors.UnauthenticatedError(), 401, "unauthenticated"),
+    (errors.InvalidSubjectError(), 401, "unauthenticated"),
     (errors.ForbiddenError("This needs the scope sessions:grade."), 403, "forbidden"),
     (errors.ResultsHiddenError(), 403, "results_hidden"),
     (errors.PasswordRequiredError(), 403, "password_required"),
@@ -243,7 +244,17 @@ async def test_a_refusal_tells_what_helps_and_nothing_else(
 @each_kind
 async def test_only_a_401_asks_for_a_token(ask: Ask, error: Exception, status: int, code: str) -> None:
     reply = await ask(error)
-    assert reply.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
+    assert ("www-authenticate" in reply.headers) == (status == 401)
+
+
+async def test_a_401_names_an_error_only_where_there_is_a_token(ask: Ask) -> None:
+    none = await ask(errors.UnauthenticatedError())
+    assert none.headers["www-authenticate"] == 'Bearer realm="quiz-sessions"'
+    nobodys = await ask(errors.InvalidSubjectError())
+    detail = nobodys.json()["detail"]
+    assert nobodys.headers["www-authenticate"] == (
+        f'Bearer realm="quiz-sessions", error="invalid_token", error_description="{detail}"'
+    )
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class Jwks:
         self._read_at = self._asked_at = clock()
 
     @classmethod
-    def of_issuer(cls, issuer: str) -> Jwks:
+    def of_issuer(cls, issuer: str, clock: Callable[[], float] = time.monotonic) -> Jwks:
         """The keys that an issuer of OpenID Connect names, as the gateway finds them. Raises KeysError."""
         address = issuer.rstrip("/") + _DISCOVERY
         try:
@@ -104,7 +104,7 @@ class Jwks:
         if not (isinstance(source, str) and source.startswith(_WEB)):
             # Not a path of this machine.
             raise KeysError(address, "its jwks_uri is no address of the web")
-        return cls(source)
+        return cls(source, clock)
 
     async def find(self, kid: str | None) -> Key | None:
         """The key called `kid`. A request waits while the document is read for it, the others do not."""
