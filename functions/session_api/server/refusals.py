@@ -15,7 +15,7 @@ class UnknownKeyError(jwt.InvalidTokenError):
 
 REASONS: Final[dict[type[jwt.PyJWTError], str]] = {
     jwt.PyJWTError: "The token can't be used.",
-    jwt.DecodeError: "This is no token: three parts in base64url with dots between them, and JSON in them.",
+    jwt.DecodeError: "The token can't be read: it is no JWT, or a time in it is no number.",
     jwt.InvalidAlgorithmError: "The token is not signed by an algorithm that is taken with this key.",
     jwt.InvalidSignatureError: "The signature is not that of the key that the token names.",
     UnknownKeyError: "The issuer has no key of the name that the token has.",
@@ -23,6 +23,7 @@ REASONS: Final[dict[type[jwt.PyJWTError], str]] = {
     jwt.ImmatureSignatureError: "The token is not good yet.",
     jwt.InvalidIssuerError: "The token is of another issuer.",
     jwt.InvalidAudienceError: "The token is for another audience.",
+    jwt.exceptions.InvalidSubjectError: "The token names nobody: its sub is no text.",
     jwt.MissingRequiredClaimError: "The token does not say who issued it, or when it ends.",
 }
 """By the error's class, or the nearest one above it."""
