@@ -122,6 +122,11 @@ def test_claims_and_roles_are_read_from_the_environment() -> None:
     }
 
 
+def test_a_role_that_is_named_twice_stands_for_both() -> None:
+    found = rules(JWT_SCOPE_MAP="teachers=sessions:grade teachers=quizzes:write")
+    assert found.roles == {"teachers": {"sessions:grade", "quizzes:write"}}
+
+
 @pytest.mark.parametrize(
     "text", ["teachers", "=sessions:proctor", "a,b=sessions:proctor", "[a]=sessions:proctor"]
 )

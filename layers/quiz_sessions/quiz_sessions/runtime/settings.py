@@ -169,7 +169,7 @@ def _scope_rules(environment: Mapping[str, str]) -> ScopeRules:
         for name in names.split(","):
             if name not in SCOPES:
                 raise SettingsError(f"JWT_SCOPE_MAP leads to one of {', '.join(SCOPES)}, not to {name!r}.")
-        roles[role] = frozenset(names.split(","))
+        roles[role] = roles.get(role, frozenset()).union(names.split(","))
     return ScopeRules(tuple(environment.get("JWT_SCOPE_CLAIMS", "").split()) or BY_SCOPE.claims, roles)
 
 
