@@ -16,6 +16,7 @@ from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.drafts import Drafts
 from quiz_sessions.domain.sessions import view
 from quiz_sessions.domain.timestamps import from_micros
+from quiz_sessions.runtime.scope_rules import BY_SCOPE
 from quiz_sessions.runtime.settings import SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.services.backpressure import Backpressure
@@ -73,7 +74,8 @@ def ask(log: Log) -> Ask:
     async def ask(error: Exception) -> httpx.Response:
         backpressure = Backpressure(jitter=lambda: 0.5)
         cached = SimpleNamespace(backpressure=backpressure)
-        services = cast(Services, SimpleNamespace(sessions=Failing(error), cached=cached, jwt=False))
+        built = SimpleNamespace(sessions=Failing(error), cached=cached, jwt=False, scope_rules=BY_SCOPE)
+        services = cast(Services, built)
         transport = httpx.ASGITransport(create_app(lambda: services, lambda: cast(Telemetry, log)))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             return await http.get(PATH)
