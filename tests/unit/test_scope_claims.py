@@ -80,6 +80,7 @@ def test_a_path_leads_into_an_object_as_the_gateway_writes_it(name: str, text: s
         "roles:[proctors]",
         # What somebody has written about themselves.
         "map[about:I am roles:[proctors] roles:[students]]",
+        "map[roles:[students] story:I am roles:[proctors]]",
     ],
 )
 def test_an_object_that_does_not_clearly_say_so_gives_nothing(text: str) -> None:
