@@ -79,7 +79,8 @@ class CachedReads:
         if len(clients) > 1:
             return None
         try:
-            owner = authenticate(scope, jwt=sessions.jwt).owner(PROCTOR, GRADE)
+            caller = authenticate(scope, jwt=sessions.jwt, rules=sessions.scope_rules)
+            owner = caller.owner(PROCTOR, GRADE)
             heard = heard_reading(owner, clients[0] if clients else None)
         except (UnauthenticatedError, InvalidInputError):
             return None

@@ -94,7 +94,7 @@ async def start(
         ForbiddenError: a student names a group.
         also whatever `authenticate`, `Caller.user` and `SessionManager.create_session` raise.
     """
-    caller = authenticate(scope, jwt=services.jwt)
+    caller = authenticate(scope, jwt=services.jwt, rules=services.scope_rules)
     user_id = caller.user(user_id, PROCTOR)
     # rule: a student does not choose the room to be watched in
     if labels.group is not None and not caller.may(PROCTOR):
@@ -128,7 +128,7 @@ async def save(
     Raises:
         whatever `authenticate` and `SessionManager.update_answers` raise.
     """
-    options["owner"] = authenticate(scope, jwt=services.jwt).subject
+    options["owner"] = authenticate(scope, jwt=services.jwt, rules=services.scope_rules).subject
     options["source"] = source_of(scope, services.settings.origin_secrets)
     options["at"] = scope["state"]["at"]
     if isinstance(answers, tuple):

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from quiz_sessions.domain.attempts import Owner, Staff
-from quiz_sessions.domain.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
+from quiz_sessions.domain.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    InvalidSubjectError,
+    UnauthenticatedError,
+)
 from quiz_sessions.domain.validation import check_id
+from quiz_sessions.runtime.scope_rules import BY_SCOPE, SCOPES, ScopeRules
 
 from .gateway import request_context
+from .scope_claims import scopes_of
 
-PROCTOR = "sessions:proctor"
-GRADE = "sessions:grade"
-WRITE_QUIZZES = "quizzes:write"
-READ_ACTIONS = "audit:read"
+PROCTOR, GRADE, WRITE_QUIZZES, READ_ACTIONS = SCOPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +72,29 @@ class Caller:
 ANYONE = Caller(None)
 
 
-def authenticate(scope: MutableMapping[str, Any], *, jwt: bool) -> Caller:
+def authenticate(scope: MutableMapping[str, Any], *, jwt: bool, rules: ScopeRules) -> Caller:
     """The caller named by the token; without authentication (`jwt`), anyone.
 
     Raises:
         UnauthenticatedError: there is no token, or it has no valid subject.
     """
-    return caller_by_claims(scope) if jwt else ANYONE
+    return caller_by_claims(scope, rules) if jwt else ANYONE
 
 
-def caller_by_claims(scope: MutableMapping[str, Any]) -> Caller:
+def caller_by_claims(scope: MutableMapping[str, Any], rules: ScopeRules = BY_SCOPE) -> Caller:
     """The caller by the claims in API Gateway's event (payload 2.0, or 1.0 behind a REST API's authorizer).
 
-    The gateway turns every claim into a string, and a list into "[a b]".
-
     Raises:
-        UnauthenticatedError: there are no claims, or they have no valid subject.
+        UnauthenticatedError: there are no claims.
+        InvalidSubjectError: they have no valid subject.
     """
     authorizer = request_context(scope).get("authorizer") or {}
     claims = (authorizer.get("jwt") or authorizer).get("claims") or {}
+    if not claims:
+        raise UnauthenticatedError
     subject = claims.get("sub")
     try:
         check_id("sub", subject)
     except InvalidInputError:
-        raise UnauthenticatedError from None
-    scopes = f"{claims.get('scope', '')} {claims.get('scp', '')}"
-    return Caller(subject, frozenset(re.findall(r"[^\s\[\],]+", scopes)))
+        raise InvalidSubjectError from None
+    return Caller(subject, scopes_of(claims, rules))

@@ -69,6 +69,7 @@ class RequestMiddleware:
                     state.get("code"),
                     method=scope["method"],
                     **_addressed(scope),
+                    **({"reason": state["reason"]} if "reason" in state else {}),
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     request_id=state["request_id"],
                 )

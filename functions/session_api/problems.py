@@ -18,6 +18,7 @@ from quiz_sessions.domain.timestamps import from_micros
 from quiz_sessions.domain.validation import MAX_ID_CHARACTERS
 
 from .cached_reads import session_content
+from .challenges import CHALLENGE, invalid_token
 from .gateway import PROBLEM_JSON, path_of
 from .problem_kinds import ADDRESS, KINDS
 from .wording import names_at, nearest, suggestion, wording
@@ -28,6 +29,7 @@ MAX_LOCATION_CHARACTERS = 200
 
 _STATUS_AND_CODE: dict[type[errors.QuizSessionsError], tuple[int, str]] = {
     errors.UnauthenticatedError: (401, "unauthenticated"),
+    errors.InvalidSubjectError: (401, "unauthenticated"),
     errors.ForbiddenError: (403, "forbidden"),
     errors.ResultsHiddenError: (403, "results_hidden"),
     errors.PasswordRequiredError: (403, "password_required"),
@@ -186,6 +188,8 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
         raise error
     status, code = _STATUS_AND_CODE[type(error)]
     request.state.code = code
+    if status == HTTPStatus.UNAUTHORIZED:
+        request.state.reason = str(error)
     extra = _members(request, error)
     session = getattr(error, "session", None)
     if session is not None:
@@ -241,8 +245,10 @@ def _members(request: Request, error: errors.QuizSessionsError) -> dict[str, Any
 def _headers(error: errors.QuizSessionsError, status: int) -> dict[str, str]:
     if isinstance(error, (errors.QuizNotOpenError, errors.QuizPausedError, errors.SessionPausedError)):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, errors.InvalidSubjectError):
+        return {"WWW-Authenticate": invalid_token(str(error))}
     # RFC 9110, 11.6.1.
-    return {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    return {"WWW-Authenticate": CHALLENGE} if status == HTTPStatus.UNAUTHORIZED else {}
 
 
 def _conflicts(error: errors.AnswerConflictError) -> dict[str, Any]:

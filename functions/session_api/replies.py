@@ -108,7 +108,9 @@ def documented_problem(status: int) -> dict[str, Any]:
             "integer",
         )
     if status == 401:
-        headers["WWW-Authenticate"] = _header("Bearer")
+        headers["WWW-Authenticate"] = _header(
+            "A challenge as RFC 6750 has it; with an error where a token was sent."
+        )
     return {"description": _DESCRIPTIONS[status], "content": content, "headers": headers}
 
 

@@ -43,7 +43,7 @@ def test_a_page_calls_with_a_token(script: Script, guarded: DevelopmentServer) -
 
 def test_a_page_without_a_token_reads_that_it_needs_one(script: Script) -> None:
     reply = script.fetch("POST", "/sessions/start", QUIZ)
-    assert (reply.status, reply.json) == (401, {"message": "Unauthorized"})
+    assert (reply.status, reply.json["code"]) == (401, "unauthenticated")
 
 
 def test_a_page_that_is_not_named_reads_nothing(stranger: Script) -> None:

@@ -17,10 +17,10 @@ from playwright.sync_api import Error, Page, Route, expect
 
 from development_server.token_command import KeyPair
 from tests.harness import tokens
+from tests.harness.issuers import CLIENT_ID, COGNITO, KEYCLOAK, Played, played_issuers
 from tests.harness.launch import DevelopmentServer, development_server
 
 from .conftest import NAME, NEEDS_CHROMIUM
-from .issuers import CLIENT_ID, COGNITO, KEYCLOAK, Played, played_issuers
 from .screens import looked_at
 from .students import TEXT, eventually, is_safe, put, state, told
 
@@ -31,6 +31,7 @@ STUDENT = "pages/student.html"
 TAKING = f"{STUDENT}?quiz=physics"
 CONSOLE = "pages/console.html"
 OURS = "quiz-sessions/login/"
+MAP = "proctors=sessions:proctor"
 _LOADED = """async (role) => {
   const [{ readConfig }, { whoIsIt }] = await Promise.all(
     ["config", "login"].map((name) => import(new URL(`common/${name}.js`, location.href))));
@@ -66,17 +67,34 @@ def played() -> Iterator[Played]:
 
 
 @pytest.fixture(scope="module")
-def foreign(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevelopmentServer]:
-    """A service that takes tokens of an issuer elsewhere."""
-    keys = tokens.write_jwks(tmp_path_factory.mktemp("keys") / "jwks.json", first=tokens.rsa_key())
+def foreign(played: Played) -> Iterator[DevelopmentServer]:
+    """A service that takes tokens of a realm of Keycloak."""
     environment = {
         "AUTH_MODE": "jwt",
         "UNKNOWN_QUIZZES": "accept",
         "JWT_ISSUER": played.address + KEYCLOAK,
         "JWT_AUDIENCE": tokens.AUDIENCE,
-        "JWT_JWKS": keys,
+        "JWT_SCOPE_CLAIMS": "realm_access.roles",
+        "JWT_SCOPE_MAP": MAP,
         "LOGIN_CLIENT_ID": CLIENT_ID,
-        "LOGIN_STAFF_SCOPE": "openid quiz/sessions:proctor",
+        "LOGIN_STAFF_SCOPE": "openid",
+    }
+    with _server(environment) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pool(played: Played) -> Iterator[DevelopmentServer]:
+    """A service that takes tokens of a user pool of Cognito."""
+    environment = {
+        "AUTH_MODE": "jwt",
+        "UNKNOWN_QUIZZES": "accept",
+        "JWT_ISSUER": played.address + COGNITO,
+        "JWT_AUDIENCE": CLIENT_ID,
+        "JWT_SCOPE_CLAIMS": "cognito:groups",
+        "JWT_SCOPE_MAP": MAP,
+        "LOGIN_CLIENT_ID": CLIENT_ID,
+        "LOGIN_STAFF_SCOPE": "openid email",
         "LOGIN_ORIGINS": played.other,
     }
     with _server(environment) as server:
@@ -86,8 +104,7 @@ def foreign(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def issuers(played: Played) -> Played:
     """As they are at first."""
-    played.asked.clear()
-    played.error, played.lasts, played.status = {}, 300, 200
+    played.begin_anew()
     return played
 
 
@@ -562,40 +579,70 @@ def test_keycloak(new_visitor: Visitor, foreign: DevelopmentServer, issuers: Pla
     assert ended["id_token_hint"]
 
 
-def at_cognito(page: Page, played: Played) -> None:
-    """The pages are told that it is the issuer."""
-
-    def told(route: Route) -> None:
-        config = route.fetch().json()
-        config["login"]["issuer"] = played.address + COGNITO
-        route.fulfill(json=config)
-
-    page.route("**/config.json", told)
+def status_of(page: Page, path: str) -> int:
+    """What the API says to the token that the page has."""
+    script = """async (path) => {
+      const headers = { Authorization: `Bearer ${await login.token()}` };
+      return (await fetch(config.api + path, { headers })).status;
+    }"""
+    return int(page.evaluate(script, path))
 
 
-def test_cognito(new_visitor: Visitor, foreign: DevelopmentServer, issuers: Played) -> None:
+@pytest.mark.parametrize(("roles", "status"), [((), 403), (("proctors",), 200)])
+def test_a_role_at_keycloak_makes_staff(
+    new_visitor: Visitor,
+    foreign: DevelopmentServer,
+    issuers: Played,
+    roles: tuple[str, ...],
+    status: int,
+) -> None:
+    issuers.roles = roles
     page = new_visitor()
-    at_cognito(page, issuers)
     page.goto(f"{foreign.address}/{CONSOLE}")
     page.get_by_role("button", name="Sign in").click()
     is_back(page, f"{foreign.address}/{CONSOLE}")
-    (asked,) = issuers.of("/oauth2/authorize")
-    assert asked["scope"] == "openid quiz/sessions:proctor"
-    is_signed_in_as(page, "ada@example.org")
     has_login(page, foreign, "staff")
+    assert status_of(page, "/accommodations") == status
+
+
+def test_cognito(new_visitor: Visitor, pool: DevelopmentServer, issuers: Played) -> None:
+    issuers.roles = ("proctors",)
+    page = new_visitor()
+    page.goto(f"{pool.address}/{CONSOLE}")
+    page.get_by_role("button", name="Sign in").click()
+    is_back(page, f"{pool.address}/{CONSOLE}")
+    (asked,) = issuers.of("/oauth2/authorize")
+    assert asked["scope"] == "openid email"
+    is_signed_in_as(page, "ada@example.org")
+    has_login(page, pool, "staff")
+    assert status_of(page, "/accommodations") == 200
     first = kept(page)
     page.evaluate(_CHANGED, {"renewAt": 0, "endsAt": 0})
     assert page.evaluate("login.token()") == kept(page)["access"]
     # It goes on with the one that it has.
     assert kept(page)["refresh"] == first["refresh"]
     assert kept(page)["endsAt"] > first["from"]
+    page.evaluate("login.leave()")
+    page.wait_for_url(f"{pool.address}/{CONSOLE}")
+    (ended,) = issuers.of("/logout")
+    assert (ended["client_id"], ended["logout_uri"]) == (CLIENT_ID, f"{pool.address}/{CONSOLE}")
+
+
+def test_who_leaves_an_issuer_that_ends_no_sessions_is_asked_the_next_time(
+    new_visitor: Visitor, pool: DevelopmentServer, issuers: Played
+) -> None:
+    issuers.ends_sessions = False
+    page = new_visitor()
+    page.goto(f"{pool.address}/{CONSOLE}")
+    page.get_by_role("button", name="Sign in").click()
+    is_back(page, f"{pool.address}/{CONSOLE}")
+    has_login(page, pool, "staff")
     with page.expect_navigation():
         page.evaluate("login.leave()")
     expect(page.get_by_text("Signed in as")).to_have_count(0)
-    # It can't be told that its session ends: it is asked to ask.
-    page.goto(f"{foreign.address}/{CONSOLE}")
+    page.goto(f"{pool.address}/{CONSOLE}")
     page.get_by_role("button", name="Sign in").click()
-    is_back(page, f"{foreign.address}/{CONSOLE}")
+    is_back(page, f"{pool.address}/{CONSOLE}")
     assert [each.get("prompt") for each in issuers.of("/oauth2/authorize")] == [None, "login"]
 
 

@@ -17,6 +17,7 @@ from development_server import ports
 from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.runtime.clock import current_micros
 from session_api.app import create_app
+from session_api.challenges import CHALLENGE
 from session_api.server.authorizer import Authorizer, Verifier
 from session_api.server.public_keys import Jwks
 from tests.harness import tokens
@@ -236,7 +237,7 @@ async def test_what_each_caller_gets(
 async def test_without_a_token_the_reply_says_what_to_send(gateway: Gateway, http: httpx.AsyncClient) -> None:
     reply = await http.get(f"/sessions/{uuid4()}")
     assert (reply.status_code, reply.json()["code"]) == (401, "unauthenticated")
-    assert reply.headers["www-authenticate"] == "Bearer"
+    assert reply.headers["www-authenticate"] == CHALLENGE
 
 
 @pytest.mark.parametrize("claims", [{}, {"sub": ""}, {"sub": "x" * 129}, {"sub": "a\x00"}, {"scope": "a"}])

@@ -107,7 +107,8 @@ async def test_what_the_development_servers_gateway_refuses_is_a_reply_like_all_
     app = served_to(services, PAGE, gateway=lambda app: Authorizer(app, verifier))
     async with client_of(app) as http:
         reply = await http.get("/sessions", headers={"Origin": PAGE, "X-Request-Id": "mine"})
-    assert (reply.status_code, reply.json()) == (401, {"message": "Unauthorized"})
+    assert (reply.status_code, reply.json()["code"]) == (401, "unauthenticated")
+    assert reply.json()["request_id"] == "mine"
     assert reply.headers["access-control-allow-origin"] == PAGE
     assert (reply.headers["x-request-id"], reply.headers["x-content-type-options"]) == ("mine", "nosniff")
 

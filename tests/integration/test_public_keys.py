@@ -12,8 +12,9 @@ import jwt
 import pytest
 
 from development_server import ports
-from session_api.server.authorizer import UnknownKeyError, Verifier
+from session_api.server.authorizer import Verifier
 from session_api.server.public_keys import Jwks, KeysError
+from session_api.server.refusals import UnknownKeyError
 from tests.harness import tokens
 
 
@@ -25,13 +26,17 @@ class Issuer(ThreadingHTTPServer):
         self.keys: dict[str, tokens.PrivateKey] = {"first": tokens.rsa_key()}
         self.status = 200
         self.reads = 0
-        self.discovery = json.dumps({"jwks_uri": self.url}).encode()
+        self.discovery = json.dumps({"issuer": self.name, "jwks_uri": self.url}).encode()
         self.asked, self.answers = threading.Event(), threading.Event()
         self.answers.set()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/jwks.json"
+        return f"{self.name}/jwks.json"
+
+    @property
+    def name(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
 
 
 class _Page(BaseHTTPRequestHandler):
@@ -131,16 +136,37 @@ async def test_nobody_who_has_a_known_key_waits_for_keys_that_are_being_read(iss
 
 
 async def test_an_issuer_names_where_its_keys_are(issuer: Issuer) -> None:
-    keys = await asyncio.to_thread(Jwks.of_issuer, f"http://127.0.0.1:{issuer.server_port}/")
+    keys = await asyncio.to_thread(Jwks.of_issuer, issuer.name)
     assert await Verifier(keys, tokens.ISSUER, tokens.AUDIENCE).claims(tokens.token())
 
 
-@pytest.mark.parametrize("document", [b"", b"[]", b"{}", b"null"])
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_an_issuer_may_have_a_slash_at_its_end(issuer: Issuer, slash: str) -> None:
+    issuer.discovery = json.dumps({"issuer": issuer.name + slash, "jwks_uri": issuer.url}).encode()
+    keys = await asyncio.to_thread(Jwks.of_issuer, issuer.name + slash)
+    assert await keys.find("first")
+
+
+@pytest.mark.parametrize("document", [b"", b"[]", b"{}", b"null", b'{"jwks_uri": "x"}', b'{"issuer": "x"}'])
 def test_an_issuer_that_does_not_name_them_is_told(issuer: Issuer, document: bytes) -> None:
     issuer.discovery = document
-    address = f"http://127.0.0.1:{issuer.server_port}"
-    with pytest.raises(KeysError, match=f"{address}/.well-known/openid-configuration: no jwks_uri"):
-        Jwks.of_issuer(address)
+    with pytest.raises(KeysError, match=f"{issuer.name}/.well-known/openid-configuration: no document of an"):
+        Jwks.of_issuer(issuer.name)
+
+
+@pytest.mark.parametrize("other", ["https://login.example.com", None, 7, []])
+def test_an_issuer_that_has_another_name_is_told_with_both(issuer: Issuer, other: object) -> None:
+    issuer.discovery = json.dumps({"issuer": other, "jwks_uri": issuer.url}).encode()
+    with pytest.raises(KeysError) as told:
+        Jwks.of_issuer(issuer.name)
+    assert f"JWT_ISSUER is {issuer.name!r}, but the issuer calls itself {other!r}" in str(told.value)
+
+
+@pytest.mark.parametrize("source", ["/etc/jwks.json", "file:///etc/jwks.json", "", None, 7])
+def test_an_issuer_leads_to_no_file_of_this_machine(issuer: Issuer, source: object) -> None:
+    issuer.discovery = json.dumps({"issuer": issuer.name, "jwks_uri": source}).encode()
+    with pytest.raises(KeysError, match="its jwks_uri is no address of the web"):
+        Jwks.of_issuer(issuer.name)
 
 
 async def test_a_new_key_is_found_with_the_first_token_that_names_it(issuer: Issuer) -> None:
@@ -196,6 +222,19 @@ async def test_an_issuer_that_fails_leaves_the_known_keys(issuer: Issuer) -> Non
     with pytest.raises(UnknownKeyError):
         await verifier.claims(of_second_key())
     assert await verifier.claims(tokens.token())
+
+
+async def test_that_known_keys_stand_in_for_an_issuer_is_logged(
+    issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    verifier = of_issuer(issuer, clock)
+    issuer.status = 500
+    clock.seconds += HOUR
+    assert await verifier.claims(tokens.token())
+    (message,) = [each.getMessage() for each in caplog.records if each.name.startswith("session_api")]
+    assert message.startswith(f"the keys in {issuer.url}: ")
+    assert message.endswith("; those that are known are taken meanwhile")
 
 
 async def test_an_issuer_that_is_back_is_asked_again(issuer: Issuer) -> None:

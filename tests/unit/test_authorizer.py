@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import Receive, Scope, Send
 
 from session_api.front import Front
-from session_api.server.authorizer import READINESS, Authorizer, UnknownKeyError, Verifier
+from session_api.server.authorizer import READINESS, Authorizer, Verifier
 from session_api.server.public_keys import Jwks, KeysError, PublicKeyFile
+from session_api.server.refusals import REASONS, OtherAudienceError, UnknownKeyError, reason_of
 from tests.harness import tokens
 
 HOUR = 3600
@@ -188,6 +190,8 @@ async def test_nbf_may_be_now(tmp_path: Path) -> None:
         (["a", "b"], "[a b]"),
         ([], "[]"),
         ([1, True, "x"], "[1 true x]"),
+        ({"roles": ["a", "b"]}, "map[roles:[a b]]"),
+        ({"b": {"c": []}, "a": 1}, "map[a:1 b:map[c:[]]]"),
     ],
 )
 async def test_claims_are_strings_as_the_gateway_writes_them(
@@ -336,12 +340,49 @@ async def test_the_word_bearer_may_be_left_out(app: App, client: httpx.AsyncClie
     assert app.context["authorizer"]["jwt"]["claims"]["sub"] == "student1"
 
 
-async def test_the_answer_to_a_bad_token_is_the_gateways(app: App, client: httpx.AsyncClient) -> None:
-    reply = await client.get("/sessions/1", headers={"Authorization": "Bearer secret"})
-    assert (reply.status_code, reply.text) == (401, '{"message":"Unauthorized"}')
-    assert reply.headers["WWW-Authenticate"] == "Bearer"
-    assert reply.headers["Content-Type"] == "application/json"
+async def test_a_bad_token_is_told_what_is_wrong(app: App, client: httpx.AsyncClient) -> None:
+    ended = tokens.token(tokens.claims(exp=from_now(-HOUR)))
+    reply = await client.get("/sessions/1", headers={"Authorization": f"Bearer {ended}"})
+    problem = reply.json()
+    assert (reply.status_code, problem["status"], problem["code"]) == (401, 401, "unauthenticated")
+    assert problem["detail"] == "The token has ended."
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert reply.headers["WWW-Authenticate"] == (
+        'Bearer realm="quiz-sessions", error="invalid_token", error_description="The token has ended."'
+    )
     assert not app.scopes
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": ""}, {"Authorization": "Bearer "}], ids=str)
+async def test_no_token_is_no_error_of_one(
+    app: App, client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    reply = await client.get("/sessions/1", headers=headers)
+    assert (reply.status_code, reply.json()["code"]) == (401, "unauthenticated")
+    assert reply.json()["detail"].startswith("Send a token")
+    assert reply.headers["WWW-Authenticate"] == 'Bearer realm="quiz-sessions"'
+    assert not app.scopes
+
+
+@pytest.mark.parametrize("reason", REASONS.values())
+def test_a_reason_can_stand_in_a_header(reason: str) -> None:
+    # RFC 6750, 3.
+    assert re.fullmatch(r"[\x20-\x21\x23-\x5B\x5D-\x7E]+", reason)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (jwt.ExpiredSignatureError("secret"), "The token has ended."),
+        (OtherAudienceError("secret"), "The token is for another audience."),
+        (UnknownKeyError(), "The issuer has no key of the name that the token has."),
+        (jwt.InvalidTokenError("secret"), "The token can't be used."),
+        (jwt.PyJWKError("secret"), "The token can't be used."),
+    ],
+)
+def test_every_error_has_a_reason_which_quotes_nothing(error: jwt.PyJWTError, reason: str) -> None:
+    assert reason_of(error) == reason
 
 
 @pytest.mark.parametrize(
@@ -438,11 +479,54 @@ async def test_an_event_of_anyone_elses_making_is_replaced(app: App, tmp_path: P
     assert app.context == {}
 
 
-async def test_a_refusal_logs_why_and_nothing_of_the_token(
-    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+async def logged(app: App, folder: Path, capsys: pytest.CaptureFixture[str], token: str) -> dict[str, Any]:
+    """The line that a refusal writes, which has nothing of the token."""
+    capsys.readouterr()
+    transport = httpx.ASGITransport(Authorizer(app, verifier(folder)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        await client.get("/sessions/1", headers={"Authorization": f"Bearer {token}", "X-Request-Id": "mine"})
+    (text,) = capsys.readouterr().out.splitlines()
+    assert not [part for part in token.split(".") if part in text]
+    line: dict[str, Any] = json.loads(text)
+    assert (line["level"], line["status"], line["request_id"]) == ("INFO", 401, "mine")
+    return line
+
+
+@pytest.mark.usefixtures("own_service")
+async def test_a_refusal_is_logged_with_its_reason(
+    app: App, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    caplog.set_level("INFO", "session_api")
-    bad = tokens.token(tokens.claims(iss="https://login.example.org/"))
-    await client.get("/sessions/1", headers={"Authorization": f"Bearer {bad}"})
-    messages = [r.getMessage() for r in caplog.records if r.name.startswith("session_api")]
-    assert messages == ["no good token: InvalidIssuerError"]
+    line = await logged(app, tmp_path, capsys, tokens.token(key=tokens.rsa_key("another's")))
+    assert line["reason"] == "The signature is not that of the key that the token names."
+    assert "issuer" not in line
+
+
+@pytest.mark.usefixtures("own_service")
+@pytest.mark.parametrize(
+    ("changes", "name", "found"),
+    [
+        ({"aud": "account"}, "audience", "account"),
+        ({"aud": ["account", "shop"]}, "audience", "['account', 'shop']"),
+        ({"aud": None, "client_id": "4h57"}, "audience", "4h57"),
+        ({"iss": "https://login.example.com"}, "issuer", "https://login.example.com"),
+        ({"aud": "x" * 5000}, "audience", "x" * 200),
+    ],
+)
+async def test_what_a_well_signed_token_says_in_the_place_of_what_is_expected_is_logged(
+    app: App,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, object],
+    name: str,
+    found: str,
+) -> None:
+    line = await logged(app, tmp_path, capsys, tokens.token(tokens.claims(**changes)))
+    assert line[name] == found
+
+
+@pytest.mark.usefixtures("own_service")
+async def test_what_a_badly_signed_token_says_is_not_logged(
+    app: App, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tokens.token(tokens.claims(aud="anything"), key=tokens.rsa_key("another's"))
+    assert "anything" not in json.dumps(await logged(app, tmp_path, capsys, bad))

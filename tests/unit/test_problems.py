@@ -15,6 +15,7 @@ from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.drafts import Drafts
 from quiz_sessions.domain.sessions import view
 from quiz_sessions.domain.timestamps import from_micros
+from quiz_sessions.runtime.scope_rules import BY_SCOPE
 from quiz_sessions.runtime.settings import SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.services.backpressure import Backpressure
@@ -73,7 +74,8 @@ def ask(log: Log) -> Ask:
     async def ask(error: Exception) -> httpx.Response:
         backpressure = Backpressure(jitter=lambda: 0.5)
         cached = SimpleNamespace(backpressure=backpressure)
-        services = cast(Services, SimpleNamespace(sessions=Failing(error), cached=cached, jwt=False))
+        built = SimpleNamespace(sessions=Failing(error), cached=cached, jwt=False, scope_rules=BY_SCOPE)
+        services = cast(Services, built)
         transport = httpx.ASGITransport(create_app(lambda: services, lambda: cast(Telemetry, log)))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             return await http.get(PATH)
@@ -90,6 +92,7 @@ KINDS = [
     (errors.ExportsOffError(), 404, "exports_off"),
     (errors.ExportFilesUnavailableError(), 503, "store_unavailable"),
     (errors.UnauthenticatedError(), 401, "unauthenticated"),
+    (errors.InvalidSubjectError(), 401, "unauthenticated"),
     (errors.ForbiddenError("This needs the scope sessions:grade."), 403, "forbidden"),
     (errors.ResultsHiddenError(), 403, "results_hidden"),
     (errors.PasswordRequiredError(), 403, "password_required"),
@@ -242,7 +245,17 @@ async def test_a_refusal_tells_what_helps_and_nothing_else(
 @each_kind
 async def test_only_a_401_asks_for_a_token(ask: Ask, error: Exception, status: int, code: str) -> None:
     reply = await ask(error)
-    assert reply.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
+    assert ("www-authenticate" in reply.headers) == (status == 401)
+
+
+async def test_a_401_names_an_error_only_where_there_is_a_token(ask: Ask) -> None:
+    none = await ask(errors.UnauthenticatedError())
+    assert none.headers["www-authenticate"] == 'Bearer realm="quiz-sessions"'
+    nobodys = await ask(errors.InvalidSubjectError())
+    detail = nobodys.json()["detail"]
+    assert nobodys.headers["www-authenticate"] == (
+        f'Bearer realm="quiz-sessions", error="invalid_token", error_description="{detail}"'
+    )
 
 
 @pytest.mark.parametrize(

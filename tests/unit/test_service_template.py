@@ -76,8 +76,8 @@ def test_every_variable_of_the_process_itself_is_in_its_task_or_in_its_image() -
     source = (ROOT / "functions/session_api/server/settings.py").read_text()
     image = (ROOT / "infra/container/Dockerfile").read_text()
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', source))
-    # How long it drains is as in the code; the issuer names the address of its keys.
-    assert read - {"DRAIN_SECONDS", "JWT_JWKS"} == ITS_OWN | {
+    # How long it drains, and the leeway, are as in the code; the issuer names the address of its keys.
+    assert read - {"DRAIN_SECONDS", "JWT_JWKS", "JWT_LEEWAY_SECONDS"} == ITS_OWN | {
         name for name in ("HOST", "PORT") if f"{name}=" in image
     }
 

@@ -78,7 +78,7 @@ def authenticated(request: Request, services: Services) -> Caller:
     Raises:
         UnauthenticatedError: callers have to be authenticated, and this one is not.
     """
-    return authenticate(request.scope, jwt=services.jwt)
+    return authenticate(request.scope, jwt=services.jwt, rules=services.scope_rules)
 
 
 def entity_tags(request: Request, if_match: str | None) -> list[str] | None:

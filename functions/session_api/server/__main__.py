@@ -29,7 +29,6 @@ from .settings import ServerSettings
 KEEP_ALIVE_SECONDS = 75
 """Longer than a balancer keeps a connection (60 s), so that it is the one who closes it: a request that comes
 on a connection while this side closes it is lost."""
-CLOCK_SKEW_SECONDS = 10
 FINISH_SECONDS = 15
 """For requests that are under way at the end. Each store's time-out is shorter."""
 CLOSE_SECONDS = 1.5
@@ -54,7 +53,7 @@ def verifier_of(own: ServerSettings) -> Verifier:
     assert own.issuer is not None
     assert own.audience is not None
     keys = Jwks(own.jwks) if own.jwks else Jwks.of_issuer(own.issuer)
-    return Verifier(keys, own.issuer, own.audience, CLOCK_SKEW_SECONDS)
+    return Verifier(keys, own.issuer, own.audience, own.leeway_seconds)
 
 
 async def serve(settings: Settings, own: ServerSettings, verifier: Verifier | None) -> None:

@@ -1,17 +1,21 @@
 """What the gateway's JWT authorizer does for a function: verifies tokens and passes their claims on."""
 
 import json
-import logging
 import re
 from typing import Any
 
 import jwt
 from starlette.datastructures import Headers
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..gateway import path_of
+from quiz_sessions.domain.errors import UnauthenticatedError
+from quiz_sessions.runtime.telemetry import Telemetry
+
+from ..challenges import CHALLENGE, invalid_token
+from ..gateway import path_of, request_id
+from ..problems import problem
 from .public_keys import Keys
+from .refusals import OtherAudienceError, OtherIssuerError, UnknownKeyError, found_by, reason_of
 
 # As in template.yaml: /health, the public keys, what problems mean, beacons and OPTIONS. And files of
 # exports, which are links to S3 there.
@@ -22,12 +26,6 @@ _BEACON = re.compile("/sessions/[^/]+/beacon")
 # RFC 9110, 11.1: a scheme is case-insensitive.
 _SCHEME = re.compile("^bearer +", re.IGNORECASE)
 
-_log = logging.getLogger(__name__)
-
-
-class UnknownKeyError(jwt.InvalidTokenError):
-    """The issuer has no such key."""
-
 
 class Verifier:
     """Checks tokens as the gateway does.
@@ -36,10 +34,10 @@ class Verifier:
         keys: what it checks them with.
     """
 
-    def __init__(self, keys: Keys, issuer: str, audience: str, skew_seconds: int = 0) -> None:
-        """`skew_seconds`: by how much the issuer's clock and this one may differ."""
+    def __init__(self, keys: Keys, issuer: str, audience: str, leeway_seconds: int = 0) -> None:
+        """`leeway_seconds`: by how much the issuer's clock and this one may differ."""
         self.keys = keys
-        self._skew_seconds = skew_seconds
+        self._leeway_seconds = leeway_seconds
         self._issuer = issuer
         self._audience = audience
 
@@ -56,14 +54,16 @@ class Verifier:
             token,
             key.public,
             algorithms=key.algorithms,
-            issuer=self._issuer,
-            leeway=self._skew_seconds,
-            options={"require": ["exp"], "verify_aud": False},
+            leeway=self._leeway_seconds,
+            options={"require": ["exp", "iss"], "verify_aud": False, "verify_iss": False},
         )
-        # The gateway looks at client_id where there is no aud, which the library does not.
+        # Not by the library, whose errors do not say what is there instead.
+        if claims["iss"] != self._issuer:
+            raise OtherIssuerError(claims["iss"])
+        # The gateway looks at client_id where there is no aud. Access tokens of Amazon Cognito have no aud.
         audience = claims["aud"] if "aud" in claims else claims.get("client_id")
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
-            raise jwt.InvalidAudienceError
+            raise OtherAudienceError(audience)
         return {name: _text(value) for name, value in claims.items() if value is not None}
 
 
@@ -72,6 +72,8 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, list):
         return f"[{' '.join(map(_text, value))}]"
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{name}:{_text(value[name])}' for name in sorted(value))}]"
     return json.dumps(value)
 
 
@@ -84,6 +86,7 @@ class Authorizer:
     def __init__(self, app: ASGIApp, verifier: Verifier, also_open: str = DOCUMENTS) -> None:
         """`also_open`: a pattern of paths that can be read without a token, beside those of the gateway."""
         self._app = app
+        self._telemetry = Telemetry()
         self._verifier = verifier
         self._open = re.compile(f"{_OPEN}|{also_open}")
 
@@ -100,18 +103,33 @@ class Authorizer:
             else scope["method"] in ("GET", "HEAD") and self._open.fullmatch(path_of(scope))
         )
         if not is_open:
+            token = _token(scope)
             try:
-                claims = await self._verifier.claims(_token(scope))
+                claims = await self._verifier.claims(token)
             except jwt.PyJWTError as error:
-                # Not its text, which may quote the token.
-                _log.info("no good token: %s", type(error).__name__)
-                refusal = Response(
-                    '{"message":"Unauthorized"}', 401, {"WWW-Authenticate": "Bearer"}, "application/json"
-                )
-                await refusal(scope, receive, send)
+                await self._refuse(error if token else None, scope, receive, send)
                 return
             context["authorizer"] = {"jwt": {"claims": claims, "scopes": None}}
         await self._app(scope, receive, send)
+
+    async def _refuse(self, error: jwt.PyJWTError | None, scope: Scope, receive: Receive, send: Send) -> None:
+        """Reply with what is wrong; `error` is None where there is no token."""
+        # Not the error's text, which may quote the token.
+        reason = reason_of(error) if error else str(UnauthenticatedError())
+        challenge = invalid_token(reason) if error else CHALLENGE
+        known = request_id(scope)
+        self._telemetry.refused(
+            401,
+            "unauthenticated",
+            method=scope["method"],
+            reason=reason,
+            request_id=known,
+            **(found_by(error) if error else {}),
+        )
+        headers = {"WWW-Authenticate": challenge}
+        root_path = scope.get("root_path", "")
+        reply = problem(401, "unauthenticated", reason, known, root_path=root_path, headers=headers)
+        await reply(scope, receive, send)
 
 
 def _token(scope: Scope) -> str:

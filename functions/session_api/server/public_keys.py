@@ -30,6 +30,7 @@ _KEEP_SECONDS = 3600.0
 """A key that the issuer has withdrawn is taken for so long."""
 _ANSWER_SECONDS = 3.0
 _DISCOVERY = "/.well-known/openid-configuration"
+_WEB = ("http://", "https://")
 
 _log = logging.getLogger(__name__)
 
@@ -101,14 +102,21 @@ class Jwks:
         self._read_on = datetime.now(UTC)
 
     @classmethod
-    def of_issuer(cls, issuer: str) -> Jwks:
+    def of_issuer(cls, issuer: str, clock: Callable[[], float] = time.monotonic) -> Jwks:
         """The keys that an issuer of OpenID Connect names, as the gateway finds them. Raises KeysError."""
         address = issuer.rstrip("/") + _DISCOVERY
         try:
-            source = json.loads(_fetch(address))["jwks_uri"]
-        except (ValueError, LookupError, TypeError) as error:
-            raise KeysError(address, "no jwks_uri") from error
-        return cls(source)
+            document = json.loads(_fetch(address))
+            named, source = document["issuer"], document["jwks_uri"]
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise KeysError(address, "no document of an issuer, which has issuer and jwks_uri") from error
+        if named != issuer:
+            # OpenID Connect Discovery 1.0, 4.3. Its tokens would all be refused, for they have that name.
+            raise KeysError(address, f"JWT_ISSUER is {issuer!r}, but the issuer calls itself {named!r}")
+        if not (isinstance(source, str) and source.startswith(_WEB)):
+            # Not a path of this machine.
+            raise KeysError(address, "its jwks_uri is no address of the web")
+        return cls(source, clock)
 
     async def find(self, kid: str | None) -> Key | None:
         """The key called `kid`. A request waits while the document is read for it, the others do not."""
@@ -128,7 +136,7 @@ class Jwks:
                     self._read_on = datetime.now(UTC)
                 except KeysError as error:
                     # Those that are known are better than none.
-                    _log.warning("%s", error)
+                    _log.warning("%s; those that are known are taken meanwhile", error)
         return self._keys.get(kid)
 
     def known(self) -> KeysStatus:
@@ -138,7 +146,7 @@ class Jwks:
 
 def _read(source: str) -> dict[str, Key]:
     try:
-        text = _fetch(source) if source.startswith(("http://", "https://")) else Path(source).read_text()
+        text = _fetch(source) if source.startswith(_WEB) else Path(source).read_text()
         found = {jwk["kid"]: _from_jwk(jwk) for jwk in json.loads(text)["keys"] if "kid" in jwk}
     except OSError as error:
         raise KeysError(source, error.strerror or error) from error

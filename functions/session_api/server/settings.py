@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from quiz_sessions.bootstrap import POOL_SIZE
 from quiz_sessions.runtime.settings import SettingsError
 
+LEEWAY_SECONDS = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
@@ -19,6 +21,7 @@ class ServerSettings:
         drain_seconds: how long it serves on after it was asked to end, until the balancer has noticed.
         issuer, audience: whose tokens it takes, and for whom they must be; None where it asks for none.
         jwks: where the issuer's keys are, an address or a path; None where the issuer names the address.
+        leeway_seconds: by how much the issuer's clock and this one may differ.
     """
 
     host: str = "127.0.0.1"
@@ -28,6 +31,7 @@ class ServerSettings:
     issuer: str | None = None
     audience: str | None = None
     jwks: str | None = None
+    leeway_seconds: int = LEEWAY_SECONDS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, jwt: bool) -> ServerSettings:
@@ -47,7 +51,14 @@ class ServerSettings:
             issuer=issuer,
             audience=audience,
             jwks=environment.get("JWT_JWKS") or None,
+            leeway_seconds=leeway_seconds(environment),
         )
+
+
+def leeway_seconds(environment: Mapping[str, str]) -> int:
+    """By how much the clock of an issuer may differ. Raises SettingsError."""
+    # More would be no clock that is wrong, but tokens that do not end.
+    return _number(environment, "JWT_LEEWAY_SECONDS", LEEWAY_SECONDS, 0, 300)
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from quiz_sessions.services.status import KeysStatus
 from session_api.server.authorizer import Verifier
-from session_api.server.public_keys import Jwks, PublicKeyFile
+from session_api.server.public_keys import Jwks, Keys, PublicKeyFile
+from session_api.server.settings import leeway_seconds
 
 from .embedded import StartError
 from .issuer import CLIENT_ID, FOLDER, SCOPES, Issuer
@@ -42,7 +43,7 @@ class Login:
     def by_tokens(cls, environment: Mapping[str, str], data: Path) -> Login:
         """Tokens of the issuer that the environment names, else those of the key pair of `data`.
 
-        Raises KeysError, StartError.
+        Raises KeysError, StartError, SettingsError.
         """
         names = ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS", "JWT_PUBLIC_KEY_FILE")
         issuer, audience, jwks, file = (environment.get(name) or None for name in names)
@@ -51,16 +52,23 @@ class Login:
             verifier = Verifier(Jwks(str(keys.jwks_file)), ISSUER, AUDIENCE)
             config = _config(environment, f"../{FOLDER}", CLIENT_ID)
             return cls(verifier, config, issuer=Issuer(keys))
-        if issuer and audience and bool(jwks) != bool(file):
-            found = Jwks(jwks) if jwks else PublicKeyFile(Path(file or ""))
+        if issuer and audience and not (jwks and file):
             config = _config(environment, issuer, environment.get("LOGIN_CLIENT_ID") or None)
             # An issuer may take its requests for tokens on another one (Amazon Cognito does).
             more = (environment.get("LOGIN_ORIGINS") or "").split()
-            return cls(Verifier(found, issuer, audience), config, (*_origin(issuer), *more))
+            leeway = leeway_seconds(environment)
+            verifier = Verifier(_keys(issuer, jwks, file), issuer, audience, leeway)
+            return cls(verifier, config, (*_origin(issuer), *more))
         raise StartError(
-            "AUTH_MODE=jwt needs JWT_ISSUER, JWT_AUDIENCE and one of JWT_JWKS and JWT_PUBLIC_KEY_FILE, "
-            "or none of the four for the tokens of development_server.token_command"
+            "AUTH_MODE=jwt needs JWT_ISSUER and JWT_AUDIENCE, and at most one of JWT_JWKS and "
+            "JWT_PUBLIC_KEY_FILE; or none of the four for the tokens of development_server.token_command"
         )
+
+
+def _keys(issuer: str, jwks: str | None, file: str | None) -> Keys:
+    if file:
+        return PublicKeyFile(Path(file))
+    return Jwks(jwks) if jwks else Jwks.of_issuer(issuer)
 
 
 def _config(environment: Mapping[str, str], issuer: str, client_id: str | None) -> dict[str, Any]:

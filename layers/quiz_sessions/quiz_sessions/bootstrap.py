@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .domain.timestamps import Micros
 from .runtime.clock import current_micros
 from .runtime.recent import Recent
+from .runtime.scope_rules import ScopeRules
 from .runtime.settings import Settings
 from .runtime.telemetry import Telemetry, Watcher
 from .services.administration import ExamAdministration
@@ -143,6 +144,11 @@ class Services:
         """Whether callers are authenticated by verified claims; see `Settings`."""
         return self.cached.jwt
 
+    @property
+    def scope_rules(self) -> ScopeRules:
+        """How the scopes of callers are read from verified claims."""
+        return self.cached.scope_rules
+
     async def close(self) -> None:
         if self.webhook is not None:
             self.webhook.close()
@@ -208,7 +214,7 @@ def build_services(
     recent = Recent()
     telemetry = Telemetry([recent, *watchers])
     if cached is None:
-        cached = CachedSessions(stores.valkey, jwt=settings.jwt) if stores else CachedSessions.of(settings)
+        cached = CachedSessions.of(settings, stores.valkey if stores else None)
     if stores is None:
         stores = open_stores(settings, telemetry, pool_size=pool_size, valkey=cached.valkey)
     if bus is None and settings.event_bus_name:

@@ -616,8 +616,15 @@ class ResultsHiddenError(QuizSessionsError):
 
 
 class UnauthenticatedError(QuizSessionsError):
+    def __init__(self, message: str = "Send a token: Authorization: Bearer …") -> None:
+        super().__init__(message)
+
+
+class InvalidSubjectError(UnauthenticatedError):
+    """The token is good, but nobody's. The message is fit for WWW-Authenticate too."""
+
     def __init__(self) -> None:
-        super().__init__("Send a token: Authorization: Bearer …")
+        super().__init__("The token has no sub that can be the id of a user, which has 1 to 128 characters.")
 
 
 class ForbiddenError(QuizSessionsError):

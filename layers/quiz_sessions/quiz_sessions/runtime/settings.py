@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .scope_rules import BY_SCOPE, SCOPES, ScopeRules
+
 
 class SettingsError(Exception):
     """A setting is missing from the environment or invalid; the message says what to set."""
@@ -28,6 +30,7 @@ class Settings:
         default_time_limit_seconds: the time limit of quizzes that set none.
         session_cache_ttl_seconds: how long a session stays in the cache after it was last written there.
         jwt: whether the gateway's authorizer authenticates callers; if not, every caller may do everything.
+        scope_rules: how the scopes of callers are read from their claims.
         refuse_unknown_quizzes: whether a quiz can be started only once it is registered.
         starts_per_minute, writes_per_second, write_burst: how much one caller may do: starts of attempts,
             and writes to one session, of which so many may come at once. 0 for any number.
@@ -54,6 +57,7 @@ class Settings:
     default_time_limit_seconds: int = 1800
     session_cache_ttl_seconds: int = 1800
     jwt: bool = False
+    scope_rules: ScopeRules = BY_SCOPE
     refuse_unknown_quizzes: bool = False
     starts_per_minute: int = 0
     writes_per_second: int = 0
@@ -133,6 +137,7 @@ class Settings:
             default_time_limit_seconds=_positive(environment, "DEFAULT_TIME_LIMIT_SECONDS", 1800),
             session_cache_ttl_seconds=_positive(environment, "SESSION_CACHE_TTL_SECONDS", 1800),
             jwt=jwt,
+            scope_rules=_scope_rules(environment),
             refuse_unknown_quizzes=unknown == "refuse",
             starts_per_minute=_count(environment, "STARTS_PER_MINUTE", 60 if jwt else 0),
             writes_per_second=_count(environment, "WRITES_PER_SECOND", 20 if jwt else 0),
@@ -151,6 +156,21 @@ class Settings:
             beacon_keys=environment.get("BEACON_KEYS") or None,
             beacon_keys_secret_arn=environment.get("BEACON_KEYS_SECRET_ARN") or None,
         )
+
+
+def _scope_rules(environment: Mapping[str, str]) -> ScopeRules:
+    roles: dict[str, frozenset[str]] = {}
+    for entry in environment.get("JWT_SCOPE_MAP", "").split():
+        role, _, names = entry.rpartition("=")
+        if not re.fullmatch(r"[^\s\[\],]+", role):
+            raise SettingsError(
+                f"JWT_SCOPE_MAP has roles such as teachers={SCOPES[0]},{SCOPES[1]}, not {entry!r}."
+            )
+        for name in names.split(","):
+            if name not in SCOPES:
+                raise SettingsError(f"JWT_SCOPE_MAP leads to one of {', '.join(SCOPES)}, not to {name!r}.")
+        roles[role] = roles.get(role, frozenset()).union(names.split(","))
+    return ScopeRules(tuple(environment.get("JWT_SCOPE_CLAIMS", "").split()) or BY_SCOPE.claims, roles)
 
 
 def _origins(environment: Mapping[str, str], default: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from ..domain.json_values import dump_json
 from ..domain.presence import Heard
 from ..domain.sessions import Session, view
 from ..domain.timestamps import Micros, from_micros, iso
+from ..runtime.scope_rules import BY_SCOPE, ScopeRules
 from ..runtime.settings import Settings
 from ..stores.valkey import KEPT, KEPT_BYTES, ValkeyStore
 from .backpressure import Backpressure
@@ -39,19 +40,21 @@ class CachedSessions:
 
     Attributes:
         jwt: whether callers are authenticated by verified claims; see `Settings`.
+        scope_rules: how scopes are read from them.
     """
 
     valkey: ValkeyStore
     backpressure: Backpressure = field(default_factory=Backpressure)
     jwt: bool = False
+    scope_rules: ScopeRules = BY_SCOPE
 
     @classmethod
-    def of(cls, settings: Settings) -> CachedSessions:
-        """Build it from settings; it connects on first use."""
-        valkey = ValkeyStore(
+    def of(cls, settings: Settings, valkey: ValkeyStore | None = None) -> CachedSessions:
+        """Build it from settings, on the connection of `valkey`, else on one that it opens on first use."""
+        valkey = valkey or ValkeyStore(
             settings.redis_url, settings.session_cache_ttl_seconds, cluster=settings.redis_cluster
         )
-        return cls(valkey, jwt=settings.jwt)
+        return cls(valkey, jwt=settings.jwt, scope_rules=settings.scope_rules)
 
     async def read(
         self, session_id: UUID, owner: Owner, at: Micros, heard: Heard | None = None
