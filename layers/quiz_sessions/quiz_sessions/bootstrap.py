@@ -32,6 +32,7 @@ from .services.outbox_relay import BusRelay, Relay
 from .services.papers import Papers
 from .services.quiz_statistics import Statistics
 from .services.receipts import Receipts
+from .services.refusals import Refusals
 from .services.room import Room
 from .services.scores import Scores
 from .services.sessions import CallerLimits, SessionManager
@@ -40,6 +41,7 @@ from .services.signing_keys import HS256
 from .services.silence import Silence
 from .services.staff_actions import StaffActions
 from .services.standing_accommodations import StandingAccommodations
+from .services.timeline import Timeline
 from .services.webhook_relay import WebhookRelay
 from .services.webhooks import Webhooks
 from .stores.administration import AdministrationStore
@@ -59,9 +61,11 @@ from .stores.outbox import OutboxStore
 from .stores.papers import PaperStore
 from .stores.postgres import Postgres
 from .stores.quiz_statistics import StatisticsStore
+from .stores.refusals import RefusalStore
 from .stores.room import RoomStore
 from .stores.secrets_manager import DatabaseAddress, beacon_keys, receipt_keys
 from .stores.standing_accommodations import StandingAccommodationStore
+from .stores.timeline import TimelineStore
 from .stores.valkey import ValkeyStore
 from .stores.webhook import Webhook
 from .stores.webhook_outbox import WebhookOutbox
@@ -87,6 +91,8 @@ class Stores:
     standing_accommodations: StandingAccommodationStore
     labels: LabelStore
     audit: AuditStore
+    refusals: RefusalStore
+    timeline: TimelineStore
     outbox: OutboxStore
     exports: ExportStore
     snapshots: Snapshots
@@ -122,6 +128,8 @@ class Services:
     labelling: Labelling
     scores: Scores
     audit: Audit
+    refusals: Refusals
+    timeline: Timeline
     receipts: Receipts
     exports: Exports
     exporter: Exporter | None
@@ -167,6 +175,8 @@ def open_stores(
         standing_accommodations=StandingAccommodationStore(postgres),
         labels=LabelStore(postgres),
         audit=AuditStore(postgres),
+        refusals=RefusalStore(postgres),
+        timeline=TimelineStore(postgres),
         outbox=OutboxStore(postgres),
         exports=ExportStore(postgres),
         snapshots=Snapshots(address),
@@ -258,6 +268,7 @@ def build_services(
         limits=limits,
     )
     files = _export_files(settings)
+    refusals = Refusals(refusals=stores.refusals, valkey=stores.valkey, telemetry=telemetry, clock=clock)
     silence = Silence(live=stores.live, valkey=stores.valkey, incidents=incidents, clock=clock)
     return Services(
         sessions=sessions,
@@ -324,6 +335,15 @@ def build_services(
             disclosure=disclosure,
             clock=clock,
         ),
+        refusals=refusals,
+        timeline=Timeline(
+            attempts=stores.attempts,
+            timeline=stores.timeline,
+            refusals=stores.refusals,
+            valkey=stores.valkey,
+            telemetry=telemetry,
+            clock=clock,
+        ),
         receipts=receipts,
         exports=Exports(
             exports=stores.exports,
@@ -345,6 +365,7 @@ def build_services(
             exports=stores.exports,
             room=stores.room,
             silence=silence,
+            refusals=refusals,
             relay=relay,
             bus=bus,
             telemetry=telemetry,
