@@ -114,5 +114,5 @@ def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemet
     app.include_router(routes.build_router(services))
     add_documentation(app)
     problems.install(app, services)
-    app.add_middleware(RequestMiddleware, telemetry=cache(telemetry))
+    app.add_middleware(RequestMiddleware, telemetry=cache(telemetry), services=services)
     return app

@@ -228,10 +228,12 @@ def _conflicts(error: errors.AnswerConflictError) -> dict[str, Any]:
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    request.state.code = "invalid_input"
     for each in error.errors():
         if each["type"] == "json_invalid":
             reason = each["ctx"]["error"] + _position(error, each["loc"][-1])
             detail = f"The body is not a JSON text: {reason}."
+            request.state.code = "invalid_json"
             return problem(400, "invalid_json", detail, request.state.request_id)
     # The problem does not quote the input. It is bounded, because there may be an error for each member of
     # the body, each with a key of megabytes, and a reply of more than 6 MB is lost.
@@ -322,6 +324,7 @@ def _question(request: Request, path: Sequence[str | int]) -> str | None:
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {413: "content_too_large"}.get(error.status_code) or HTTPStatus(error.status_code).name.lower()
+    request.state.code = code
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
         # From the router: none of its paths is this one.

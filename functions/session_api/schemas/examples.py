@@ -246,6 +246,23 @@ _ACTION: Final = {
     "key": "alarm-1",
     "payload_hash": None,
 }
+_MOMENT: Final = {
+    "at": "2027-01-15T08:10:00Z",
+    "kind": "refused",
+    "until": "2027-01-15T08:10:04Z",
+    "revision": None,
+    "questions": ["essay"],
+    "device": "9f86d081884c",
+    "by": None,
+    "reason": None,
+    "detail": {
+        "operation": "saveProgress",
+        "status": 409,
+        "code": "answer_conflict",
+        "count": 2,
+        "request_id": "7b98ce0c-5a53-4a6c-a3c0-0a7a0c8a9a11",
+    },
+}
 
 _PUBLIC_KEY: Final = {
     "kty": "OKP",
@@ -338,6 +355,16 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "QuizNoticeReply": _TO_ALL,
     "QuizNoticesReply": {"notices": [_TO_ALL], "next_after": None},
     "NotifiedReply": {"notified": 28, "unchanged": [_UNCHANGED]},
+    "MomentReply": _MOMENT,
+    "TimelineReply": {
+        "session_id": _ID,
+        "user_id": "u1",
+        "quiz_id": "physics",
+        "status": "in_progress",
+        "moments": [_MOMENT],
+        "left_out": [],
+        "next_after": None,
+    },
     "IncidentReply": _INCIDENT,
     "IncidentsReply": {"incidents": [_INCIDENT], "next_after": None},
     "LiveRowReply": _LIVE,

@@ -7,8 +7,8 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    # Beside the audit log, because a refusal changes nothing. By the owner where `by` is empty, which a key may
-    # not leave out.
+    # Beside the audit log, because a refusal changes nothing. `by` is empty for the owner: a key has
+    # no nulls.
     op.execute(
         """
         CREATE TABLE refused_requests (
@@ -41,7 +41,8 @@ def upgrade() -> None:
     # Whoever erases the events of a session erases what was refused, too.
     op.execute(
         """
-        CREATE OR REPLACE FUNCTION erase_events(attempt uuid, by text, reason text) RETURNS bigint LANGUAGE sql AS $$
+        CREATE OR REPLACE FUNCTION erase_events(attempt uuid, by text, reason text)
+        RETURNS bigint LANGUAGE sql AS $$
             WITH ended AS (
                 SELECT id, quiz_id, user_id FROM quiz_attempts
                 WHERE id = attempt AND ended_at IS NOT NULL FOR UPDATE

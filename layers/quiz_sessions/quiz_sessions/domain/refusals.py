@@ -24,7 +24,7 @@ class Refusal:
 
     Attributes:
         operation: what was asked for, as the API's document names it.
-        code: of the problem that was replied; empty where something unforeseen went wrong.
+        code: of the problem that was replied.
         by: the subject of the caller; None if callers are not authenticated.
         staff: whether the caller has a scope of staff.
         device: the writer (see `tags`) of the last one.

@@ -1,6 +1,6 @@
 -- Look for words in the names of attempts, newest first, among as many as one statement may look at. The conditions are
 -- those of the filters in use; the order is that of an index for them.
--- Takes    words (in lower case, each has to be there), also what the conditions take, look (how many attempts at most),
+-- Takes    words (each has to be there, in whatever case), also what the conditions take, look (how many attempts at most),
 --          limit (how many are wanted)
 -- Returns  one row: ids (of the attempts found), started_at and id (of the last one looked at for them; null where none is
 --          left)
@@ -15,7 +15,7 @@ WITH looked AS MATERIALIZED (
             jsonb_path_query_array(metadata, 'strict $.** ? (@.type() == "string" || @.type() == "number")')::text
         ), NFC)) AS names
     ) AS naming
-    WHERE NOT EXISTS (SELECT FROM unnest(%(words)s::text[]) AS word WHERE strpos(names, word) = 0)
+    WHERE NOT EXISTS (SELECT FROM unnest(%(words)s::text[]) AS word WHERE strpos(names, lower(word)) = 0)
     ORDER BY place LIMIT %(limit)s
 )
 SELECT ARRAY(SELECT id FROM found ORDER BY place) AS ids, last.started_at, last.id
