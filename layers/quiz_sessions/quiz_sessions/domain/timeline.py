@@ -90,6 +90,8 @@ MEMBERS: Final = (
 """Members of an event's changes that a timeline is made of."""
 _BY_THEMSELVES: Final = frozenset({"merged", "displaced", "late_answer"})
 """Types of events of which nothing is left to tell once each answer in them has its own moment."""
+_WITH_TIMES: Final = ("answer_tags", "late_answers", "displaced")
+"""Members whose answers have times of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +180,7 @@ def _moments_of(event: TimelineEvent) -> Iterator[Moment]:
     if told.get("outdated"):
         yield own(kind="outdated", questions=sorted(told["outdated"]), device=device)
     others = sorted({*(told.get("answers") or []), *(told.get("marks") or [])} - tags.keys())
-    if event.type in _BY_THEMSELVES and not others:
+    if event.type in _BY_THEMSELVES and not others and any(told.get(name) for name in _WITH_TIMES):
         return
     yield own(
         kind=event.type,
