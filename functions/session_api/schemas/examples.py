@@ -24,6 +24,7 @@ _SUMMARY: Final[dict[str, Any]] = {
     "last_updated": "2027-01-15T08:10:00Z",
     "completed_at": None,
     "group": "Room 12",
+    "label": "Physics, second term",
     "late_ms": 0,
     "score": None,
     "max_score": None,
@@ -43,7 +44,6 @@ _SESSION: Final[dict[str, Any]] = {
             "locked": ["2"],
         }
     ],
-    "label": "Physics, second term",
     "metadata": {"course": "PH-101"},
     "unread_notices": 0,
     "current_question": 1,

@@ -267,7 +267,7 @@ class Audit:
             raise VersionNotFoundError
         then = await self._filled(replay(attempt, events))
         if version < attempt.version:
-            # The audit log does not have the tags of answers; nothing can be based on what is past.
+            # Nothing can be based on what is past.
             shown = view(replace(then, answer_meta={}), NO_DRAFTS, to_micros(events[-1].at))
             # Not the entity tag of the session as it was then, which had those tags.
             return replace(shown, etag=entity_tag(then.revision, "past", shown.version))
