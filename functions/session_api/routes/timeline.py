@@ -41,10 +41,10 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         )
         return json_reply(
             TimelineReply(
-                session_id=page.attempt.id,
-                user_id=page.attempt.user_id,
-                quiz_id=page.attempt.quiz_id,
-                status=page.attempt.status,
+                session_id=page.session.id,
+                user_id=page.session.user_id,
+                quiz_id=page.session.quiz_id,
+                status=page.session.status,
                 moments=[pick(MomentReply, moment) for moment in page.moments],
                 left_out=page.left_out,
                 next_after=page.next_after,

@@ -72,7 +72,7 @@ class TimelineReply:
     session_id: UUID
     user_id: str
     quiz_id: str
-    status: Status = field(metadata={"description": "As its row has it."})
+    status: Status
     moments: list[MomentReply]
     left_out: list[Literal["buffered", "staff_actions"]] = field(
         metadata={"description": "What this page could not be told: see docs/story.md."}

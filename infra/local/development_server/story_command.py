@@ -116,8 +116,8 @@ async def story(services: Services, session: str, write: Callable[[str], object]
     while after is not None:
         page = await services.timeline.page(session_id, after=after)
         if is_first:
-            attempt = page.attempt
-            write(_one_line(f"{attempt.id}: {attempt.user_id} at {attempt.quiz_id}, {attempt.status.value}"))
+            shown = page.session
+            write(_one_line(f"{shown.id}: {shown.user_id} at {shown.quiz_id}, {shown.status.value}"))
             is_first = False
         for moment in page.moments:
             write(line(moment))

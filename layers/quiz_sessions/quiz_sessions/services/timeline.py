@@ -9,9 +9,10 @@ from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 from ..domain.attempts import Attempt, Owner, Staff
-from ..domain.drafts import Drafts
+from ..domain.drafts import NO_DRAFTS, Drafts
 from ..domain.errors import CacheUnavailableError, ForbiddenError, SessionNotFoundError
 from ..domain.refusals import LOOKS_APART_SECONDS, gaps
+from ..domain.sessions import Session, view
 from ..domain.timeline import Moment, acted, buffered, in_order, moments_of, refused, unknown
 from ..domain.timestamps import Micros, from_micros
 from ..domain.validation import session_key
@@ -32,12 +33,13 @@ class TimelinePage:
     """A page of a session's timeline, in order of time.
 
     Attributes:
+        session: as a read would show it; its answers are not for a timeline.
         left_out: what could not be looked at: drafts in Valkey, actions of staff (without the scope, or
             because there are too many).
         next_after: the revision after which the next page begins; None on the last one.
     """
 
-    attempt: Attempt
+    session: Session
     moments: list[Moment]
     left_out: list[LeftOut]
     next_after: int | None
@@ -83,6 +85,7 @@ class Timeline:
             AuditLogDamagedError: somebody made its audit log unreadable.
         """
         check_page(after, limit)
+        at = self._clock() if at is None else at
         key = session_key(session_id)
         # rule: a read takes the drafts before the session
         drafts = await self._drafts(key)
@@ -99,7 +102,7 @@ class Timeline:
         since = found.since
         until = None if found.is_last else found.events[-1].recorded_at
         moments += map(refused, await self._refusals.of_session(attempt.id, since, until))
-        moments += await self._unknown(attempt, since, until, self._clock() if at is None else at)
+        moments += await self._unknown(attempt, since, until, at)
         left_out: list[LeftOut] = []
         if found.is_last:
             if drafts is None:
@@ -111,7 +114,8 @@ class Timeline:
         if not with_actions or len(actions) == MOST_ACTIONS:
             left_out.append("staff_actions")
         next_after = None if found.is_last else found.events[-1].revision
-        return TimelinePage(attempt, in_order(moments), left_out, next_after)
+        session = view(attempt, drafts or NO_DRAFTS, at)
+        return TimelinePage(session, in_order(moments), left_out, next_after)
 
     async def _drafts(self, key: UUID) -> Drafts | None:
         """The drafts of a session; None if they can't be read."""
