@@ -76,7 +76,7 @@ class Stores:
             client.flushall()
 
     def everything(self) -> dict[str, Any]:
-        """All that is stored but for what a read or a refusal adds to: the cache, who was heard, what was refused."""
+        """All that is stored but for what any request may add to: cache, who was heard, what was refused."""
         tables = [f"SELECT '{table}' AS name, t::text AS row FROM {table} AS t" for table in TABLES]
         found: dict[str, Any] = {"rows": self.query(f"{' UNION ALL '.join(tables)} ORDER BY name, row")}
         with self.cache() as valkey:

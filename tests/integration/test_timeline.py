@@ -1,4 +1,4 @@
-"""The timeline of a session: what is told of it, in which order, to whom, and what it says that it can't know."""
+"""The timeline of a session: what is told to whom, and of which time nobody knows; and finding a session."""
 
 from __future__ import annotations
 
