@@ -52,7 +52,7 @@ def test_an_erased_event_tells_its_type_alone() -> None:
 
 @pytest.mark.parametrize(
     "told",
-    [{"answer_tags": {"a": "soon"}}, {"answer_tags": []}, {"late_answers": [{"at": 1}]}, {"displaced": [1]},
+    [{"answer_tags": {"a": "soon"}}, {"answer_tags": [1]}, {"late_answers": [{"at": 1}]}, {"displaced": [1]},
      {"answer_tags": {"a": f"{10**30}.-"}}, {"answers": 1}, {"answers": [[]]}],
 )  # fmt: skip
 def test_what_makes_no_sense_is_damage(told: dict[str, Any]) -> None:

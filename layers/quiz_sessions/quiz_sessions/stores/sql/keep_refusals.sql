@@ -2,7 +2,7 @@
 -- Takes    batch (list of {session_id, operation, status, code, by, staff, device, questions, request_id, first_at, last_at,
 --          count}; no two of one session with the same operation, code and by), most (how many are kept of one session;
 --          what comes then is counted with the latest that is like it)
--- Returns  nothing
+-- Returns  attempt_id, of each
 -- Locks    the refusals that it changes
 WITH asked AS (
     SELECT * FROM jsonb_to_recordset(%(batch)s::jsonb) AS asked (
@@ -30,3 +30,4 @@ ORDER BY session_id, operation, code, actor
 ON CONFLICT (attempt_id, first_at, operation, code, by) DO UPDATE
 SET last_at = greatest(known.last_at, excluded.last_at), count = greatest(known.count, excluded.count),
     device = excluded.device, questions = excluded.questions, request_id = excluded.request_id
+RETURNING attempt_id
