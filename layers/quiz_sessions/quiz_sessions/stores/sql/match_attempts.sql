@@ -1,7 +1,7 @@
 -- Look for words in the names of attempts, newest first, among as many as one statement may look at. The conditions are
 -- those of the filters in use; the order is that of an index for them.
--- Takes    words (each has to be there, in whatever case), also what the conditions take, look (how many attempts at most),
---          limit (how many are wanted)
+-- Takes    user_id, quiz_id, group, statuses, at, started_at and id (of the last row of the previous page), words (each has to
+--          be there, in whatever case), look (how many attempts at most), limit (how many are wanted)
 -- Returns  one row: ids (of the attempts found), started_at and id (of the last one looked at for them; null where none is
 --          left)
 -- Locks    nothing

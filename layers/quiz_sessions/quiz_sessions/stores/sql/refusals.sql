@@ -1,5 +1,5 @@
 -- The refusals about an attempt whose first one came in a time.
--- Takes    id, since (exclusive) and until (inclusive), or null for any, limit
+-- Takes    id, since (exclusive, or null for any), until (inclusive, or null for any), limit
 -- Returns  operation, status, code, by, device, questions, request_id, first_at, last_at, count
 -- Locks    nothing
 SELECT operation, status, code, nullif(by, '') AS by, device, questions, request_id, first_at, last_at, count

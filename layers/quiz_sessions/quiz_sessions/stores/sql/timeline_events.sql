@@ -1,6 +1,7 @@
 -- The audit events of an attempt in order of revision, a page at a time, as its timeline tells them: without what was answered,
 -- marked or drawn.
--- Takes    id, after (revision), limit, max_bytes (of changes, which only the first event may exceed)
+-- Takes    id, after (revision), limit, max_bytes (of changes, which only the first event may exceed), members (of the changes,
+--          which are told)
 -- Returns  revision, version, type, at, recorded_at, erased_by, since (when the event before the page was recorded, or null),
 --          told (members of the changes; of answers the questions, of late and displaced ones also when they came and from
 --          whom), is_last (whether no event follows the page)
