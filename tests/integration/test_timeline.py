@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 import redis
 
+from development_server.story_command import story
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.errors import CacheUnavailableError
 from quiz_sessions.domain.quizzes import QuizRules
@@ -582,3 +583,26 @@ async def test_students_find_their_own_alone(services: Services) -> None:
         api.be("ann1")
         reply = await api("GET", "/sessions?matching=ann")
     assert [each["id"] for each in reply.json()["sessions"]] == [own]
+
+
+# As text
+
+
+async def told(services: Services, session: str) -> list[str]:
+    lines: list[str] = []
+    await story(services, session, lines.append)
+    return lines
+
+
+async def test_the_command_tells_a_session_and_finds_it_by_words(services: Services) -> None:
+    session_id = await named(services, "ann-miller")
+    await services.sessions.update_answers(UUID(session_id), {"q1": "A"})
+    first, started, answered = (await told(services, session_id))[:3]
+    assert first == f"{session_id}: ann-miller at quiz1, in_progress"
+    assert "  started, attempt 1" in started
+    assert answered.endswith("  committed | q1")
+    (found,) = await told(services, "mill")
+    assert found.startswith(session_id)
+    assert await told(services, "nobody") == [
+        "No session has these words in its user id, label, group or metadata."
+    ]
