@@ -596,7 +596,7 @@ async def told(services: Services, session: str) -> list[str]:
 
 async def test_the_command_tells_a_session_and_finds_it_by_words(services: Services) -> None:
     session_id = await named(services, "ann-miller")
-    await services.sessions.update_answers(UUID(session_id), {"q1": "A"})
+    await services.sessions.update_answers(UUID(session_id), {"q1": "A"}, at=LATER)
     first, started, answered = (await told(services, session_id))[:3]
     assert first == f"{session_id}: ann-miller at quiz1, in_progress"
     assert "  started, attempt 1" in started
