@@ -122,5 +122,5 @@ def create_app(services: Callable[[], Services], telemetry: Callable[[], Telemet
     app.include_router(routes.build_router(services))
     add_documentation(app)
     problems.install(app, services)
-    app.add_middleware(RequestMiddleware, telemetry=telemetry or cache(Telemetry))
+    app.add_middleware(RequestMiddleware, telemetry=telemetry or cache(Telemetry), services=services)
     return app

@@ -15,6 +15,7 @@ from quiz_sessions.domain.validation import MAX_ANSWERS, MAX_ID_CHARACTERS, MAX_
 from .cached_reads import UUID_PATTERN, Shown, send_session
 from .gateway import is_time_refused, path_of
 from .identity import GRADE, PROCTOR, authenticate
+from .refusals import WRITTEN
 from .request_source import source_of
 from .strict_json import MAX_BODY_BYTES, loads
 
@@ -128,6 +129,7 @@ async def save(
     Raises:
         whatever `authenticate` and `SessionManager.update_answers` raise.
     """
+    scope["state"][WRITTEN] = answers
     options["owner"] = authenticate(scope, jwt=services.jwt, rules=services.scope_rules).subject
     options["source"] = source_of(scope, services.settings.origin_secrets)
     options["at"] = scope["state"]["at"]

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quiz_sessions.bootstrap import Services
 from quiz_sessions.runtime.telemetry import Telemetry
 
 from .gateway import is_time_refused, request_id, request_time
 from .problems import internal_error
+from .refusals import refusal_of
 
 _COUNTED = {
     "network_refused": "AccessRefused",
@@ -24,14 +26,17 @@ _COUNTED = {
 
 
 class RequestMiddleware:
-    """Sets `at` and `request_id` on the request's state; logs requests that failed.
+    """Sets `at` and `request_id` on the request's state; logs and notes requests that failed.
 
     The gateway's access log has all of them.
     """
 
-    def __init__(self, app: ASGIApp, telemetry: Callable[[], Telemetry]) -> None:
+    def __init__(
+        self, app: ASGIApp, telemetry: Callable[[], Telemetry], services: Callable[[], Services]
+    ) -> None:
         self._app = app
         self._telemetry = telemetry
+        self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,6 +64,7 @@ class RequestMiddleware:
                 raise
             reply = internal_error(state["request_id"], scope.get("root_path", ""))
             await reply(scope, receive, note_status)
+            await self._note(scope, status)
         else:
             if metric := _COUNTED.get(state.get("code")):
                 self._telemetry().count(metric)
@@ -73,6 +79,15 @@ class RequestMiddleware:
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     request_id=state["request_id"],
                 )
+                await self._note(scope, status)
+
+    async def _note(self, scope: Scope, status: int) -> None:
+        """Keep a refusal for the timeline of its session, if it is one of a session's."""
+        if "session_id" not in scope.get("path_params", {}):
+            return
+        services = self._services()
+        if (refusal := refusal_of(scope, services, status)) is not None:
+            await services.refusals.note(refusal)
 
 
 def _addressed(scope: Scope) -> dict[str, str]:

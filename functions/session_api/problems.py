@@ -172,6 +172,7 @@ def _refused(
     headers: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Response:
+    request.state.code = code
     return problem(
         status,
         code,
@@ -187,7 +188,6 @@ def _domain(request: Request, error: errors.QuizSessionsError, services: Callabl
     if type(error) not in _STATUS_AND_CODE:
         raise error
     status, code = _STATUS_AND_CODE[type(error)]
-    request.state.code = code
     if status == HTTPStatus.UNAUTHORIZED:
         request.state.reason = str(error)
     extra = _members(request, error)

@@ -70,6 +70,11 @@ class Room:
     def hands_in(self, name: str, **body: Any) -> None:
         self.of(name, "POST", f"/sessions/{self.sessions[name]}/complete", body)
 
+    def timeline(self, name: str) -> list[dict[str, Any]]:
+        told = call(self.address, "GET", f"/sessions/{self.sessions[name]}/timeline")
+        moments: list[dict[str, Any]] = told["moments"]
+        return moments
+
     def session(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = call(self.address, "GET", f"/sessions/{self.sessions[name]}")
         return found

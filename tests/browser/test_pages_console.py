@@ -54,6 +54,22 @@ def test_a_quiz_is_picked_by_how_its_id_begins(new_visitor: NewVisitor, service:
     expect(page).to_have_title(f"{prefix}-2 – Room – Console")
 
 
+def test_a_student_is_found_by_part_of_a_name(new_visitor: NewVisitor, service: DevelopmentServer) -> None:
+    room = a_room(service.address)
+    name = unique("Miller")
+    room.starts(f"{name}-ann", f"{name}-bob", group="Room 12")
+    page = sign_in(new_visitor(), service.address)
+    found = page.get_by_role("region", name="Find a student")
+    for words, said in ((f"ann {name.lower()}", "1 session"), (name, "2 sessions")):
+        found.get_by_role("searchbox").fill(words)
+        found.get_by_role("button", name="Find").click()
+        expect(found.get_by_role("status")).to_contain_text(said)
+    expect(found.get_by_role("row").nth(1)).to_contain_text("Room 12")
+    looked_at(page, "console-find")
+    found.get_by_role("link", name=f"{name}-ann").click()
+    expect(page.get_by_role("heading", name=f"{name}-ann", exact=True)).to_be_visible()
+
+
 def test_long_lists_of_quizzes_come_by_pages(new_visitor: NewVisitor, service: DevelopmentServer) -> None:
     prefix = unique("long")
     for number in range(52):

@@ -381,3 +381,28 @@ def test_a_name_that_is_no_part_of_an_address_is_not_asked_for(
     assert not [url for url in asked if url.endswith(f"/quizzes/{room.quiz_id}/")]
     assert not [url for url in asked if "/accommodations" in url and "/pages/" not in url]
     expect(part(page, "Extra time").get_by_role("button")).to_have_count(0)
+
+
+def test_every_request_is_told_with_those_that_were_refused(
+    new_visitor: NewVisitor, service: DevelopmentServer
+) -> None:
+    room = a_room(service.address, "ada")
+    room.answers("ada", {"essay": "It was the best of times"}, autosave=True)
+    for _ in range(2):
+        room.hands_in("ada", version=77)
+    room.acts("extend", seconds=300, reason="came late")
+    eventually(lambda: "refused" in [each["kind"] for each in room.timeline("ada")], seconds=60)
+    page = at(new_visitor(), room, "ada")
+    told = part(page, "Every request")
+    expect(told.get_by_role("listitem")).to_have_count(0)
+    told.get_by_role("button", name="Show").click()
+    expect(told.get_by_role("button", name="Hide")).to_have_attribute("aria-expanded", "true")
+    refused = told.get_by_role("listitem").filter(has_text="The hand-in was refused (409 version_conflict)")
+    expect(refused).to_have_count(1)
+    expect(refused).to_contain_text("2 times")
+    expect(told.get_by_role("listitem").filter(has_text="Autosaved: essay")).to_have_count(1)
+    expect(told.get_by_role("listitem").filter(has_text="Time was given: 5 min")).to_contain_text("came late")
+    expect(told).not_to_contain_text("It was the best of times")
+    looked_at(page, "student-timeline")
+    told.get_by_role("button", name="Hide").click()
+    expect(told.get_by_role("listitem")).to_have_count(0)

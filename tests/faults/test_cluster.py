@@ -18,7 +18,7 @@ from quiz_sessions.services.flush import FlushLimits
 from quiz_sessions.stores.event_bus import EventBus
 from tests.harness.builders import LATER, SECOND, START
 from tests.harness.cluster import ValkeyCluster, running_cluster
-from tests.harness.service import flush_at, rebuilt, start
+from tests.harness.service import client_of, flush_at, rebuilt, start
 from tests.harness.stores import Stores
 from tests.harness.tables import Database, row
 
@@ -101,6 +101,17 @@ async def test_sessions_of_all_nodes_are_flushed_and_acknowledged(
     assert marks(cluster) == {}
     rows = database.execute("SELECT DISTINCT answers FROM quiz_attempts").fetchall()
     assert rows == [{"answers": {"0": "draft"}}]
+
+
+async def test_refusals_of_every_shard_are_recorded(services: Services, database: Database) -> None:
+    sessions = [await start(services, f"user{number}") for number in range(40)]
+    async with client_of(services) as http:
+        for session_id in sessions:
+            body = {"answers": {"1": "A"}, "version": 7}
+            assert (await http.patch(f"/sessions/{session_id}/progress", json=body)).status_code == 409
+    assert (await services.flusher.run()).flush_failures == 0
+    kept = database.execute("SELECT attempt_id FROM refused_requests").fetchall()
+    assert {each["attempt_id"] for each in kept} == set(sessions)
 
 
 async def test_the_backlog_that_slows_clients_down_is_that_of_every_shard(services: Services) -> None:

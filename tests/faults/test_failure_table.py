@@ -557,7 +557,8 @@ async def _flush_at_once(servers: Servers, services: Services, other: Services) 
     merged = servers.query(
         "SELECT changes, count(*) FROM attempt_events WHERE type = 'merged' GROUP BY changes"
     )
-    assert merged == [{"changes": {"answers": {"1": "A"}}, "count": len(sessions)}]
+    changes = {"answers": {"1": "A"}, "answer_tags": {"1": str(draft.tag)}}
+    assert merged == [{"changes": changes, "count": len(sessions)}]
     (unmerged,) = servers.query('SELECT count(*) FROM quiz_attempts WHERE answers <> \'{"1": "A"}\'')
     assert (unmerged["count"], servers.dirty()) == (0, set())
     (deadlocks,) = servers.query("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")

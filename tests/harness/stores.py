@@ -34,6 +34,8 @@ TABLES = (
     "webhook_endpoint",
     "staff_actions",
     "exports",
+    "refused_requests",
+    "refusal_watches",
 )
 
 
@@ -74,12 +76,12 @@ class Stores:
             client.flushall()
 
     def everything(self) -> dict[str, Any]:
-        """All that is stored but for the read cache and who was heard, which a read may add to."""
+        """All that is stored but for what any request may add to: cache, who was heard, what was refused."""
         tables = [f"SELECT '{table}' AS name, t::text AS row FROM {table} AS t" for table in TABLES]
         found: dict[str, Any] = {"rows": self.query(f"{' UNION ALL '.join(tables)} ORDER BY name, row")}
         with self.cache() as valkey:
             for key in sorted(valkey.keys()):
-                if not key.startswith(b"session:") and not key.endswith(b":seen"):
+                if not key.startswith((b"session:", b"refused:")) and not key.endswith(b":seen"):
                     found[key.decode()] = valkey.dump(key)
         return found
 

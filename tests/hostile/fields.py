@@ -23,10 +23,10 @@ class Rule(Enum):
 _ANYONE, _RESULTS, _KEYS, _STAFF = Rule
 _SUMMARY = (
     "id user_id quiz_id attempt_no status version time_remaining started_at expires_at paused last_updated "
-    "completed_at group late_ms"
+    "completed_at group label late_ms"
 )
 _STATE = (
-    f"{_SUMMARY} server_time accepts_until pause_seconds sections label metadata unread_notices "
+    f"{_SUMMARY} server_time accepts_until pause_seconds sections metadata unread_notices "
     "current_question answers durability buffered_questions answer_tags receipt next_autosave_after_ms"
 )
 _SCORE = "score max_score grading"
@@ -138,6 +138,8 @@ FIELDS: Mapping[str, Mapping[Rule, str]] = {
     "DeadLetterReply": {_STAFF: "event_id type tries last_error died_at"},
     "EventReply": {_STAFF: "revision version type at changes nonce digest hash erased_by"},
     "EventsReply": {_STAFF: "events next_after"},
+    "MomentReply": {_STAFF: "at kind until revision questions device by reason detail"},
+    "TimelineReply": {_STAFF: "session_id user_id quiz_id status moments left_out next_after"},
     "VerificationReply": {_STAFF: "intact events broken differs erased erased_by paper_as_drawn"},
     "ProofReply": {
         _ANYONE: "genuine recorded answers_match session_id version answers_sha256 committed_at",

@@ -148,6 +148,7 @@ OPERATIONS = [
         parameters={**_SESSION, "event": "1"},
     ),
     Operation("GET", "/sessions/{session_id}/events", query={"after": "-1"}, parameters=_SESSION),
+    Operation("GET", "/sessions/{session_id}/timeline", query={"after": "-1"}, parameters=_SESSION),
     Operation("GET", "/sessions/{session_id}/verify", parameters=_SESSION),
     Operation(
         "POST",

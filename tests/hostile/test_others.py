@@ -50,7 +50,7 @@ OF_STAFF = [
     or operation.path.endswith("/live")
     or (operation.path.endswith("/notices") and (operation.method == "POST" or "quiz" in operation.path))
     or (
-        operation.path.endswith(("/events", "/verify", "/late-answers", "/incidents"))
+        operation.path.endswith(("/events", "/timeline", "/verify", "/late-answers", "/incidents"))
         and operation.method == "GET"
     )
     or (operation.path == "/quizzes/{quiz_id}" and operation.method != "GET")

@@ -102,6 +102,7 @@ ROUTES: dict[tuple[str, str], tuple[Any, list[int]]] = {
         [401, 403, 403, 403, 409, 403, 409],
     ),
     ("GET", "/sessions/{session_id}/events"): (None, [401, 403, 403, 200, 200, 403, 200]),
+    ("GET", "/sessions/{session_id}/timeline"): (None, [401, 403, 403, 200, 200, 403, 200]),
     ("GET", "/sessions/{session_id}/verify"): (None, [401, 403, 403, 200, 200, 403, 200]),
     ("PUT", "/quizzes/{quiz_id}"): ({"open_attempts": "keep"}, [401, 403, 403, 403, 403, 200, 200]),
     ("PATCH", "/quizzes/{quiz_id}"): ({"grace_seconds": 1}, [401, 403, 403, 403, 403, 200, 200]),

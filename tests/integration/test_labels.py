@@ -16,7 +16,7 @@ from quiz_sessions.domain.labels import MAX_LABEL_CHARACTERS, MAX_METADATA_BYTES
 from quiz_sessions.domain.quizzes import WhenActive
 from quiz_sessions.domain.sessions import Session
 from quiz_sessions.runtime.telemetry import Telemetry
-from quiz_sessions.stores.audit import AuditStore
+from quiz_sessions.stores.audit import AuditStore, Filters
 from tests.harness.builders import LATER, SECOND, START
 from tests.harness.gateway import Api, api_of
 from tests.harness.locks import row_held
@@ -488,9 +488,8 @@ async def test_a_list_of_a_group_reads_neither_the_table_nor_the_whole_quiz(
         return stores.database_url
 
     postgres = Explaining(conninfo, 1, lambda: None, Telemetry())
-    await AuditStore(postgres).attempts(
-        **filters, group="Room 12", statuses=[], is_pending=False, owner=None, at=START, before=None, limit=51
-    )
+    named = Filters(**filters, group="Room 12", at=START)
+    await AuditStore(postgres).attempts(named, before=None, limit=51)
     await postgres.close()
     (plan,) = postgres.plans
     assert index in plan, plan

@@ -18,7 +18,7 @@ from quiz_sessions.bootstrap import Services
 from quiz_sessions.runtime.settings import Settings
 from session_api.server.authorizer import Authorizer, Verifier
 from session_api.server.public_keys import Jwks
-from session_api.server.refusals import OtherAudienceError, UnknownKeyError
+from session_api.server.token_refusals import OtherAudienceError, UnknownKeyError
 from tests.harness import tokens
 from tests.harness.issuers import COGNITO, DISCOVERY, JWKS, KEYCLOAK, Played, played_issuers
 from tests.harness.launch import development_server

@@ -14,7 +14,7 @@ import pytest
 from development_server import ports
 from session_api.server.authorizer import Verifier
 from session_api.server.public_keys import Jwks, KeysError
-from session_api.server.refusals import UnknownKeyError
+from session_api.server.token_refusals import UnknownKeyError
 from tests.harness import tokens
 
 

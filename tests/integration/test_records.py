@@ -36,7 +36,7 @@ from quiz_sessions.domain.timestamps import Micros, from_micros, to_micros
 from quiz_sessions.runtime.telemetry import Telemetry
 from quiz_sessions.services.audit import Verification
 from quiz_sessions.services.pages import MAX_PAGE
-from quiz_sessions.stores.audit import AuditStore
+from quiz_sessions.stores.audit import AuditStore, Filters
 from quiz_sessions.stores.postgres import Postgres
 from quiz_sessions.stores.statements import Statement
 from tests.harness import auditor
@@ -297,11 +297,9 @@ async def test_no_list_reads_the_whole_table(
 
     postgres = Explaining(conninfo, 1, lambda: None, Telemetry())
     wanted = [status] if status else []
-    names: dict[str, Any] = {"user_id": None, "quiz_id": None, **filters, "statuses": wanted}
+    names: dict[str, Any] = {**filters, "statuses": wanted, "at": START}
     before = None if first_page else (from_micros(START - 18_000 * SECOND), UUID(int=0))
-    await AuditStore(postgres).attempts(
-        **names, is_pending=False, owner=None, at=START, before=before, limit=51
-    )
+    await AuditStore(postgres).attempts(Filters(**names), before=before, limit=51)
     await postgres.close()
     (plan,) = postgres.plans
     assert "Index Scan" in plan

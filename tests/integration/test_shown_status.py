@@ -15,7 +15,7 @@ from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.drafts import Draft, Drafts
 from quiz_sessions.domain.timestamps import Micros
 from quiz_sessions.services.audit import MAX_ROUNDS
-from quiz_sessions.stores.audit import AuditStore, Listed
+from quiz_sessions.stores.audit import AuditStore, Filters, Listed
 from tests.harness.builders import END, LATER, SECOND, START
 from tests.harness.gateway import Api
 from tests.harness.service import autosave, flush_at, put_quiz, rebuilt, services_on, start
@@ -170,8 +170,8 @@ class FlushedMeanwhile(AuditStore):
 
     services: Services
 
-    async def attempts(self, **filters: Any) -> list[Listed]:
-        rows = await super().attempts(**filters)
+    async def attempts(self, filters: Filters, **page: Any) -> list[Listed]:
+        rows = await super().attempts(filters, **page)
         await flush_at(self.services)
         return rows
 

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from session_api.front import Front
 from session_api.server.authorizer import READINESS, Authorizer, Verifier
 from session_api.server.public_keys import Jwks, KeysError, PublicKeyFile
-from session_api.server.refusals import REASONS, OtherAudienceError, UnknownKeyError, reason_of
+from session_api.server.token_refusals import REASONS, OtherAudienceError, UnknownKeyError, reason_of
 from tests.harness import tokens
 
 HOUR = 3600

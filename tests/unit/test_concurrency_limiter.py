@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from quiz_sessions.bootstrap import Services
 from quiz_sessions.runtime.clock import current_micros
 from quiz_sessions.runtime.telemetry import Telemetry
 from session_api.middleware import RequestMiddleware
@@ -41,6 +42,10 @@ class App:
 
 async def _ignore(message: Message) -> None:
     pass
+
+
+def _no_services() -> Services:
+    raise AssertionError("not asked for")
 
 
 async def _no_body() -> Message:
@@ -147,7 +152,7 @@ async def test_the_service_goes_by_the_time_that_was_noted_on_arrival() -> None:
         seen.append(scope["state"]["at"])
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "state": {"at": 7}}
-    await RequestMiddleware(app, Telemetry)(scope, _no_body, _ignore)
+    await RequestMiddleware(app, Telemetry, _no_services)(scope, _no_body, _ignore)
     assert seen == [7]
 
 

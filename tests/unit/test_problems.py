@@ -13,6 +13,7 @@ from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain import errors
 from quiz_sessions.domain.attempts import Status
 from quiz_sessions.domain.drafts import Drafts
+from quiz_sessions.domain.refusals import Refusal
 from quiz_sessions.domain.sessions import view
 from quiz_sessions.domain.timestamps import from_micros
 from quiz_sessions.runtime.scope_rules import BY_SCOPE
@@ -59,6 +60,13 @@ class Failing:
         raise self.error
 
 
+class Forgetting:
+    """In the place of where refusals are noted."""
+
+    async def note(self, refusal: Refusal) -> None:
+        pass
+
+
 @pytest.fixture
 def log() -> Log:
     return Log()
@@ -74,7 +82,9 @@ def ask(log: Log) -> Ask:
     async def ask(error: Exception) -> httpx.Response:
         backpressure = Backpressure(jitter=lambda: 0.5)
         cached = SimpleNamespace(backpressure=backpressure)
-        built = SimpleNamespace(sessions=Failing(error), cached=cached, jwt=False, scope_rules=BY_SCOPE)
+        built = SimpleNamespace(
+            sessions=Failing(error), cached=cached, refusals=Forgetting(), jwt=False, scope_rules=BY_SCOPE
+        )
         services = cast(Services, built)
         transport = httpx.ASGITransport(create_app(lambda: services, lambda: cast(Telemetry, log)))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:

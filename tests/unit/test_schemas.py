@@ -501,6 +501,7 @@ STATUSES: dict[tuple[str, str], str] = {
     ("/sessions/{session_id}/grades", "put"): "200 400 401 403 404 409 412 413 415 422 429 500 503",
     ("/sessions/{session_id}/score", "post"): "200 400 401 403 404 409 413 415 422 429 500 503",
     ("/sessions/{session_id}/events", "get"): "200 401 403 404 422 429 500 503",
+    ("/sessions/{session_id}/timeline", "get"): "200 401 403 404 409 422 429 500 503",
     ("/sessions/{session_id}/verify", "get"): "200 401 403 404 422 429 500 503",
     ("/sessions/{session_id}", "patch"): "200 400 401 403 404 413 415 422 429 500 503",
     ("/users/{user_id}/accommodations", "put"): "200 400 401 403 413 415 422 429 500 503",

@@ -23,6 +23,7 @@ OPEN = {
     "AND (started_at, id) < (%(started_at)s, %(id)s)",
     "changes": "event.changes",
     "waits": "true",
+    "order": "started_at DESC, id DESC",
 }
 OF_ACTIONS = {
     "conditions": "session_id = %(session_id)s AND quiz_id = %(quiz_id)s "

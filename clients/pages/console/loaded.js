@@ -59,29 +59,32 @@ export const found = (api, path) =>
  * @param {string} member of the reply, which has the list
  * @param {number} limit
  * @param {unknown[]} changes
+ * @returns also the `last` page as it was replied
  */
 export function usePages(api, path, member, limit, changes) {
-  const [list, setList] = useState(/** @type {{items: any[], next: any, length: number} | null} */ (null));
+  const [list, setList] = useState(/** @type {{items: any[], next: any, length: number, last: any} | null} */ (null));
   const wanted = useRef({ items: limit, length: MOST });
   const { problem, again } = useLoaded(async () => {
     const items = [];
     let next = null;
     let length = 0;
+    let last = null;
     do {
       const query = `${path.includes("?") ? "&" : "?"}limit=${limit}${next === null ? "" : `&after=${encodeURIComponent(next)}`}`;
       const { body } = await api.request("GET", path + query);
+      last = body;
       items.push(...body[member]);
       length += JSON.stringify(body[member]).length;
       // The list of staff actions ends with an empty page.
       next = body[member].length ? body.next_after : null;
     } while (next !== null && items.length < wanted.current.items && length < wanted.current.length);
-    setList({ items, next, length });
+    setList({ items, next, length, last });
   }, changes);
   const more = () => {
     wanted.current = { items: (list?.items.length ?? 0) + limit, length: (list?.length ?? 0) + MOST };
     again();
   };
-  return { items: list?.items ?? null, next: list?.next ?? null, problem, again, more };
+  return { items: list?.items ?? null, next: list?.next ?? null, last: list?.last ?? null, problem, again, more };
 }
 
 /** What stands below a list. @param {{list: ReturnType<typeof usePages>, none: string}} props */

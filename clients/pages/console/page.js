@@ -5,6 +5,7 @@ import { SignIn, whoIsIt } from "../common/login.js";
 import { start } from "../common/start.js";
 import { html, useEffect, useRef, useState } from "../common/view.js";
 import { Exports } from "./exports.js";
+import { FindStudent } from "./find.js";
 import { Marking } from "./marking.js";
 import { Picker } from "./picker.js";
 import { href, usePlace } from "./place.js";
@@ -58,6 +59,7 @@ function Console({ config, login }) {
     return html`<main>
       <div class="row spread"><h1 ref=${heading} tabindex="-1">Console</h1><${Who} login=${login} /></div>
       <${Picker} api=${api} />
+      <${FindStudent} api=${api} />
     </main>`;
   }
   const Tab = TABS[tab]?.[1];

@@ -14,6 +14,7 @@ import { SessionNotices } from "./notices.js";
 import { href } from "./place.js";
 import { Problem } from "./problems.js";
 import { Label, Reopen, Unlock } from "./single.js";
+import { Timeline } from "./timeline.js";
 import { isOpen, isSilent } from "./rows.js";
 import { Answered, Status } from "./table.js";
 import { Ago, Left, fill, lasting } from "./times.js";
@@ -126,6 +127,7 @@ export function StudentPanel({ api, login, quizId, quiz, view, sessionId, onAct 
         </div>
       </div>
       <${Trail} api=${api} sessionId=${sessionId} change=${change} />
+      <${Timeline} api=${api} sessionId=${sessionId} change=${change} />
       ${asked === "reopen" && html`<${Reopen} api=${api} sessionId=${sessionId} onClose=${close} onDone=${again} />`}
       ${asked === "unlock" && html`<${Unlock} api=${api} sessionId=${sessionId} onClose=${close} onDone=${again} />`}
       ${asked === "label" && html`<${Label} api=${api} session=${session} onClose=${close} onDone=${again} />`}`}

@@ -61,8 +61,8 @@ const BESIDE = {
   late_answers: "Came too late, and does not count",
 };
 
-/** @param {string} type @param {any} changes */
-function wordsOf(type, changes) {
+/** @param {string} type @param {any} changes what an event has changed, with `answers` by question */
+export function wordsOf(type, changes) {
   const words = (Object.hasOwn(EVENTS, type) && EVENTS[type]?.(changes)) || type;
   const beside = Object.entries(BESIDE).flatMap(([name, said]) => (changes[name] ? [`${said}: ${questions(changes[name])}`] : []));
   return [words, ...beside].join("\n");

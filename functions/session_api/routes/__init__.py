@@ -26,6 +26,7 @@ from . import (
     room,
     sessions,
     standing_accommodations,
+    timeline,
     webhooks,
 )
 
@@ -40,6 +41,7 @@ def build_router(services: Callable[[], Services]) -> APIRouter:
             beacons.add_routes(routes, services)
             papers.add_routes(routes, services)
         if capability is audit:
+            timeline.add_routes(routes, services)
             webhooks.add_routes(routes, services)
         if capability is room:
             pauses.add_routes(routes, services)

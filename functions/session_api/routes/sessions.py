@@ -19,6 +19,7 @@ from quiz_sessions.services.sessions import WriteOptions
 
 from ..direct_writes import save, start
 from ..identity import GRADE, PROCTOR
+from ..refusals import WRITTEN
 from ..replies import LOCATION, NOT_MODIFIED, documented, json_reply, pick, session_read, session_reply
 from ..request_source import source_of
 from ..schemas.sessions import (
@@ -92,7 +93,7 @@ def _add_start(router: APIRouter, services: Callable[[], Services]) -> None:
 def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
     @router.get(
         "/sessions",
-        summary="Find sessions of a user, at a quiz, or both",
+        summary="Find sessions of a user, at a quiz, or by part of a name",
         responses=documented(200, "Newest first", 403, 422, model=SessionsReply),
     )
     async def find_sessions(
@@ -101,6 +102,10 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         user_id: Annotated[str | None, query("Of this user.")] = None,
         quiz_id: Annotated[str | None, query("At this quiz.")] = None,
         group: Annotated[str | None, query("Of those in this group.")] = None,
+        matching: Annotated[
+            str | None,
+            query("With each of these words in the user id, the label, the group or the metadata."),
+        ] = None,
         status: Annotated[
             list[Status | Literal["open"]] | None,
             Query(description="In one of these; repeatable. `open` is started and in_progress."),
@@ -111,8 +116,9 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
         cursor: Annotated[str | None, query("The `next_cursor` of the page before.")] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = 50,
     ) -> Response:
-        """Students find their own; staff those of a user, at a quiz, or both. Each has the status that
-        reading it shows. A page may have fewer than `limit`, even none, before the last one."""
+        """Students find their own; staff those of a user, at a quiz, or both, or by part of a name. Each has
+        the status that reading it shows. A page may have fewer than `limit`, even none, before the last one;
+        with `matching` one page looks among 5,000 sessions."""
         caller = authenticated(request, services())
         owner = caller.owner(PROCTOR, GRADE)
         if isinstance(owner, str):
@@ -121,6 +127,7 @@ def _add_reads(router: APIRouter, services: Callable[[], Services]) -> None:
             user_id=user_id,
             quiz_id=quiz_id,
             group=group,
+            matching=matching,
             statuses=_statuses(status or []),
             is_pending=grading is not None,
             owner=owner,
@@ -257,6 +264,7 @@ def _add_writes(router: APIRouter, services: Callable[[], Services]) -> None:
         body = body or CompleteRequest.model_validate({})
         if body.reason is not None:
             return await _hand_in(request, services(), session_id, body.reason, idempotency_key)
+        request.scope["state"][WRITTEN] = body.answers
         session = await services().sessions.complete(
             session_id,
             body.answers,

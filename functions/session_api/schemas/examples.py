@@ -24,6 +24,7 @@ _SUMMARY: Final[dict[str, Any]] = {
     "last_updated": "2027-01-15T08:10:00Z",
     "completed_at": None,
     "group": "Room 12",
+    "label": "Physics, second term",
     "late_ms": 0,
     "score": None,
     "max_score": None,
@@ -43,7 +44,6 @@ _SESSION: Final[dict[str, Any]] = {
             "locked": ["2"],
         }
     ],
-    "label": "Physics, second term",
     "metadata": {"course": "PH-101"},
     "unread_notices": 0,
     "current_question": 1,
@@ -291,6 +291,23 @@ _ACTION: Final = {
     "key": "alarm-1",
     "payload_hash": None,
 }
+_MOMENT: Final = {
+    "at": "2027-01-15T08:10:00Z",
+    "kind": "refused",
+    "until": "2027-01-15T08:10:04Z",
+    "revision": None,
+    "questions": ["essay"],
+    "device": "9f86d081884c",
+    "by": None,
+    "reason": None,
+    "detail": {
+        "operation": "saveProgress",
+        "status": 409,
+        "code": "answer_conflict",
+        "count": 2,
+        "request_id": "7b98ce0c-5a53-4a6c-a3c0-0a7a0c8a9a11",
+    },
+}
 
 _PUBLIC_KEY: Final = {
     "kty": "OKP",
@@ -397,6 +414,16 @@ REPLIES: Final[dict[str, dict[str, Any]]] = {
     "QuizNoticeReply": _TO_ALL,
     "QuizNoticesReply": {"notices": [_TO_ALL], "next_after": None},
     "NotifiedReply": {"notified": 28, "unchanged": [_UNCHANGED]},
+    "MomentReply": _MOMENT,
+    "TimelineReply": {
+        "session_id": _ID,
+        "user_id": "u1",
+        "quiz_id": "physics",
+        "status": "in_progress",
+        "moments": [_MOMENT],
+        "left_out": [],
+        "next_after": None,
+    },
     "IncidentReply": _INCIDENT,
     "IncidentsReply": {"incidents": [_INCIDENT], "next_after": None},
     "LiveRowReply": _LIVE,

@@ -185,6 +185,7 @@ class SessionSummary:
     last_updated: datetime
     completed_at: datetime | None
     group: str | None
+    label: str | None
     late_ms: int
     score: float | None
     max_score: float | None

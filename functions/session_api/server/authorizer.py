@@ -15,7 +15,7 @@ from ..challenges import CHALLENGE, invalid_token
 from ..gateway import path_of, request_id
 from ..problems import problem
 from .public_keys import Keys
-from .refusals import OtherAudienceError, OtherIssuerError, UnknownKeyError, found_by, reason_of
+from .token_refusals import OtherAudienceError, OtherIssuerError, UnknownKeyError, found_by, reason_of
 
 # As in template.yaml: /health, the public keys, what problems mean, beacons and OPTIONS. And files of
 # exports, which are links to S3 there.

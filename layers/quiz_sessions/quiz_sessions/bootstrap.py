@@ -34,6 +34,7 @@ from .services.outbox_relay import BusRelay, Relay
 from .services.papers import Papers
 from .services.quiz_statistics import Statistics
 from .services.receipts import Receipts
+from .services.refusals import Refusals
 from .services.room import Room
 from .services.scores import Scores
 from .services.sessions import CallerLimits, SessionManager
@@ -43,6 +44,7 @@ from .services.silence import Silence
 from .services.staff_actions import StaffActions
 from .services.standing_accommodations import StandingAccommodations
 from .services.status import Status, Surroundings
+from .services.timeline import Timeline
 from .services.webhook_relay import WebhookRelay
 from .services.webhooks import Webhooks
 from .stores.administration import AdministrationStore
@@ -62,9 +64,11 @@ from .stores.outbox import OutboxStore
 from .stores.papers import PaperStore
 from .stores.postgres import Postgres
 from .stores.quiz_statistics import StatisticsStore
+from .stores.refusals import RefusalStore
 from .stores.room import RoomStore
 from .stores.secrets_manager import DatabaseAddress, beacon_keys, receipt_keys
 from .stores.standing_accommodations import StandingAccommodationStore
+from .stores.timeline import TimelineStore
 from .stores.valkey import ValkeyStore
 from .stores.webhook import Webhook
 from .stores.webhook_outbox import WebhookOutbox
@@ -90,6 +94,8 @@ class Stores:
     standing_accommodations: StandingAccommodationStore
     labels: LabelStore
     audit: AuditStore
+    refusals: RefusalStore
+    timeline: TimelineStore
     outbox: OutboxStore
     exports: ExportStore
     snapshots: Snapshots
@@ -125,6 +131,8 @@ class Services:
     labelling: Labelling
     scores: Scores
     audit: Audit
+    refusals: Refusals
+    timeline: Timeline
     receipts: Receipts
     exports: Exports
     exporter: Exporter | None
@@ -178,6 +186,8 @@ def open_stores(
         standing_accommodations=StandingAccommodationStore(postgres),
         labels=LabelStore(postgres),
         audit=AuditStore(postgres),
+        refusals=RefusalStore(postgres),
+        timeline=TimelineStore(postgres),
         outbox=OutboxStore(postgres),
         exports=ExportStore(postgres),
         snapshots=Snapshots(address),
@@ -274,6 +284,7 @@ def build_services(
         limits=limits,
     )
     files = _export_files(settings)
+    refusals = Refusals(refusals=stores.refusals, valkey=stores.valkey, telemetry=telemetry, clock=clock)
     silence = Silence(live=stores.live, valkey=stores.valkey, incidents=incidents, clock=clock)
     flusher = Flusher(
         attempts=stores.attempts,
@@ -284,6 +295,7 @@ def build_services(
         exports=stores.exports,
         room=stores.room,
         silence=silence,
+        refusals=refusals,
         relay=relay,
         bus=bus,
         telemetry=telemetry,
@@ -363,6 +375,15 @@ def build_services(
             cache=cache,
             receipts=receipts,
             disclosure=disclosure,
+            clock=clock,
+        ),
+        refusals=refusals,
+        timeline=Timeline(
+            attempts=stores.attempts,
+            timeline=stores.timeline,
+            refusals=stores.refusals,
+            valkey=stores.valkey,
+            telemetry=telemetry,
             clock=clock,
         ),
         receipts=receipts,

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-from unicodedata import category
+from unicodedata import category, normalize
 from uuid import UUID
 
 from .errors import ContentTooLargeError, InvalidInputError
@@ -22,6 +22,7 @@ MAX_ANSWERS = 512
 MAX_ID_CHARACTERS = 128
 MAX_DEPTH = 100
 MAX_INTEGER = 2**31 - 1
+MAX_SEARCH_WORDS = 10
 MAX_INTEGER_DIGITS = 4300
 """Python refuses to parse longer integers (sys.set_int_max_str_digits)."""
 
@@ -83,6 +84,19 @@ def check_id(name: str, value: object, member: str | None = None) -> str:
         )
     check_text(name, value, member or name)
     return value
+
+
+def search_words(text: str) -> list[str]:
+    """The words that are looked for in names; each is a part of one.
+
+    Raises:
+        InvalidInputError: there is none, or there are more than 10.
+    """
+    check_text("matching", text)
+    words = normalize("NFC", text).split()
+    if not 1 <= len(words) <= MAX_SEARCH_WORDS:
+        raise InvalidInputError(f"matching must have 1 to {MAX_SEARCH_WORDS} words.", member="matching")
+    return words
 
 
 def check_count(name: str, value: int | None, maximum: int = MAX_INTEGER) -> None:

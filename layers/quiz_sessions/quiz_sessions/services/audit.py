@@ -27,10 +27,10 @@ from ..domain.replay import COMPARED, differences, replay
 from ..domain.sessions import Session, drafts_show_in_lists, view
 from ..domain.tags import entity_tag
 from ..domain.timestamps import Micros, from_micros, to_micros
-from ..domain.validation import check_answers, check_count, check_id, session_key
+from ..domain.validation import check_answers, check_count, check_id, search_words, session_key
 from ..stores.administration import AdministrationStore
 from ..stores.attempts import AttemptStore
-from ..stores.audit import AuditStore, Listed
+from ..stores.audit import AuditStore, Filters, Listed
 from ..stores.best_effort_cache import BestEffortCache
 from .disclosure import Disclosure
 from .pages import MAX_PAGE, MAX_PAGE_BYTES, check_limit, check_page
@@ -140,6 +140,7 @@ class Audit:
         user_id: str | None = None,
         quiz_id: str | None = None,
         group: str | None = None,
+        matching: str | None = None,
         statuses: Collection[Status] = (),
         is_pending: bool = False,
         owner: Owner = None,
@@ -150,43 +151,60 @@ class Audit:
         """Find attempts of a user, at a quiz, or both; with `statuses` those that are shown with one of them.
 
         With `group` those that are in it.
+        With `matching` those whose user id, label, group or metadata has each of its words, as a part of one.
         With `is_pending` those that have ended and wait for a person to mark them. An `owner` sees those
         scores that were shown before; None sees all.
 
         Raises:
-            InvalidInputError: neither is named, or `find` did not issue the cursor.
+            InvalidInputError: neither is named, nor `matching`, or `find` did not issue the cursor.
         """
-        if user_id is None and quiz_id is None:
+        if user_id is None and quiz_id is None and matching is None:
             raise InvalidInputError("Name a user_id, a quiz_id, or both.", member="user_id")
+        words = None if matching is None else search_words(matching)
         for name, value in (("user_id", user_id), ("quiz_id", quiz_id), ("group", group)):
             if value is not None:
                 check_id(name, value)
         check_limit(limit)
         at = self._clock() if at is None else at
-        # What is in progress by its drafts is started by its row.
-        of_rows = {*statuses, Status.STARTED} if Status.IN_PROGRESS in statuses else statuses
+        filters = Filters(
+            user_id=user_id,
+            quiz_id=quiz_id,
+            group=group,
+            # What is in progress by its drafts is started by its row.
+            statuses={*statuses, Status.STARTED} if Status.IN_PROGRESS in statuses else statuses,
+            is_pending=is_pending,
+            owner=owner,
+            at=at,
+        )
         before = None if cursor is None else _read_cursor(cursor)
         sessions: list[Session] = []
-        for _ in range(MAX_ROUNDS):
-            rows = await self._audit.attempts(
-                user_id=user_id,
-                quiz_id=quiz_id,
-                group=group,
-                statuses=of_rows,
-                is_pending=is_pending,
-                owner=owner,
-                at=at,
-                before=before,
-                limit=limit + 1,
-            )
+        for _ in range(MAX_ROUNDS if words is None else 1):
+            rows, after = await self._rows(filters, words, before, limit + 1)
             shown = await self._shown(rows, owner, at)
             sessions += [session for session in shown if not statuses or session.status in statuses]
             if len(sessions) > limit:
-                return Page(sessions[:limit], _write_cursor(sessions[limit - 1]))
-            if len(rows) <= limit:
+                return Page(sessions[:limit], _cursor_after(sessions[limit - 1]))
+            if after is None:
                 return Page(sessions, None)
-            before = rows[-1].attempt.started_at, rows[-1].attempt.id
-        return Page(sessions, _write_cursor(rows[-1].attempt))
+            before = after
+        return Page(sessions, before and _write_cursor(*before))
+
+    async def _rows(
+        self,
+        filters: Filters,
+        words: Sequence[str] | None,
+        before: tuple[datetime, UUID] | None,
+        limit: int,
+    ) -> tuple[Sequence[Listed], tuple[datetime, UUID] | None]:
+        """At most `limit` attempts after `before`, and after which others follow; None if none do."""
+        if words is None:
+            rows = await self._audit.attempts(filters, before=before, limit=limit)
+            last = rows[-1].attempt if len(rows) == limit else None
+            return rows, None if last is None else (last.started_at, last.id)
+        matched = await self._audit.matching(words, filters, before=before, limit=limit)
+        found = await self._audit.without_answers(matched.ids, filters.owner, filters.at)
+        by_id = {row.attempt.id: row for row in found}
+        return [by_id[each] for each in matched.ids if each in by_id], matched.last
 
     async def _shown(self, rows: Sequence[Listed], owner: Owner, at: Micros) -> list[Session]:
         """The sessions of `rows` as a read of each would show them, but without answers."""
@@ -249,7 +267,7 @@ class Audit:
             raise VersionNotFoundError
         then = await self._filled(replay(attempt, events))
         if version < attempt.version:
-            # The audit log does not have the tags of answers; nothing can be based on what is past.
+            # Nothing can be based on what is past.
             shown = view(replace(then, answer_meta={}), NO_DRAFTS, to_micros(events[-1].at))
             # Not the entity tag of the session as it was then, which had those tags.
             return replace(shown, etag=entity_tag(then.revision, "past", shown.version))
@@ -347,8 +365,12 @@ class Audit:
         return attempts[0]
 
 
-def _write_cursor(last: Attempt | Session) -> str:
-    text = f"{to_micros(last.started_at)}:{last.id}"
+def _cursor_after(last: Session) -> str:
+    return _write_cursor(last.started_at, last.id)
+
+
+def _write_cursor(started_at: datetime, session_id: UUID) -> str:
+    text = f"{to_micros(started_at)}:{session_id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

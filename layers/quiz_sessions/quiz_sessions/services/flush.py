@@ -40,6 +40,7 @@ from ..stores.room import RoomStore
 from ..stores.valkey import HandedOver, StoredDrafts, ValkeyStore
 from .grading import Grader
 from .outbox_relay import Relay
+from .refusals import Refusals
 from .silence import Silence
 
 MAX_TRIES = 5
@@ -172,6 +173,7 @@ class Flusher:
         exports: ExportStore,
         room: RoomStore,
         silence: Silence,
+        refusals: Refusals,
         relay: Relay | None,
         bus: EventBus | None,
         telemetry: Telemetry,
@@ -187,6 +189,7 @@ class Flusher:
         self._exports = exports
         self._room = room
         self._silence = silence
+        self._refusals = refusals
         self._relay = relay
         self._bus = bus
         self._telemetry = telemetry
@@ -222,6 +225,7 @@ class Flusher:
             "months": self._measure_months,
             "pauses": self._measure_pauses,
             "silence": self._look_for_silence,
+            "refusals": self._record_refusals,
             "exports": self._ask_for_exports,
             "measure": self._measure,
             # The last step: whoever takes the events may be slow.
@@ -460,6 +464,9 @@ class Flusher:
 
     async def _look_for_silence(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
         await self._silence.look(go_on)
+
+    async def _record_refusals(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
+        await self._refusals.record(go_on)
 
     async def _ask_for_exports(self, report: FlushReport, go_on: Callable[[], bool]) -> None:
         """Ask the export function for what nobody makes; without a bus a process of its own looks for it."""

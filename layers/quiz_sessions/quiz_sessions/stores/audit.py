@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from psycopg.rows import DictRow
@@ -28,6 +29,39 @@ _BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 _BEFORE_ALL: Final = -(2**63)
 _AFTER_ALL: Final = 2**63 - 1
 _IS_OVER: Final = "{open} AND accepts_until < %(at)s"
+LOOKED_AT: Final = 5000
+"""Attempts among which one statement looks for a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which attempts a list is of.
+
+    Attributes:
+        user_id, quiz_id, group: whose, at which and in which they are; None for any.
+        statuses: those that have one of them; empty for any. An attempt that is overdue at `at` counts as
+            expired, even before its row is.
+        is_pending: only those that have ended and, as far as `owner` is told, wait for a person to mark them.
+    """
+
+    user_id: str | None = None
+    quiz_id: str | None = None
+    group: str | None = None
+    statuses: Collection[Status] = ()
+    is_pending: bool = False
+    owner: Owner = None
+    at: Micros
+
+
+class Matched(NamedTuple):
+    """What was found among the attempts that were looked at.
+
+    Attributes:
+        last: the last one that was looked at; None if none is left.
+    """
+
+    ids: Sequence[UUID]
+    last: tuple[datetime, UUID] | None
 
 
 class Listed(NamedTuple):
@@ -48,57 +82,38 @@ class AuditStore:
         self._postgres = postgres
 
     async def attempts(
-        self,
-        *,
-        user_id: str | None,
-        quiz_id: str | None,
-        statuses: Collection[Status],
-        is_pending: bool,
-        owner: Owner,
-        at: Micros,
-        before: tuple[datetime, UUID] | None,
-        limit: int,
-        group: str | None = None,
+        self, filters: Filters, *, before: tuple[datetime, UUID] | None, limit: int
     ) -> list[Listed]:
-        """Attempts of a user, at a quiz, or both, without answers: newest first, after `before`.
+        """Attempts that `filters` let through, without answers: newest first, after `before`.
 
-        With `group` those that are in it. Each with whether `owner` may be shown its score.
-
-        With `is_pending` those that have ended and, as far as `owner` is told, wait for a person to mark
-        them. With `statuses` those that have one of them. An attempt that is overdue at `at` counts as
-        expired, even before its row is.
+        Each with whether its owner may be shown its score.
         """
-        conditions = ["true"]
-        if user_id is not None:
-            conditions.append("user_id = %(user_id)s")
-        if quiz_id is not None:
-            conditions.append("quiz_id = %(quiz_id)s")
-        if group is not None:
-            conditions.append("group_name = %(group)s")
-        if before is not None:
-            conditions.append("(started_at, id) < (%(started_at)s, %(id)s)")
-        if is_pending:
-            # To an owner a grading that is not shown is pending; a filter tells no more.
-            hidden = "" if owner is None else " OR ({disclosed_again}) IS NOT TRUE"
-            conditions.append(f"(grading = 'pending'{hidden}) AND NOT {{open}}")
-        if statuses:
-            as_stored = f"(status = ANY(%(statuses)s) AND NOT ({_IS_OVER}))"
-            conditions.append(f"({as_stored} OR {_IS_OVER})" if Status.EXPIRED in statuses else as_stored)
+        conditions = _conditions(filters, before, "(started_at, id) < (%(started_at)s, %(id)s)")
         rows = await self._postgres.fetch(
-            load("find_attempts", conditions=" AND ".join(conditions)),
-            {
-                "user_id": user_id,
-                "quiz_id": quiz_id,
-                "group": group,
-                "statuses": [status.value for status in statuses],
-                "at": from_micros(at),
-                **seen_by(owner),
-                "started_at": before and before[0],
-                "id": before and before[1],
-                "limit": limit,
-            },
+            load("find_attempts", conditions=conditions), _parameters(filters, before) | {"limit": limit}
         )
         return [_listed(row) for row in rows]
+
+    async def matching(
+        self, words: Sequence[str], filters: Filters, *, before: tuple[datetime, UUID] | None, limit: int
+    ) -> Matched:
+        """Attempts that `filters` let through and whose names have all of `words`, newest first.
+
+        A name is a user id, a label, a group, or a text or number in the metadata. They come after `before`:
+        at most `limit`, and among as many as one statement may look at.
+        """
+        # Without a user or a quiz no index has the order of starts; that of ids is nearly the same.
+        is_narrow = filters.user_id is not None or filters.quiz_id is not None
+        after = "(started_at, id) < (%(started_at)s, %(id)s)" if is_narrow else "id < %(id)s"
+        statement = load(
+            "match_attempts",
+            conditions=_conditions(filters, before, after),
+            order="started_at DESC, id DESC" if is_narrow else "id DESC",
+        )
+        more = {"words": list(words), "look": LOOKED_AT, "limit": limit}
+        (row,) = await self._postgres.fetch(statement, _parameters(filters, before) | more)
+        last = None if row["id"] is None else (row["started_at"], row["id"])
+        return Matched(row["ids"], last)
 
     async def without_answers(self, session_ids: Sequence[UUID], owner: Owner, at: Micros) -> list[Listed]:
         """The attempts that exist, without answers, in the order of `attempts`."""
@@ -160,6 +175,40 @@ class AuditStore:
         """The revision of an attempt, and the hash that its chain ends with; None if there is no such one."""
         rows = await self._postgres.fetch(_CHAIN_HEAD, {"id": session_id})
         return (rows[0]["revision"], rows[0]["chain_head"]) if rows else None
+
+
+def _conditions(filters: Filters, before: tuple[datetime, UUID] | None, after: str) -> str:
+    conditions = ["true"]
+    if filters.user_id is not None:
+        conditions.append("user_id = %(user_id)s")
+    if filters.quiz_id is not None:
+        conditions.append("quiz_id = %(quiz_id)s")
+    if filters.group is not None:
+        conditions.append("group_name = %(group)s")
+    if before is not None:
+        conditions.append(after)
+    if filters.is_pending:
+        # To an owner a grading that is not shown is pending; a filter tells no more.
+        hidden = "" if filters.owner is None else " OR ({disclosed_again}) IS NOT TRUE"
+        conditions.append(f"(grading = 'pending'{hidden}) AND NOT {{open}}")
+    if filters.statuses:
+        as_stored = f"(status = ANY(%(statuses)s) AND NOT ({_IS_OVER}))"
+        is_over = f"({as_stored} OR {_IS_OVER})"
+        conditions.append(is_over if Status.EXPIRED in filters.statuses else as_stored)
+    return " AND ".join(conditions)
+
+
+def _parameters(filters: Filters, before: tuple[datetime, UUID] | None) -> dict[str, Any]:
+    return {
+        "user_id": filters.user_id,
+        "quiz_id": filters.quiz_id,
+        "group": filters.group,
+        "statuses": [status.value for status in filters.statuses],
+        "at": from_micros(filters.at),
+        **seen_by(filters.owner),
+        "started_at": before and before[0],
+        "id": before and before[1],
+    }
 
 
 def _listed(row: DictRow) -> Listed:

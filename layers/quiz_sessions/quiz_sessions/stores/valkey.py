@@ -13,6 +13,8 @@ Keys:
     dirty:<shard>: sorted set, the dirty index: id -> mark, in microseconds of Valkey's clock.
     dirty:failures: hash, id -> how often in a row the session could not be flushed.
     dirty:set-aside: set, the ids in quarantine.
+    refused:<shard>: hash, what was refused and not recorded yet, alike -> how often; `-` whether that is
+        all; see note_refusal.lua. It may be lost at any time.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ from ..domain.json_values import dump_json
 from ..domain.outcomes import DraftsOutcome, Flushed
 from ..domain.pace import NO_PACE, Pace
 from ..domain.presence import Heard, Presence
+from ..domain.refusals import Refusal
 from ..domain.tags import Tag
 from ..domain.timestamps import Micros
 from ..domain.validation import check_json_value
@@ -83,6 +86,10 @@ CLUSTER_SHARDS = 16
 """Shards of the dirty index in a cluster. A single node has one shard."""
 FAILURES = "dirty:failures"
 SET_ASIDE = "dirty:set-aside"
+REFUSED = "refused:{}"
+MOST_REFUSED = 20_000
+"""Kinds of refusals, of all sessions of a shard, that are noted between two runs of the flush; some 6 MB."""
+REFUSALS_TOGETHER = 500
 
 _QUESTION = "q:"
 _CURRENT_QUESTION = "current_question"
@@ -469,6 +476,60 @@ class ValkeyStore:
             (kept,) = await _reply(pipe.execute())
         return bool(kept)
 
+    # Refusals
+
+    async def note_refusal(self, refusal: Refusal, *, missed: bool) -> bool:
+        """Note a refusal until the flush records it; whether there was room.
+
+        `missed` says that others could not be noted.
+        """
+        alike = [str(refusal.session_id), refusal.operation, refusal.code, refusal.by or ""]
+        told = {name: getattr(refusal, name) for name in _TOLD_OF_REFUSALS}
+        key = REFUSED.format(self._shard(refusal.session_id))
+        arguments: list[_Argument] = [
+            "|".join(alike),
+            refusal.last_at,
+            dump_json(told)[1:],
+            MOST_REFUSED,
+            int(missed),
+        ]
+        async with self._pipeline() as pipe:
+            pipe.eval(_script("note_refusal"), 1, key, *arguments)
+            (noted,) = await _reply(pipe.execute())
+        return bool(noted)
+
+    async def watch_refused(self, shard: int) -> bool:
+        """Whether every refusal since the last look at a shard was noted, as far as Valkey can tell."""
+        async with self._pipeline() as pipe:
+            pipe.eval(_script("watch_refused"), 1, REFUSED.format(shard))
+            (whole,) = await _reply(pipe.execute())
+        return bool(whole)
+
+    async def refusals(self, shard: int) -> AsyncIterator[list[tuple[Refusal, tuple[bytes, bytes]]]]:
+        """What was noted in a shard, some hundreds at a time, each with its field and value."""
+        cursor = 0
+        while True:
+            async with self._pipeline() as pipe:
+                pipe.hscan(REFUSED.format(shard), cursor, count=REFUSALS_TOGETHER)
+                ((cursor, found),) = await _reply(pipe.execute())
+            noted = [
+                (refusal, (field, value))
+                for field, value in found.items()
+                if (refusal := _refusal(field, value)) is not None
+            ]
+            if noted:
+                yield noted
+            if cursor == 0:
+                return
+
+    async def clear_refused(self, shard: int, noted: Sequence[tuple[bytes, bytes]]) -> None:
+        """Forget what was recorded, each unless it has happened again since."""
+        words = [word for pair in noted for word in pair]
+        async with self._pipeline() as pipe:
+            for part in _parts(words, 2):
+                pipe.eval(_script("clear_refused"), 1, REFUSED.format(shard), *part)
+            await _reply(pipe.execute())
+
     # The live view
 
     async def presence(self, session_ids: Sequence[UUID]) -> list[Presence | None]:
@@ -627,9 +688,10 @@ class ValkeyStore:
     # Helpers
 
     def _dirty_key(self, session_id: UUID | str) -> str:
-        if len(self.shards) == 1:
-            return DIRTY.format(0)
-        return DIRTY.format(UUID(str(session_id)).int % len(self.shards))
+        return DIRTY.format(self._shard(session_id))
+
+    def _shard(self, session_id: UUID | str) -> int:
+        return 0 if len(self.shards) == 1 else UUID(str(session_id)).int % len(self.shards)
 
     async def _before_other_slots(self, pipe: _Pipeline) -> Sequence[Any]:
         """Make what is queued happen before what follows; a cluster would send it to other nodes at once.
@@ -740,7 +802,7 @@ class ValkeyStore:
             return
         if not isinstance(error, exceptions.ResponseError):
             self._watch.failed(error, {"reason": " ".join(str(error).split())[:_WORDS_CHARACTERS]})
-        elif (said := _refusal(error)) is not None:
+        elif (said := _why_no_writes(error)) is not None:
             self._watch.failed(error, {"reason": said}, refuses=True)
 
     async def _look_again(self, watch: Watch) -> None:
@@ -861,21 +923,21 @@ def _for_each(replies: Iterable[Sequence[Any]]) -> list[Any]:
 
 # Its error codes when it takes no writes at all. The texts behind them are its own alone; those behind others
 # may quote a command.
-_REFUSALS: Final = {exceptions.OutOfMemoryError: "OOM", exceptions.ReadOnlyError: "READONLY"}
-_REFUSAL_CODES: Final = ("MISCONF", "NOREPLICAS")
+_NO_WRITES: Final = {exceptions.OutOfMemoryError: "OOM", exceptions.ReadOnlyError: "READONLY"}
+_NO_WRITES_CODES: Final = ("MISCONF", "NOREPLICAS")
 _WORDS_CHARACTERS: Final = 300
 _ASKED: Final = "session:asked-for-writes"
 """A key without a meaning, gone within a second."""
 
 
-def _refusal(error: exceptions.ResponseError) -> str | None:
+def _why_no_writes(error: exceptions.ResponseError) -> str | None:
     """What a server says that takes no writes at all; None if the error is about one command."""
     text = " ".join(str(error).split())[:_WORDS_CHARACTERS]
-    for kind, code in _REFUSALS.items():
+    for kind, code in _NO_WRITES.items():
         if isinstance(error, kind):
             return f"{code} {text}"
     # The driver has no classes for these; the code is the first word of the reply (RESP).
-    return text if text.partition(" ")[0] in _REFUSAL_CODES else None
+    return text if text.partition(" ")[0] in _NO_WRITES_CODES else None
 
 
 def _told(reply: Any, read: Callable[[Any], _T]) -> _T | Exception:
@@ -946,6 +1008,28 @@ def _presence(
 
 def _session_id(member: bytes) -> str | None:
     return member.decode() if _SESSION_ID.fullmatch(member) else None
+
+
+_TOLD_OF_REFUSALS: Final = ("status", "staff", "device", "questions", "request_id")
+
+
+def _refusal(field: bytes, value: bytes) -> Refusal | None:
+    """What was noted; None if it is none, or can't be understood."""
+    stored = _load(value)
+    try:
+        session_id, operation, code, by = field.decode().split("|", 3)
+        return Refusal(
+            session_id=UUID(session_id),
+            operation=operation,
+            code=code,
+            by=by or None,
+            first_at=stored["first"],
+            last_at=stored["last"],
+            count=stored["count"],
+            **{name: stored[name] for name in _TOLD_OF_REFUSALS},
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _dump_draft(draft: Draft) -> str:

@@ -35,7 +35,7 @@ batch AS MATERIALIZED (
             OR end_recorded_at < %(now)s::timestamptz - interval '15 minutes') AS is_final
     FROM locked JOIN batch USING (id) WHERE revision <= seen
 ), judged AS (
-    SELECT held.*, moves, counted, meta, late, late_by_end, unrecorded, lateness, beside,
+    SELECT held.*, moves, counted, tags, meta, late, late_by_end, unrecorded, lateness, beside,
         CASE
             -- A damaged draft may have swallowed what follows it.
             WHEN fields <> found OR %(sessions)s <> (SELECT count(*) FROM batch)
@@ -56,6 +56,8 @@ batch AS MATERIALIZED (
         SELECT count(*) + jsonb_array_length(displaced) + (new_current_question_at IS NOT NULL)::integer AS found,
             coalesce(jsonb_object_agg(key, value -> 'answer') FILTER (WHERE counts), '{}')
                 AS counted,
+            -- The event says when each was received, which the flush's own time does not.
+            jsonb_object_agg(key, draft_at || '.' || (value ->> 'writer')) FILTER (WHERE counts) AS tags,
             coalesce(jsonb_object_agg(key, value - 'answer' || given_version || {first_at}) FILTER (WHERE counts), '{}') AS meta,
             array_agg(key) FILTER (WHERE is_late) AS late,
             array_agg(key) FILTER (WHERE is_late AND NOT is_past) AS late_by_end,
@@ -116,6 +118,7 @@ batch AS MATERIALIZED (
             WHEN 'late_answer' THEN jsonb_build_object('late_answers', unrecorded)
             WHEN 'displaced' THEN '{}'
             ELSE jsonb_build_object('answers', counted) END
+        || CASE WHEN tags IS NULL THEN '{}' ELSE jsonb_build_object('answer_tags', tags) END
         || CASE WHEN lateness > 0 THEN jsonb_build_object('late_ms', lateness) ELSE '{}' END
         || CASE WHEN beside IS NULL THEN '{}' ELSE jsonb_build_object('displaced', beside) END
         || CASE WHEN moves THEN jsonb_build_object('current_question', new_current_question)

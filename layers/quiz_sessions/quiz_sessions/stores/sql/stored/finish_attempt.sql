@@ -36,7 +36,7 @@ WITH current AS (
         SELECT {past} AS is_past FROM (SELECT %(at)s::bigint AS sent_at) AS sending
     ) AS going
 ), counting AS (
-    SELECT DISTINCT ON (key) key, answer, sent.writer,
+    SELECT DISTINCT ON (key) key, answer, sent.writer, rank,
         {first_at} || CASE WHEN rank = 2 AND NOT answer_meta ? key AND %(drafts)s::jsonb ? key
             THEN jsonb_build_object('first_at', %(drafts)s::jsonb -> key -> 'at') ELSE '{}' END AS first_at,
         CASE WHEN rank = 2 AND %(version)s::bigint IS NOT NULL
@@ -57,6 +57,8 @@ WITH current AS (
             'version', current.version + 1, 'at', counting.at, 'writer', counting.writer
         ) || first_at) FILTER (WHERE key IS NOT NULL), '{}') AS meta,
         coalesce(jsonb_object_agg(key, answer) FILTER (WHERE key IS NOT NULL), '{}') AS counted,
+        -- Of what came before this request.
+        jsonb_object_agg(key, counting.at || '.' || counting.writer) FILTER (WHERE rank = 1) AS tags,
         -- The answers and drafts accepted before this request, which must not be refused for their size.
         current.answers || (
             SELECT coalesce(jsonb_object_agg(key, value -> 'answer'), '{}')
@@ -133,6 +135,7 @@ WITH current AS (
         'answers', counted, 'current_question', ending.question, 'late_ms', lateness
     -- rule: a completion records what it brought too late to count
     ) || CASE WHEN outdated IS NULL THEN '{}' ELSE jsonb_build_object('outdated', outdated) END
+        || CASE WHEN tags IS NULL THEN '{}' ELSE jsonb_build_object('answer_tags', tags) END
         || CASE WHEN paused_at IS NULL THEN '{}' ELSE jsonb_build_object(
             'paused_at', NULL, 'session_paused', false, 'quiz_paused', false,
             'pause_seconds', pause_seconds + lasted, 'expires_at', deadline
