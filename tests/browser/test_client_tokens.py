@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from development_server.token_command import KeyPair
+from development_server.key_pair import KeyPair
 from tests.harness.launch import development_server
 
 from .conftest import NEEDS_CHROMIUM

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Error, Page
 
-from development_server.token_command import KeyPair
+from development_server.key_pair import KeyPair
 from tests.harness.launch import DevelopmentServer
 
 from .conftest import NEEDS_CHROMIUM, SITE

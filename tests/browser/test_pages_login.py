@@ -15,7 +15,7 @@ import jwt
 import pytest
 from playwright.sync_api import Error, Page, Route, expect
 
-from development_server.token_command import KeyPair
+from development_server.key_pair import KeyPair
 from tests.harness import tokens
 from tests.harness.issuers import CLIENT_ID, COGNITO, KEYCLOAK, Played, played_issuers
 from tests.harness.launch import DevelopmentServer, development_server

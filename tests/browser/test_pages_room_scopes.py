@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from development_server.token_command import KeyPair
+from development_server.key_pair import KeyPair
 from tests.harness.launch import DevelopmentServer
 
 from .conftest import NEEDS_CHROMIUM

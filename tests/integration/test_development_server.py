@@ -132,7 +132,7 @@ class ServerProcess:
 
 def print_token(folder: Path, *options: str) -> str:
     """What the command for tokens prints, run in the folder of a server."""
-    command = [sys.executable, "-m", "development_server.token_command", *options]
+    command = [sys.executable, "-m", "one_machine", "token", *options]
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -767,7 +767,7 @@ def test_without_its_keys_it_serves_says_so_and_calls_no_receipt_a_forgery(
 def test_new_keys_are_made_by_a_command_and_verify_what_they_sign(launch: Launch) -> None:
     server, _ = with_lost_keys(launch, None)
     assert server.stop() == 0
-    command = [sys.executable, "-m", "development_server.signing_keys"]
+    command = [sys.executable, "-m", "one_machine", "keys"]
     subprocess.run(command, cwd=server.folder, check=True, capture_output=True)
     again = launch().until_ready()
     reply = httpx.post(
@@ -816,7 +816,7 @@ def test_a_killed_cache_is_named_once_and_so_is_its_return(launch: Launch) -> No
 
 def test_the_status_is_printed_by_a_command_with_its_own_token(launch: Launch) -> None:
     server = launch(environment={"AUTH_MODE": "jwt"}).until_ready()
-    command = [sys.executable, "-m", "development_server.status_command", "--url", server.address("ready")]
+    command = [sys.executable, "-m", "one_machine", "status", "--url", server.address("ready")]
     shown = subprocess.run(command, cwd=server.folder, capture_output=True, text=True, check=False)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert re.search("^database +up, .* disk .* free$", shown.stdout, re.MULTILINE)

@@ -13,9 +13,9 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from development_server.issuer import CLIENT_ID, Issuer, challenge_of
+from development_server.key_pair import AUDIENCE, ISSUER, KeyPair
 from development_server.login import Login
 from development_server.pages import HEADERS, Pages
-from development_server.token_command import AUDIENCE, ISSUER, KeyPair
 from session_api.server.authorizer import Verifier
 from session_api.server.public_keys import Jwks
 from tests.harness import tokens

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from io import StringIO
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from quiz_files import main
+from one_machine.command import main
 from quiz_sessions.bootstrap import build_services
 from tests.harness.launch import Served, served
 from tests.harness.quiz_files import FILES, sample, sample_bytes
 from tests.harness.stores import Stores
+
+Run = Callable[..., str]
 
 
 @pytest.fixture
@@ -23,34 +24,39 @@ def service(stores: Stores) -> Iterator[Served]:
         yield running
 
 
-def run(service: Served, *words: str) -> str:
-    out = StringIO()
-    assert main(words, {"QUIZ_SESSIONS_URL": service.url}, out) == 0
-    return out.getvalue()
+@pytest.fixture
+def run(service: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """What a command prints."""
+
+    def run(*words: str, code: int = 0) -> str:
+        assert main([*words, "--data", str(tmp_path)], {"QUIZ_SESSIONS_URL": service.url}) == code
+        return capsys.readouterr().out
+
+    return run
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_is_imported_exported_and_imported_again_is_the_same(
-    service: Served, tmp_path: Path, name: str
+    run: Run, tmp_path: Path, name: str
 ) -> None:
     file = tmp_path / (Path(name).name if "." in name else f"{name}.zip")
     file.write_bytes(sample_bytes(name))
-    run(service, "import", str(file), "--quiz", "first")
-    first = run(service, "export", "first")
+    run("import", str(file), "--quiz", "first")
+    first = run("export", "first")
     package = tmp_path / "package.zip"
-    run(service, "export", "first", "--format", "qti3", "--to", str(package))
-    run(service, "import", str(package), "--quiz", "second")
-    assert run(service, "export", "second") == first
+    run("export", "first", "--format", "qti3", "--to", str(package))
+    run("import", str(package), "--quiz", "second")
+    assert run("export", "second") == first
     text = tmp_path / "quiz.json"
     text.write_text(first)
-    run(service, "import", str(text), "--quiz", "third")
-    assert run(service, "export", "third") == first
+    run("import", str(text), "--quiz", "third")
+    assert run("export", "third") == first
 
 
-def test_an_imported_quiz_is_taken_and_graded_by_its_keys(service: Served, tmp_path: Path) -> None:
+def test_an_imported_quiz_is_taken_and_graded_by_its_keys(service: Served, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "questions.xml"
     file.write_bytes(sample_bytes("moodle/questions.xml"))
-    run(service, "import", str(file), "--quiz", "harbours")
+    run("import", str(file), "--quiz", "harbours")
     rules = sample("moodle/questions.xml").rules["questions"]
     answers = {
         name: question["key"][0] if question["grading"] == "text" and name == "4" else question["key"]
@@ -67,17 +73,17 @@ def test_an_imported_quiz_is_taken_and_graded_by_its_keys(service: Served, tmp_p
     assert ended["max_score"] == sum(question["points"] for question in rules.values())
 
 
-def test_another_import_of_the_same_quiz_keeps_its_rules(service: Served, tmp_path: Path) -> None:
+def test_another_import_of_the_same_quiz_keeps_its_rules(service: Served, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "questions.csv"
     file.write_text("text\nWhy?\n")
-    run(service, "import", str(file), "--quiz", "quiz1")
+    run("import", str(file), "--quiz", "quiz1")
     with httpx.Client(base_url=service.url) as http:
-        body = json.loads(run(service, "export", "quiz1")) | {"max_attempts": 2}
+        body = json.loads(run("export", "quiz1")) | {"max_attempts": 2}
         assert http.put("/quizzes/quiz1", json=body).status_code == 200
         file.write_text("text\nWhy not?\n")
         again = ["import", str(file), "--quiz", "quiz1"]
-        assert main(again, {"QUIZ_SESSIONS_URL": service.url}, StringIO()) == 1
-        run(service, "import", str(file), "--quiz", "quiz1", "--replace")
+        run(*again, code=1)
+        run("import", str(file), "--quiz", "quiz1", "--replace")
         quiz = http.get("/quizzes/quiz1").json()
     assert (quiz["revision"], quiz["max_attempts"]) == (3, 2)
     assert quiz["questions"]["1"]["content"]["text"] == "Why not?"

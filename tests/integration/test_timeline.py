@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 import redis
 
-from development_server.story_command import story
+from one_machine.story import story
 from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.errors import CacheUnavailableError
 from quiz_sessions.domain.quizzes import QuizRules

@@ -13,11 +13,11 @@ import pytest
 from development_server.signing_keys import (
     UNREADABLE,
     beacon_keys,
-    main,
     make_missing,
     receipt_keys,
     with_keys,
 )
+from one_machine.command import main
 from quiz_sessions.domain.errors import SecretUnavailableError
 from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.runtime.telemetry import Telemetry
@@ -130,11 +130,11 @@ def test_new_keys_are_made_when_they_are_asked_for_and_damaged_ones_are_kept(tmp
 def test_keys_that_can_be_read_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = receipt_keys(tmp_path), beacon_keys(tmp_path)
     capsys.readouterr()
-    assert main(["--data", str(tmp_path)]) == 0
+    assert main(["keys", "--data", str(tmp_path)], {}) == 0
     assert capsys.readouterr().out == "nothing to do: the keys can be read\n"
     assert (receipt_keys(tmp_path), beacon_keys(tmp_path)) == before
 
 
 def test_a_folder_that_is_not_there_gets_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--data", str(tmp_path / "none")]) == 1
-    assert capsys.readouterr().err.startswith("no keys: ")
+    assert main(["keys", "--data", str(tmp_path / "none")], {}) == 1
+    assert capsys.readouterr().err.startswith("quiz-sessions keys: ")

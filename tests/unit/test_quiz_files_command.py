@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from quiz_files import main
+from one_machine.command import main, parser
+from quiz_files import QuizFilesError, Quizzes, export_quiz, import_file
 from tests.harness.quiz_files import SAMPLES, sample
 
 MOODLE = str(SAMPLES / "moodle/questions.xml")
@@ -45,12 +47,18 @@ class Service:
         return httpx.Response(200, json=self.quiz, headers={"ETag": '"3"'})
 
 
-def run(
-    service: Callable[[httpx.Request], httpx.Response], *words: str, **environment: str
-) -> tuple[int, str]:
+def run(service: Callable[[httpx.Request], httpx.Response], *words: str) -> tuple[int, str]:
+    options = parser().parse_args(words)
+    do = {"import": import_file, "export": export_quiz}[options.command]
     out = StringIO()
-    code = main(words, environment, out, httpx.MockTransport(service))
-    return code, out.getvalue()
+    transport = httpx.MockTransport(service)
+    with httpx.Client(base_url="http://127.0.0.1:8002", transport=transport) as http:
+        try:
+            do(options, Quizzes(http), out)
+        except (QuizFilesError, OSError) as error:
+            sys.stderr.write(f"{error}\n")
+            return 1, out.getvalue()
+    return 0, out.getvalue()
 
 
 def test_an_import_writes_the_quiz_and_reports() -> None:
@@ -64,21 +72,10 @@ def test_an_import_writes_the_quiz_and_reports() -> None:
     assert text.endswith("harbours: revision 1\n")
 
 
-def test_it_asks_the_address_and_with_the_token_of_the_environment() -> None:
+def test_the_id_of_a_quiz_is_a_part_of_its_path() -> None:
     service = Service()
-    run(
-        service,
-        "import",
-        MOODLE,
-        "--quiz",
-        "a quiz?",
-        QUIZ_SESSIONS_URL="https://example.org/api/",
-        QUIZ_SESSIONS_TOKEN="the.token",
-    )
-    assert {str(request.url) for request in service.requests} == {
-        "https://example.org/api/quizzes/a%20quiz%3F"
-    }
-    assert {request.headers["Authorization"] for request in service.requests} == {"Bearer the.token"}
+    run(service, "import", MOODLE, "--quiz", "a quiz?")
+    assert {request.url.raw_path for request in service.requests} == {b"/quizzes/a%20quiz%3F"}
 
 
 def test_a_dry_run_asks_nothing() -> None:
@@ -122,7 +119,7 @@ def test_what_the_service_refuses_is_said_in_its_words(capsys: pytest.CaptureFix
         )
 
     assert run(refuse, "import", MOODLE, "--quiz", "harbours")[0] == 1
-    assert capsys.readouterr().err == "quizzes import: 403: Needs quizzes:write. (request r1)\n"
+    assert capsys.readouterr().err == "403: Needs quizzes:write. (request r1)\n"
 
 
 @pytest.mark.parametrize("reply", [httpx.Response(502, text="<html>"), httpx.Response(200, text="[]")])
@@ -145,9 +142,11 @@ def test_a_file_that_is_not_there_is_a_failure(file: str, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("url", ["nowhere", "http://example.org:port", "ftp://example.org"])
-def test_an_address_that_is_none_is_a_failure(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["export", "harbours", "--url", url], {}, StringIO()) == 1
-    assert capsys.readouterr().err.startswith("quizzes export: ")
+def test_an_address_that_is_none_is_a_failure(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "harbours", "--data", str(tmp_path), "--url", url], {}) == 1
+    assert capsys.readouterr().err.startswith("quiz-sessions export: ")
 
 
 @pytest.mark.parametrize(
@@ -202,11 +201,12 @@ def test_an_export_without_keys_says_that_the_token_may_be_why(capsys: pytest.Ca
     assert "the token lacks quizzes:write" in capsys.readouterr().err
 
 
-def test_a_token_that_is_none_is_not_sent_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    service = Service(QUIZ)
-    assert run(service, "export", "harbours", QUIZ_SESSIONS_TOKEN="secret\nsecret")[0] == 1
-    assert service.requests == []
-    assert capsys.readouterr().err == "quizzes export: QUIZ_SESSIONS_TOKEN is no token.\n"
+def test_a_token_that_is_none_is_not_sent_and_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = {"QUIZ_SESSIONS_TOKEN": "secret\nsecret"}
+    assert main(["export", "harbours", "--data", str(tmp_path)], environment) == 1
+    assert capsys.readouterr().err == "quiz-sessions export: QUIZ_SESSIONS_TOKEN is no token\n"
 
 
 def test_words_of_a_file_do_not_move_the_cursor(tmp_path: Path) -> None:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from development_server.status_command import as_text, token_of
-from development_server.token_command import KeyPair
+from one_machine.status import as_text
 from session_api.schemas.examples import REPLIES
 
 EXAMPLE: dict[str, Any] = REPLIES["StatusReply"]
@@ -42,20 +38,3 @@ def test_what_is_not_known_is_not_made_up() -> None:
     assert lines["last"] == "flush    none by this process"
     assert lines["receipt"] == "keys  unreadable"
     assert lines["errors"] == "none in the last 15 minutes"
-
-
-def test_it_asks_with_a_token_of_the_folders_own_issuer(tmp_path: Path) -> None:
-    assert token_of(tmp_path, {}) is None
-    KeyPair(tmp_path)
-    assert token_of(tmp_path, {}) is not None
-
-
-def test_a_token_that_is_named_is_sent(tmp_path: Path) -> None:
-    assert token_of(tmp_path, {"QUIZ_SESSIONS_TOKEN": "theirs"}) == "theirs"
-
-
-@pytest.mark.parametrize("token", [None, "theirs"])
-def test_without_a_folder_nothing_is_made(tmp_path: Path, token: str | None) -> None:
-    folder = tmp_path / "none"
-    token_of(folder, {"QUIZ_SESSIONS_TOKEN": token} if token else {})
-    assert not folder.exists()

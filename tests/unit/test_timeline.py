@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from development_server.story_command import line
+from one_machine.story import line
 from quiz_sessions.domain.errors import AuditLogDamagedError
 from quiz_sessions.domain.refusals import Gap, Watched, gaps
 from quiz_sessions.domain.timeline import KINDS, Moment, TimelineEvent, in_order, moments_of

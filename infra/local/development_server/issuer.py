@@ -25,8 +25,8 @@ from quiz_sessions.domain.errors import InvalidInputError
 from quiz_sessions.domain.validation import check_id
 from session_api.identity import GRADE, PROCTOR, READ_ACTIONS, WRITE_QUIZZES
 
+from .key_pair import MINUTES, KeyPair
 from .loopback import host_of, is_loopback
-from .token_command import MINUTES, KeyPair
 
 CLIENT_ID: Final = "pages"
 FOLDER: Final = "issuer"

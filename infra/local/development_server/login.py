@@ -15,7 +15,7 @@ from session_api.server.settings import leeway_seconds
 
 from .embedded import StartError
 from .issuer import CLIENT_ID, FOLDER, SCOPES, Issuer
-from .token_command import AUDIENCE, ISSUER, KeyPair
+from .key_pair import AUDIENCE, ISSUER, KeyPair
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Login:
             return cls(verifier, config, (*_origin(issuer), *more))
         raise StartError(
             "AUTH_MODE=jwt needs JWT_ISSUER and JWT_AUDIENCE, and at most one of JWT_JWKS and "
-            "JWT_PUBLIC_KEY_FILE; or none of the four for the tokens of development_server.token_command"
+            "JWT_PUBLIC_KEY_FILE; or none of the four for tokens of its own key (quiz-sessions token)"
         )
 
 

@@ -1,16 +1,13 @@
 """The keys of a data folder that sign receipts and the tokens of beacons.
 
 They are made for a new folder. In one that has been used they are never made by themselves: whatever the lost
-ones have signed would be called a forgery. `python -m development_server.signing_keys --help` makes them.
+ones have signed would be called a forgery. `quiz-sessions keys` makes them.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -27,7 +24,7 @@ _RECEIPT_KEYS = "receipt_keys.json"
 _BEACON_KEYS = "beacon_keys.json"
 _REMEDY = (
     "put it back from a backup and start again, or make new keys, which verify nothing older: "
-    "python -m development_server.signing_keys"
+    "quiz-sessions keys"
 )
 
 _log = logging.getLogger(__name__)
@@ -119,27 +116,3 @@ def _free_name(file: Path) -> Path:
     while (aside := file.with_name(f"{file.name}.damaged-{number}")).exists():
         number += 1
     return aside
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Make the keys that are missing or damaged; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="development_server.signing_keys",
-        description="Makes the keys of a data folder that are missing or damaged. What the lost ones have "
-        "signed can't be verified any more. Start the server again afterwards.",
-    )
-    parser.add_argument(
-        "--data", type=Path, default=Path(".local"), metavar="DIR", help="the server's folder (.local)"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        done = make_missing(options.data)
-    except OSError as error:
-        print(f"no keys: {error}", file=sys.stderr)
-        return 1
-    print("\n".join(done) or "nothing to do: the keys can be read")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -15,10 +15,24 @@ import psycopg
 import redis
 
 from development_server import FolderInUseError, StartError
+from quiz_files import QuizFilesError
 from quiz_sessions.runtime.settings import SettingsError
 from session_api.server.public_keys import KeysError
 
-from . import backup, doctor, drain, print_token, restore, serve, version
+from . import (
+    backup,
+    doctor,
+    drain,
+    export_quiz,
+    import_quiz,
+    make_keys,
+    print_token,
+    restore,
+    serve,
+    status,
+    story,
+    version,
+)
 from .machine import CommandError
 
 
@@ -40,9 +54,14 @@ class Subcommand(Protocol):
 
 COMMANDS: Final[Mapping[str, Subcommand]] = {
     "serve": serve,
+    "status": status,
     "token": print_token,
+    "import": import_quiz,
+    "export": export_quiz,
+    "story": story,
     "backup": backup,
     "restore": restore,
+    "keys": make_keys,
     "doctor": doctor,
     "drain": drain,
     "version": version,
@@ -54,7 +73,15 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     options = parser().parse_args(arguments)
     try:
         return COMMANDS[options.command].run(options, environment)
-    except (CommandError, StartError, FolderInUseError, SettingsError, KeysError, OSError) as error:
+    except (
+        CommandError,
+        QuizFilesError,
+        StartError,
+        FolderInUseError,
+        SettingsError,
+        KeysError,
+        OSError,
+    ) as error:
         reason = str(error)
     except (psycopg.OperationalError, redis.RedisError) as error:
         # The first line of libpq's says which server, and why; none of its lines has the password.

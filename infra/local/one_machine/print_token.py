@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from development_server import token_command
+from development_server.key_pair import MINUTES, KeyPair
+
+from .machine import add_data_option
 
 HELP = "print a token of the service's own key"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Those of the command for tokens."""
-    token_command.add_options(parser)
+    """Whose it is, and what for."""
+    add_data_option(parser)
+    parser.add_argument("--sub", required=True, metavar="USER", help="whose token it is")
+    parser.add_argument("--scope", metavar="SCOPES", help="what it allows, with spaces between (nothing)")
+    parser.add_argument("--minutes", type=int, default=MINUTES, help=f"how long it is good ({MINUTES})")
 
 
 def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Print it."""
     del environment
-    return token_command.print_token(options)
+    print(KeyPair(options.data).token(options.sub, options.scope, options.minutes))
+    return 0

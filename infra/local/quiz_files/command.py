@@ -1,117 +1,66 @@
-"""`quizzes import FILE --quiz ID` and `quizzes export ID`, over the API with a token."""
+"""What `quiz-sessions import` and `export` do, over the API with a token."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TextIO
-
-import httpx
 
 from quiz_sessions.domain.errors import InvalidInputError
 from quiz_sessions.domain.validation import check_startable
 
 from . import rules_json
-from .errors import FileError
+from .errors import RefusedError
 from .formats import FORMATS, read_file
 from .model import Imported, Line
 from .qti_write import write_package
-from .service import TIMEOUT_SECONDS, Quizzes, ServiceError
+from .service import Quizzes
 
-URL: Final = "QUIZ_SESSIONS_URL"
-BEARER: Final = "QUIZ_SESSIONS_TOKEN"
-DEFAULT_URL: Final = "http://127.0.0.1:8002"
 _ASKED: Final = frozenset({"questions", "paper"})
-_BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-"""As RFC 6750 has it."""
 
 
-class RefusedError(RuntimeError):
-    """What was asked for is not done; the message says why, and what to do."""
-
-
-def main(
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    out: TextIO,
-    transport: httpx.BaseTransport | None = None,
-) -> int:
-    """Run one command; returns the exit code: 0 done, 1 not done, 2 not understood.
-
-    Args:
-        environment: QUIZ_SESSIONS_URL and QUIZ_SESSIONS_TOKEN.
-        out: what is asked for, and reports; what goes wrong is written to standard error.
-        transport: what requests go through; the network without one.
-    """
-    options = _parser().parse_args(arguments)
-    try:
-        token = _token(environment)
-        with httpx.Client(
-            base_url=options.url or environment.get(URL, DEFAULT_URL),
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=TIMEOUT_SECONDS,
-            transport=transport,
-        ) as http:
-            options.run(options, Quizzes(http), out)
-    except (FileError, ServiceError, RefusedError, InvalidInputError, OSError, httpx.InvalidURL) as error:
-        print(f"quizzes {options.command}: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _token(environment: Mapping[str, str]) -> str:
-    """The caller's token, "" without one. Raises RefusedError."""
-    token = environment.get(BEARER, "").strip()
-    if token and not _BEARER.fullmatch(token):
-        # What sends it would quote it.
-        raise RefusedError(f"{BEARER} is no token.")
-    return token
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="quizzes", description="Files of other systems, in and out.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    reading = commands.add_parser("import", help="a file into a quiz's questions, keys and paper")
-    reading.add_argument("file", type=Path, metavar="FILE")
-    reading.add_argument("--quiz", required=True, metavar="ID", help="the quiz to write")
-    reading.add_argument("--format", choices=FORMATS, help="where the file does not tell it")
-    reading.add_argument("--title", help="which quiz of a package that has several")
-    reading.add_argument(
+def add_import_options(parser: argparse.ArgumentParser) -> None:
+    """Those of an import."""
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--quiz", required=True, metavar="ID", help="the quiz to write")
+    parser.add_argument("--format", choices=FORMATS, help="where the file does not tell it")
+    parser.add_argument("--title", help="which quiz of a package that has several")
+    parser.add_argument(
         "--dry-run", action="store_true", help="report what would be imported, and send nothing"
     )
-    reading.add_argument(
+    parser.add_argument(
         "--replace", action="store_true", help="the questions and the paper of a quiz that exists"
     )
-    reading.add_argument("--strict", action="store_true", help="import nothing where something would be lost")
-    reading.add_argument(
+    parser.add_argument("--strict", action="store_true", help="import nothing where something would be lost")
+    parser.add_argument(
         "--open-attempts",
         choices=("keep", "abandon"),
         help="what becomes of attempts that new rules would refuse",
     )
-    reading.set_defaults(run=import_file)
-    writing = commands.add_parser("export", help="a quiz with its keys into a file")
-    writing.add_argument("quiz", metavar="ID")
-    writing.add_argument("--format", choices=("json", "qti3"), default="json", help="(json)")
-    writing.add_argument("--to", type=Path, metavar="FILE", help="a new file; qti3 needs one")
-    writing.set_defaults(run=export_quiz)
-    for command in (reading, writing):
-        command.add_argument("--url", metavar="URL", help=f"the service ({URL}, or {DEFAULT_URL})")
-    return parser
+
+
+def add_export_options(parser: argparse.ArgumentParser) -> None:
+    """Those of an export."""
+    parser.add_argument("quiz", metavar="ID")
+    parser.add_argument("--format", choices=("json", "qti3"), default="json", help="(json)")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="a new file; qti3 needs one")
 
 
 def import_file(options: argparse.Namespace, quizzes: Quizzes, out: TextIO) -> None:
     """Read a file and write a quiz.
 
     Raises:
-        InvalidInputError: no quiz can have this id.
-        FileError, ServiceError, RefusedError, OSError: what is wrong with the file, the service or the call.
+        QuizFilesError: what is wrong with the file, the service or the call.
+        OSError: the file can't be read.
     """
-    check_startable(options.quiz)
+    try:
+        check_startable(options.quiz)
+    except InvalidInputError as error:
+        raise RefusedError(str(error)) from error
     imported = read_file(
         options.file.read_bytes(), options.file.name, form=options.format, title=options.title
     )
@@ -135,7 +84,7 @@ def import_file(options: argparse.Namespace, quizzes: Quizzes, out: TextIO) -> N
 
 
 def export_quiz(options: argparse.Namespace, quizzes: Quizzes, out: TextIO) -> None:
-    """Write a quiz into a file. Raises ServiceError, RefusedError, OSError."""
+    """Write a quiz into a file. Raises QuizFilesError, OSError."""
     quiz = quizzes.get(options.quiz)
     if quiz is None:
         raise RefusedError(f"there is no quiz {options.quiz!r}.")

@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-TIMEOUT_SECONDS: Final = 60.0
-
-
-class ServiceError(RuntimeError):
-    """The service can't be reached, or refused; the message says which, in its own words."""
+from .errors import ServiceError
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,10 @@
-"""Tells what happened to a session: `python -m development_server.story_command --help`.
-
-It asks the stores that DATABASE_URL and REDIS_URL name.
-"""
+"""Tells what happened to a session, from the stores: docs/story.md."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -18,11 +13,14 @@ from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.errors import QuizSessionsError
 from quiz_sessions.domain.json_values import Json, dump_json
 from quiz_sessions.domain.timeline import Moment
-from quiz_sessions.runtime.settings import Settings, SettingsError
+from quiz_sessions.runtime.settings import Settings
 
-HELP: Final = "tell what happened to a session"
+from .machine import CommandError, add_data_option, settings_of, stores_of
+
+HELP = "tell what happened to a session"
 _LISTED: Final = 50
 _NAMED: Final = 6
+_CLOSE_SECONDS: Final = 2.0
 _WORDS: Final[Mapping[str, str]] = {
     "started": "started, attempt {attempt_no}",
     "answered": "committed",
@@ -150,16 +148,21 @@ async def _sessions(services: Services, words: str, write: Callable[[str], objec
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which session."""
+    add_data_option(parser)
     parser.add_argument("session", metavar="SESSION", help="its id, or words of a name, to find it")
 
 
-def tell(settings: Settings, session: str) -> int:
-    """Print the story of a session; returns the exit code."""
-    try:
-        asyncio.run(_tell(settings, session))
-    except QuizSessionsError as error:
-        print(f"no story: {str(error) or type(error).__name__}", file=sys.stderr)
-        return 1
+def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Print the story of a session. Raises CommandError."""
+    settings = settings_of(options.data, environment)
+    with stores_of(options.data, settings) as stores:
+        given = {**settings, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
+        # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
+        loop = asyncio.new_event_loop()
+        try:
+            loop.run_until_complete(_tell(Settings.from_environment(given), options.session))
+        except QuizSessionsError as error:
+            raise CommandError(str(error) or type(error).__name__) from error
     return 0
 
 
@@ -168,21 +171,4 @@ async def _tell(settings: Settings, session: str) -> None:
     try:
         await story(services, session, print)
     finally:
-        await services.close()
-
-
-def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Do what the arguments ask for; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="development_server.story_command", description=__doc__)
-    add_options(parser)
-    options = parser.parse_args(arguments)
-    try:
-        settings = Settings.from_environment(environment)
-    except SettingsError as error:
-        print(f"no story: {error}", file=sys.stderr)
-        return 1
-    return tell(settings, options.session)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))
+        await asyncio.wait([asyncio.create_task(services.close())], timeout=_CLOSE_SECONDS)

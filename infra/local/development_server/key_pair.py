@@ -1,11 +1,9 @@
-"""Prints a token for the development server: `python -m development_server.token_command --help`."""
+"""Prints a token for the development server: `python -m development_server.key_pair --help`."""
 
-import argparse
 import hashlib
 import json
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,8 @@ from session_api.server.public_keys import KeysError
 ISSUER = "http://127.0.0.1/development"
 AUDIENCE = "quiz-sessions"
 MINUTES = 60
+_OPERATOR = "operator"
+_OPERATOR_MINUTES = 5
 
 
 class KeyPair:
@@ -55,7 +55,7 @@ class KeyPair:
         self.jwks_file.write_text(json.dumps({"keys": [jwk]}))
 
     def token(self, sub: str, scope: str | None, minutes: int) -> str:
-        """A token for the development server, good from now on."""
+        """A token for the service on the folder, good from now on."""
         now = int(time.time())
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": sub, "iat": now, "exp": now + 60 * minutes}
         if scope is not None:
@@ -72,32 +72,11 @@ def _new_key() -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print a token; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="development_server.token_command", description=__doc__)
-    add_options(parser)
-    return print_token(parser.parse_args(arguments))
+def token_of(data: Path, settings: Mapping[str, str], scope: str) -> str | None:
+    """A token of a data folder's own key with this scope, for a few minutes; None where it signs none.
 
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
-    parser.add_argument("--sub", required=True, metavar="USER", help="whose token it is")
-    parser.add_argument("--scope", metavar="SCOPES", help="what it allows, with spaces between (nothing)")
-    parser.add_argument("--minutes", type=int, default=MINUTES, help=f"how long it is good ({MINUTES})")
-    parser.add_argument(
-        "--data", type=Path, default=Path(".local"), metavar="DIR", help="the server's folder (.local)"
-    )
-
-
-def print_token(options: argparse.Namespace) -> int:
-    """Print a token; returns the exit code."""
-    try:
-        print(KeyPair(options.data).token(options.sub, options.scope, options.minutes))
-    except (KeysError, OSError) as error:
-        print(f"no token: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    It makes no key. Raises KeysError, OSError.
+    """
+    if settings.get("JWT_ISSUER") or not (data / "jwt" / "private.pem").exists():
+        return None
+    return KeyPair(data).token(_OPERATOR, scope, _OPERATOR_MINUTES)

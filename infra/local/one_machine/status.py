@@ -1,48 +1,53 @@
-"""Prints how the service is doing: `python -m development_server.status_command --help`."""
+"""Prints how the service is doing: docs/status.md. The exit code is 1 where it can't serve."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import httpx
 
 from session_api.identity import READ_ACTIONS
-from session_api.server.public_keys import KeysError
 
-from .token_command import KeyPair
+from .calls import BEARER, add_service_options, service_of
+from .machine import CommandError
 
-SECONDS: Final = 15.0
-"""Longer than the service waits for two frozen stores."""
-_TOKEN_MINUTES = 5
+HELP = "tell how the service is doing"
 
 
-class StatusError(Exception):
-    """The service did not say how it is doing; the message says why."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which service."""
+    add_service_options(parser)
 
 
-def fetch(address: str, token: str | None = None) -> dict[str, Any]:
-    """What `GET /status` says at `address` (http://127.0.0.1:8002). Raises StatusError."""
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Print how it is doing; the exit code is 0 if it can serve, else 1. Raises CommandError."""
+    with service_of(options, environment, READ_ACTIONS) as http:
+        status = _ask(http)
+    print(as_text(status))
+    return 0 if status["status"] in ("ready", "degraded") else 1
+
+
+def _ask(http: httpx.Client) -> dict[str, Any]:
     try:
-        # Not by the proxies of the environment: it is a machine of one's own.
-        reply = httpx.get(f"{address.rstrip('/')}/status", headers=headers, timeout=SECONDS, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise StatusError(f"{address} does not answer: {str(error) or type(error).__name__}") from error
+        reply = http.get("/status")
+    except httpx.HTTPError as error:
+        raise CommandError(
+            f"{http.base_url} does not answer: {str(error) or type(error).__name__}"
+        ) from error
     if reply.status_code in (401, 403):
-        raise StatusError(
-            f"{address} refused ({reply.status_code}): name a token with the scope {READ_ACTIONS}, "
-            "in QUIZ_SESSIONS_TOKEN"
+        raise CommandError(
+            f"{http.base_url} refused ({reply.status_code}): "
+            f"name a token with the scope {READ_ACTIONS} in {BEARER}"
         )
     try:
         found: dict[str, Any] = reply.raise_for_status().json()
     except (httpx.HTTPStatusError, ValueError) as error:
-        raise StatusError(f"{address} answers {reply.status_code}, and not as this service does") from error
+        raise CommandError(
+            f"{http.base_url} answers {reply.status_code}, and not as this service does"
+        ) from error
     return found
 
 
@@ -69,43 +74,6 @@ def as_text(status: Mapping[str, Any]) -> str:
         for each in status["errors"]
     ]
     return "\n".join(lines)
-
-
-def show(address: str, token: str | None = None, say: Callable[[str], None] = print) -> int:
-    """Print how the service is doing; returns the exit code: 0 if it can serve, else 1."""
-    try:
-        status = fetch(address, token)
-    except StatusError as error:
-        print(error, file=sys.stderr)
-        return 1
-    say(as_text(status))
-    return 0 if status["status"] in ("ready", "degraded") else 1
-
-
-def token_of(data: Path, environment: Mapping[str, str]) -> str | None:
-    """The token to ask with: QUIZ_SESSIONS_TOKEN, or one of the folder's own issuer. Raises KeysError."""
-    if given := environment.get("QUIZ_SESSIONS_TOKEN"):
-        return given
-    if not (data / "jwt" / "private.pem").exists():
-        return None
-    return KeyPair(data).token("status", READ_ACTIONS, _TOKEN_MINUTES)
-
-
-def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Print how the service is doing; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="development_server.status_command", description=__doc__)
-    default = f"http://127.0.0.1:{environment.get('PORT') or '8002'}"
-    parser.add_argument("--url", default=default, help=f"where the service is ({default})")
-    parser.add_argument(
-        "--data", type=Path, default=Path(".local"), metavar="DIR", help="the server's folder (.local)"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        token = token_of(options.data, environment)
-    except (KeysError, OSError) as error:
-        print(f"no token: {error}", file=sys.stderr)
-        return 1
-    return show(options.url, token)
 
 
 def _store(store: Mapping[str, Any]) -> str:
@@ -172,7 +140,3 @@ def _bytes(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))

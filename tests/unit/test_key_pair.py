@@ -1,4 +1,4 @@
-"""The command that prints tokens for the development server."""
+"""The key pair of a data folder, and the command that prints tokens of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from development_server.token_command import AUDIENCE, ISSUER, main
+from development_server.key_pair import AUDIENCE, ISSUER, KeyPair, token_of
+from one_machine.command import main
 from session_api.server.authorizer import Verifier
 from session_api.server.public_keys import Jwks
 
@@ -21,7 +22,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def printed(capsys: pytest.CaptureFixture[str], data: Path, *options: str) -> str:
-    assert main(["--data", str(data), "--sub", "student1", *options]) == 0
+    assert main(["token", "--data", str(data), "--sub", "student1", *options], {}) == 0
     (token,) = capsys.readouterr().out.splitlines()
     return token
 
@@ -83,6 +84,21 @@ def test_a_broken_key_is_told_in_one_line(capsys: pytest.CaptureFixture[str], da
     file = data / "jwt" / "private.pem"
     file.parent.mkdir(parents=True)
     file.touch()
-    assert main(["--data", str(data), "--sub", "student1"]) == 1
-    said = f"no token: the keys in {file}: no private RSA key; remove the file for a new one\n"
+    assert main(["token", "--data", str(data), "--sub", "student1"], {}) == 1
+    said = f"quiz-sessions token: the keys in {file}: no private RSA key; remove the file for a new one\n"
     assert capsys.readouterr() == ("", said)
+
+
+def test_commands_ask_with_a_token_of_the_folders_own_key(data: Path) -> None:
+    KeyPair(data)
+    assert token_of(data, {}, "audit:read") is not None
+
+
+def test_where_another_issuer_is_named_the_folders_key_signs_none(data: Path) -> None:
+    KeyPair(data)
+    assert token_of(data, {"JWT_ISSUER": "https://id.example.org/"}, "audit:read") is None
+
+
+def test_a_token_makes_no_key(data: Path) -> None:
+    assert token_of(data, {}, "audit:read") is None
+    assert not data.exists()
