@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quiz_sessions.bootstrap import Services
+from quiz_sessions.domain.errors import QuizSessionsError
+from quiz_sessions.runtime.settings import SettingsError
 from quiz_sessions.runtime.telemetry import Telemetry
 
 from .gateway import is_time_refused, request_id, request_time
@@ -64,7 +67,9 @@ class RequestMiddleware:
                 raise
             reply = internal_error(state["request_id"], scope.get("root_path", ""))
             await reply(scope, receive, note_status)
-            await self._note(scope, status)
+            # The services may be what has failed; then there is nobody to note it.
+            with suppress(SettingsError, QuizSessionsError):
+                await self._note(scope, status)
         else:
             if metric := _COUNTED.get(state.get("code")):
                 self._telemetry().count(metric)

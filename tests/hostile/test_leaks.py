@@ -255,7 +255,7 @@ def test_the_run_met_every_kind_of_line(driven: Driven) -> None:
         "request failed",
         "answers buffered",
         "cache not read",
-        "no good token",
+        '"code":"unauthenticated"',
         '"_aws":',
         '"status":422',
         "flush step put off",

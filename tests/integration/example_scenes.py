@@ -38,6 +38,15 @@ PHYSICS: Final = MappingProxyType(
         },
     }
 )
+EXAM: Final = MappingProxyType(
+    {
+        **PHYSICS,
+        "max_attempts": 1,
+        "opens_at": "2027-01-15T08:00:00Z",
+        "closes_at": "2027-01-15T12:00:00Z",
+        "show_results": "after_close",
+    }
+)
 ONE_QUESTION: Final = MappingProxyType(
     {"time_limit_seconds": 1800, "questions": {"0": {"grading": "exact", "key": "B"}}}
 )
@@ -125,7 +134,14 @@ async def five_seconds_pass(world: World) -> None:
 # docs/api.md
 
 
-async def twelve_are_writing(world: World) -> None:
+async def one_takes_an_exam_and_one_has_handed_in(world: World) -> None:
+    await world.do("PUT", "/quizzes/physics", EXAM)
+    await world.start()
+    await world.hand_in(await world.start(user="user2"), RIGHT)
+
+
+async def twelve_take_an_exam(world: World) -> None:
+    await world.do("PUT", "/quizzes/physics", EXAM)
     await world.start_many(12)
 
 
@@ -440,7 +456,9 @@ SCENES: Final[Mapping[str, Mapping[str, Sequence[Step]]]] = MappingProxyType(
             ]
         },
         "api.md": {
-            "Quizzes": [nothing, twelve_are_writing],
+            "Quizzes": [nothing],
+            "Changing a quiz": [one_takes_an_exam_and_one_has_handed_in],
+            "While attempts are open": [twelve_take_an_exam],
             "Starting under rules": [there_is_physics, two_seconds_pass],
             "Two copies of a session": [
                 another_tab_writes_an_essay,

@@ -257,6 +257,8 @@ async def test_markers_and_regrades_at_once_lose_no_mark(services: Services, end
     marks = [mark(services, session_id, "teacher", 1.0 + n) for n, session_id in enumerate(ended)]
     others = [mark(services, session_id, "other", 2.0, question="proof") for session_id in ended]
     await asyncio.gather(*marks, *others, *(regrade(key) for key in "BCA"))
+    # Whichever of them was the last.
+    await put_quiz(services, LATER, questions={**QUESTIONS, "key": question("A")})
     await services.scores.regrade("quiz1", WHY, at=LATER)
     for number, session_id in enumerate(ended):
         results = await services.scores.results(session_id, at=LATER)

@@ -260,6 +260,9 @@ def test_the_firewall_is_the_balancer_s_but_for_its_place_and_the_codes_of_issue
     (common,) = (each for each in own["Rules"] if each["Name"] == "common")
     overridden = common["Statement"]["ManagedRuleGroupStatement"]["RuleActionOverrides"]
     assert overridden.pop() == {"Name": "SizeRestrictions_QUERYSTRING", "ActionToUse": {"Count": {}}}
+    # CloudFront has no path before the API's; a balancer may.
+    body = balancer["CustomResponseBodies"]["TooMany"]
+    body["Content"] = body["Content"]["Fn::Sub"].replace("${BasePath}", "")
     assert own == balancer
 
 
