@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.harness.stores import Stores
 
-from . import bulk, cold, crowd, export, growth, large, room, trail, warm
+from . import bulk, cold, crowd, export, growth, large, machine, room, trail, warm
 from .measuring import Measured, pinned_stores
 
 GROUPS: dict[str, Callable[[Stores, int], Iterator[Measured]]] = {
@@ -22,6 +22,7 @@ GROUPS: dict[str, Callable[[Stores, int], Iterator[Measured]]] = {
     "cold": cold.measure,
     "bulk": bulk.measure,
     "crowd": crowd.measure,
+    "machine": machine.measure,
     "room": room.measure,
     "active": large.measure_active,
     "memory": large.measure_memory,

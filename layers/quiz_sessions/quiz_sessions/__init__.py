@@ -1,3 +1,3 @@
 """Quiz sessions: attempts, the rules for them, their stores and the use cases."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
