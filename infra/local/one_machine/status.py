@@ -109,6 +109,8 @@ def _flush(flush: Mapping[str, Any] | None, now: datetime) -> str:
 def _webhook(webhook: Mapping[str, Any] | None) -> str:
     if webhook is None:
         return "?"
+    if webhook["state"] == "off":
+        return "off"
     error = f", {webhook['last_error']}" if webhook["last_error"] else ""
     return f"{webhook['state']}, {webhook['waiting']} waiting, {webhook['dead']} given up{error}"
 
