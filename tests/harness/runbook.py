@@ -1,7 +1,7 @@
 """The half of docs/runbook.md about one machine, and an operator who does what it says to a real service.
 
-What a test has in another place is replaced here, and what it can't have is imitated: systemd by the service as a
-process of this one, its journal by that one's output, the clock of the machine, and the installation of packages.
+What a test has in another place is replaced here, and what it can't have is imitated: systemd by the service
+as a process of this one, its journal by that one's output, the clock, and the installation of packages.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Machine:
 
     Attributes:
         wrapper: what the service is started by, such as one that gives it a small disk.
-        root: where it has its files, for others.
+        root: where its files are for those who do not see its disk, and `beside` what a command begins with
+            that does.
         opt: the clone that it is installed from.
         release: the words that start the service; those of this release, unless a test has another.
     """
@@ -62,6 +63,7 @@ class Machine:
     settings: dict[str, str] = field(default_factory=dict)
     wrapper: Sequence[str | Path] = ()
     root: Path = Path("/")
+    beside: Sequence[str] = ()
     opt: Path = ROOT
     release: Sequence[str | Path] = (PROGRAM, "serve")
     environment: dict[str, str] = field(default_factory=dict)
@@ -103,18 +105,17 @@ class Machine:
         lines = {"PORT": str(self.port), **self.settings}.items()
         file.write_text("".join(f"{name}={value}\n" for name, value in lines))
 
-    def launch(self) -> Launched:
-        """Start the service, without waiting for it."""
+    def launch(self, port: int | None = None) -> Launched:
+        """Start the service, perhaps on another port, without waiting for it."""
         command = [*self.wrapper, *self.release, "--data", self.own_data]
         command[0] = shutil.which(command[0]) or command[0]
-        given = {"POWERTOOLS_METRICS_DISABLED": "true", "PORT": str(self.port), **self.environment}
-        self.process = Launched(command, self.log, given)
-        return self.process
+        given = {"POWERTOOLS_METRICS_DISABLED": "true", "PORT": str(port or self.port), **self.environment}
+        return Launched(command, self.log, given)
 
     def start(self) -> Service:
         """Start the service, and wait until it is ready."""
         begin = self.log.stat().st_size if self.log.exists() else 0
-        process = self.launch()
+        process = self.process = self.launch()
         process.until(lambda: "\nready: " in f"\n{process.text()[begin:]}")
         return self.service
 
@@ -156,14 +157,14 @@ class Machine:
         for documented, here in (
             ("/opt/quiz-sessions/.venv", sys.prefix),
             ("/opt/quiz-sessions", str(self.opt)),
-            ("/var/lib/quiz-sessions", str(self.data)),
+            ("/var/lib/quiz-sessions", str(self.own_data)),
             ("/var/backups/quiz-sessions", str(self.backups)),
             ("127.0.0.1:8002", f"127.0.0.1:{self.port}"),
             (":8002", f":{self.port}"),
         ):
             script = script.replace(documented, here)
         done = subprocess.run(
-            ["bash", "-c", _IMITATED + script],
+            [*self.beside, "bash", "-c", _IMITATED + script],
             check=False,
             capture_output=True,
             text=True,
@@ -194,4 +195,3 @@ class Operator:
         said = self.machine.do(command)
         assert said.code == code, (command, said, self.machine.log.read_text()[-2000:])
         return said.out + said.err
-

@@ -34,8 +34,8 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     settings = settings_of(options.data, environment)
     with stores_of(options.data, settings) as stores:
         if options.quarantined:
-            sessions = put_back(stores.redis_url)
-            print("\n".join(f"{session} is out of quarantine" for session in sessions) or "none is in quarantine")
+            for session in put_back(stores.redis_url):
+                print(f"{session} is out of quarantine")
         given = {**settings, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
         loop = asyncio.new_event_loop()
