@@ -18,6 +18,7 @@ from development_server.folder_lock import FolderLock
 from development_server.signing_keys import beacon_keys, receipt_keys
 from development_server.stores import addresses
 from one_machine.checks import Finding, Level, all_checks
+from one_machine.database_copy import newest_revision
 from tests.harness.launch import Launched
 from tests.harness.machine import run, serving
 
@@ -65,7 +66,7 @@ def test_a_running_service_is_looked_at_while_it_runs(folder: Path) -> None:
         assert said.code == 0, said
         assert f"ok       the service runs: process {service.process.pid}" in said.out
         assert f"ok       it answers on port {port}" in said.out
-        assert "ok       PostgreSQL answers, with schema 0001" in said.out
+        assert f"ok       PostgreSQL answers, with schema {newest_revision()}" in said.out
         assert "ok       Valkey answers, and no session is in quarantine" in said.out
         said = run("doctor", "--data", folder / "data", environment={"PORT": "1"})
         assert "nothing answers at http://127.0.0.1:1/health" in said.out

@@ -283,7 +283,8 @@ def check_postgres(machine: Machine) -> Iterator[Finding]:
         revision = revision_of(url)
     except psycopg.Error as error:
         yield _problem(
-            f"PostgreSQL can't be reached: {str(error).splitlines()[0]}", "its log: postgres/server.log"
+            f"PostgreSQL can't be reached: {str(error).splitlines()[0]}",
+            "its log is postgres/server.log; docs/runbook.md#postgresql-does-not-answer",
         )
         return
     if revision is not None and not knows_revision(revision):
@@ -315,7 +316,10 @@ def check_valkey(machine: Machine) -> Iterator[Finding]:
     try:
         sessions = quarantined(url)
     except redis.RedisError as error:
-        yield _problem(f"Valkey can't be reached: {error}", "its log: valkey/server.log")
+        yield _problem(
+            f"Valkey can't be reached: {error}",
+            "its log is valkey/server.log; docs/runbook.md#valkey-does-not-answer",
+        )
         return
     if sessions:
         more = len(sessions) - _NAMED
