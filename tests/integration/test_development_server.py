@@ -418,7 +418,7 @@ def test_a_second_start_on_a_folder_says_so_in_one_line(launch: Launch) -> None:
     first = launch().until_ready()
     second = launch()
     assert second.ends() == 1
-    line = f"cannot start: another development server (process {first.process.pid}) runs on .local\n"
+    line = f"cannot start: another service (process {first.process.pid}) runs on .local\n"
     assert second.errors == line
     assert second.output.read_text() == ""
     assert first.get("/health").status_code == 200

@@ -25,7 +25,8 @@ def _git(*words: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["git", "-C", str(ROOT), *words], check=False, capture_output=True)
 
 
-pytestmark = needs(_git("cat-file", "-e", FORMER).returncode == 0, f"the history has no commit {FORMER}")
+HAS_FORMER = needs(_git("cat-file", "-e", FORMER).returncode == 0, f"the history has no commit {FORMER}")
+pytestmark = HAS_FORMER
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,7 @@ def _lock(folder: Path) -> FolderLock:
     try:
         return FolderLock(folder)
     except FolderInUseError as error:
-        raise _RefusedError(f"another development server (process {error.owner}) runs on {folder}") from None
+        raise _RefusedError(f"another service (process {error.owner}) runs on {folder}") from None
 
 
 def _metrics(environment: Mapping[str, str]) -> Metrics | None:

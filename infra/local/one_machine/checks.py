@@ -28,12 +28,12 @@ from development_server.folder_lock import owner_of
 from development_server.stores import UNFINISHED_RESTORE, addresses
 from quiz_sessions.runtime.settings import Settings, SettingsError
 from quiz_sessions.services.signing_keys import EDDSA, HS256, KeySet
-from quiz_sessions.stores.valkey import SET_ASIDE
 from session_api.server.trusted_proxies import trusted_proxies
 
 from .backup import KEYS
 from .database_copy import knows_revision, newest_revision, postgres_version, revision_of
 from .machine import SETTINGS, CommandError, name_of, settings_of
+from .quarantine import quarantined
 from .valkey_copy import valkey_version
 
 WARN_BYTES: Final = 2 * 1024**3
@@ -42,6 +42,7 @@ LEAST_BYTES: Final = 256 * 1024**2
 LEAST_INODES: Final = 1000
 LEAST_DESCRIPTORS: Final = 1024
 _PATIENCE_SECONDS: Final = 5
+_NAMED: Final = 5
 _TIME_ERROR: Final = 5
 """What adjtimex(2) replies where nothing keeps the clock right."""
 _FUTURE_SECONDS: Final = 60
@@ -282,7 +283,8 @@ def check_postgres(machine: Machine) -> Iterator[Finding]:
         revision = revision_of(url)
     except psycopg.Error as error:
         yield _problem(
-            f"PostgreSQL can't be reached: {str(error).splitlines()[0]}", "its log: postgres/server.log"
+            f"PostgreSQL can't be reached: {str(error).splitlines()[0]}",
+            "its log is postgres/server.log; docs/runbook.md#postgresql-does-not-answer",
         )
         return
     if revision is not None and not knows_revision(revision):
@@ -312,15 +314,20 @@ def check_valkey(machine: Machine) -> Iterator[Finding]:
     if url is None:
         return
     try:
-        with redis.Redis.from_url(url, socket_timeout=_PATIENCE_SECONDS) as client:
-            number = client.scard(SET_ASIDE)
+        sessions = quarantined(url)
     except redis.RedisError as error:
-        yield _problem(f"Valkey can't be reached: {error}", "its log: valkey/server.log")
-        return
-    if number:
         yield _problem(
-            f"{number} sessions are in quarantine: their answers could not be flushed",
-            "docs/runbook.md#putting-a-session-back-from-quarantine",
+            f"Valkey can't be reached: {error}",
+            "its log is valkey/server.log; docs/runbook.md#valkey-does-not-answer",
+        )
+        return
+    if sessions:
+        more = len(sessions) - _NAMED
+        named = ", ".join(sessions[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        yield _problem(
+            f"{len(sessions)} sessions are in quarantine: their answers could not be flushed ({named})",
+            "the log's lines `session not flushed` say why; once that is mended: quiz-sessions drain "
+            "--quarantined (docs/runbook.md#a-session-is-in-quarantine)",
         )
     else:
         yield _ok("Valkey answers, and no session is in quarantine")

@@ -13,6 +13,7 @@ from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.flush import RESERVE_SECONDS, Flusher, FlushReport
 
 from .machine import CommandError, add_data_option, settings_of, stores_of
+from .quarantine import put_back
 
 HELP = "flush until nothing is buffered"
 _PAUSE_SECONDS: Final = 0.5
@@ -23,12 +24,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """For how long."""
     add_data_option(parser)
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="give up after so long (60)")
+    parser.add_argument(
+        "--quarantined", action="store_true", help="put the sessions in quarantine back first"
+    )
 
 
 def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Drain, and say that nothing is left; raises CommandError where something is."""
     settings = settings_of(options.data, environment)
     with stores_of(options.data, settings) as stores:
+        if options.quarantined:
+            for session in put_back(stores.redis_url):
+                print(f"{session} is out of quarantine")
         given = {**settings, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
         # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
         loop = asyncio.new_event_loop()
@@ -63,7 +70,7 @@ async def drained(flusher: Flusher, seconds: float) -> int:
     if report.sessions_quarantined:
         raise CommandError(
             f"nothing else is buffered, but {report.sessions_quarantined} sessions are in quarantine: "
-            "docs/runbook.md#putting-a-session-back-from-quarantine"
+            "docs/runbook.md#a-session-is-in-quarantine"
         )
     return flushed
 
