@@ -29,7 +29,8 @@ def spawn(
     """Start `command` in `folder`, in a session of its own, as `user` (uid, gid; None: the same user).
 
     `death_signal` ends it when this process dies (Linux only). Its own session keeps Ctrl-C at the terminal
-    away from it. `output` takes what it prints. `environment` is all it gets beside PATH.
+    away from it. `output` takes what it prints. `environment` is all it gets beside
+    PATH and LD_LIBRARY_PATH.
     """
     uid, gid = user or (-1, -1)
     launcher = [sys.executable, "-I", "-S", LAUNCHER, os.getpid(), int(death_signal), uid, gid]
@@ -38,8 +39,14 @@ def spawn(
         return subprocess.Popen(
             [str(word) for word in (*launcher, *command)],
             cwd=folder,
-            # Nothing of PGDATA, PGPORT and the like may reach the servers.
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **(environment or {})},
+            # Nothing of PGDATA, PGPORT and the like may reach the servers. Some builds of Python, which the
+            # launcher is run by, find their own library by LD_LIBRARY_PATH alone.
+            env={
+                "PATH": os.defpath,
+                "LC_ALL": "C",
+                **{name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ},
+                **(environment or {}),
+            },
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
