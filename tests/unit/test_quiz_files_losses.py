@@ -281,3 +281,13 @@ def test_names_which_may_be_the_answer_are_no_ids() -> None:
     imported = gift("::bowline::Which knot? {=bowline}")
     assert list(imported.rules["questions"]) == ["1"]
     assert line(imported).name == "bowline"
+
+
+def test_points_of_a_table_may_have_the_comma_that_its_decimal_says() -> None:
+    imported = table("kind;points;text;key;decimal\nnumber;1,5;How much?;2,5;,")
+    (question,) = imported.rules["questions"].values()
+    assert (question["points"], question["key"]) == (1.5, 2.5)
+
+
+def test_what_is_worth_nothing_waits_for_nobody() -> None:
+    assert line(table("kind,points,text\nessay,0,Read this.")).outcome == "shown"

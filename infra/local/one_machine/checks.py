@@ -425,7 +425,10 @@ def all_checks(data: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
     yield from check_programs()
     yield from check_limits()
     if not data.exists():
-        yield _ok(f"{data} is not there: the first start makes it")
+        yield _warning(
+            f"{data} is not there",
+            "if the service has run already, --data names its folder; else the first start makes it",
+        )
         machine = Machine(data, environment, None)
         yield from (*check_settings(machine), *check_ports(machine), *check_clock(machine))
         return

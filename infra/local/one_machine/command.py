@@ -80,9 +80,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         FolderInUseError,
         SettingsError,
         KeysError,
-        OSError,
     ) as error:
         reason = str(error)
+    except OSError as error:
+        reason = _said(error)
     except (psycopg.OperationalError, redis.RedisError) as error:
         # The first line of libpq's says which server, and why; none of its lines has the password.
         reason = str(error).splitlines()[0]
@@ -90,6 +91,13 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         reason = "interrupted"
     print(f"quiz-sessions {options.command}: {reason}", file=sys.stderr)
     return 1
+
+
+def _said(error: OSError) -> str:
+    """Without its number, which says nothing to people."""
+    if error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def parser() -> argparse.ArgumentParser:

@@ -241,9 +241,11 @@ def _refusal(question: dict[str, Any]) -> str | None:
 
 
 def _outcome(item: Item, made: list[dict[str, Any]]) -> Outcome:
-    if not item.responses:
+    graded = all("grading" in each for each in made)
+    # Nobody marks what is worth nothing.
+    if not item.responses or not (graded or any(each["points"] for each in made)):
         return "shown"
-    return "graded" if all("grading" in each for each in made) else "by a person"
+    return "graded" if graded else "by a person"
 
 
 def _kept(made: list[dict[str, Any]]) -> str:

@@ -96,9 +96,9 @@ def _read_row(cells: Mapping[str, str], line: int, has_more: bool) -> Item:
     try:
         if has_more:
             raise _RowError("it has more cells than the first row names; quote a cell with a separator in it")
-        points = number_of(cells.get("points") or "1")
+        points = _number_of(cells.get("points") or "1", _decimal(cells))
         if points is None:
-            raise _RowError(f"its points are no number: {cells['points']!r}")
+            raise _RowError(f"its points are no number: {cells['points']!r}; decimal says if it has a comma")
         item.points = points
         item.responses = [_response(cells)]
     except _RowError as error:
@@ -188,13 +188,22 @@ def _match(options: list[tuple[str, str]], key: str, partial: bool) -> Response:
     return matched(pairs, distractors, partial=partial) if pairs else Response(kind="match")
 
 
-def _number(cells: Mapping[str, str], key: str) -> Response:
+def _decimal(cells: Mapping[str, str]) -> str:
     decimal = cells.get("decimal") or "."
     if decimal not in (".", ","):
         raise _RowError("its decimal is neither a point nor a comma")
+    return decimal
+
+
+def _number_of(text: str, decimal: str) -> float | None:
+    return number_of(text.replace(",", ".") if decimal == "," else text)
+
+
+def _number(cells: Mapping[str, str], key: str) -> Response:
+    decimal = _decimal(cells)
     numbers = []
     for name, text in (("key", key), ("tolerance", cells.get("tolerance", ""))):
-        number = number_of(text.replace(",", ".") if decimal == "," else text)
+        number = _number_of(text, decimal)
         if text and number is None:
             raise _RowError(f"its {name} is no number: {text!r}")
         numbers.append(number)

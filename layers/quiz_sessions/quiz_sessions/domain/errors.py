@@ -495,11 +495,18 @@ class AttemptsOpenError(QuizSessionsError):
     """
 
     def __init__(self, attempts: int, rules: Sequence[str]) -> None:
-        what = f"take away or weaken {', '.join(rules)}" if rules else "would have refused them"
-        super().__init__(
-            f"Attempts are open ({attempts}), and the new rules {what}. With open_attempts you say whether "
-            "to keep or to abandon attempts that they would have refused."
+        what, remedy = (
+            (
+                f"take away or weaken {', '.join(rules)}",
+                "Send what was left out, or PATCH what is to change; open_attempts says that it is meant so.",
+            )
+            if rules
+            else (
+                "would have refused them",
+                "open_attempts says whether to keep or to abandon those.",
+            )
         )
+        super().__init__(f"Attempts are open ({attempts}), and the new rules {what}. {remedy}")
         self.attempts = attempts
         self.rules = list(rules)
 
