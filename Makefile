@@ -25,7 +25,7 @@ PYTHON313_FOLDER = $(shell .venv-lambda/bin/python -c 'import sys; print(sys.bas
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run demo token test tested tested-beside tested-on-other-pythons pythons generators declarations chromium faults check build container machine-container deploy localstack built unit exam soak bench bench-plots sbom audit lock clean localstack-installed
+.PHONY: help run demo token test tested tested-beside tested-on-other-pythons pythons generators declarations chromium faults check build container machine-container deploy localstack built unit exam first-night soak bench bench-plots sbom audit lock clean localstack-installed
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -148,6 +148,9 @@ unit: .venv/ready ## the quick tests alone
 
 exam: .venv/ready ## exams with many students on a server of their own; OPTIONS="--seed 1 --seconds 180"
 	$(BIN)/python -W ignore -m tests.exam $(OPTIONS)
+
+first-night: .venv/ready ## a fresh clone through its first exam, a full disk, a complaint, a loss, an upgrade; .local/first_night.txt
+	@$(BIN)/python -m tests.first_night
 
 soak: .venv/ready ## a steady load for MINUTES=20, with an eye on memory, connections and handles; .local/soak.json
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
