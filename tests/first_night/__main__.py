@@ -16,7 +16,7 @@ from typing import Final
 from tests.harness.launch import ROOT
 from tests.harness.small_disk import on_small_disk
 
-from .operator import Operator
+from .newcomer import Newcomer
 from .scenes import SCENES
 
 TRANSCRIPT: Final = ROOT / ".local/first_night.txt"
@@ -41,11 +41,11 @@ def main(arguments: list[str]) -> int:
             command = [*on_small_disk(disk, _DISK_MEGABYTES), sys.executable, "-m", "tests.first_night", name]
             return subprocess.run(command, check=False, cwd=ROOT).returncode
     TRANSCRIPT.parent.mkdir(exist_ok=True)
-    with TRANSCRIPT.open("w") as transcript, Operator(Path(arguments[0]).resolve(), transcript) as operator:
-        operator.write(_PREFACE)
+    with TRANSCRIPT.open("w") as transcript, Newcomer(Path(arguments[0]).resolve(), transcript) as newcomer:
+        newcomer.write(_PREFACE)
         for scene in SCENES:
-            scene(operator)
-        operator.write("\nAll of it went as the documents say.")
+            scene(newcomer)
+        newcomer.write("\nAll of it went as the documents say.")
     return 0
 
 

@@ -53,7 +53,7 @@ _SHOWN: Final = (
 _MOST_LINES: Final = 30
 
 
-class Operator:
+class Newcomer:
     """Of one machine, in `folder`.
 
     Attributes:
