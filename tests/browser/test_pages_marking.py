@@ -54,7 +54,7 @@ def result(address: str, session_id: str, question: str = "essay") -> dict[str, 
     return found
 
 
-def claim(address: str, quiz_id: str, marker: str, **asked: str) -> dict[str, Any] | None:
+def claim(address: str, quiz_id: str, marker: str, **asked: str | bool) -> dict[str, Any] | None:
     """The answer that `marker` is given."""
     path = f"{address}/quizzes/{quiz_id}/grading/next"
     reply = httpx.post(path, json=asked, headers={"X-Client-Id": marker}).raise_for_status()
@@ -296,7 +296,7 @@ def test_what_another_holds_by_now_is_not_marked_unless_it_is_meant_so(
     marker.marks("essay").reads(FIRST)
     marker.points.fill("2")
     marker.comment.fill("so far")
-    assert claim(service.address, marker.quiz_id, "Ada", question="none") is None
+    assert claim(service.address, marker.quiz_id, "Ada", release=True) is None
     assert claim(service.address, marker.quiz_id, "Bob")
     marker.next.click()
     expect(marker.trouble("held")).to_contain_text("Bob is about to mark this answer")

@@ -79,8 +79,8 @@ def test_a_running_service_is_looked_at_while_it_runs(folder: Path) -> None:
         assert service.request("GET", "/health")
 
 
-def test_a_machine_without_data_is_no_problem(folder: Path) -> None:
-    assert complaints(folder / "none") == []
+def test_a_folder_that_is_not_there_is_a_warning_and_not_made(folder: Path) -> None:
+    assert complaints(folder / "none") == [f"{folder / 'none'} is not there"]
     assert not (folder / "none").exists()
 
 

@@ -161,6 +161,14 @@ async def test_with_after_the_next_one_is_given_and_the_former_is_free(
     assert of(await take(services, "other")) == ended[0]
 
 
+async def test_an_answer_that_is_released_is_given_to_others(services: Services, ended: list[UUID]) -> None:
+    assert of(await take(services, "teacher")) == ended[0]
+    assert (await services.grading_queue.release("quiz1", "other")).item is None
+    assert of(await take(services, "other")) == ended[1]
+    await services.grading_queue.release("quiz1", "teacher")
+    assert of(await take(services, "third")) == ended[0]
+
+
 async def test_an_answer_is_free_again_when_its_time_is_over(services: Services, ended: list[UUID]) -> None:
     await take(services, "teacher")
     assert of(await take(services, "other", OVER - 1)) == ended[1]

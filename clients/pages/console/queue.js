@@ -41,8 +41,7 @@ import { eventPages, quizPath, sessionPath } from "../common/requests.js";
 
 export const HELD_MS = 15 * 60_000;
 const MAX_ID = 64;
-// The service has no "hold nothing": asked for a question that does not exist, it lets go of what is held.
-const NONE = { question: unique() };
+const NONE = { release: true };
 /** A student can make the record of a session long. */
 const PAGES = 20;
 

@@ -135,12 +135,15 @@ def add_routes(router: APIRouter, services: Callable[[], Services]) -> None:
         request: Request, quiz_id: str, body: ClaimRequest, client_id: ClientId = None
     ) -> Response:
         """Nobody else is given it for 15 minutes, or until it is marked. Asked again it is the same one; with
-        `after` the next one behind. Without tokens X-Client-Id says who marks."""
+        `after` the next one behind; with `release` none. Without tokens X-Client-Id says who marks."""
         caller = authenticated(request, services())
         caller.require(GRADE)
-        claimed = await services().grading_queue.claim(
+        queue, marker = services().grading_queue, caller.subject or client_id
+        if body.release:
+            return json_reply(await queue.release(quiz_id, marker))
+        claimed = await queue.claim(
             quiz_id,
-            caller.subject or client_id,
+            marker,
             question=body.question,
             after=body.after,
             by=caller.subject,

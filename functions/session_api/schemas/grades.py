@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, RootModel, StrictStr
+from pydantic import ConfigDict, Field, RootModel, StrictBool, StrictStr
 
 from quiz_sessions.domain.attempts import GradingState
 from quiz_sessions.domain.grading import MAX_COMMENT_CHARACTERS, MAX_POINTS
@@ -91,6 +91,9 @@ class ClaimRequest(RequestBody):
     question: Id | None = Field(None, description="An answer to this question.")
     after: Annotated[StrictStr, Field(min_length=1, max_length=MAX_CURSOR_CHARACTERS)] | None = Field(
         None, description="The `cursor` of an answer: one behind it. Without it the one that is held already."
+    )
+    release: StrictBool = Field(
+        False, description="Hold none any more, and be given none: `item` is null. Nothing else is looked at."
     )
 
 

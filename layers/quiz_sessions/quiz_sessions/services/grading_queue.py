@@ -133,10 +133,7 @@ class GradingQueue:
             UnknownQuestionError: the quiz has questions, not this one, and no answer to it waits.
         """
         _check(quiz_id, question)
-        if marker is None:
-            raise InvalidInputError(
-                "Without tokens X-Client-Id says who marks: send one.", member="X-Client-Id"
-            )
+        marker = _named(marker)
         place = None if after is None else _parse(after)
         at = self._clock() if at is None else at
         answer = await self._queue.claim(
@@ -146,11 +143,23 @@ class GradingQueue:
             await self._check_question(quiz_id, question)
         return ClaimedAnswer(item=None if answer is None else _shown(answer))
 
+    async def release(self, quiz_id: str, marker: str | None) -> ClaimedAnswer:
+        """Let others have the answer that `marker` holds, if any; raises InvalidInputError as `claim`."""
+        _check(quiz_id, None)
+        await self._queue.release(quiz_id, _named(marker))
+        return ClaimedAnswer(item=None)
+
     async def _check_question(self, quiz_id: str, question: str) -> None:
         quiz = (await self._administration.quizzes([quiz_id])).get(quiz_id)
         known = quiz.rules.questions if quiz else {}
         if known and question not in known:
             raise UnknownQuestionError(question, known, what="The quiz has", member="question")
+
+
+def _named(marker: str | None) -> str:
+    if marker is None:
+        raise InvalidInputError("Without tokens X-Client-Id says who marks: send one.", member="X-Client-Id")
+    return marker
 
 
 def _check(quiz_id: str, question: str | None) -> None:

@@ -108,6 +108,13 @@ class GradingQueueStore:
                 return _answer(rows[0])
         raise BusyError
 
+    async def release(self, quiz_id: str, marker: str) -> None:
+        """Hold nothing for `marker` any more."""
+        await self._postgres.fetch(
+            "DELETE FROM grading_claims WHERE quiz_id = %(quiz)s AND held_by = %(marker)s RETURNING question",
+            {"quiz": quiz_id, "marker": marker},
+        )
+
 
 def _parameters(queue: Queue, after: Place, at: Micros) -> dict[str, Any]:
     return {
