@@ -196,7 +196,10 @@ clean: ## remove the environments, keep the data in .local/
 	@$(BIN)/pip install --quiet --require-hashes -r $(LOCKS)-uv.txt
 	@touch $@
 
-.venv/ready: .venv/uv pyproject.toml $(LOCKS)-dev.txt
+# What the installed package knows of itself.
+VERSION_FILE = layers/quiz_sessions/quiz_sessions/__init__.py
+
+.venv/ready: .venv/uv pyproject.toml $(VERSION_FILE) $(LOCKS)-dev.txt
 	@echo "installing the locked packages (about a minute the first time) ..."
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCKS)-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
@@ -204,7 +207,7 @@ clean: ## remove the environments, keep the data in .local/
 
 # The same packages for another Python. Where there is none the stamp is not made.
 .PRECIOUS: .venv-3.%/ready
-.venv-3.%/ready: .venv/uv pyproject.toml $(LOCKS)-dev.txt
+.venv-3.%/ready: .venv/uv pyproject.toml $(VERSION_FILE) $(LOCKS)-dev.txt
 	@if python=$$(infra/local/python.sh 3.$*); then \
 	  echo "installing the locked packages for Python 3.$* in .venv-3.$* ..."; \
 	  $(BIN)/uv venv --quiet --clear --python "$$python" .venv-3.$*; \
