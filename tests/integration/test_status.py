@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psycopg
@@ -19,7 +19,7 @@ from quiz_sessions.bootstrap import Services, build_services
 from quiz_sessions.domain.errors import DatabaseUnavailableError
 from quiz_sessions.services.health import BAD_SECONDS, GOOD_SECONDS, Health
 from quiz_sessions.services.status import KeysState, KeysStatus, Surroundings
-from quiz_sessions.stores.postgres import LOOK_AGAIN_SECONDS
+from quiz_sessions.stores.postgres import LOOK_AGAIN_SECONDS, Postgres
 from quiz_sessions.stores.valkey import ValkeyStore
 from tests.harness.service import autosave, client_of, put_quiz, services_on, start
 from tests.harness.signing_keys import RECEIPT_KEYS
@@ -159,7 +159,7 @@ class Counting:
 async def test_a_monitor_that_asks_all_the_time_has_writes_tried_now_and_then(services: Services) -> None:
     postgres, now = Counting(), [0.0]
     valkey: ValkeyStore = services.stores.valkey
-    health = Health(postgres=postgres, valkey=valkey, clock=lambda: now[0])  # type: ignore[arg-type]  # what it asks of it
+    health = Health(postgres=cast(Postgres, postgres), valkey=valkey, clock=lambda: now[0])
     await asyncio.gather(*(health.look() for _ in range(50)))
     assert (postgres.pings, postgres.checks) == (50, 1)
     now[0] = GOOD_SECONDS
