@@ -8,16 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from quiz_sessions.bootstrap import build_services
-from quiz_sessions.runtime.settings import Settings
 from quiz_sessions.services.flush import RESERVE_SECONDS, Flusher, FlushReport
 
-from .machine import CommandError, add_data_option, settings_of, stores_of
+from .machine import CommandError, add_data_option, on_services, settings_of, stores_of
 from .quarantine import put_back
 
 HELP = "flush until nothing is buffered"
 _PAUSE_SECONDS: Final = 0.5
-_CLOSE_SECONDS: Final = 2.0
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -36,20 +33,9 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         if options.quarantined:
             for session in put_back(stores.redis_url):
                 print(f"{session} is out of quarantine")
-        given = {**settings, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
-        # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
-        loop = asyncio.new_event_loop()
-        flushed = loop.run_until_complete(_drain(Settings.from_environment(given), options.seconds))
+        flushed = on_services(settings, stores, lambda services: drained(services.flusher, options.seconds))
     print(f"nothing is buffered: {flushed} sessions were flushed")
     return 0
-
-
-async def _drain(settings: Settings, seconds: float) -> int:
-    services = build_services(settings, pool_size=2)
-    try:
-        return await drained(services.flusher, seconds)
-    finally:
-        await asyncio.wait([asyncio.create_task(services.close())], timeout=_CLOSE_SECONDS)
 
 
 async def drained(flusher: Flusher, seconds: float) -> int:

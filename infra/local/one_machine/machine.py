@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import re
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from development_server import FolderInUseError
 from development_server.folder_lock import FolderLock
 from development_server.stores import UNFINISHED_RESTORE, Stores, addresses
+from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.runtime.settings import Settings
+
+T = TypeVar("T")
 
 SETTINGS: Final = "settings.env"
 """The file of a data folder with the settings of its service."""
 _STOP_SECONDS: Final = 60.0
+_CLOSE_SECONDS: Final = 2.0
 
 
 class CommandError(Exception):
@@ -124,3 +130,23 @@ def stores_of(data: Path, environment: Mapping[str, str]) -> Iterator[Addresses]
             stores.stop(_STOP_SECONDS)
     finally:
         lock.release()
+
+
+def on_services(
+    settings: Mapping[str, str], stores: Addresses, work: Callable[[Services], Awaitable[T]]
+) -> T:
+    """What `work` gives on the services of these settings and stores, which are closed afterwards.
+
+    Raises SettingsError, and what `work` raises.
+    """
+    given = {**settings, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
+    # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
+    return asyncio.new_event_loop().run_until_complete(_closing(Settings.from_environment(given), work))
+
+
+async def _closing(settings: Settings, work: Callable[[Services], Awaitable[T]]) -> T:
+    services = build_services(settings, pool_size=2)
+    try:
+        return await work(services)
+    finally:
+        await asyncio.wait([asyncio.create_task(services.close())], timeout=_CLOSE_SECONDS)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from quiz_sessions.bootstrap import Services, build_services
+from quiz_sessions.bootstrap import Services
 from quiz_sessions.domain.errors import QuizSessionsError
 from quiz_sessions.domain.json_values import Json, dump_json
 from quiz_sessions.domain.timeline import Moment
-from quiz_sessions.runtime.settings import Settings
 
-from .machine import CommandError, add_data_option, settings_of, stores_of
+from .machine import CommandError, add_data_option, on_services, settings_of, stores_of
 
 HELP = "tell what happened to a session"
 _LISTED: Final = 50
 _NAMED: Final = 6
-_CLOSE_SECONDS: Final = 2.0
 _WORDS: Final[Mapping[str, str]] = {
     "started": "started, attempt {attempt_no}",
     "answered": "committed",
@@ -156,19 +153,8 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Print the story of a session. Raises CommandError."""
     settings = settings_of(options.data, environment)
     with stores_of(options.data, settings) as stores:
-        given = {**settings, "DATABASE_URL": stores.database_url, "REDIS_URL": stores.redis_url}
-        # Not asyncio.run, which waits for ever for tasks that a frozen store keeps from being cancelled.
-        loop = asyncio.new_event_loop()
         try:
-            loop.run_until_complete(_tell(Settings.from_environment(given), options.session))
+            on_services(settings, stores, lambda services: story(services, options.session, print))
         except QuizSessionsError as error:
             raise CommandError(str(error) or type(error).__name__) from error
     return 0
-
-
-async def _tell(settings: Settings, session: str) -> None:
-    services = build_services(settings, pool_size=1)
-    try:
-        await story(services, session, print)
-    finally:
-        await asyncio.wait([asyncio.create_task(services.close())], timeout=_CLOSE_SECONDS)
